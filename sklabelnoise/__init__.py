@@ -1,0 +1,27 @@
+"""Scikit-learn classifiers that train well on wrong labels, and tools that show which labels to doubt."""
+
+import importlib
+
+__version__ = "0.1.0"
+
+# Names resolve on first use, so that `import sklabelnoise` loads neither torch nor skorch.
+_HOME = {
+    "DMClassifier": "_derivative_manipulation",
+    "ProSelfLCClassifier": "_progressive_correction",
+    "RobustLossClassifier": "_robust_loss",
+}
+_SUBMODULES = ("datasets", "losses", "modules", "noise")
+
+__all__ = [*_HOME, *_SUBMODULES]
+
+
+def __getattr__(name):
+    if name in _HOME:
+        return getattr(importlib.import_module(f"sklabelnoise.{_HOME[name]}"), name)
+    if name in _SUBMODULES:
+        return importlib.import_module(f"sklabelnoise.{name}")
+    raise AttributeError(f"module 'sklabelnoise' has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted([*globals(), *__all__])

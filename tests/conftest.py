@@ -1,0 +1,40 @@
+"""What every test shares: one torch thread, the real data, small data sets."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+# Two threads make networks this small several times slower than one; set before torch starts its pools.
+for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(name, "1")
+
+ROOT = Path(__file__).parents[1]
+
+
+def pytest_configure(config):
+    import matplotlib
+    import torch
+
+    matplotlib.use("Agg")
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def shared_data():
+    """Folder of the real data sets; tests that need it are skipped where it is absent."""
+    folder = Path(os.environ.get("SKLABELNOISE_DATA", ROOT.parent / "shared" / "data"))
+    if not (folder / "SOURCES.md").exists():
+        pytest.skip(f"the shared data sets are not in {folder}; set SKLABELNOISE_DATA")
+    os.environ["SKLABELNOISE_DATA"] = str(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def blobs():
+    """Three well separated classes in five dimensions: 150 rows of float64, labels 0, 1, 2."""
+    rng = np.random.default_rng(0)
+    y = np.arange(150) % 3
+    centers = 4 * np.eye(3, 5)
+    return centers[y] + rng.normal(size=(150, 5)), y
