@@ -1,0 +1,67 @@
+"""Scores for work with wrong labels: what was recovered, memorised, detected, and how calibrated the result is."""
+
+import numpy as np
+from sklearn.utils import check_consistent_length, column_or_1d
+
+__all__ = ["quadratic_weighted_kappa"]
+
+
+def quadratic_weighted_kappa(y_true, y_pred, *, labels=None, sample_weight=None):
+    r"""Agreement of two ordinal ratings beyond chance, disagreement counted by its square.
+
+    With :math:`O` the matrix of observed pairs and :math:`E` the outer product of its margins, both summing to one,
+
+    .. math:: \kappa = 1 - \frac{\sum_{ij} (i - j)^2 O_{ij}}{\sum_{ij} (i - j)^2 E_{ij}}.
+
+    Parameters
+    ----------
+    y_true, y_pred : array-like of shape (n_samples,)
+        Labels scored against, and labels scored. Their sorted order is the order of the grades.
+
+    labels : array-like of shape (n_grades,), default=None
+        All grades in their order. None takes the sorted labels found in either argument; give them when a grade in
+        between may be missing from both, because the distance between grades is counted in positions.
+
+    sample_weight : array-like of shape (n_samples,), default=None
+        Weight of each pair.
+
+    Returns
+    -------
+    kappa : float
+        1 for full agreement, 0 for agreement as by chance. Where all labels of both are one and the same grade, chance
+        cannot disagree either, and full agreement counts as 1.
+
+    See Also
+    --------
+    sklearn.metrics.cohen_kappa_score : The same with ``weights="quadratic"``, through a confusion matrix.
+
+    References
+    ----------
+    Cohen: "Weighted kappa: nominal scale agreement with provision for scaled disagreement or partial credit",
+    Psychological Bulletin 70 (4), 1968.
+
+    Examples
+    --------
+    >>> from sklabelnoise.metrics import quadratic_weighted_kappa
+    >>> quadratic_weighted_kappa([0, 1, 2, 3], [0, 1, 3, 2])
+    0.8
+    """
+    check_consistent_length(y_true, y_pred, sample_weight)
+    y_true, y_pred = column_or_1d(y_true), column_or_1d(y_pred)
+    n = len(y_true)
+    if labels is None:
+        grades = np.unique(np.concatenate([y_true, y_pred]), return_inverse=True)[1]
+        true, pred = grades[:n], grades[n:]
+    else:
+        rank = {label: i for i, label in enumerate(np.asarray(labels).tolist())}
+        unknown = set(np.concatenate([y_true, y_pred]).tolist()) - rank.keys()
+        if unknown:
+            raise ValueError(f"y_true and y_pred hold grades that are not in labels: {sorted(unknown)}.")
+        true, pred = (np.array([rank[label] for label in y.tolist()]) for y in (y_true, y_pred))
+    weight = np.ones(n) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
+    weight = weight / weight.sum()
+    true, pred = true - true[0], pred - true[0]  # kappa ignores shifts; this one makes a single grade exactly zero
+    observed = weight @ np.square(true - pred)
+    # Over all pairs the mean squared difference needs only the first two moments, no matrix of pairs.
+    chance = weight @ np.square(true) + weight @ np.square(pred) - 2 * (weight @ true) * (weight @ pred)
+    return 1.0 if chance == 0 else float(1 - observed / chance)

@@ -1,0 +1,37 @@
+"""Label noise as a transition matrix: make it, apply it, and say how much of it there is.
+
+Everywhere ``T[i, j] = P(given = j | true = i)``, so the rows of a transition matrix sum to one. Rows and columns are in
+the order of the sorted labels.
+"""
+
+from sklabelnoise.noise._corruption import corrupt_labels, corrupt_labels_by_instance, subsample_classes
+from sklabelnoise.noise._rates import expected_noise_rate, realised_noise_rate, realised_transition_matrix
+from sklabelnoise.noise._transition_matrices import (
+    CIFAR10_FLIPS,
+    CIFAR100_SUPERCLASSES,
+    MNIST_FLIPS,
+    asymmetric_transition_matrix,
+    block_flip_transition_matrix,
+    check_transition_matrix,
+    pair_flip_transition_matrix,
+    superclass_transition_matrix,
+    symmetric_transition_matrix,
+)
+
+__all__ = [
+    "symmetric_transition_matrix",
+    "pair_flip_transition_matrix",
+    "asymmetric_transition_matrix",
+    "block_flip_transition_matrix",
+    "superclass_transition_matrix",
+    "check_transition_matrix",
+    "CIFAR10_FLIPS",
+    "CIFAR100_SUPERCLASSES",
+    "MNIST_FLIPS",
+    "corrupt_labels",
+    "corrupt_labels_by_instance",
+    "subsample_classes",
+    "expected_noise_rate",
+    "realised_noise_rate",
+    "realised_transition_matrix",
+]

@@ -1,0 +1,112 @@
+"""How much noise there is: asked for by a transition matrix, or realised in given labels."""
+
+import numpy as np
+from sklearn.utils import check_consistent_length
+
+from sklabelnoise.noise._transition_matrices import check_transition_matrix
+
+
+def realised_noise_rate(y_clean, y_noisy):
+    """Share of the labels that differ from the truth.
+
+    Parameters
+    ----------
+    y_clean, y_noisy : array-like of shape (n_samples,)
+        True and given labels of the same rows.
+
+    Returns
+    -------
+    noise_rate : float
+
+    Examples
+    --------
+    >>> from sklabelnoise.noise import realised_noise_rate
+    >>> realised_noise_rate([0, 0, 1, 1], [0, 1, 1, 1])
+    0.25
+    """
+    check_consistent_length(y_clean, y_noisy)
+    return float(np.mean(np.asarray(y_clean) != np.asarray(y_noisy)))
+
+
+def realised_transition_matrix(y_clean, y_noisy, *, classes=None):
+    """Share of each true class that was given each label.
+
+    Parameters
+    ----------
+    y_clean, y_noisy : array-like of shape (n_samples,)
+        True and given labels of the same rows.
+
+    classes : array-like of shape (n_classes,), default=None
+        The labels in the wanted order. None takes the sorted labels found in either argument.
+
+    Returns
+    -------
+    transition_matrix : ndarray of shape (n_classes, n_classes)
+        ``T[i, j]`` is the share of label j among the rows of true class i; rows sum to one. The row of a class that is
+        nobody's truth is that of the identity: nothing says that its labels change.
+
+    Examples
+    --------
+    >>> from sklabelnoise.noise import realised_transition_matrix
+    >>> realised_transition_matrix(["a", "a", "b", "b"], ["a", "b", "b", "b"])
+    array([[0.5, 0.5],
+           [0. , 1. ]])
+    """
+    check_consistent_length(y_clean, y_noisy)
+    y_clean, y_noisy = np.asarray(y_clean), np.asarray(y_noisy)
+    if classes is None:
+        classes = np.unique(np.concatenate([y_clean, y_noisy]))
+    classes, true = encode(y_clean, classes)
+    given = encode(y_noisy, classes)[1]
+    n = len(classes)
+    counts = np.bincount(n * true + given, minlength=n * n).reshape(n, n).astype(np.float64)
+    absent = counts.sum(axis=1) == 0
+    counts[absent, absent] = 1
+    return counts / counts.sum(axis=1, keepdims=True)
+
+
+def expected_noise_rate(transition_matrix, *, class_prior=None):
+    """Noise rate that a transition matrix asks for.
+
+    Parameters
+    ----------
+    transition_matrix : array-like of shape (n_classes, n_classes)
+        ``T[i, j] = P(given = j | true = i)``; rows sum to one.
+
+    class_prior : array-like of shape (n_classes,), default=None
+        Share (or number) of the rows of each true class. None means balanced classes.
+
+    Returns
+    -------
+    noise_rate : float
+        Probability that a label differs from the truth.
+
+    Examples
+    --------
+    >>> from sklabelnoise.noise import expected_noise_rate
+    >>> round(expected_noise_rate([[0.8, 0.2], [0, 1]]), 2)
+    0.1
+    >>> round(expected_noise_rate([[0.8, 0.2], [0, 1]], class_prior=[3, 1]), 2)
+    0.15
+    """
+    T = check_transition_matrix(transition_matrix)
+    prior = np.ones(len(T)) if class_prior is None else np.asarray(class_prior, dtype=np.float64)
+    if prior.shape != (len(T),) or not np.isfinite(prior).all() or prior.min() < 0 or prior.sum() == 0:
+        raise ValueError(f"class_prior must hold {len(T)} shares, none negative and not all zero, got {class_prior!r}.")
+    return float(1 - prior @ np.diag(T) / prior.sum())
+
+
+def encode(y, classes):
+    """Classes and the position of each label among them."""
+    if y.ndim != 1:
+        raise ValueError(f"y must be one-dimensional, got shape {y.shape}.")
+    found, true = np.unique(y, return_inverse=True)
+    if classes is None:
+        return found, true
+    classes = np.asarray(classes)
+    order = np.argsort(classes)
+    position = np.searchsorted(classes, found, sorter=order).clip(max=len(classes) - 1)
+    unknown = classes[order[position]] != found
+    if unknown.any():
+        raise ValueError(f"y holds labels that are not in classes: {found[unknown].tolist()}.")
+    return classes, order[position][true]

@@ -1,0 +1,306 @@
+"""Noise models of the literature as transition matrices."""
+
+from numbers import Integral, Real
+
+import numpy as np
+from sklearn.utils import check_array, check_random_state
+
+#: Classes of CIFAR-10 that people confuse: truck -> automobile, bird -> airplane, deer -> horse, cat <-> dog.
+CIFAR10_FLIPS = {9: 1, 2: 0, 4: 7, 3: 5, 5: 3}
+
+#: Digits that look alike: 7 -> 1, 2 -> 7, 3 -> 8, 5 <-> 6.
+MNIST_FLIPS = {7: 1, 2: 7, 3: 8, 5: 6, 6: 5}
+
+#: The superclass (coarse label) of each of the 100 fine labels of CIFAR-100. Fine labels are in alphabetical order, so
+#: five consecutive ones never form a superclass.
+CIFAR100_SUPERCLASSES = (
+    *(4, 1, 14, 8, 0, 6, 7, 7, 18, 3, 3, 14, 9, 18, 7, 11, 3, 9, 7, 11, 6, 11, 5, 10, 7),
+    *(6, 13, 15, 3, 15, 0, 11, 1, 10, 12, 14, 16, 9, 11, 5, 5, 19, 8, 8, 15, 13, 14, 17, 18, 10),
+    *(16, 4, 17, 4, 2, 0, 17, 4, 18, 17, 10, 3, 2, 12, 12, 16, 12, 1, 9, 19, 2, 10, 0, 1, 16),
+    *(12, 9, 13, 15, 13, 16, 19, 2, 4, 6, 19, 5, 5, 8, 19, 18, 1, 2, 15, 6, 0, 17, 8, 14, 13),
+)
+
+
+def _check_n_classes(n_classes):
+    if not isinstance(n_classes, Integral) or n_classes < 2:
+        raise ValueError(f"n_classes must be an integer of at least 2, got {n_classes!r}.")
+
+
+def check_rate(rate):
+    if not isinstance(rate, Real) or not 0 <= rate < 1:
+        raise ValueError(f"rate must be a number in [0, 1), got {rate!r}.")
+
+
+def check_transition_matrix(transition_matrix, n_classes=None):
+    """Validate a transition matrix and return it as a float64 array.
+
+    Parameters
+    ----------
+    transition_matrix : array-like of shape (n_classes, n_classes)
+        ``T[i, j] = P(given = j | true = i)``: no negative entry, every row sums to one.
+
+    n_classes : int, default=None
+        The number of classes it has to have; None accepts any.
+
+    Returns
+    -------
+    transition_matrix : ndarray of shape (n_classes, n_classes)
+
+    Raises
+    ------
+    ValueError
+        If it is not square, not of the expected size, holds NaN or negative entries, or has a row that does not sum to
+        one.
+
+    Examples
+    --------
+    >>> from sklabelnoise.noise import check_transition_matrix
+    >>> check_transition_matrix([[0.9, 0.1], [0.2, 0.8]])
+    array([[0.9, 0.1],
+           [0.2, 0.8]])
+    """
+    T = check_array(transition_matrix, dtype=np.float64, input_name="transition_matrix")
+    if T.shape[0] != T.shape[1]:
+        raise ValueError(f"transition_matrix must be square, got shape {T.shape}.")
+    if n_classes is not None and len(T) != n_classes:
+        raise ValueError(f"transition_matrix must have one row for each of {n_classes} classes, got shape {T.shape}.")
+    if T.min() < 0:
+        raise ValueError(f"transition_matrix must not hold negative probabilities, got {T.min():g}.")
+    sums = T.sum(axis=1)
+    if not np.allclose(sums, 1, rtol=0, atol=1e-6):
+        row = int(np.abs(sums - 1).argmax())
+        hint = " Its columns do; is it transposed?" if np.allclose(T.sum(axis=0), 1, rtol=0, atol=1e-6) else ""
+        raise ValueError(f"Rows of transition_matrix must sum to 1, got {sums[row]:g} in row {row}.{hint}")
+    return T
+
+
+def symmetric_transition_matrix(n_classes, rate, *, include_true_class=False):
+    """Symmetric noise: a wrong label is any other class, with equal probability.
+
+    Parameters
+    ----------
+    n_classes : int
+        Number of classes, at least 2.
+
+    rate : float in [0, 1)
+        Probability that a label is redrawn.
+
+    include_true_class : bool, default=False
+        False draws the new label from the other classes, so `rate` is the noise rate. True draws it from all classes:
+        then the true one comes back once in `n_classes` times, and the actual noise rate is
+        ``rate * (n_classes - 1) / n_classes``. Results under the two conventions cannot be compared.
+
+    Returns
+    -------
+    transition_matrix : ndarray of shape (n_classes, n_classes)
+        ``T[i, j] = P(given = j | true = i)``; rows sum to one.
+
+    See Also
+    --------
+    expected_noise_rate : The actual rate of any transition matrix.
+
+    Examples
+    --------
+    >>> from sklabelnoise.noise import expected_noise_rate, symmetric_transition_matrix
+    >>> symmetric_transition_matrix(3, 0.4)
+    array([[0.6, 0.2, 0.2],
+           [0.2, 0.6, 0.2],
+           [0.2, 0.2, 0.6]])
+    >>> T = symmetric_transition_matrix(10, 0.8, include_true_class=True)
+    >>> round(expected_noise_rate(T), 2)
+    0.72
+    """
+    _check_n_classes(n_classes)
+    check_rate(rate)
+    spread = rate / (n_classes if include_true_class else n_classes - 1)
+    T = np.full((n_classes, n_classes), spread)
+    np.fill_diagonal(T, 1 - rate + (spread if include_true_class else 0))
+    return T
+
+
+def asymmetric_transition_matrix(n_classes, rate, flips):
+    """Asymmetric noise: each listed class is mistaken for one other class; classes that are not listed stay clean.
+
+    Parameters
+    ----------
+    n_classes : int
+        Number of classes, at least 2.
+
+    rate : float in [0, 1)
+        Probability that a label of a listed class is flipped. Over balanced classes the noise rate is
+        ``rate * len(flips) / n_classes``.
+
+    flips : dict of int to int
+        ``{true: given}`` as indices of classes, such as `CIFAR10_FLIPS` or `MNIST_FLIPS`.
+
+    Returns
+    -------
+    transition_matrix : ndarray of shape (n_classes, n_classes)
+        ``T[i, j] = P(given = j | true = i)``; rows sum to one.
+
+    References
+    ----------
+    Patrini, Rozza, Menon, Nock and Qu: "Making Deep Neural Networks Robust to Label Noise: a Loss Correction
+    Approach", CVPR 2017, section 6 (the maps of CIFAR-10 and MNIST).
+
+    Examples
+    --------
+    >>> from sklabelnoise.noise import CIFAR10_FLIPS, asymmetric_transition_matrix, expected_noise_rate
+    >>> T = asymmetric_transition_matrix(10, 0.4, CIFAR10_FLIPS)
+    >>> float(T[9, 1]), round(expected_noise_rate(T), 2)
+    (0.4, 0.2)
+    """
+    _check_n_classes(n_classes)
+    check_rate(rate)
+    T = np.eye(n_classes)
+    for true, given in flips.items():
+        if not (0 <= true < n_classes and 0 <= given < n_classes) or true == given:
+            raise ValueError(
+                f"flips must map one class to another, both in 0 to {n_classes - 1}, got {true!r}: {given!r}."
+            )
+        T[true, true], T[true, given] = 1 - rate, rate
+    return T
+
+
+def pair_flip_transition_matrix(n_classes, rate):
+    """Pair flip: a wrong label is always the next class, and the last class becomes the first.
+
+    Parameters
+    ----------
+    n_classes : int
+        Number of classes, at least 2.
+
+    rate : float in [0, 1)
+        Probability that a label is flipped: the noise rate.
+
+    Returns
+    -------
+    transition_matrix : ndarray of shape (n_classes, n_classes)
+        ``T[i, j] = P(given = j | true = i)``; rows sum to one.
+
+    References
+    ----------
+    Han et al.: "Co-teaching: Robust Training of Deep Neural Networks with Extremely Noisy Labels", NeurIPS 2018,
+    section 3 and Figure 1.
+
+    Examples
+    --------
+    >>> from sklabelnoise.noise import pair_flip_transition_matrix
+    >>> pair_flip_transition_matrix(3, 0.25)
+    array([[0.75, 0.25, 0.  ],
+           [0.  , 0.75, 0.25],
+           [0.25, 0.  , 0.75]])
+    """
+    _check_n_classes(n_classes)
+    return asymmetric_transition_matrix(n_classes, rate, {i: (i + 1) % n_classes for i in range(n_classes)})
+
+
+def block_flip_transition_matrix(n_classes, rate, *, block_size=5, flip="next", random_state=None):
+    """Flips inside blocks of consecutive class indices, as many papers corrupt CIFAR-100.
+
+    The fine labels of CIFAR-100 are in alphabetical order, so its blocks of five are *not* superclasses, though they
+    are often called so: `superclass_transition_matrix` makes that noise, and results under the two cannot be compared.
+
+    Parameters
+    ----------
+    n_classes : int
+        Number of classes, a multiple of `block_size`.
+
+    rate : float in [0, 1)
+        Probability that a label of an affected class is flipped.
+
+    block_size : int, default=5
+        Number of consecutive classes in a block.
+
+    flip : {"next", "pair"}, default="next"
+        "next" flips every class to the next of its block, the last to the first: the noise rate is `rate`. "pair"
+        draws one pair of classes in each block and flips these two to each other: over balanced classes the noise rate
+        is ``2 * rate / block_size``.
+
+    random_state : int, RandomState instance or None, default=None
+        Determines the pairs; not used by ``flip="next"``.
+
+    Returns
+    -------
+    transition_matrix : ndarray of shape (n_classes, n_classes)
+        ``T[i, j] = P(given = j | true = i)``; rows sum to one.
+
+    References
+    ----------
+    Patrini et al.: "Making Deep Neural Networks Robust to Label Noise: a Loss Correction Approach", CVPR 2017 ("next").
+    Wang et al.: "Symmetric Cross Entropy for Robust Learning with Noisy Labels", ICCV 2019 ("pair").
+
+    Examples
+    --------
+    >>> from sklabelnoise.noise import block_flip_transition_matrix, expected_noise_rate
+    >>> block_flip_transition_matrix(4, 0.25, block_size=2)
+    array([[0.75, 0.25, 0.  , 0.  ],
+           [0.25, 0.75, 0.  , 0.  ],
+           [0.  , 0.  , 0.75, 0.25],
+           [0.  , 0.  , 0.25, 0.75]])
+    >>> T = block_flip_transition_matrix(100, 0.4, flip="pair", random_state=0)
+    >>> round(expected_noise_rate(T), 2)
+    0.16
+    """
+    _check_n_classes(n_classes)
+    if not isinstance(block_size, Integral) or block_size < 2 or n_classes % block_size:
+        raise ValueError(f"block_size must be an integer of at least 2 that divides {n_classes}, got {block_size!r}.")
+    return superclass_transition_matrix(np.arange(n_classes) // block_size, rate, flip=flip, random_state=random_state)
+
+
+def superclass_transition_matrix(superclasses, rate, *, flip="next", random_state=None):
+    """Flips inside superclasses: classes are mistaken only for related ones.
+
+    Parameters
+    ----------
+    superclasses : array-like of shape (n_classes,)
+        The superclass of each class, for example `CIFAR100_SUPERCLASSES`. Each needs at least two classes.
+
+    rate : float in [0, 1)
+        Probability that a label of an affected class is flipped.
+
+    flip : {"next", "pair"}, default="next"
+        "next" flips every class to the next of its superclass, the last to the first: the noise rate is `rate`. "pair"
+        draws one pair of classes in each superclass and flips these two to each other, so the other classes stay
+        clean.
+
+    random_state : int, RandomState instance or None, default=None
+        Determines the pairs; not used by ``flip="next"``.
+
+    Returns
+    -------
+    transition_matrix : ndarray of shape (n_classes, n_classes)
+        ``T[i, j] = P(given = j | true = i)``; rows sum to one.
+
+    See Also
+    --------
+    block_flip_transition_matrix : The same inside blocks of consecutive indices.
+
+    References
+    ----------
+    Wang et al.: "Derivative Manipulation for General Example Weighting", section 4.2.1, and Wang et al.: "ProSelfLC",
+    CVPR 2021, section 5 ("pair"). Englesson and Azizpour: "Generalized Jensen-Shannon Divergence Loss for Learning
+    with Noisy Labels", NeurIPS 2021 ("next").
+
+    Examples
+    --------
+    >>> from sklabelnoise.noise import CIFAR100_SUPERCLASSES, superclass_transition_matrix
+    >>> T = superclass_transition_matrix(CIFAR100_SUPERCLASSES, 0.4)
+    >>> int(T[0].argsort()[-2])  # apples (0) become mushrooms (51)
+    51
+    """
+    superclasses = np.asarray(superclasses)
+    if superclasses.ndim != 1:
+        raise ValueError(f"superclasses must be one-dimensional, got shape {superclasses.shape}.")
+    if flip not in ("next", "pair"):
+        raise ValueError(f'flip must be "next" or "pair", got {flip!r}.')
+    rng = check_random_state(random_state)
+    flips = {}
+    for superclass in np.unique(superclasses):
+        members = np.flatnonzero(superclasses == superclass)
+        if len(members) < 2:
+            raise ValueError(f"superclass {superclass!r} has one class only, which has nothing to be flipped to.")
+        if flip == "pair":
+            members = rng.choice(members, size=2, replace=False)
+        flips |= dict(zip(members.tolist(), np.roll(members, -1).tolist(), strict=True))
+    return asymmetric_transition_matrix(len(superclasses), rate, flips)
