@@ -1,0 +1,1 @@
+"""Tasks x methods x seeds: the measurements behind every figure this project states."""
