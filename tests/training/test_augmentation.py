@@ -1,0 +1,213 @@
+import pickle
+
+import numpy as np
+import pytest
+import torch
+
+from sklabelnoise.training._augmentation import CropFlip, Cutout, average_over_views, resolve_augmentation
+
+
+def generator(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def images(n=64, channels=3, height=12, width=10, dtype=torch.uint8):
+    # No pixel is zero, so zeros in an augmented batch come from the augmentation.
+    pixels = torch.randint(1, 256, (n, channels, height, width), generator=generator(1))
+    return pixels.to(dtype)
+
+
+def crops_and_mirrors(image, padding):
+    """Every window of the padded image and its mirror image, computed with numpy."""
+    _, height, width = image.shape
+    padded = np.pad(image, ((0, 0), (padding, padding), (padding, padding)))
+    windows = [
+        padded[:, down : down + height, right : right + width]
+        for down in range(2 * padding + 1)
+        for right in range(2 * padding + 1)
+    ]
+    return windows + [window[:, :, ::-1] for window in windows]
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.float32, torch.float64])
+@pytest.mark.parametrize("name", ["crop-flip", "cutout"])
+class TestEveryAugmentation:
+    def test_shape_dtype_and_input_are_kept(self, name, dtype):
+        batch = images(dtype=dtype)
+        before = batch.clone()
+        augmented = resolve_augmentation(name)(batch, generator())
+        assert augmented.shape == batch.shape
+        assert augmented.dtype == dtype
+        assert torch.equal(batch, before)
+
+    def test_one_seed_gives_one_result_and_another_seed_another(self, name, dtype):
+        augment, batch = resolve_augmentation(name), images(dtype=dtype)
+        assert torch.equal(augment(batch, generator(3)), augment(batch, generator(3)))
+        assert not torch.equal(augment(batch, generator(3)), augment(batch, generator(4)))
+
+    def test_global_generator_is_left_alone(self, name, dtype):
+        before = torch.get_rng_state()
+        resolve_augmentation(name)(images(dtype=dtype), generator())
+        assert torch.equal(torch.get_rng_state(), before)
+
+    def test_channels_last_is_the_same_augmentation(self, name, dtype):
+        batch = images(dtype=dtype)
+        last = resolve_augmentation(name, channels_last=True)(batch.permute(0, 2, 3, 1), generator())
+        assert torch.equal(last.permute(0, 3, 1, 2), resolve_augmentation(name)(batch, generator()))
+
+    def test_values_do_not_depend_on_memory_layout(self, name, dtype):
+        augment, batch = resolve_augmentation(name), images(dtype=dtype)
+        layout = batch.contiguous(memory_format=torch.channels_last)
+        assert torch.equal(augment(layout, generator()), augment(batch, generator()))
+
+    def test_pickle_keeps_the_augmentation(self, name, dtype):
+        augment, batch = resolve_augmentation(name), images(dtype=dtype)
+        again = pickle.loads(pickle.dumps(augment))
+        assert torch.equal(again(batch, generator()), augment(batch, generator()))
+
+
+def test_augmentation_of_uint8_and_float_images_agree():
+    # Uint8 images on the device and the same images as floats see the same windows.
+    batch = images()
+    augment = resolve_augmentation(["crop-flip", "cutout"])
+    assert torch.equal(augment(batch, generator()).double(), augment(batch.double(), generator()))
+
+
+def test_crop_flip_returns_a_window_of_the_padded_image_or_its_mirror():
+    batch = images(n=16, height=5, width=7)
+    for image, augmented in zip(batch.numpy(), CropFlip(padding=2)(batch, generator()).numpy(), strict=True):
+        assert any(np.array_equal(augmented, window) for window in crops_and_mirrors(image, padding=2))
+
+
+def test_crop_flip_draws_every_window_and_mirror_equally_often():
+    n, padding = 20_000, 1
+    image = images(n=1, channels=1, height=3, width=4)
+    augmented = CropFlip(padding)(image.expand(n, -1, -1, -1), generator()).numpy()
+    windows = crops_and_mirrors(image[0].numpy(), padding)
+    counts = np.array([(augmented == window).all(axis=(1, 2, 3)).sum() for window in windows])
+    assert counts.sum() == n
+    share = 1 / len(windows)
+    # 5 standard errors of a binomial count.
+    assert np.abs(counts - n * share).max() < 5 * np.sqrt(n * share * (1 - share))
+
+
+def test_crop_flip_without_padding_and_mirror_changes_nothing():
+    batch = images()
+    assert torch.equal(CropFlip(padding=0, flip=False)(batch, generator()), batch)
+
+
+def test_crop_without_flip_never_mirrors():
+    batch = images(n=200)
+    cropped = CropFlip(padding=0)(batch, generator())
+    mirrored = (cropped == batch.flip(3)).all(dim=(1, 2, 3))
+    assert 0 < mirrored.sum() < len(batch)
+    assert torch.equal(CropFlip(padding=0, flip=False)(batch, generator()), batch)
+
+
+@pytest.mark.parametrize("size", [4, 0.4])
+def test_cutout_hides_one_square_and_nothing_else(size):
+    batch = images(n=500)  # shorter side 10, so 0.4 is four pixels too
+    augmented = Cutout(size)(batch, generator())
+    hidden = augmented == 0
+    assert torch.equal(augmented[~hidden], batch[~hidden])
+    for mask in hidden.numpy():
+        assert (mask == mask[:1]).all()  # the same pixels in all channels
+        rows, columns = mask[0].any(axis=1), mask[0].any(axis=0)
+        assert np.array_equal(mask[0], np.outer(rows, columns))
+        for line in (rows, columns):
+            positions = np.flatnonzero(line)
+            assert 1 <= len(positions) <= 4
+            assert len(positions) == positions[-1] - positions[0] + 1
+    assert max(mask[0].sum() for mask in hidden.numpy()) == 16
+
+
+def test_cutout_hides_every_pixel_as_often_as_squares_reach_it():
+    # A pixel is hidden by the centres within reach: 3 x 3 in the middle, 2 x 2 in a corner.
+    n, side = 20_000, 5
+    hidden = Cutout(3)(torch.ones(n, 1, side, side), generator())[:, 0].eq(0).double().mean(dim=0)
+    reach = torch.tensor([2.0, 3, 3, 3, 2], dtype=torch.double)
+    expected = torch.outer(reach, reach) / side**2
+    standard_error = (expected * (1 - expected) / n).sqrt()
+    assert ((hidden - expected).abs() < 5 * standard_error).all()
+
+
+def test_a_list_applies_its_parts_in_order():
+    batch = images()
+    shared = generator(5)
+    expected = Cutout()(CropFlip()(batch, shared), shared)
+    assert torch.equal(resolve_augmentation(["crop-flip", None, "cutout"])(batch, generator(5)), expected)
+
+
+def test_no_augmentation_is_none():
+    assert resolve_augmentation(None) is None
+    assert resolve_augmentation([]) is None
+    assert resolve_augmentation([None]) is None
+
+
+def test_a_callable_receives_batch_and_generator_and_may_transform_tables():
+    def jitter(batch, generator):
+        return batch + torch.randn(batch.shape, generator=generator)
+
+    table = torch.zeros(8, 3)
+    augment = resolve_augmentation(jitter)
+    assert torch.equal(augment(table, generator(2)), torch.randn(8, 3, generator=generator(2)))
+
+
+def test_objects_with_parameters_are_augmentations():
+    batch = images()
+    augment = resolve_augmentation(CropFlip(padding=1, flip=False))
+    assert torch.equal(augment(batch, generator()), CropFlip(padding=1, flip=False)(batch, generator()))
+
+
+def test_views_average_to_probabilities_and_none_is_the_plain_prediction():
+    batch = images(dtype=torch.float64)
+    weight = torch.randn(batch[0].numel(), 4, generator=generator(), dtype=torch.double)
+
+    def predict(batch):
+        return (batch.flatten(1) / 255 @ weight).softmax(dim=1)
+
+    augment = resolve_augmentation("crop-flip")
+    assert torch.equal(average_over_views(predict, batch, augment, 0, generator()), predict(batch))
+
+    shared = generator()
+    expected = (predict(batch) + predict(augment(batch, shared)) + predict(augment(batch, shared))) / 3
+    averaged = average_over_views(predict, batch, augment, 2, generator())
+    # Sums in the same order: only the rounding of one division differs.
+    torch.testing.assert_close(averaged, expected, rtol=1e-15, atol=0)
+    torch.testing.assert_close(averaged.sum(dim=1), torch.ones(len(batch), dtype=torch.double))
+
+
+def test_tables_cannot_be_cropped():
+    with pytest.raises(ValueError, match=r"transforms images, .* but X gives batches of shape \(8, 3\)"):
+        resolve_augmentation("crop-flip")(torch.zeros(8, 3), generator())
+
+
+@pytest.mark.parametrize(
+    ("returned", "message"),
+    [(torch.zeros(3, 2), r"each of the 8 rows of its batch; .* returned shape \(3, 2\)"), (None, "a NoneType")],
+)
+def test_a_callable_that_loses_rows_is_named(returned, message):
+    with pytest.raises(ValueError, match=message):
+        resolve_augmentation(lambda batch, generator: returned)(torch.zeros(8, 2), generator())
+
+
+def test_an_unknown_name_is_answered_with_the_known_ones():
+    with pytest.raises(ValueError, match=r"one of 'crop-flip', 'cutout', .*; got 'mixup'"):
+        resolve_augmentation("mixup")
+
+
+def test_something_that_is_no_augmentation_is_a_type_error():
+    with pytest.raises(TypeError, match="got 4 of type int"):
+        resolve_augmentation(4)
+
+
+@pytest.mark.parametrize("padding", [-1, 1.5, True])
+def test_bad_padding_is_named(padding):
+    with pytest.raises(ValueError, match=f"padding of CropFlip must be a non-negative integer, got {padding}"):
+        CropFlip(padding=padding)
+
+
+@pytest.mark.parametrize("size", [0, -2, 1.5, "half"])
+def test_bad_cutout_size_is_named(size):
+    with pytest.raises(ValueError, match="size of Cutout must be a positive number of pixels, or a fraction"):
+        Cutout(size=size)
