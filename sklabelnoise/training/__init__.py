@@ -1,1 +1,1 @@
-"""training."""
+"""How a network is trained: batches on the device, schedules, and the skorch net that joins them."""

@@ -1,0 +1,169 @@
+"""Training data as tensors on the device, and the batches gathered from them."""
+
+import numpy as np
+import scipy.sparse
+import torch
+from torch.utils.data import DataLoader, Dataset
+
+
+class Batch(tuple):
+    """Inputs and labels of a batch; unpacks as ``X, y`` for skorch's callbacks, and carries what the criterion needs.
+
+    Attributes
+    ----------
+    target : Tensor
+        What the criterion is called with: soft targets where there are some, else the labels.
+    sample_weight : Tensor or None
+        Weight of each row.
+    indices : Tensor
+        Row numbers of the batch in its data set.
+    """
+
+    def __new__(cls, X, labels, target, sample_weight, indices):
+        self = super().__new__(cls, (X, labels))
+        self.target, self.sample_weight, self.indices = target, sample_weight, indices
+        return self
+
+
+class TensorData:
+    """Rows, labels and what belongs to them, held as tensors on one device.
+
+    It is a data set in torch's sense (``len``, integer indexing), so that skorch's callbacks can use it, and gives
+    whole batches by index.
+
+    Parameters
+    ----------
+    X : ndarray, Tensor or CSR matrix
+        A CSR matrix stays one: its rows are made dense batch by batch.
+    labels : ndarray of int of shape (n_samples,)
+        Class indices of the given labels.
+    soft_targets : ndarray of shape (n_samples, n_classes), default=None
+        Rows on the simplex that replace the labels in the criterion.
+    sample_weight : ndarray of shape (n_samples,), default=None
+        Weight of each row.
+    device : torch.device, default="cpu"
+        Where the tensors live.
+    dtype : torch.dtype, default=torch.float32
+        Type of soft targets, weights, and of the dense rows of a CSR matrix.
+    """
+
+    def __init__(self, X, labels, *, soft_targets=None, sample_weight=None, device="cpu", dtype=torch.float32):
+        self.device, self.dtype = torch.device(device), dtype
+        self.X = X if scipy.sparse.issparse(X) else as_tensor(X).to(self.device)
+        self.labels = as_tensor(labels).to(self.device)
+        self.soft_targets, self.sample_weight = (
+            None if values is None else as_tensor(values).to(self.device, dtype)
+            for values in (soft_targets, sample_weight)
+        )
+
+    def __len__(self):
+        return self.X.shape[0]
+
+    def __getitem__(self, i):
+        return self.rows(np.atleast_1d(i))[0], self.labels[i]
+
+    def rows(self, index):
+        """Inputs of the rows `index`, dense, on the device."""
+        if isinstance(self.X, torch.Tensor):
+            return self.X[torch.as_tensor(index, device=self.device)]
+        dense = self.X[np.asarray(index)].toarray()
+        return torch.from_numpy(dense).to(self.device, self.dtype)
+
+    def batch(self, index):
+        """The rows `index`, a LongTensor on the device, as a :class:`Batch`."""
+        X = self.X.index_select(0, index) if isinstance(self.X, torch.Tensor) else self.rows(index.cpu())
+        labels = self.labels.index_select(0, index)
+        target = labels if self.soft_targets is None else self.soft_targets.index_select(0, index)
+        weight = None if self.sample_weight is None else self.sample_weight.index_select(0, index)
+        return Batch(X, labels, target, weight, index)
+
+
+class DatasetData(Dataset):
+    """A torch ``Dataset`` of the user with its encoded labels, soft targets and weights beside it.
+
+    Parameters
+    ----------
+    dataset : torch.utils.data.Dataset
+        Gives ``(x, y)`` or ``x``; only ``x`` is used, the labels were read and encoded before.
+    labels, soft_targets, sample_weight, device, dtype
+        As in :class:`TensorData`.
+    """
+
+    def __init__(self, dataset, labels, *, soft_targets=None, sample_weight=None, device="cpu", dtype=torch.float32):
+        self.dataset = dataset
+        self.side = TensorData(
+            np.arange(len(labels)),
+            labels,
+            soft_targets=soft_targets,
+            sample_weight=sample_weight,
+            device=device,
+            dtype=dtype,
+        )
+
+    def __len__(self):
+        return len(self.side)
+
+    def __getitem__(self, i):
+        item = self.dataset[i]
+        return (item[0] if isinstance(item, tuple | list) else item), i
+
+    def batch(self, X, index):
+        """Join loaded inputs with the labels, targets and weights of the rows `index`."""
+        device = self.side.device
+        _, *rest = (batch := self.side.batch(index.to(device)))
+        return Batch(X.to(device, non_blocking=True), *rest, batch.target, batch.sample_weight, batch.indices)
+
+
+class TensorBatches:
+    """Batches of a :class:`TensorData`, gathered where the data lives.
+
+    Parameters
+    ----------
+    data : TensorData
+        What to iterate over.
+    batch_size : int
+        Rows in a batch; the last one may be smaller.
+    generator : torch.Generator, default=None
+        Draws a new order of the rows in each pass; None keeps the order.
+    drop_last : bool, default=False
+        Leave out a last batch that is not full, unless it is the only one.
+    """
+
+    def __init__(self, data, batch_size, *, generator=None, drop_last=False):
+        self.data, self.batch_size, self.generator = data, batch_size, generator
+        n, remainder = divmod(len(data), batch_size)
+        self.n_batches = n if remainder == 0 or (drop_last and n) else n + 1
+
+    def __len__(self):
+        return self.n_batches
+
+    def __iter__(self):
+        n = len(self.data)
+        order = torch.arange(n) if self.generator is None else torch.randperm(n, generator=self.generator)
+        order = order.to(self.data.device)
+        for index in order.split(self.batch_size)[: self.n_batches]:
+            yield self.data.batch(index)
+
+
+class LoadedBatches:
+    """Batches of a :class:`DatasetData` through a ``DataLoader`` and its workers."""
+
+    def __init__(self, data, batch_size, *, generator=None, **loader_params):
+        self.data = data
+        params = {"shuffle": generator is not None, "generator": generator, **loader_params}
+        self.loader = DataLoader(data, batch_size=batch_size, **params)
+
+    def __len__(self):
+        return len(self.loader)
+
+    def __iter__(self):
+        for X, index in self.loader:
+            yield self.data.batch(X, index)
+
+
+def as_tensor(array):
+    """Share memory with a writable array, copy a read-only one (torch warns that it could be written through)."""
+    if isinstance(array, torch.Tensor):
+        return array
+    array = np.ascontiguousarray(array)
+    return torch.from_numpy(array if array.flags.writeable else array.copy())

@@ -1,0 +1,70 @@
+"""Callbacks of one training: a progress bar over epochs, and scikit-learn's callback protocol."""
+
+from skorch.callbacks import Callback
+from tqdm.auto import tqdm
+
+from sklabelnoise.training._net import StopTraining
+
+
+class EpochProgressBar(Callback):
+    """Show one progress bar over the epochs, with the last loss and accuracy beside it.
+
+    Parameters
+    ----------
+    epochs : int
+        Number of epochs planned.
+    name : str
+        Shown in front of the bar.
+    """
+
+    def __init__(self, epochs, name):
+        self.epochs = epochs
+        self.name = name
+
+    def on_train_begin(self, net, X=None, y=None, **kwargs):
+        self.bar_ = tqdm(total=self.epochs, desc=self.name, unit="epoch")
+
+    def on_epoch_end(self, net, **kwargs):
+        row = net.history[-1]
+        shown = ("train_loss", "train_accuracy", "valid_loss", "valid_accuracy")
+        self.bar_.set_postfix({key: f"{row[key]:.3f}" for key in shown if key in row}, refresh=False)
+        self.bar_.update()
+
+    def on_train_end(self, net, X=None, y=None, **kwargs):
+        self.bar_.close()
+
+
+class SklearnTasks(Callback):
+    """Report each epoch as a task of scikit-learn's callback protocol (scikit-learn 1.9).
+
+    Parameters
+    ----------
+    estimator : estimator
+        The classifier being fitted.
+    context : sklearn.callback.CallbackContext
+        Its root context.
+    X, y : array-like
+        What ``fit`` was called with.
+    fitted_attributes : callable
+        ``fitted_attributes(net)``: what an estimator needs to predict with the net as it is now.
+    """
+
+    def __init__(self, estimator, context, X, y, fitted_attributes):
+        self.estimator = estimator
+        self.context = context
+        self.X = X
+        self.y = y
+        self.fitted_attributes = fitted_attributes
+
+    def on_epoch_begin(self, net, **kwargs):
+        self.task_ = self.context.subcontext(task_name="epoch")
+        self.task_.call_on_fit_task_begin(estimator=self.estimator, X=self.X, y=self.y)
+
+    def on_epoch_end(self, net, **kwargs):
+        if self.task_.call_on_fit_task_end(
+            estimator=self.estimator,
+            X=self.X,
+            y=self.y,
+            reconstruction_attributes=lambda: self.fitted_attributes(net),
+        ):
+            raise StopTraining

@@ -1,0 +1,84 @@
+"""Building the user's module: sizes filled in from the data, instances copied, the output checked."""
+
+import copy
+import inspect
+
+import numpy as np
+import torch
+from torch import nn
+
+# Names under which modules declare the number of inputs of one example, of channels, and of classes.
+_FEATURES = ("n_features", "in_features", "n_features_in", "input_dim")
+_CHANNELS = ("in_channels", "in_chans", "n_channels")
+_CLASSES = ("n_classes", "num_classes", "out_features", "output_dim")
+
+
+def build_module(module, params, *, input_shape, n_classes):
+    """Make a fresh module for data of this shape.
+
+    Parameters
+    ----------
+    module : torch.nn.Module, class or factory
+        An instance is deep-copied. A class or factory is called with `params`; arguments it declares for the number of
+        features, channels or classes are filled in from the data unless `params` gives them.
+    params : dict
+        Arguments of the user (``module__...``).
+    input_shape : tuple of int
+        Shape of one example.
+    n_classes : int
+        Number of classes.
+
+    Returns
+    -------
+    module : torch.nn.Module
+
+    Raises
+    ------
+    TypeError
+        If the module does not take one of `params`, or is not a module.
+    ValueError
+        If `params` are given for an instance.
+    """
+    if isinstance(module, nn.Module):
+        if params:
+            raise ValueError(
+                f"module is an instance of {type(module).__name__}, already built; its arguments "
+                f"{sorted(params)} can only be set (as module__...) when module is a class or factory."
+            )
+        return copy.deepcopy(module)
+    sizes = {
+        **dict.fromkeys(_FEATURES, int(np.prod(input_shape))),
+        **dict.fromkeys(_CHANNELS, input_shape[0] if input_shape else 1),
+        **dict.fromkeys(_CLASSES, n_classes),
+    }
+    declared = inspect.signature(module).parameters
+    takes_any = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in declared.values())
+    name = getattr(module, "__name__", type(module).__name__)
+    unknown = sorted(set(params) - set(declared)) if not takes_any else []
+    if unknown:
+        raise TypeError(f"module {name} takes no argument {unknown[0]!r}; it takes {sorted(declared)}.")
+    if params.get("channels_last") and len(input_shape) == 3:
+        sizes.update(dict.fromkeys(_CHANNELS, input_shape[-1]))
+    filled = {key: value for key, value in sizes.items() if key in declared}
+    built = module(**{**filled, **params})
+    if not isinstance(built, nn.Module):
+        raise TypeError(f"module must build a torch.nn.Module, but {name} returned {type(built).__name__}.")
+    return built
+
+
+def check_output(logits, n_rows, n_classes, name):
+    """Refuse a module whose output is not one row of logits per example, as wide as there are classes."""
+    if not isinstance(logits, torch.Tensor):
+        raise ValueError(f"module {name} must return a tensor of logits, got {type(logits).__name__}.")
+    if logits.shape != (n_rows, n_classes):
+        raise ValueError(
+            f"module {name} must return logits of shape (n_samples, n_classes), here {(n_rows, n_classes)} for "
+            f"{n_rows} examples and {n_classes} classes, got {tuple(logits.shape)}. If it takes the number of outputs "
+            "under another name, pass it as module__<name>."
+        )
+
+
+def last_linear(module):
+    """The last ``Linear`` of a module in order of definition, or None."""
+    linear = [m for m in module.modules() if isinstance(m, nn.Linear)]
+    return linear[-1] if linear else None

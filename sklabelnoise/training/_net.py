@@ -1,0 +1,292 @@
+"""The skorch net under every classifier: skorch's extension points, without its cost per batch."""
+
+import inspect
+import math
+import time
+import warnings
+
+import torch
+from skorch import NeuralNet
+from skorch.callbacks import Callback, EarlyStopping
+from skorch.dataset import unpack_data
+from skorch.history import History
+from skorch.utils import is_dataset
+from torch.utils.data import Dataset
+
+from sklabelnoise.training._batches import DatasetData, LoadedBatches, TensorBatches, TensorData
+from sklabelnoise.training._schedules import constant
+
+# Rows of a table in one forward pass of prediction; images use the batch size of training.
+_PREDICTION_ROWS = 4096
+
+
+class StopTraining(KeyboardInterrupt):
+    """Raised by a callback of ours to end training as planned; skorch's own callbacks raise its base class."""
+
+
+class NoisyLabelNet(NeuralNet):
+    """A ``skorch.NeuralNet`` that trains from tensors on the device and never waits for it within an epoch.
+
+    What it changes against skorch: batches are gathered from tensors that already live on the device
+    (:class:`TensorData`; a torch ``Dataset`` goes through a ``DataLoader`` as usual), shuffled, and nothing is held out.
+    Losses stay on the device until the epoch ends, and callbacks' batch hooks run only where a callback defines them.
+    The training progress is handed to criteria that have an attribute `progress`.
+
+    Parameters
+    ----------
+    module, criterion, **kwargs
+        As in skorch. The criterion is called ``criterion(logits, target, sample_weight)``, with ``indices=`` too
+        where it has a true attribute `needs_indices`.
+    seed : int, default=0
+        Seeds the order of the rows and the augmentation.
+    lr_schedule : callable, default=constant
+        ``lr_schedule(iteration, n_iterations)``: factor of the learning rate in a 0-based iteration.
+    augment : callable, default=None
+        ``augment(batch, generator)``, applied to training batches on the device.
+    preprocess : callable, default=None
+        Applied to every batch before augmentation and module (normalised images are padded with their mean colour).
+    amp : bool, default=False
+        Run the module under bfloat16 autocast.
+    """
+
+    def __init__(
+        self,
+        module,
+        criterion,
+        *,
+        seed=0,
+        lr_schedule=constant,
+        augment=None,
+        preprocess=None,
+        amp=False,
+        train_split=None,
+        callbacks=None,
+        verbose=0,
+        **kwargs,
+    ):
+        super().__init__(
+            module,
+            criterion,
+            train_split=train_split,
+            callbacks=callbacks,
+            verbose=verbose,
+            predict_nonlinearity=_softmax,
+            **kwargs,
+        )
+        self.seed = seed
+        self.lr_schedule = lr_schedule
+        self.augment = augment
+        self.preprocess = preprocess
+        self.amp = amp
+
+    @property
+    def _default_callbacks(self):
+        # Loss, accuracy and time of an epoch are recorded by the loop itself.
+        return []
+
+    def initialize(self):
+        super().initialize()
+        self.order_generator_ = torch.Generator().manual_seed(self.seed)
+        self.augment_generator_ = torch.Generator(self.device).manual_seed(self.seed)
+        self.iteration_ = 0
+        self.base_lrs_ = [group["lr"] for group in self.optimizer_.param_groups]
+        return self
+
+    def initialize_history(self):
+        # A history of its own for each training, so that a copy of the net keeps what it had.
+        self.history_ = History()
+        return self
+
+    # Data
+
+    def get_dataset(self, X, y=None):
+        if isinstance(X, TensorData | DatasetData):
+            return X
+        if is_dataset(X) and isinstance(X, Dataset):
+            return DatasetData(X, torch.zeros(len(X), dtype=torch.long), device=self.device)
+        labels = torch.zeros(X.shape[0], dtype=torch.long) if y is None else y
+        return TensorData(X, labels, device=self.device, dtype=next(self.module_.parameters()).dtype)
+
+    def get_iterator(self, dataset, training=False):
+        params = self.get_params_for("iterator_train" if training else "iterator_valid")
+        batch_size = params.pop("batch_size", None)
+        if batch_size is None:
+            is_table = isinstance(dataset, TensorData) and dataset.X.ndim == 2
+            batch_size = max(self.batch_size, _PREDICTION_ROWS) if is_table and not training else self.batch_size
+        shuffle = params.pop("shuffle", training)
+        batches = TensorBatches if isinstance(dataset, TensorData) else LoadedBatches
+        iterator = batches(dataset, batch_size, generator=self.order_generator_ if shuffle else None, **params)
+        if training:
+            self.n_iterations_ = self.progress_epochs_ * len(iterator)
+        return iterator
+
+    # Training
+
+    def fit_epochs(self, data, *, epochs, continues=False, observers=()):
+        """Train for some epochs on prepared data; the net must be initialised.
+
+        Parameters
+        ----------
+        data : TensorData or DatasetData
+            Training rows with encoded labels on the device.
+        epochs : int
+            Number of passes over `data`.
+        continues : bool, default=False
+            Whether this is one part of a training of `max_epochs` epochs (``partial_fit``): then the learning-rate
+            schedule goes on where the last part ended, else it starts anew. The training progress counts every batch
+            the net has seen, and stays at 1 once it got there.
+        observers : sequence of skorch.callbacks.Callback, default=()
+            Callbacks for this training only; they are not kept in the net.
+        """
+        self.progress_epochs_ = self.max_epochs if continues else epochs
+        self.schedule_start_ = 0 if continues else self.iteration_
+        kept = self.callbacks_
+        self.callbacks_ = [*kept, *((type(observer).__name__, observer) for observer in observers)]
+        hooks = ("on_batch_begin", "on_batch_end", "on_grad_computed")
+        self.used_hooks_ = {hook for hook in hooks if any(_defines(cb, hook) for _, cb in self.callbacks_)}
+        self.needs_closure_ = _requires_closure(self.optimizer_)
+        self.follows_progress_ = hasattr(self.criterion_, "progress")
+        self.needs_indices_ = getattr(self.criterion_, "needs_indices", False)
+        try:
+            self.notify("on_train_begin", X=data, y=None)
+            try:
+                self.fit_loop(data, epochs=epochs)
+            except StopTraining:
+                pass
+            except KeyboardInterrupt:
+                if not any(isinstance(cb, EarlyStopping) and cb.misses_ == cb.patience for _, cb in self.callbacks_):
+                    warnings.warn(f"Training was interrupted after {len(self.history)} epochs.", stacklevel=2)
+            self.notify("on_train_end", X=data, y=None)
+        finally:
+            self.callbacks_ = kept
+            self.batch_ = None
+        self._check_parameters()
+        return self
+
+    def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):
+        if iterator is None:
+            return
+        start = time.perf_counter()
+        self._set_training(training)
+        losses, masses, hits = [], [], []
+        for batch in iterator:
+            self.batch_ = batch
+            if training:
+                self._begin_iteration()
+            if "on_batch_begin" in self.used_hooks_:
+                self.notify("on_batch_begin", batch=batch, training=training)
+                self._set_training(training)
+            step = step_fn(batch, **fit_params)
+            with torch.no_grad():
+                hit = step["y_pred"].argmax(dim=1) == batch[1]
+                weight = batch.sample_weight
+                masses.append(len(hit) if weight is None else weight.sum())
+                hits.append(hit.sum() if weight is None else weight[hit].sum())
+                losses.append(step["loss"].detach())
+            if "on_batch_end" in self.used_hooks_:
+                if "on_batch_begin" not in self.used_hooks_:
+                    self.history.new_batch()
+                self.history.record_batch(f"{prefix}_loss", losses[-1].item())
+                self.history.record_batch(f"{prefix}_batch_size", len(batch[1]))
+                self.notify("on_batch_end", batch=batch, training=training, **step)
+        self._record_epoch(prefix, losses, masses, hits, time.perf_counter() - start)
+
+    def _begin_iteration(self):
+        """Count the training batch about to run; set its learning rate and tell the criterion how far training is."""
+        scheduled = min(self.iteration_ - self.schedule_start_, self.n_iterations_ - 1)
+        self.iteration_ += 1
+        if self.follows_progress_:
+            self.criterion_.progress = min(1.0, self.iteration_ / self.n_iterations_)
+        if self.lr_schedule is not constant:
+            factor = self.lr_schedule(scheduled, self.n_iterations_)
+            for group, lr in zip(self.optimizer_.param_groups, self.base_lrs_, strict=True):
+                group["lr"] = lr * factor
+
+    def train_step(self, batch, **fit_params):
+        if self.needs_closure_:
+            return super().train_step(batch, **fit_params)
+        self.optimizer_.zero_grad()
+        step = self.train_step_single(batch, **fit_params)
+        if "on_grad_computed" in self.used_hooks_:
+            self.notify("on_grad_computed", named_parameters=self.get_all_learnable_params(), batch=batch, training=True)
+        self.optimizer_.step()
+        return step
+
+    def train_step_single(self, batch, **fit_params):
+        X, y = batch
+        y_pred = self.infer(X, **fit_params)
+        loss = self.get_loss(y_pred, y, X=X, training=True)
+        loss.backward()
+        return {"loss": loss, "y_pred": y_pred}
+
+    def validation_step(self, batch, **fit_params):
+        X, y = unpack_data(batch)
+        with torch.no_grad():
+            y_pred = self.infer(X, **fit_params)
+            return {"loss": self.get_loss(y_pred, y, X=X, training=False), "y_pred": y_pred}
+
+    def get_loss(self, y_pred, y_true, X=None, training=False):
+        # skorch hands over labels only; soft targets, weights and row numbers stand in the current batch.
+        batch = self.batch_
+        if self.needs_indices_:
+            return self.criterion_(y_pred, batch.target, batch.sample_weight, indices=batch.indices)
+        return self.criterion_(y_pred, batch.target, batch.sample_weight)
+
+    def infer(self, x, **fit_params):
+        if self.preprocess is not None:
+            x = self.preprocess(x)
+        if self.augment is not None and self.module_.training:
+            x = self.augment(x, self.augment_generator_)
+        if not self.amp:
+            return self.module_(x, **fit_params)
+        with torch.autocast(x.device.type, dtype=torch.bfloat16):
+            return self.module_(x, **fit_params).float()
+
+    def _record_epoch(self, prefix, losses, masses, hits, seconds):
+        """Bring the epoch's losses from the device at once, refuse a loss that is not finite, and write the history."""
+        losses = torch.stack(losses).tolist()
+        lr = self.optimizer_.param_groups[0]["lr"]
+        for i, loss in enumerate(losses, start=1):
+            if not math.isfinite(loss):
+                raise ValueError(
+                    f"Training stopped: the {prefix} loss became {loss} in epoch {len(self.history)}, batch {i} of "
+                    f"{len(losses)}, at lr={lr:g}. Scale the features, lower lr, or add weight_decay."
+                )
+        masses, hits = (torch.stack([torch.as_tensor(v, dtype=torch.float64) for v in x]).tolist() for x in (masses, hits))
+        total = sum(masses)
+        record = self.history.record
+        record(f"{prefix}_loss", sum(loss * mass for loss, mass in zip(losses, masses, strict=True)) / total)
+        record(f"{prefix}_accuracy", sum(hits) / total)
+        if prefix == "train":
+            record("lr", lr)
+            record("seconds", seconds)
+
+    def _check_parameters(self):
+        """Refuse a network whose last update, after the last loss was seen, was not finite."""
+        if not all(p.isfinite().all() for p in self.module_.parameters()):
+            lr = self.optimizer_.param_groups[0]["lr"]
+            raise ValueError(
+                f"Training stopped: a parameter of the network is not finite after epoch {len(self.history)}, at lr={lr:g}. "
+                "Scale the features, lower lr, or add weight_decay."
+            )
+
+    # Prediction
+
+    def predict(self, X):
+        """Index of the most probable class of each row."""
+        return self.predict_proba(X).argmax(axis=1)
+
+
+def _softmax(logits):
+    return logits.softmax(dim=-1)
+
+
+def _defines(callback, hook):
+    """Whether a callback does something in a hook: inherits it from more than skorch's empty base."""
+    return getattr(type(callback), hook) is not getattr(Callback, hook)
+
+
+def _requires_closure(optimizer):
+    """Whether ``optimizer.step`` can't be called without a closure, as LBFGS's."""
+    closure = inspect.signature(optimizer.step).parameters.get("closure")
+    return closure is not None and closure.default is inspect.Parameter.empty

@@ -1,0 +1,51 @@
+"""Normalisation of images by the statistics of the training set."""
+
+import torch
+from torch import nn
+
+# Images whose statistics are computed at once, so that the float copy stays small.
+_CHUNK = 4096
+
+
+class ImageScaler(nn.Module):
+    """Subtract the mean and divide by the standard deviation of each channel.
+
+    Parameters
+    ----------
+    mean, std : Tensor of shape (n_channels,)
+        In the scale of the input, 0 to 255 for uint8.
+    channels_last : bool, default=False
+        Whether images are (height, width, channels).
+    dtype : torch.dtype, default=torch.float32
+        Type of the output.
+    """
+
+    def __init__(self, mean, std, *, channels_last=False, dtype=torch.float32):
+        super().__init__()
+        shape = (1, 1, 1, -1) if channels_last else (1, -1, 1, 1)
+        self.register_buffer("mean", mean.to(dtype).view(shape))
+        self.register_buffer("inverse_std", (1 / std).to(dtype).view(shape))
+
+    def forward(self, x):
+        """Normalised images, same shape."""
+        return (x.to(self.mean.dtype) - self.mean) * self.inverse_std
+
+    @classmethod
+    def from_images(cls, images, *, channels_last=False, dtype=torch.float32):
+        """Measure mean and standard deviation per channel, chunk by chunk in double precision.
+
+        Parameters
+        ----------
+        images : Tensor of shape (n_samples, n_channels, height, width)
+            Or channels last.
+        """
+        n_channels = images.shape[-1 if channels_last else 1]
+        total = torch.zeros(2, n_channels, dtype=torch.double, device=images.device)
+        dims = (0, 1, 2) if channels_last else (0, 2, 3)
+        for chunk in images.split(_CHUNK):
+            chunk = chunk.double()
+            total += torch.stack([chunk.sum(dims), chunk.square().sum(dims)])
+        mean, square = total / (images.numel() / n_channels)
+        # A channel that never changes keeps its scale.
+        std = (square - mean**2).clamp_min(0).sqrt()
+        return cls(mean, torch.where(std > 0, std, 1.0), channels_last=channels_last, dtype=dtype)
