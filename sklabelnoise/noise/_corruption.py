@@ -56,7 +56,19 @@ def corrupt_labels(y, transition_matrix, *, classes=None, exact_counts=False, ra
     rng = check_random_state(random_state)
     if exact_counts:
         return classes[_draw_exact_counts(true, T, rng)]
-    return classes[_draw(T[true], rng)]
+    return classes[_draw_independently(true, T, rng)]
+
+
+def _draw_independently(true, T, rng):
+    """Invert the CDF of each label's row, class by class: one row of T for each label would be large."""
+    cdf = np.cumsum(T, axis=1)
+    cdf[:, -1] = 1.0  # rounding must not leave room for a class n_classes
+    u = rng.uniform(size=len(true))
+    given = np.empty_like(true)
+    for i in range(len(T)):
+        members = true == i
+        given[members] = np.searchsorted(cdf[i], u[members], side="right")
+    return given
 
 
 def _draw_exact_counts(true, T, rng):
@@ -130,7 +142,7 @@ def corrupt_labels_by_instance(X, y, rate, *, spread=0.1, random_state=None):
     X = X.reshape(len(X), -1)
     classes, true = encode(y, None)
     if len(classes) < 2:
-        raise ValueError(f"y needs at least 2 classes, got one class: {classes[0]!r}.")
+        raise ValueError(f"y needs at least 2 classes, got one class: {classes.tolist()[0]!r}.")
     rng = check_random_state(random_state)
     flip_rate = np.full(len(y), float(rate))
     if spread > 0:
@@ -146,14 +158,9 @@ def corrupt_labels_by_instance(X, y, rate, *, spread=0.1, random_state=None):
     proba = np.exp(odds)
     proba *= (flip_rate / proba.sum(axis=1))[:, None]
     proba[rows, true] = 1 - flip_rate
-    return classes[_draw(proba, rng)]
-
-
-def _draw(proba, rng):
-    """One column index for each row of probabilities, by inverting the row's CDF."""
     cdf = np.cumsum(proba, axis=1)
-    cdf[:, -1] = 1.0  # rounding must not leave room for a column beyond the last
-    return (rng.uniform(size=(len(proba), 1)) >= cdf).sum(axis=1)
+    cdf[:, -1] = 1.0  # as above
+    return classes[(rng.uniform(size=(len(y), 1)) >= cdf).sum(axis=1)]
 
 
 def subsample_classes(X, y, ratio, *, random_state=None):
@@ -210,7 +217,7 @@ def subsample_classes(X, y, ratio, *, random_state=None):
     # The 1e-9 keeps a count that divides evenly from being rounded down.
     kept = np.floor(parts * (counts / parts).min() + 1e-9).astype(np.intp)
     if kept.min() == 0:
-        raise ValueError(f"ratio {ratio!r} leaves no row of class {classes[kept.argmin()]!r}.")
+        raise ValueError(f"ratio {ratio!r} leaves no row of class {classes.tolist()[kept.argmin()]!r}.")
     rng = check_random_state(random_state)
     rows = [rng.choice(np.flatnonzero(codes == c), size=size, replace=False) for c, size in enumerate(kept)]
     rows = np.sort(np.concatenate(rows))

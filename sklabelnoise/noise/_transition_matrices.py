@@ -296,7 +296,7 @@ def superclass_transition_matrix(superclasses, rate, *, flip="next", random_stat
         raise ValueError(f'flip must be "next" or "pair", got {flip!r}.')
     rng = check_random_state(random_state)
     flips = {}
-    for superclass in np.unique(superclasses):
+    for superclass in np.unique(superclasses).tolist():
         members = np.flatnonzero(superclasses == superclass)
         if len(members) < 2:
             raise ValueError(f"superclass {superclass!r} has one class only, which has nothing to be flipped to.")
