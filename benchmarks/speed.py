@@ -1,0 +1,140 @@
+"""Measure the promised speeds, as ratios to what a user would have written.
+
+    python -m benchmarks.speed                       # everything; rows go to results/speed.jsonl
+    python -m benchmarks.speed --only kernel --quick # few repeats; prints, writes nothing
+
+A ratio is the median over repeats of ours / reference, the two run in turn in one process: what else the machine does
+hits both alike. One thread, float32.
+"""
+
+import argparse
+import time
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from benchmarks.rows import RESULTS, append_row, environment
+from sklabelnoise import RobustLossClassifier
+from sklabelnoise.losses import DMLoss
+
+PATH = RESULTS / "speed.jsonl"
+
+
+def interleaved(ours, reference, repeats, calls=1):
+    """Seconds of each repeat of `calls` calls, after a warm-up; who goes first changes with every repeat."""
+    seconds = {ours: [], reference: []}
+    for function in seconds:
+        function()
+    for repeat in range(repeats):
+        for function in (ours, reference) if repeat % 2 else (reference, ours):
+            start = time.perf_counter()
+            for _ in range(calls):
+                function()
+            seconds[function].append((time.perf_counter() - start) / calls)
+    return np.array(seconds[ours]), np.array(seconds[reference])
+
+
+def compare(case, promise, ours, reference, repeats, calls=1):
+    """One row: the median ratio, its quartiles, and whether it is what was promised."""
+    mine, theirs = interleaved(ours, reference, repeats, calls)
+    low, ratio, high = np.quantile(mine / theirs, (0.25, 0.5, 0.75))
+    return {
+        "case": case,
+        "ratio": round(float(ratio), 4),
+        "ratio_low": round(float(low), 4),
+        "ratio_high": round(float(high), 4),
+        "promise": promise,
+        "ours_ms": round(1e3 * float(np.median(mine)), 4),
+        "reference_ms": round(1e3 * float(np.median(theirs)), 4),
+        "repeats": repeats,
+        **environment(),
+    }
+
+
+def hand_written_loop(X, y, *, hidden, batch_size, epochs, lr, seed=0):
+    """Train an MLP the way a careful user would, keeping loss and accuracy of every epoch; returns them."""
+    torch.manual_seed(seed)
+    X, y = torch.from_numpy(X), torch.from_numpy(y)
+    module = nn.Sequential(nn.Linear(X.shape[1], hidden), nn.ReLU(), nn.Linear(hidden, int(y.max()) + 1))
+    optimizer = torch.optim.Adam(module.parameters(), lr=lr)
+    shuffle = torch.Generator().manual_seed(seed)
+    history = []
+    for _ in range(epochs):
+        losses, hits = [], []
+        for rows in torch.randperm(len(X), generator=shuffle).split(batch_size):
+            batch, labels = X[rows], y[rows]
+            optimizer.zero_grad()
+            logits = module(batch)
+            loss = F.cross_entropy(logits, labels)
+            loss.backward()
+            optimizer.step()
+            losses.append(loss.detach() * len(rows))
+            hits.append((logits.detach().argmax(dim=1) == labels).sum())
+        history.append((torch.stack(losses).sum().item() / len(X), torch.stack(hits).sum().item() / len(X)))
+    return history
+
+
+def loop(quick):
+    """The whole `fit` of an estimator against the hand-written loop on 25,000 x 100."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(25_000, 100)).astype(np.float32)
+    y = (X @ rng.normal(size=(100, 10))).argmax(axis=1)
+    settings = {"batch_size": 250, "lr": 1e-3}
+    estimator = RobustLossClassifier(
+        loss="cross_entropy", module__hidden=(8,), max_epochs=20, optimizer="Adam", lr_schedule="constant",
+        weight_decay=0.0, device="cpu", random_state=0, **settings,
+    )  # fmt: skip
+    yield compare(
+        "training loop, 25,000 x 100, hidden 8, batch 250, 20 epochs",
+        1.2,
+        lambda: estimator.fit(X, y),
+        lambda: hand_written_loop(X, y, hidden=8, epochs=20, **settings),
+        repeats=3 if quick else 11,
+    )
+
+
+def kernel(quick):
+    """Forward and backward pass of the DM loss against cross entropy."""
+    for (n, n_classes), promise in {(4096, 10): 1.2, (4096, 100): 1.0, (1024, 1000): 0.8, (256, 10): 2.0}.items():
+        generator = torch.Generator().manual_seed(0)
+        logits = (3 * torch.randn(n, n_classes, generator=generator)).requires_grad_()
+        labels = torch.randint(n_classes, (n,), generator=generator)
+        criterion = DMLoss()
+
+        def step(loss, logits=logits, labels=labels):
+            logits.grad = None
+            loss(logits, labels).backward()
+
+        yield compare(
+            f"DM loss against cross entropy, logits {n} x {n_classes}",
+            promise,
+            lambda step=step, criterion=criterion: step(criterion),
+            lambda step=step: step(F.cross_entropy),
+            repeats=11 if quick else 51,
+            calls=max(1, 2_000_000 // (n * n_classes)),
+        )
+
+
+PARTS = {"loop": loop, "kernel": kernel}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS))
+    parser.add_argument("--quick", action="store_true", help="few repeats; print the ratios, write no rows")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    for name in options.only:
+        for row in PARTS[name](options.quick):
+            print(
+                f"{row['case']:60} {row['ratio']:.2f} ({row['ratio_low']:.2f} to {row['ratio_high']:.2f}), "
+                f"promised at most {row['promise']:g}: {'kept' if row['ratio'] <= row['promise'] else 'NOT KEPT'}"
+            )
+            if not options.quick:
+                append_row(PATH, row)
+
+
+if __name__ == "__main__":
+    main()
