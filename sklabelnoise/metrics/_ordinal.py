@@ -1,9 +1,7 @@
-"""Scores for work with wrong labels: what was recovered, memorised, detected, and how calibrated the result is."""
+"""Agreement of ordinal labels."""
 
 import numpy as np
 from sklearn.utils import check_consistent_length, column_or_1d
-
-__all__ = ["quadratic_weighted_kappa"]
 
 
 def quadratic_weighted_kappa(y_true, y_pred, *, labels=None, sample_weight=None):

@@ -1,0 +1,17 @@
+"""Scores for work with wrong labels: what was recovered, memorised, detected, how calibrated and how well ranked."""
+
+from sklabelnoise.metrics._calibration import expected_calibration_error
+from sklabelnoise.metrics._labels import correction_rate, detection_scores, label_recovery, memorisation_rate
+from sklabelnoise.metrics._ordinal import quadratic_weighted_kappa
+from sklabelnoise.metrics._retrieval import average_sets, retrieval_scores
+
+__all__ = [
+    "label_recovery",
+    "memorisation_rate",
+    "correction_rate",
+    "detection_scores",
+    "expected_calibration_error",
+    "quadratic_weighted_kappa",
+    "average_sets",
+    "retrieval_scores",
+]

@@ -1,0 +1,72 @@
+"""Whether probabilities mean what they say."""
+
+from numbers import Integral
+
+import numpy as np
+from sklearn.utils import check_array, check_consistent_length, column_or_1d
+
+
+def expected_calibration_error(y_true, proba, *, labels=None, n_bins=10, strategy="uniform", sample_weight=None):
+    """Mean gap between the confidence of the predicted class and how often it is right.
+
+    Rows are put into bins by the probability of their predicted class; the gap of a bin is that between its mean
+    probability and its accuracy; bins count by their rows.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n_samples,)
+        Labels scored against. Wrong labels make a good model look over-confident: use clean ones where there are any.
+
+    proba : array-like of shape (n_samples, n_classes)
+        Probabilities of the classes.
+
+    labels : array-like of shape (n_classes,), default=None
+        The classes in the order of the columns, as an estimator's ``classes_``. None takes the sorted labels of
+        `y_true`, which must be as many as there are columns.
+
+    n_bins : int, default=10
+        Number of bins.
+
+    strategy : {"uniform", "quantile"}, default="uniform"
+        Bins of equal width on (0, 1], or bins of equally many rows, whose error estimate is less noisy.
+
+    sample_weight : array-like of shape (n_samples,), default=None
+        Weight of each row.
+
+    Returns
+    -------
+    error : float
+        0 for calibrated confidence, at most 1.
+
+    References
+    ----------
+    Guo, Pleiss, Sun and Weinberger: "On Calibration of Modern Neural Networks", ICML 2017, equation 3.
+
+    Examples
+    --------
+    >>> from sklabelnoise.metrics import expected_calibration_error
+    >>> proba = [[0.9, 0.1], [0.9, 0.1], [0.2, 0.8], [0.2, 0.8]]
+    >>> round(expected_calibration_error([0, 1, 1, 1], proba), 2)
+    0.3
+    """
+    y_true = column_or_1d(y_true)
+    proba = check_array(proba, dtype=np.float64, input_name="proba")
+    check_consistent_length(y_true, proba, sample_weight)
+    if not isinstance(n_bins, Integral) or n_bins < 1:
+        raise ValueError(f"n_bins must be a positive integer, got {n_bins!r}.")
+    if strategy not in ("uniform", "quantile"):
+        raise ValueError(f'strategy must be "uniform" or "quantile", got {strategy!r}.')
+    labels = np.unique(y_true) if labels is None else np.asarray(labels)
+    if len(labels) != proba.shape[1]:
+        raise ValueError(f"proba has {proba.shape[1]} columns for {len(labels)} labels.")
+    confidence = proba.max(axis=1)
+    correct = labels[proba.argmax(axis=1)] == y_true
+    weight = np.ones(len(y_true)) if sample_weight is None else column_or_1d(sample_weight).astype(np.float64)
+    if strategy == "uniform":
+        # Bins are open on the left; the small shift keeps 0.3 out of the bin above when 10 * 0.3 rounds up.
+        bins = np.ceil(confidence * n_bins - 1e-9).astype(np.intp) - 1
+    else:
+        edges = np.quantile(confidence, np.arange(1, n_bins) / n_bins)
+        bins = np.searchsorted(edges, confidence, side="left")
+    gap = np.bincount(bins.clip(0, n_bins - 1), weights=weight * (confidence - correct), minlength=n_bins)
+    return float(np.abs(gap).sum() / weight.sum())

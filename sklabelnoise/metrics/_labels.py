@@ -1,0 +1,162 @@
+"""What became of wrong labels: recovered, memorised, corrected, detected. For data whose true labels are known."""
+
+import warnings
+
+import numpy as np
+from sklearn.exceptions import UndefinedMetricWarning
+from sklearn.metrics import roc_auc_score
+from sklearn.utils import check_array, check_consistent_length, column_or_1d
+
+
+def _columns(*labels):
+    check_consistent_length(*labels)
+    return [column_or_1d(column) for column in labels]
+
+
+def _share(part, whole, what):
+    """Share of the rows of `whole` that are also in `part`; NaN, with a warning, where there are none."""
+    if not whole.any():
+        warnings.warn(f"{what} is not defined: no label is wrong.", UndefinedMetricWarning, stacklevel=3)
+        return np.nan
+    return float(np.mean(part[whole]))
+
+
+def label_recovery(y_clean, y_noisy, y_corrected):
+    """Share of the label noise that a correction removed.
+
+    Parameters
+    ----------
+    y_clean, y_noisy, y_corrected : array-like of shape (n_samples,)
+        True labels, given labels, and the labels after correction, of the same rows.
+
+    Returns
+    -------
+    recovery : float
+        ``1 - (wrong labels after) / (wrong labels before)``: 1 if all labels are right after the correction, 0 if
+        nothing was won, negative if there is more noise than before. NaN, with a warning, if no given label is wrong.
+
+    See Also
+    --------
+    correction_rate : Looks at the wrong labels only, not at right ones that were spoilt.
+
+    Examples
+    --------
+    >>> from sklabelnoise.metrics import label_recovery
+    >>> label_recovery([0, 0, 1, 1], [1, 1, 1, 1], [0, 1, 1, 1])
+    0.5
+    """
+    y_clean, y_noisy, y_corrected = _columns(y_clean, y_noisy, y_corrected)
+    before = np.count_nonzero(y_noisy != y_clean)
+    if before == 0:
+        warnings.warn("label_recovery is not defined: no label is wrong.", UndefinedMetricWarning, stacklevel=2)
+        return np.nan
+    return float(1 - np.count_nonzero(y_corrected != y_clean) / before)
+
+
+def memorisation_rate(y_clean, y_noisy, y_pred):
+    """Share of the wrong training labels that a model predicts as they were given.
+
+    Parameters
+    ----------
+    y_clean, y_noisy, y_pred : array-like of shape (n_samples,)
+        True labels, given labels and predictions of the same training rows.
+
+    Returns
+    -------
+    rate : float
+        0 if the model believes none of the wrong labels, 1 if it learned all of them by heart. NaN, with a warning, if
+        no given label is wrong.
+
+    See Also
+    --------
+    correction_rate : Share predicted as the truth instead.
+
+    References
+    ----------
+    Arpit et al.: "A Closer Look at Memorization in Deep Networks", ICML 2017.
+
+    Examples
+    --------
+    >>> from sklabelnoise.metrics import memorisation_rate
+    >>> memorisation_rate([0, 0, 0, 0], [0, 1, 1, 0], [0, 1, 0, 0])
+    0.5
+    """
+    y_clean, y_noisy, y_pred = _columns(y_clean, y_noisy, y_pred)
+    return _share(y_pred == y_noisy, y_noisy != y_clean, "memorisation_rate")
+
+
+def correction_rate(y_clean, y_noisy, y_pred):
+    """Share of the wrong training labels for which a model predicts the true class.
+
+    Parameters
+    ----------
+    y_clean, y_noisy, y_pred : array-like of shape (n_samples,)
+        True labels, given labels and predictions of the same training rows.
+
+    Returns
+    -------
+    rate : float
+        NaN, with a warning, if no given label is wrong.
+
+    See Also
+    --------
+    memorisation_rate : Share predicted as given. With more than two classes the two need not sum to one.
+
+    Examples
+    --------
+    >>> from sklabelnoise.metrics import correction_rate
+    >>> correction_rate([0, 0, 0, 0], [0, 1, 1, 2], [0, 0, 1, 1])
+    0.3333333333333333
+    """
+    y_clean, y_noisy, y_pred = _columns(y_clean, y_noisy, y_pred)
+    return _share(y_pred == y_clean, y_noisy != y_clean, "correction_rate")
+
+
+def detection_scores(is_mislabeled, label_quality, *, is_issue=None):
+    """How well wrong labels are found: by a ranking, and by a decision.
+
+    Parameters
+    ----------
+    is_mislabeled : array-like of shape (n_samples,)
+        The truth: whether each given label is wrong.
+
+    label_quality : array-like of shape (n_samples,)
+        A score that is small for labels to doubt, such as the probability of the given label.
+
+    is_issue : array-like of shape (n_samples,), default=None
+        The decision: whether each label was called wrong. None calls wrong as many labels as really are, the ones with
+        the smallest `label_quality`; precision and recall are the same number then.
+
+    Returns
+    -------
+    scores : dict of str to float
+        ``auc``, the probability that a wrong label ranks before a right one; ``precision``, the share of the issues
+        that are wrong; ``recall``, the share of the wrong labels that are issues.
+
+    Examples
+    --------
+    >>> from sklabelnoise.metrics import detection_scores
+    >>> detection_scores([True, False, True, False], [0.1, 0.2, 0.3, 0.9])
+    {'auc': 0.75, 'precision': 0.5, 'recall': 0.5}
+    """
+    is_mislabeled, label_quality = _columns(is_mislabeled, label_quality)
+    is_mislabeled = is_mislabeled.astype(bool)
+    check_array(label_quality, ensure_2d=False, input_name="label_quality")
+    n_wrong = np.count_nonzero(is_mislabeled)
+    if n_wrong in (0, len(is_mislabeled)):
+        raise ValueError(
+            f"is_mislabeled must hold right and wrong labels, got {n_wrong} of {len(is_mislabeled)} wrong."
+        )
+    if is_issue is None:
+        is_issue = np.zeros(len(is_mislabeled), dtype=bool)
+        is_issue[np.argsort(label_quality, kind="stable")[:n_wrong]] = True
+    else:
+        check_consistent_length(is_mislabeled, is_issue)
+        is_issue = column_or_1d(is_issue).astype(bool)
+    hits = np.count_nonzero(is_issue & is_mislabeled)
+    n_issues = np.count_nonzero(is_issue)
+    return {
+        "auc": float(roc_auc_score(~is_mislabeled, label_quality)),
+        "precision": float(hits / n_issues) if n_issues else 0.0,
+        "recall": float(hits / n_wrong),
+    }

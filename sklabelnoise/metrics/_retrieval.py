@@ -1,0 +1,133 @@
+"""Retrieval with learned features: who is this, given pictures of many people?"""
+
+import numpy as np
+from sklearn.utils import check_array, check_consistent_length, column_or_1d
+
+# Queries scored at a time: bounds the memory to this many rows of the similarity matrix.
+_BLOCK = 1024
+
+
+def _unit_rows(features, name):
+    features = check_array(features, dtype=[np.float64, np.float32], input_name=name)
+    length = np.linalg.norm(features, axis=1, keepdims=True)
+    return features / np.where(length > 0, length, 1)
+
+
+def average_sets(features, sets):
+    """One feature vector for each set of rows: their mean, at unit length.
+
+    Comparing these by cosine is set-to-set retrieval: a video against a video rather than a frame against a frame.
+
+    Parameters
+    ----------
+    features : array-like of shape (n_samples, n_features)
+        Features of the rows, such as ``estimator.embed(X)``.
+
+    sets : array-like of shape (n_samples,)
+        The set of each row, such as the video of a frame.
+
+    Returns
+    -------
+    set_features : ndarray of shape (n_sets, n_features)
+        In the order of the sorted sets.
+
+    unique_sets : ndarray of shape (n_sets,)
+        The sorted sets.
+
+    References
+    ----------
+    Wang et al.: "Derivative Manipulation for General Example Weighting", section 4.3.
+
+    Examples
+    --------
+    >>> from sklabelnoise.metrics import average_sets
+    >>> set_features, unique_sets = average_sets([[2, 0], [4, 0], [0, 5]], ["a", "a", "b"])
+    >>> set_features
+    array([[1., 0.],
+           [0., 1.]])
+    """
+    features = check_array(features, dtype=[np.float64, np.float32], input_name="features")
+    check_consistent_length(features, sets)
+    unique_sets, members = np.unique(column_or_1d(sets), return_inverse=True)
+    order = np.argsort(members, kind="stable")
+    starts = np.searchsorted(members[order], np.arange(len(unique_sets)))
+    # The sum has the direction of the mean.
+    return _unit_rows(np.add.reduceat(features[order], starts, axis=0), "features"), unique_sets
+
+
+def retrieval_scores(
+    queries, query_labels, gallery, gallery_labels, *, query_groups=None, gallery_groups=None, ranks=(1, 5, 10, 20)
+):
+    """Mean average precision and cumulative matching characteristic of ranking a gallery by cosine similarity.
+
+    Parameters
+    ----------
+    queries : array-like of shape (n_queries, n_features)
+        Features to search for.
+
+    query_labels : array-like of shape (n_queries,)
+        Identity of each query.
+
+    gallery : array-like of shape (n_gallery, n_features)
+        Features to search in.
+
+    gallery_labels : array-like of shape (n_gallery,)
+        Identity of each gallery row.
+
+    query_groups, gallery_groups : array-like, default=None
+        For example the cameras. Gallery rows with the identity *and* the group of a query are left out of its ranking,
+        because they are too easy to find. Give both or none.
+
+    ranks : sequence of int, default=(1, 5, 10, 20)
+        Ranks of the cumulative matching characteristic.
+
+    Returns
+    -------
+    scores : dict of str to float
+        ``"map"``, the mean over queries of the average precision, and ``"cmc_k"`` for each k of `ranks`, the share of
+        the queries with a match among their first k. Queries without any match in the gallery do not count.
+
+    See Also
+    --------
+    average_sets : For set-to-set retrieval, apply it to queries and gallery first.
+
+    References
+    ----------
+    Zheng et al.: "MARS: A Video Benchmark for Large-Scale Person Re-Identification", ECCV 2016.
+
+    Examples
+    --------
+    >>> from sklabelnoise.metrics import retrieval_scores
+    >>> gallery = [[1, 0], [1, 0.1], [0, 1]]
+    >>> retrieval_scores([[1, 0]], ["ann"], gallery, ["bob", "ann", "ann"], ranks=(1, 2))
+    {'map': 0.5833333333333333, 'cmc_1': 0.0, 'cmc_2': 1.0}
+    """
+    queries, gallery = _unit_rows(queries, "queries"), _unit_rows(gallery, "gallery")
+    query_labels, gallery_labels = column_or_1d(query_labels), column_or_1d(gallery_labels)
+    check_consistent_length(queries, query_labels, query_groups)
+    check_consistent_length(gallery, gallery_labels, gallery_groups)
+    if queries.shape[1] != gallery.shape[1]:
+        raise ValueError(f"queries have {queries.shape[1]} features, gallery has {gallery.shape[1]}.")
+    if (query_groups is None) != (gallery_groups is None):
+        raise ValueError("query_groups and gallery_groups belong together, got only one of them.")
+    if query_groups is not None:
+        query_groups, gallery_groups = column_or_1d(query_groups), column_or_1d(gallery_groups)
+
+    average_precision, first_match = [], []
+    for start in range(0, len(queries), _BLOCK):
+        block = slice(start, start + _BLOCK)
+        similarity = queries[block] @ gallery.T
+        match = query_labels[block, None] == gallery_labels
+        if query_groups is not None:
+            left_out = match & (query_groups[block, None] == gallery_groups)
+            similarity[left_out] = -np.inf  # to the end of the ranking, where they displace nobody
+            match &= ~left_out
+        match = np.take_along_axis(match, np.argsort(-similarity, axis=1, kind="stable"), axis=1)
+        match = match[match.any(axis=1)]
+        precision = match.cumsum(axis=1) / np.arange(1, match.shape[1] + 1)
+        average_precision.append((precision * match).sum(axis=1) / match.sum(axis=1))
+        first_match.append(match.argmax(axis=1))
+    average_precision, first_match = np.concatenate(average_precision), np.concatenate(first_match)
+    if len(first_match) == 0:
+        raise ValueError("No query has a match in the gallery.")
+    return {"map": float(average_precision.mean())} | {f"cmc_{k}": float(np.mean(first_match < k)) for k in ranks}
