@@ -3,7 +3,7 @@
 import numpy as np
 import scipy.sparse
 import torch
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, default_collate
 
 
 class Batch(tuple):
@@ -107,11 +107,18 @@ class DatasetData(Dataset):
         item = self.dataset[i]
         return (item[0] if isinstance(item, tuple | list) else item), i
 
+    @property
+    def device(self):
+        return self.side.device
+
+    def rows(self, index):
+        """Inputs of the rows `index`, on the device."""
+        return default_collate([self[i][0] for i in index]).to(self.device)
+
     def batch(self, X, index):
         """Join loaded inputs with the labels, targets and weights of the rows `index`."""
-        device = self.side.device
-        _, *rest = (batch := self.side.batch(index.to(device)))
-        return Batch(X.to(device, non_blocking=True), *rest, batch.target, batch.sample_weight, batch.indices)
+        side = self.side.batch(index.to(self.device))
+        return Batch(X.to(self.device, non_blocking=True), side[1], side.target, side.sample_weight, side.indices)
 
 
 class TensorBatches:

@@ -82,3 +82,14 @@ def last_linear(module):
     """The last ``Linear`` of a module in order of definition, or None."""
     linear = [m for m in module.modules() if isinstance(m, nn.Linear)]
     return linear[-1] if linear else None
+
+
+def input_of(layer, module, x):
+    """What `layer` receives when `module` is called with x, one row an example."""
+    received = []
+    handle = layer.register_forward_pre_hook(lambda _, args: received.append(args[0]))
+    try:
+        module(x)
+    finally:
+        handle.remove()
+    return received[0]

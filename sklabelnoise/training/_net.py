@@ -2,15 +2,16 @@
 
 import inspect
 import math
+import pickle
 import time
 import warnings
 
+import numpy as np
 import torch
 from skorch import NeuralNet
 from skorch.callbacks import Callback, EarlyStopping
 from skorch.dataset import unpack_data
 from skorch.history import History
-from skorch.utils import is_dataset
 from torch.utils.data import Dataset
 
 from sklabelnoise.training._batches import DatasetData, LoadedBatches, TensorBatches, TensorData
@@ -28,7 +29,8 @@ class NoisyLabelNet(NeuralNet):
     """A ``skorch.NeuralNet`` that trains from tensors on the device and never waits for it within an epoch.
 
     What it changes against skorch: batches are gathered from tensors that already live on the device
-    (:class:`TensorData`; a torch ``Dataset`` goes through a ``DataLoader`` as usual), shuffled, and nothing is held out.
+    (:class:`TensorData`; a torch ``Dataset`` goes through a ``DataLoader`` as usual), shuffled, and nothing is held
+    out.
     Losses stay on the device until the epoch ends, and callbacks' batch hooks run only where a callback defines them.
     The training progress is handed to criteria that have an attribute `progress`.
 
@@ -87,10 +89,14 @@ class NoisyLabelNet(NeuralNet):
     def initialize(self):
         super().initialize()
         self.order_generator_ = torch.Generator().manual_seed(self.seed)
-        self.augment_generator_ = torch.Generator(self.device).manual_seed(self.seed)
+        self.augment_generator_ = torch.Generator().manual_seed(self.seed)
         self.iteration_ = 0
         self.base_lrs_ = [group["lr"] for group in self.optimizer_.param_groups]
         return self
+
+    def __deepcopy__(self, memo):
+        # skorch pickles tensors apart from the rest; a copy through pickle keeps the optimiser tied to the parameters.
+        return pickle.loads(pickle.dumps(self))
 
     def initialize_history(self):
         # A history of its own for each training, so that a copy of the net keeps what it had.
@@ -102,10 +108,10 @@ class NoisyLabelNet(NeuralNet):
     def get_dataset(self, X, y=None):
         if isinstance(X, TensorData | DatasetData):
             return X
-        if is_dataset(X) and isinstance(X, Dataset):
+        if isinstance(X, Dataset):
             return DatasetData(X, torch.zeros(len(X), dtype=torch.long), device=self.device)
         labels = torch.zeros(X.shape[0], dtype=torch.long) if y is None else y
-        return TensorData(X, labels, device=self.device, dtype=next(self.module_.parameters()).dtype)
+        return TensorData(X, labels, device=self.device, dtype=self.dtype)
 
     def get_iterator(self, dataset, training=False):
         params = self.get_params_for("iterator_train" if training else "iterator_valid")
@@ -208,7 +214,9 @@ class NoisyLabelNet(NeuralNet):
         self.optimizer_.zero_grad()
         step = self.train_step_single(batch, **fit_params)
         if "on_grad_computed" in self.used_hooks_:
-            self.notify("on_grad_computed", named_parameters=self.get_all_learnable_params(), batch=batch, training=True)
+            self.notify(
+                "on_grad_computed", named_parameters=self.get_all_learnable_params(), batch=batch, training=True
+            )
         self.optimizer_.step()
         return step
 
@@ -252,7 +260,9 @@ class NoisyLabelNet(NeuralNet):
                     f"Training stopped: the {prefix} loss became {loss} in epoch {len(self.history)}, batch {i} of "
                     f"{len(losses)}, at lr={lr:g}. Scale the features, lower lr, or add weight_decay."
                 )
-        masses, hits = (torch.stack([torch.as_tensor(v, dtype=torch.float64) for v in x]).tolist() for x in (masses, hits))
+        masses, hits = (
+            torch.stack([torch.as_tensor(v, dtype=torch.float64) for v in x]).tolist() for x in (masses, hits)
+        )
         total = sum(masses)
         record = self.history.record
         record(f"{prefix}_loss", sum(loss * mass for loss, mass in zip(losses, masses, strict=True)) / total)
@@ -271,6 +281,26 @@ class NoisyLabelNet(NeuralNet):
             )
 
     # Prediction
+
+    @property
+    def dtype(self):
+        """Floating type the module computes in."""
+        return next(self.module_.parameters()).dtype
+
+    @property
+    def numpy_dtype(self):
+        """The same for arrays."""
+        return np.float64 if self.dtype == torch.float64 else np.float32
+
+    def map_batches(self, X, function):
+        """Apply a function of the module's input to X batch by batch, in evaluation mode; concatenated on the CPU."""
+        self._set_training(False)
+        results = []
+        with torch.inference_mode():
+            for batch in self.get_iterator(self.get_dataset(X), training=False):
+                x = batch[0] if self.preprocess is None else self.preprocess(batch[0])
+                results.append(function(x).cpu())
+        return torch.cat(results)
 
     def predict(self, X):
         """Index of the most probable class of each row."""

@@ -80,7 +80,9 @@ def make_schedule(spec):
     options = {"name": spec} if isinstance(spec, str) else dict(spec)
     name = options.pop("name", None)
     if name not in _SCHEDULES:
-        raise ValueError(f"lr_schedule must name one of {sorted(_SCHEDULES)} or be a callable of progress, got {spec!r}.")
+        raise ValueError(
+            f"lr_schedule must name one of {sorted(_SCHEDULES)} or be a callable of progress, got {spec!r}."
+        )
     factor = partial(_SCHEDULES[name], **options)
     try:
         factor(0, 2)

@@ -1,0 +1,771 @@
+"""What all classifiers share: scikit-learn's conventions around a skorch net."""
+
+import copy
+import difflib
+import inspect
+from abc import abstractmethod
+from contextlib import contextmanager
+from functools import partial
+from numbers import Integral, Real
+
+import numpy as np
+import pandas as pd
+import torch
+from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
+from sklearn.model_selection import train_test_split
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted
+from skorch.callbacks import EarlyStopping
+from skorch.helper import predefined_split
+from torch import nn
+from torch.utils.data import Dataset
+
+from sklabelnoise._inputs import check_inputs, check_training_set
+from sklabelnoise.modules import MLP
+from sklabelnoise.training._augmentation import resolve_augmentation
+from sklabelnoise.training._batches import DatasetData, TensorData
+from sklabelnoise.training._callbacks import EpochProgressBar, SklearnTasks
+from sklabelnoise.training._module import build_module, check_output, input_of, last_linear
+from sklabelnoise.training._net import NoisyLabelNet
+from sklabelnoise.training._preprocessing import ImageScaler
+from sklabelnoise.training._schedules import make_schedule
+
+try:
+    from sklearn.callback import CallbackSupportMixin, with_callbacks
+except ImportError:  # scikit-learn before 1.9 has no callbacks
+
+    class CallbackSupportMixin:
+        """Stands in for scikit-learn's mixin."""
+
+    def with_callbacks(method):
+        """Stand in for scikit-learn's decorator."""
+        return method
+
+
+# Parameters whose None means the module's own choice, see `training_defaults` of the modules.
+_TRAINING_PARAMETERS = ("optimizer", "lr", "weight_decay", "max_epochs", "batch_size", "lr_schedule", "augment")
+
+_COMMON_PARAMETERS = """
+    lr : float, default=None
+        Learning rate. Here and below None means the module's own ``training_defaults``, and those of
+        :class:`~sklabelnoise.modules.MLP` where it has none; what was used stands in ``history_.attrs``.
+
+    weight_decay : float, default=None
+        Weight decay of the optimiser.
+
+    max_epochs : int, default=None
+        Number of passes over the training data.
+
+    batch_size : int, default=None
+        Rows in a batch.
+
+    optimizer : str or class, default=None
+        A ``torch.optim.Optimizer`` class or the name of one in ``torch.optim``; its arguments are set as
+        ``optimizer__momentum=0.9``.
+
+    lr_schedule : str, dict or callable, default=None
+        Factor of the learning rate, set in every iteration: "constant", "cosine", "one-cycle", "inv", a dict with
+        "name" and options such as ``{"name": "milestones", "milestones": [0.5, 0.75], "gamma": 0.1}`` (below 1 a
+        milestone is a fraction of the iterations) or ``{"name": "cosine", "warmup": 0.05}``, or a callable of the
+        training progress in [0, 1).
+
+    augment : str, callable, list or False, default=None
+        Augmentation of training batches on the device: "crop-flip", "cutout", a callable on (batch, generator), or a
+        list of these; False for none.
+
+    class_weight : dict or "balanced", default=None
+        Weight of each class, multiplied into `sample_weight`; with `soft_labels`, each class's share of a row is
+        multiplied by it. "balanced" weights classes inversely to their total weight.
+
+    early_stopping : bool, default=False
+        Stop when the accuracy on held-out rows, by their given labels, has not risen for `n_iter_no_change` epochs,
+        and return to the best epoch. The rows are ``X_val, y_val`` of `fit`, else a stratified `validation_fraction`.
+
+    validation_fraction : float, default=0.1
+        Share of the training rows held out by early stopping.
+
+    n_iter_no_change : int, default=10
+        Epochs without a better accuracy before training stops.
+
+    callbacks : list of skorch.callbacks.Callback, default=None
+        Called during training, as in skorch.
+
+    device : str or torch.device, default="auto"
+        "auto" is CUDA where there is one, else the CPU.
+
+    dtype : {"auto", "float32"}, default="auto"
+        "auto" trains on float64 X in float64 on a CPU, as scikit-learn's MLPClassifier does, and on anything else in
+        float32.
+
+    warm_start : bool, default=False
+        Let `fit` continue with the weights and the optimiser of the last call.
+
+    random_state : int, RandomState instance or None, default=None
+        Determines weights, dropout, the order of rows, augmentation and the held-out rows. An integer gives
+        bit-identical results on one machine, thread count and set of versions. torch's and numpy's global generators
+        are left as they were (None draws one seed from numpy's).
+
+    verbose : int, default=0
+        1 shows a progress bar over the epochs.
+
+    **net_params : dict
+        skorch's parameters with the prefixes ``module__``, ``optimizer__``, ``iterator_train__``, ``iterator_valid__``
+        and ``callbacks__``, and the switches ``amp`` (bfloat16 autocast), ``compile`` (torch.compile) and
+        ``channels_last`` (memory format of images). They are parameters like all others in ``get_params``,
+        ``set_params``, ``clone`` and searches."""
+
+_COMMON_ATTRIBUTES = """
+    classes_ : ndarray of shape (n_classes,)
+        The class labels, sorted.
+
+    n_features_in_ : int
+        Number of features, or of channels of images.
+
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, where X had string column names.
+
+    n_iter_ : int
+        Number of epochs trained.
+
+    loss_curve_ : list of float
+        Training loss of each epoch.
+
+    history_ : DataFrame
+        One row an epoch: training loss, accuracy on the given labels, learning rate, seconds, the same for held-out
+        rows where there are some, and what callbacks recorded. ``history_.attrs`` holds the training parameters used.
+
+    net_ : skorch.NeuralNet
+        The fitted net.
+
+    module_ : torch.nn.Module
+        The fitted module.
+
+    label_quality_ : ndarray of shape (n_samples,)
+        Probability that the fitted model gives to each given label of the training data; low values are suspect."""
+
+
+def document_common(cls):
+    """Fill the shared parameters and attributes into a class docstring, so that their wording stands once."""
+    cls.__doc__ = cls.__doc__.replace("\n    %(common_parameters)s", _COMMON_PARAMETERS)
+    cls.__doc__ = cls.__doc__.replace("\n    %(common_attributes)s", _COMMON_ATTRIBUTES)
+    return cls
+
+
+class BaseNoisyLabelClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
+    """Base of the classifiers: validate, encode, build, train, record.
+
+    A subclass adds its own parameters and :meth:`_make_criterion`.
+    """
+
+    # Prefixes of skorch's dunder parameters and names of its switches that `**net_params` may hold.
+    _net_prefixes = ("module", "optimizer", "iterator_train", "iterator_valid", "callbacks")
+    _net_switches = ("amp", "compile", "channels_last")
+
+    _parameter_constraints = {
+        "module": [nn.Module, callable, None],
+        "lr": [Interval(Real, 0, None, closed="neither"), None],
+        "weight_decay": [Interval(Real, 0, None, closed="left"), None],
+        "max_epochs": [Interval(Integral, 1, None, closed="left"), None],
+        "batch_size": [Interval(Integral, 1, None, closed="left"), None],
+        "optimizer": [str, callable, None],
+        "lr_schedule": [str, dict, callable, None],
+        "augment": [str, list, callable, "boolean", None],
+        "class_weight": [dict, StrOptions({"balanced"}), None],
+        "early_stopping": ["boolean"],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+        "callbacks": [list, None],
+        "device": [str, torch.device],
+        "dtype": [StrOptions({"auto", "float32"})],
+        "warm_start": ["boolean"],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+        "amp": ["boolean"],
+        "compile": ["boolean"],
+        "channels_last": ["boolean"],
+    }
+
+    def __init__(
+        self,
+        module=None,
+        *,
+        lr=None,
+        weight_decay=None,
+        max_epochs=None,
+        batch_size=None,
+        optimizer=None,
+        lr_schedule=None,
+        augment=None,
+        class_weight=None,
+        early_stopping=False,
+        validation_fraction=0.1,
+        n_iter_no_change=10,
+        callbacks=None,
+        device="auto",
+        dtype="auto",
+        warm_start=False,
+        random_state=None,
+        verbose=0,
+        **net_params,
+    ):
+        self.module = module
+        self.lr = lr
+        self.weight_decay = weight_decay
+        self.max_epochs = max_epochs
+        self.batch_size = batch_size
+        self.optimizer = optimizer
+        self.lr_schedule = lr_schedule
+        self.augment = augment
+        self.class_weight = class_weight
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.callbacks = callbacks
+        self.device = device
+        self.dtype = dtype
+        self.warm_start = warm_start
+        self.random_state = random_state
+        self.verbose = verbose
+        for name in net_params:
+            self._check_net_param(name, TypeError)
+        self._net_params = net_params
+
+    @abstractmethod
+    def _make_criterion(self):
+        """The criterion of this classifier, an ``nn.Module`` called with logits, target and sample_weight."""
+
+    # Parameters
+
+    def _check_net_param(self, name, error):
+        prefix, delimiter, suffix = name.partition("__")
+        if name in self._net_switches or (prefix in self._net_prefixes and delimiter and suffix):
+            return
+        valid = [*self._get_param_names(), *self._net_switches, *(f"{prefix}__" for prefix in self._net_prefixes)]
+        nearest = difflib.get_close_matches(name, valid, n=1, cutoff=0)[0]
+        raise error(
+            f"{type(self).__name__} has no parameter {name!r}; the nearest is {nearest!r}. Parameters of the parts of "
+            f"the net carry one of the prefixes {', '.join(f'{prefix}__' for prefix in self._net_prefixes)}."
+        )
+
+    def get_params(self, deep=True):
+        """Get the parameters, those in `net_params` included.
+
+        Parameters
+        ----------
+        deep : bool, default=True
+            For scikit-learn's interface; no parameter is an estimator with parameters of its own.
+
+        Returns
+        -------
+        params : dict
+            Parameter names and values.
+        """
+        own = {name: getattr(self, name) for name in self._get_param_names()}
+        return {**own, **self._net_params}
+
+    def set_params(self, **params):
+        """Set parameters, those in `net_params` included.
+
+        Parameters
+        ----------
+        **params : dict
+            Parameter names and values.
+
+        Returns
+        -------
+        self : estimator
+        """
+        own = self._get_param_names()
+        for name in params:
+            if name not in own:
+                self._check_net_param(name, ValueError)
+        for name, value in params.items():
+            if name in own:
+                setattr(self, name, value)
+            else:
+                self._net_params = {**self._net_params, name: value}
+        return self
+
+    def _params_for(self, prefix):
+        """Parameters with this prefix, the prefix taken off."""
+        start = f"{prefix}__"
+        return {k.removeprefix(start): v for k, v in self._net_params.items() if k.startswith(start)}
+
+    # Fitting
+
+    @with_callbacks
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y=None, sample_weight=None, *, soft_labels=None, X_val=None, y_val=None, sample_weight_val=None):
+        """Train on given labels, some of which may be wrong.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, Dataset} of shape (n_samples, n_features)
+            Training rows: a table (array, DataFrame or CSR matrix), images (uint8 or float) of shape (n_samples, channels,
+            height, width), or a torch ``Dataset`` of pairs (x, y).
+
+        y : array-like of shape (n_samples,)
+            Given labels of any sortable type. None when X is a ``Dataset``.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weight of each row. Rows of weight zero are left out.
+
+        soft_labels : array-like or DataFrame of shape (n_samples, n_classes), default=None
+            Targets to train on in place of y: rows on the simplex. The columns of an array follow the sorted labels
+            of y; the columns of a DataFrame are the classes, which may be more than y shows.
+
+        X_val, y_val : array-like, default=None
+            Held-out rows for early stopping, trusted if possible. Without `early_stopping` they are only recorded.
+
+        sample_weight_val : array-like of shape (n_val,), default=None
+            Weights of the held-out rows.
+
+        Returns
+        -------
+        self : estimator
+            The fitted classifier.
+
+        Raises
+        ------
+        ValueError
+            If the data or the module do not fit each other, or the loss becomes infinite or NaN. What was fitted before
+            is kept.
+        """
+        with self._keeping_fitted_state():
+            continues = self.warm_start and hasattr(self, "net_")
+            data = self._check_training_set(
+                X, y, sample_weight, soft_labels, classes=self.classes_ if continues else None, reset=not continues
+            )
+            validation = None
+            if X_val is not None or y_val is not None:
+                validation = self._check_training_set(
+                    X_val, y_val, sample_weight_val, classes=data.classes, reset=False, names=("X_val", "y_val")
+                )
+            return self._train(X, y, data, validation, net=self.net_ if continues else None)
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X, y=None, sample_weight=None, classes=None):
+        """Train for one epoch on a chunk of the data.
+
+        The learning-rate schedule and the training progress count each call as one epoch of `max_epochs`; both stay
+        at their end after that. With chunks of a larger data set set `max_epochs` to chunks times passes.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, Dataset} of shape (n_samples, n_features)
+            The chunk, as in `fit`.
+
+        y : array-like of shape (n_samples,)
+            Given labels.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weight of each row.
+
+        classes : array-like of shape (n_classes,), default=None
+            All class labels; needed in the first call.
+
+        Returns
+        -------
+        self : estimator
+        """
+        with self._keeping_fitted_state():
+            first = not hasattr(self, "net_")
+            if first and classes is None:
+                raise ValueError("classes must be passed on the first call to partial_fit.")
+            if not first and classes is not None and not np.array_equal(np.unique(classes), self.classes_):
+                raise ValueError(f"classes must be the same in every call: expected {self.classes_}, got {classes}.")
+            known = np.unique(classes) if first else self.classes_
+            data = self._check_training_set(X, y, sample_weight, classes=known, reset=first)
+            return self._train(X, y, data, None, net=None if first else self.net_, partial=True)
+
+    def _check_training_set(self, X, y, *args, **kwargs):
+        single = self.dtype == "float32" or _resolve_device(self.device).type != "cpu"
+        return check_training_set(self, X, y, *args, single=single, **kwargs)
+
+    def _train(self, X, y, data, validation, *, net=None, partial=False):
+        """Build a net or copy the fitted one, train it, and record the outcome."""
+        device = _resolve_device(self.device)
+        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        train, held_out = self._split(data, validation, seed)
+        # A net that goes on draws other dropout masks than the first time.
+        with _seeded(seed + (net.iteration_ if net is not None else 0), device):
+            tensors = self._as_tensors(train, device)
+            if net is None:
+                net, used = self._build_net(tensors, data, device, seed)
+            else:
+                # Trained in a copy, so that a call that fails leaves the fitted net as it was.
+                net, used = self._continue_net(copy.deepcopy(net))
+            if hasattr(net.criterion_, "prepare"):
+                net.criterion_.prepare(len(tensors), len(data.classes), device=device, dtype=net.dtype)
+            if held_out is not None:
+                net.train_split = predefined_split(self._as_tensors(held_out, device))
+            epochs = 1 if partial else used["max_epochs"]
+            observers = self._observers(X, y, data, epochs)
+            with _naming_batch_size(used["batch_size"]):
+                net.fit_epochs(tensors, epochs=epochs, continues=partial, observers=observers)
+            net.train_split = None
+
+        self._record_net(net, data)
+        self.n_iter_ = len(net.history)
+        self.history_ = _history_frame(net.history, used)
+        self.loss_curve_ = self.history_["train_loss"].tolist()
+        proba = self._softmax(self._forward(data.all_X))
+        self.label_quality_ = proba[np.arange(len(proba)), data.all_labels]
+        return self
+
+    def _record_net(self, net, data):
+        self.classes_ = data.classes
+        self.input_shape_ = data.input_shape
+        self.net_ = net
+        self.module_ = net.module_
+
+    def _split(self, data, validation, seed):
+        """Training rows and held-out rows, None where nothing is held out."""
+        if validation is not None or not self.early_stopping:
+            return data, validation
+        rows = np.arange(len(data))
+        train, held_out = train_test_split(
+            rows, test_size=self.validation_fraction, stratify=data.labels, random_state=seed
+        )
+        return data.take(np.sort(train)), data.take(np.sort(held_out))
+
+    def _as_tensors(self, data, device):
+        cls = DatasetData if isinstance(data.X, Dataset) else TensorData
+        dtype = torch.float64 if data.dtype == np.float64 else torch.float32
+        return cls(
+            data.X,
+            data.labels,
+            soft_targets=data.soft_targets,
+            sample_weight=data.sample_weight,
+            device=device,
+            dtype=dtype,
+        )
+
+    def _build_net(self, tensors, data, device, seed):
+        """A fresh, initialised net for this data, and the training parameters it uses."""
+        module = build_module(
+            MLP if self.module is None else self.module,
+            self._params_for("module"),
+            input_shape=data.input_shape,
+            n_classes=len(data.classes),
+        )
+        dtype = torch.float64 if data.dtype == np.float64 else torch.float32
+        module = module.to(device, dtype, memory_format=torch.channels_last if self._switch("channels_last") else None)
+        preprocess = self._image_scaler(tensors, module, dtype)
+        self._check_module(module, preprocess, tensors, len(data.classes))
+        used = self._training_parameters(module)
+        optimizer = _resolve_optimizer(used["optimizer"])
+        optimizer_params = {k: v for k, v in used.items() if k.startswith("optimizer__")}
+        _check_optimizer_params(optimizer, optimizer_params)
+        if used["weight_decay"] or "weight_decay" in inspect.signature(optimizer).parameters:
+            optimizer_params.setdefault("optimizer__weight_decay", used["weight_decay"])
+        net = NoisyLabelNet(
+            module,
+            self._make_criterion(),
+            seed=seed,
+            optimizer=optimizer,
+            lr=used["lr"],
+            max_epochs=used["max_epochs"],
+            batch_size=used["batch_size"],
+            lr_schedule=make_schedule(used["lr_schedule"]),
+            augment=resolve_augmentation(used["augment"] or None, channels_last=_takes_channels_last(module)),
+            preprocess=preprocess,
+            amp=self._switch("amp"),
+            compile=self._switch("compile"),
+            callbacks=self._callbacks(),
+            device=device,
+            **optimizer_params,
+            **{k: v for k, v in self._net_params.items() if k.startswith(("iterator_", "callbacks__"))},
+        )
+        net.initialize()
+        return net, {
+            **used,
+            "optimizer": f"{optimizer.__module__}.{optimizer.__qualname__}",
+            "module": f"{type(module).__module__}.{type(module).__qualname__}",
+            "device": str(device),
+            "dtype": str(dtype).removeprefix("torch."),
+            "seed": seed,
+        }
+
+    def _continue_net(self, net):
+        """Give a copy of the fitted net the training parameters as they are now; weights and optimiser state stay."""
+        used = {
+            **self.history_.attrs,
+            **self._training_parameters(net.module_),
+            "optimizer": self.history_.attrs["optimizer"],
+        }
+        net.max_epochs, net.batch_size = used["max_epochs"], used["batch_size"]
+        net.lr_schedule = make_schedule(used["lr_schedule"])
+        net.base_lrs_ = [used["lr"]] * len(net.base_lrs_)
+        for group in net.optimizer_.param_groups:
+            group["lr"] = used["lr"]
+        net.callbacks = self._callbacks()
+        net.initialize_callbacks()
+        return net, used
+
+    def _switch(self, name):
+        return self._net_params.get(name, False)
+
+    def _training_parameters(self, module):
+        """What to train with: the user's choice, else the module's own, else the MLP's."""
+        used = {**MLP.training_defaults, **getattr(module, "training_defaults", {})}
+        if self.optimizer is not None:
+            # Arguments meant for the module's own optimiser mean nothing to another.
+            used = {k: v for k, v in used.items() if not k.startswith("optimizer__")}
+        used.update({k: v for k in _TRAINING_PARAMETERS if (v := getattr(self, k)) is not None})
+        used.update({k: v for k, v in self._net_params.items() if k.startswith("optimizer__")})
+        return used
+
+    @staticmethod
+    def _image_scaler(tensors, module, dtype):
+        """Normalisation by the training statistics, for images only."""
+        if not isinstance(tensors, TensorData) or tensors.X.ndim != 4:
+            return None
+        scaler = ImageScaler.from_images(tensors.X, channels_last=_takes_channels_last(module), dtype=dtype)
+        return scaler.to(tensors.device)
+
+    def _callbacks(self):
+        callbacks = list(self.callbacks or [])
+        if self.early_stopping:
+            stop = EarlyStopping(
+                monitor="valid_accuracy",
+                patience=self.n_iter_no_change,
+                lower_is_better=False,
+                threshold=0,
+                load_best=True,
+                sink=_ignore,
+            )
+            callbacks.append(("early_stopping", stop))
+        return callbacks
+
+    def _observers(self, X, y, data, epochs):
+        observers = []
+        if self.verbose:
+            observers.append(EpochProgressBar(epochs, type(self).__name__))
+        if getattr(self, "_skl_callbacks", None) or hasattr(self, "_parent_callback_ctx"):
+            context = self._init_callback_context(max_subtasks=epochs)
+            context.call_on_fit_task_begin(estimator=self, X=X, y=y)
+
+            def fitted_attributes(net):
+                fitted = {
+                    "classes_": data.classes,
+                    "input_shape_": data.input_shape,
+                    "net_": net,
+                    "module_": net.module_,
+                }
+                return {**fitted, "n_features_in_": self.n_features_in_}
+
+            observers.append(SklearnTasks(self, context, X, y, fitted_attributes))
+        return observers
+
+    @staticmethod
+    def _check_module(module, preprocess, tensors, n_classes):
+        """Run the module once, on two rows: it must give logits for every class. Lazy layers take their sizes here."""
+        x = tensors.rows(np.arange(min(2, len(tensors))))
+        x = x if preprocess is None else preprocess(x)
+        module.eval()
+        try:
+            with torch.no_grad():
+                logits = module(x)
+        except (RuntimeError, ValueError) as error:
+            raise ValueError(
+                f"module {type(module).__name__} can't take inputs of shape {tuple(x.shape[1:])}: {error}"
+            ) from error
+        check_output(logits, len(x), n_classes, type(module).__name__)
+
+    @contextmanager
+    def _keeping_fitted_state(self):
+        """Leave the estimator as it was when the block fails."""
+        before = dict(vars(self))
+        try:
+            yield
+        except BaseException:
+            vars(self).clear()
+            vars(self).update(before)
+            raise
+
+    # Prediction
+
+    def _logits(self, X):
+        check_is_fitted(self)
+        return self._forward(check_inputs(self, X))
+
+    def _forward(self, X):
+        """Logits of validated inputs, an array of shape (n_samples, n_classes)."""
+        return np.concatenate([logits.numpy() for logits in self.net_.forward_iter(X, device="cpu")])
+
+    @staticmethod
+    def _softmax(logits):
+        return torch.from_numpy(logits).softmax(dim=1).numpy()
+
+    def predict(self, X):
+        """Predict the most probable class.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, Dataset} of shape (n_samples, n_features)
+            Rows as in `fit`.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,)
+            Class labels.
+        """
+        logits = self._logits(X)
+        return self.classes_[logits.argmax(axis=1)]
+
+    def predict_proba(self, X):
+        """Predict class probabilities: the softmax of the logits.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, Dataset} of shape (n_samples, n_features)
+            Rows as in `fit`.
+
+        Returns
+        -------
+        proba : ndarray of shape (n_samples, n_classes)
+            Columns in the order of `classes_`.
+        """
+        return self._softmax(self._logits(X))
+
+    def predict_log_proba(self, X):
+        """Predict the logarithm of class probabilities, finite however small they are.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, Dataset} of shape (n_samples, n_features)
+            Rows as in `fit`.
+
+        Returns
+        -------
+        log_proba : ndarray of shape (n_samples, n_classes)
+            Columns in the order of `classes_`.
+        """
+        return torch.from_numpy(self._logits(X)).log_softmax(dim=1).numpy()
+
+    def decision_function(self, X):
+        """Logits of the network.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, Dataset} of shape (n_samples, n_features)
+            Rows as in `fit`.
+
+        Returns
+        -------
+        logits : ndarray of shape (n_samples, n_classes) or (n_samples,)
+            For two classes the difference of the second and the first.
+        """
+        logits = self._logits(X)
+        return logits[:, 1] - logits[:, 0] if len(self.classes_) == 2 else logits
+
+    def embed(self, X):
+        """Features before the last linear layer.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, Dataset} of shape (n_samples, n_features)
+            Rows as in `fit`.
+
+        Returns
+        -------
+        features : ndarray of shape (n_samples, n_embedding)
+            The input of the module's last ``Linear``, or where it has none what its `forward_features` returns.
+
+        Raises
+        ------
+        ValueError
+            If the module has neither.
+        """
+        check_is_fitted(self)
+        X = check_inputs(self, X)
+        layer = last_linear(self.module_)
+        if layer is not None:
+            extract = partial(input_of, layer, self.module_)
+        elif hasattr(self.module_, "forward_features"):
+            extract = self.module_.forward_features
+        else:
+            raise ValueError(
+                f"module {type(self.module_).__name__} has neither a Linear layer nor forward_features to embed with."
+            )
+        return self.net_.map_batches(X, extract).flatten(1).numpy()
+
+    def __sklearn_is_fitted__(self):
+        return hasattr(self, "net_")
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+
+def _resolve_device(device):
+    """The torch device that the parameter `device` means on this machine."""
+    if str(device) == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(device)
+    except RuntimeError as error:
+        raise ValueError(f"device must be 'auto' or a device that torch knows, got {device!r}: {error}") from error
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise ValueError(f"device={str(device)!r} was asked for, but torch sees no CUDA device; use 'auto' or 'cpu'.")
+    return device
+
+
+def _resolve_optimizer(optimizer):
+    if not isinstance(optimizer, str):
+        return optimizer
+    found = getattr(torch.optim, optimizer, None)
+    if not (isinstance(found, type) and issubclass(found, torch.optim.Optimizer)):
+        names = [
+            n for n, o in vars(torch.optim).items() if isinstance(o, type) and issubclass(o, torch.optim.Optimizer)
+        ]
+        raise ValueError(f"optimizer must be a class or one of the names {sorted(names)}, got {optimizer!r}.")
+    return found
+
+
+def _check_optimizer_params(optimizer, params):
+    declared = inspect.signature(optimizer).parameters
+    for name in params:
+        argument = name.removeprefix("optimizer__")
+        if argument.partition("__")[0] != "param_groups" and argument not in declared:
+            raise ValueError(f"{name} is no argument of {optimizer.__name__}, which takes {sorted(declared)}.")
+
+
+def _takes_channels_last(module):
+    return bool(getattr(module, "channels_last", False))
+
+
+def _ignore(text):
+    """A sink for skorch's messages."""
+
+
+def _history_frame(history, used):
+    """The scalars of skorch's history, one row an epoch."""
+    rows = [{k: v for k, v in row.items() if k != "batches" and np.isscalar(v)} for row in history]
+    frame = pd.DataFrame(rows)
+    frame.attrs = used
+    return frame
+
+
+@contextmanager
+def _seeded(seed, device):
+    """Seed torch for a block on the CPU and on `device`, and leave the caller's generators as they were."""
+    on_gpu = device.type == "cuda"
+    with torch.random.fork_rng(devices=[device] if on_gpu else []):
+        torch.random.default_generator.manual_seed(seed)
+        if on_gpu:
+            with torch.cuda.device(device):
+                torch.cuda.manual_seed(seed)
+        yield
+
+
+@contextmanager
+def _naming_batch_size(batch_size):
+    """Say what to change when a GPU runs out of memory."""
+    try:
+        yield
+    except torch.cuda.OutOfMemoryError as error:
+        raise MemoryError(f"The GPU has too little memory for batch_size={batch_size}; use a smaller one.") from error

@@ -1,0 +1,250 @@
+"""Checking and encoding what users pass to the classifiers."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+from sklearn.utils import column_or_1d
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import _check_sample_weight, validate_data
+from torch.utils.data import Dataset, Subset
+
+# How far a row of soft labels may be from summing to one: rounding of float32 probabilities over thousands of classes.
+_SIMPLEX_TOLERANCE = 1e-4
+
+
+@dataclass(frozen=True)
+class TrainingSet:
+    """Rows to train on, checked and encoded.
+
+    Attributes
+    ----------
+    X : ndarray, CSR matrix or Dataset
+        Rows with positive weight.
+    labels : ndarray of int of shape (n_rows,)
+        Their given labels as indices into `classes`.
+    classes : ndarray of shape (n_classes,)
+        Class labels.
+    dtype : numpy dtype
+        Type to compute in.
+    soft_targets : ndarray of shape (n_rows, n_classes) or None
+        Targets that replace the labels.
+    sample_weight : ndarray of shape (n_rows,) or None
+        None where all weights are equal, so that a weight of one changes nothing to the last bit.
+    all_X, all_labels
+        As `X` and `labels`, rows of weight zero included.
+    """
+
+    X: object
+    labels: np.ndarray
+    classes: np.ndarray
+    dtype: np.dtype
+    soft_targets: np.ndarray | None
+    sample_weight: np.ndarray | None
+    all_X: object
+    all_labels: np.ndarray
+
+    def __len__(self):
+        return len(self.labels)
+
+    @property
+    def input_shape(self):
+        """Shape of one example."""
+        return tuple(self.X[0][0].shape) if isinstance(self.X, Dataset) else self.X.shape[1:]
+
+    def take(self, rows):
+        """The training set of some rows; `all_X` and `all_labels` stay whole."""
+        return replace(
+            self,
+            X=_take(self.X, rows),
+            labels=self.labels[rows],
+            soft_targets=None if self.soft_targets is None else self.soft_targets[rows],
+            sample_weight=None if self.sample_weight is None else self.sample_weight[rows],
+        )
+
+
+def _take(X, rows):
+    return Subset(X, rows) if isinstance(X, Dataset) else X[rows]
+
+
+def check_inputs(estimator, X):
+    """Validate rows to predict against what the estimator was fitted on."""
+    if isinstance(X, Dataset):
+        return X
+    X = _validate(estimator, X, reset=False, dtype=estimator.net_.numpy_dtype)
+    _check_shape(X, estimator.input_shape_, "X")
+    return X
+
+
+def check_training_set(
+    estimator, X, y, sample_weight=None, soft_labels=None, *, single, classes=None, reset=True, names=("X", "y")
+):
+    """Validate and encode rows and labels to train on.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Gets `n_features_in_` and `feature_names_in_` where `reset` is true.
+    X, y, sample_weight, soft_labels
+        As in ``fit``.
+    single : bool
+        Whether to compute in single precision whatever the type of X.
+    classes : ndarray, default=None
+        Class labels that y must be among; None takes them from y and soft_labels.
+    reset : bool, default=True
+        Whether this is the data the estimator is fitted on, rather than more of the same kind.
+    names : pair of str, default=("X", "y")
+        What X and y are called in messages.
+
+    Returns
+    -------
+    data : TrainingSet
+    """
+    if (X is None) != (y is None) and names[0] != "X":
+        raise ValueError(f"{names[0]} and {names[1]} must be passed together, got only {names[y is not None]}.")
+    if isinstance(X, Dataset):
+        y = read_labels(X) if y is None else column_or_1d(y, warn=True)
+        if len(y) != len(X):
+            raise ValueError(
+                f"{names[1]} must have one label for each of the {len(X)} items of the Dataset, got {len(y)}."
+            )
+        if reset:
+            estimator.n_features_in_ = np.asarray(X[0][0]).shape[0]
+        dtype = np.dtype(np.float32)
+    else:
+        X, y = _validate(estimator, X, y, reset=reset, dtype=_kept_types(X, single))
+        dtype = X.dtype if X.dtype.kind == "f" else np.dtype(np.float32)
+    check_classification_targets(y)
+
+    classes, labels = _encode(y, classes, soft_labels, names[1])
+    soft_targets = None if soft_labels is None else _check_soft_labels(soft_labels, classes, len(labels))
+    weight = _check_weights(sample_weight, len(labels))
+    if estimator.class_weight is not None:
+        soft_targets, weight = _apply_class_weight(estimator.class_weight, classes, labels, soft_targets, weight)
+
+    present = np.unique(labels[weight > 0]) if soft_targets is None else np.flatnonzero(weight @ soft_targets > 0)
+    if reset and len(present) < 2:
+        raise ValueError(
+            f"Need at least 2 classes with a positive weight to train a classifier, got one class: {classes[present]}."
+        )
+    whole = TrainingSet(X, labels, classes, dtype, soft_targets, weight, X, labels)
+    data = whole if weight.all() else whole.take(np.flatnonzero(weight))
+    if (data.sample_weight == data.sample_weight[0]).all():
+        data = replace(data, sample_weight=None)
+    return data
+
+
+def _kept_types(X, single):
+    """Floating types that X may keep; it is cast to the first where it has another."""
+    return [np.float32] if single or getattr(X, "dtype", None) == np.float16 else [np.float64, np.float32]
+
+
+def _validate(estimator, X, y="no_validation", *, reset, dtype):
+    ndim = getattr(X, "ndim", 2)
+    if isinstance(X, list | tuple) and len(X) and getattr(X[0], "ndim", 0) > 1:
+        shapes = {np.shape(x) for x in X}
+        if len(shapes) > 1:
+            raise ValueError(
+                f"X must hold images of one size, got {len(shapes)} different shapes, such as "
+                f"{' and '.join(map(str, sorted(shapes)[:2]))}. Resize them, or pass a torch Dataset that does."
+            )
+        X, ndim = np.stack(X), np.ndim(X[0]) + 1
+    if ndim <= 2:
+        return validate_data(estimator, X, y, accept_sparse="csr", dtype=dtype, order="C", reset=reset)
+    if X.dtype == np.uint8:
+        dtype = np.uint8
+    return validate_data(estimator, X, y, dtype=dtype, order="C", ensure_2d=False, allow_nd=True, reset=reset)
+
+
+def _check_shape(X, expected, name):
+    if X.shape[1:] != tuple(expected):
+        raise ValueError(f"{name} must hold examples of shape {tuple(expected)}, as in fit, got {X.shape[1:]}.")
+
+
+def read_labels(dataset):
+    """Labels of a torch ``Dataset``, from the attribute it keeps them in or item by item.
+
+    Raises
+    ------
+    ValueError
+        If its items are not pairs.
+    """
+    if isinstance(dataset, Subset):
+        return read_labels(dataset.dataset)[np.asarray(dataset.indices)]
+    for name in ("targets", "labels", "y"):
+        values = getattr(dataset, name, None)
+        if values is not None and np.ndim(values) == 1 and len(values) == len(dataset):
+            return np.asarray(values)
+    tensors = getattr(dataset, "tensors", ())
+    if len(tensors) >= 2 and tensors[1].ndim == 1:
+        return tensors[1].numpy(force=True)
+    first = dataset[0]
+    if not isinstance(first, tuple | list) or len(first) < 2:
+        raise ValueError(
+            f"X is a Dataset whose items are not pairs (x, y), here {type(first).__name__}: pass the labels as y."
+        )
+    return np.asarray([dataset[i][1] for i in range(len(dataset))])
+
+
+def _encode(y, classes, soft_labels, name):
+    if classes is None:
+        classes, labels = np.unique(y, return_inverse=True)
+        if isinstance(soft_labels, pd.DataFrame):
+            classes = np.unique(np.concatenate([classes, np.asarray(soft_labels.columns)]))
+            labels = np.searchsorted(classes, y)
+        return classes, labels
+    unknown = np.setdiff1d(y, classes)
+    if len(unknown):
+        raise ValueError(f"{name} has labels that are not among the classes {classes}: {unknown}.")
+    return classes, np.searchsorted(classes, y)
+
+
+def _check_soft_labels(soft_labels, classes, n_rows):
+    if isinstance(soft_labels, pd.DataFrame):
+        if soft_labels.columns.has_duplicates:
+            raise ValueError(f"soft_labels must have one column for each class, got {list(soft_labels.columns)}.")
+        soft_labels = soft_labels.reindex(columns=classes, fill_value=0.0)
+    soft_labels = np.asarray(soft_labels, dtype=float)
+    if soft_labels.shape != (n_rows, len(classes)):
+        raise ValueError(
+            f"soft_labels must have shape (n_samples, n_classes) = {(n_rows, len(classes))}, the columns in the order "
+            f"of the sorted labels {classes} (or be a DataFrame whose columns are the classes), got {soft_labels.shape}."
+        )
+    if not np.isfinite(soft_labels).all() or (soft_labels < 0).any():
+        row = int(np.flatnonzero(~(np.isfinite(soft_labels) & (soft_labels >= 0)).all(axis=1))[0])
+        raise ValueError(f"soft_labels must be non-negative and finite, got {soft_labels[row]} in row {row}.")
+    total = soft_labels.sum(axis=1)
+    if (wrong := np.flatnonzero(np.abs(total - 1) > _SIMPLEX_TOLERANCE)).size:
+        raise ValueError(f"Rows of soft_labels must sum to one, got {total[wrong[0]]:.6g} in row {wrong[0]}.")
+    return soft_labels / total[:, None]
+
+
+def _check_weights(sample_weight, n_rows):
+    if sample_weight is None:
+        return np.ones(n_rows)
+    # A column of zeros stands in for X, of which only the length matters: X may be a Dataset.
+    return _check_sample_weight(sample_weight, np.zeros((n_rows, 1)), dtype=np.float64, ensure_non_negative=True)
+
+
+def _apply_class_weight(class_weight, classes, labels, soft_targets, weight):
+    """Multiply class weights into row weights, or with soft targets into each class's share of a row.
+
+    Row i with targets q_i becomes the row of weight s_i = sum_k q_ik c_k and targets q_ik c_k / s_i: the same as one
+    copy of the row for each class, weighted by q_ik c_k.
+    """
+    if soft_targets is None:
+        mass = np.bincount(labels, weights=weight, minlength=len(classes))
+        return None, weight * _class_weights(class_weight, classes, mass)[labels]
+    shares = soft_targets * _class_weights(class_weight, classes, weight @ soft_targets)
+    total = shares.sum(axis=1)
+    return np.divide(shares, total[:, None], out=soft_targets.copy(), where=total[:, None] > 0), weight * total
+
+
+def _class_weights(class_weight, classes, mass):
+    """One weight a class; "balanced" from the total weight `mass` of each class, as scikit-learn's."""
+    if class_weight == "balanced":
+        return np.divide(mass.sum(), len(classes) * mass, out=np.zeros_like(mass), where=mass > 0)
+    unknown = [label for label in class_weight if label not in set(classes.tolist())]
+    if unknown:
+        raise ValueError(f"class_weight has keys that are not among the classes {classes}: {unknown}.")
+    return np.array([class_weight.get(label, 1.0) for label in classes.tolist()], dtype=float)
