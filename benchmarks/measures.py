@@ -1,22 +1,8 @@
-"""What is measured of a fitted classifier, all of it against clean labels that no method has seen."""
+"""What is measured of a fitted classifier, against clean labels that no method has seen."""
 
 import numpy as np
-from sklearn.metrics import roc_auc_score
 
-
-def calibration_error(y, proba, n_bins=15):
-    """Expected calibration error of the predicted class, in bins of equal width."""
-    confidence = proba.max(axis=1)
-    correct = proba.argmax(axis=1) == y
-    # ceil puts a confidence of 1 into the last bin, where floor would open one of its own
-    bins = np.clip(np.ceil(confidence * n_bins).astype(int) - 1, 0, n_bins - 1)
-    gap = np.bincount(bins, weights=confidence - correct, minlength=n_bins)
-    return float(np.abs(gap).sum() / len(y))
-
-
-def detection_auc(wrong, quality):
-    """Area under the ROC curve of finding the wrong labels by low quality; None where all or no labels are wrong."""
-    return float(roc_auc_score(wrong, -quality)) if 0 < wrong.sum() < len(wrong) else None
+from sklabelnoise.metrics import detection_scores, expected_calibration_error, label_recovery, memorisation_rate
 
 
 def measure(estimator, draw):
@@ -25,23 +11,24 @@ def measure(estimator, draw):
     Returns
     -------
     measures : dict
-        ``test_accuracy`` and ``calibration_error`` on clean test rows; on the training rows ``label_recovery`` (share
-        for which the true label is predicted), ``fitted_given`` (share for which the given label is predicted),
-        ``memorised`` (the same among wrong labels only) and ``detection_auc`` (wrong labels found by a low
-        probability of the given label).
+        ``test_accuracy`` and ``calibration_error`` on clean test rows; on the training rows ``fitted_given`` (share for
+        which the given label is predicted) and, where some labels are wrong, ``label_recovery`` (of the predictions
+        taken as corrected labels), ``memorised`` (share of the wrong labels predicted as given) and ``detection_auc``
+        (wrong labels found by a low probability of the given label). What is not defined is None.
     """
-    test = aligned_proba(estimator, draw.X_test, draw.n_classes)
-    train = aligned_proba(estimator, draw.X_train, draw.n_classes)
+    test, train = (aligned_proba(estimator, X, draw.n_classes) for X in (draw.X_test, draw.X_train))
     predicted, wrong = train.argmax(axis=1), draw.y_given != draw.y_clean
-    quality = train[np.arange(len(train)), draw.y_given]
     measures = {
         "test_accuracy": np.mean(test.argmax(axis=1) == draw.y_test),
-        "calibration_error": calibration_error(draw.y_test, test),
-        "label_recovery": np.mean(predicted == draw.y_clean),
+        "calibration_error": expected_calibration_error(draw.y_test, test, labels=np.arange(draw.n_classes), n_bins=15),
         "fitted_given": np.mean(predicted == draw.y_given),
-        "memorised": np.mean(predicted[wrong] == draw.y_given[wrong]) if wrong.any() else None,
-        "detection_auc": detection_auc(wrong, quality),
+        **dict.fromkeys(("label_recovery", "memorised", "detection_auc")),
     }
+    if wrong.any():
+        quality = train[np.arange(len(train)), draw.y_given]
+        measures["label_recovery"] = label_recovery(draw.y_clean, draw.y_given, predicted)
+        measures["memorised"] = memorisation_rate(draw.y_clean, draw.y_given, predicted)
+        measures["detection_auc"] = detection_scores(wrong, quality)["auc"]
     return {name: None if value is None else round(float(value), 5) for name, value in measures.items()}
 
 

@@ -78,7 +78,7 @@ def leaderboard(rows):
             "test accuracy, %": mean_sd(accuracy[method], 100),
             "mean rank": f"{rank[method]:.1f}" if method in rank else "–",
             "recovered, %": mean_sd(recovered[method], 100, 0) if method != BASELINE else "0",
-            "training labels right, %": mean_sd(by_seed.loc[method, "label_recovery"], 100),
+            "noise removed, %": mean_sd(by_seed.loc[method, "label_recovery"], 100, 0),
             "detection AUC": mean_sd(by_seed.loc[method, "detection_auc"], 1, 3),
             "calibration error": mean_sd(by_seed.loc[method, "calibration_error"], 1, 3),
             "fit, s": f"{seconds[method]:.2f}",

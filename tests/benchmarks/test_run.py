@@ -1,0 +1,130 @@
+import json
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.dummy import DummyClassifier
+from sklearn.linear_model import LogisticRegression
+
+from benchmarks import run as run_module
+from benchmarks.methods import KINDS, METHODS, Method
+from benchmarks.rows import read_rows
+from benchmarks.run import PROFILES, Profile, key_of, parse, plan, run_all
+from benchmarks.tasks import Task
+
+SMALL = Profile(
+    tasks=("digits/symmetric/0.4", "digits/clean/0"), methods=("LogisticRegression",), seeds=(0, 1), max_train=150
+)
+
+
+def quiet(message):
+    pass
+
+
+def results(path):
+    """Rows without what no two runs share: their time, and the order workers finish in."""
+    rows = [{name: value for name, value in row.items() if name != "fit_seconds"} for row in read_rows(path)]
+    return sorted(rows, key=key_of)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    path = tmp_path_factory.mktemp("run") / "rows.jsonl"
+    assert run_all(plan(SMALL), path, report=quiet) == []
+    return path
+
+
+def test_there_is_one_row_for_each_task_method_and_seed(whole):
+    assert sorted(map(key_of, read_rows(whole))) == sorted(run.key for run in plan(SMALL))
+
+
+def test_a_finished_run_is_not_run_again(whole, tmp_path):
+    path = tmp_path / "rows.jsonl"
+    path.write_bytes(whole.read_bytes())
+    run_all(plan(SMALL), path, report=quiet)
+    assert path.read_bytes() == whole.read_bytes()
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.6, 0.95])
+def test_a_run_killed_at_any_moment_ends_with_the_same_rows(whole, tmp_path, share):
+    path = tmp_path / "rows.jsonl"
+    text = whole.read_bytes()
+    path.write_bytes(text[: int(share * len(text))])
+    run_all(plan(SMALL), path, report=quiet)
+    assert results(path) == results(whole)
+
+
+def test_workers_write_the_same_rows(whole, tmp_path):
+    path = tmp_path / "rows.jsonl"
+    run_all(plan(SMALL), path, n_jobs=2, report=quiet)
+    assert results(path) == results(whole)
+
+
+def test_other_settings_are_other_rows():
+    base = plan(SMALL)[0].key
+    for change in [{"max_train": 151}, {"budget": {"max_epochs": 3}}, {"seeds": (7,)}]:
+        assert plan(Profile(**{**vars(SMALL), **change}))[0].key != base
+
+
+def test_a_budget_is_recognised_when_it_comes_back_from_a_file():
+    run = plan(Profile(tasks=("digits/clean/0",), budget={"module__hidden": (8,), "lr": 0.1}))[0]
+    row = {"task": run.task.name, "max_train": 5000, "max_test": 5000, "method": run.method, "seed": 0}
+    assert key_of(json.loads(json.dumps({**row, "budget": run.budget}))) == run.key
+
+
+def test_a_fit_that_fails_is_reported_leaves_no_row_and_is_tried_again(tmp_path, monkeypatch):
+    methods = {
+        "broken": Method("broken", lambda budget, seed: DummyClassifier(strategy="no such"), "baseline"),
+        "sound": Method("sound", lambda budget, seed: DummyClassifier(), "baseline"),
+    }
+    monkeypatch.setattr(run_module, "METHODS", methods)
+    profile = Profile(tasks=("digits/clean/0",), methods=("broken", "sound"), seeds=(0,), max_train=150)
+    errors = run_all(plan(profile), tmp_path / "rows.jsonl", report=quiet)
+    assert len(errors) == 1 and errors[0].startswith("digits/clean/0, broken, seed 0:")
+    assert [row["method"] for row in read_rows(tmp_path / "rows.jsonl")] == ["sound"]
+    methods["broken"] = Method("broken", lambda budget, seed: DummyClassifier(), "baseline")
+    assert run_all(plan(profile), tmp_path / "rows.jsonl", report=quiet) == []
+
+
+class Spy(LogisticRegression):
+    """Remembers what it was fitted to."""
+
+    seen = None
+
+    def fit(self, X, y):
+        Spy.seen = y
+        return super().fit(X, y)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_only_the_ceiling_sees_clean_labels(tmp_path, monkeypatch, kind):
+    monkeypatch.setattr(run_module, "METHODS", {"spy": Method("spy", lambda budget, seed: Spy(max_iter=1000), kind)})
+    profile = Profile(tasks=("digits/symmetric/0.4",), methods=("spy",), seeds=(0,), max_train=150)
+    assert run_all(plan(profile), tmp_path / "rows.jsonl", report=quiet) == []
+    draw = Task("digits", "symmetric", 0.4, max_train=150).draw(0)
+    np.testing.assert_array_equal(Spy.seen, draw.y_clean if kind == "ceiling" else draw.y_given)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_a_method_makes_a_new_estimator_with_the_seed_it_is_given(name):
+    budget = {"max_epochs": 3}
+    first, second = (METHODS[name].make(budget, 7) for _ in range(2))
+    assert first is not second
+    parameters = clone(first).get_params()
+    assert [value for key, value in parameters.items() if key.split("__")[-1] == "random_state"] == [7]
+    assert METHODS[name].name == name and METHODS[name].kind in KINDS
+
+
+@pytest.mark.parametrize("name", PROFILES)
+def test_a_profile_names_what_there_is(name):
+    runs = plan(PROFILES[name])
+    assert {run.method for run in runs} <= set(METHODS)
+    assert len({run.key for run in runs}) == len(runs)
+    assert len(PROFILES[name].seeds) >= 5
+
+
+def test_options_narrow_a_profile():
+    profile, path, n_jobs = parse(["--profile", "tables", "--methods", "DM(2, 24)", "--seeds", "3", "--n-jobs", "2"])
+    assert (profile.methods, profile.seeds, n_jobs) == (("DM(2, 24)",), (3,), 2)
+    assert profile.tasks == PROFILES["tables"].tasks
+    assert path.name == "tables.jsonl"
