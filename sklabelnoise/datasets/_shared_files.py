@@ -1,0 +1,78 @@
+"""Reading the files of a shared folder of data sets: tables as parquet, images as sheets of lossless WebP."""
+
+import io
+import os
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+
+def shared_folder(data_home=None):
+    """Folder named by the argument, else by the environment variable ``SKLABELNOISE_DATA``, else None."""
+    folder = os.environ.get("SKLABELNOISE_DATA") if data_home is None else data_home
+    return Path(folder) if folder else None
+
+
+def find_shared(names, data_home=None):
+    """Paths of the files `names` in the shared folder, or None unless all are there."""
+    folder = shared_folder(data_home)
+    if folder is None or not all((folder / name).exists() for name in names):
+        return None
+    return [folder / name for name in names]
+
+
+def read_parquet(path):
+    """Read a table, with an error that names the extra where pyarrow is missing."""
+    try:
+        import pyarrow  # noqa: F401
+    except ImportError as error:
+        raise ImportError(
+            f"Reading {path.name} needs pyarrow, which comes with the extra 'bench': pip install 'sklabelnoise[bench]'."
+        ) from error
+    return pd.read_parquet(path, engine="pyarrow")
+
+
+def read_image_sheets(path):
+    """Read a file of images that are stacked into sheets of lossless WebP.
+
+    Parameters
+    ----------
+    path : Path
+        An npz file with the compressed sheets one after the other (``blob``), where
+        each begins and the last ends (``offsets``), the ``shape`` (n, height, width,
+        channels) of all images, and labels, one array each.
+
+    Returns
+    -------
+    images : ndarray of shape (n, channels, height, width), uint8
+
+    labels : dict of str to ndarray of shape (n,), int64
+        The arrays whose name begins with ``y``.
+    """
+    Image = _pillow(path)
+    with np.load(path) as content:
+        blob, offsets = content["blob"].tobytes(), content["offsets"]
+        n, height, width, channels = content["shape"]
+        labels = {name: content[name].astype(np.int64) for name in content.files if name.startswith("y")}
+    sheets = []
+    for start, end in pairwise(offsets):
+        with Image.open(io.BytesIO(blob[start:end]), formats=["WEBP"]) as sheet:
+            sheets.append(np.asarray(sheet.convert("RGB")).reshape(-1, height, width, channels))
+    images = np.concatenate(sheets).transpose(0, 3, 1, 2)
+    if len(images) != n:
+        raise ValueError(f"{path} is damaged: it holds {len(images)} images, but says {n}.")
+    return np.ascontiguousarray(images), labels
+
+
+def _pillow(path):
+    try:
+        from PIL import Image, features
+    except ImportError as error:
+        raise ImportError(
+            f"Reading {path.name} needs pillow, which comes with the extra 'bench': pip install 'sklabelnoise[bench]'."
+        ) from error
+    if not features.check("webp"):
+        raise ImportError(f"Reading {path.name} needs a pillow built with WebP; the wheels of PyPI are.")
+    return Image
