@@ -1,0 +1,135 @@
+"""Arrays of an interrupted run, written so that a kill at any moment leaves only whole files behind."""
+
+import hashlib
+import io
+import logging
+import os
+import pickle
+from pathlib import Path
+
+import joblib
+import numpy as np
+
+logger = logging.getLogger(__name__)
+
+
+class Checkpoint:
+    """A folder of named arrays for one combination of parameters and data.
+
+    A file is the SHA-256 of its content followed by an array in NumPy's own format: nothing is pickled, so
+    reading executes nothing, and a file that was cut short is noticed.
+
+    Parameters
+    ----------
+    folder : str or path-like
+        Folder shared by any number of runs; each has a subfolder of its own.
+    identity : dict
+        Whatever decides the arrays: parameters, data, versions. Runs with equal identities share a subfolder.
+
+    Attributes
+    ----------
+    path : pathlib.Path
+        The subfolder of this run.
+
+    Raises
+    ------
+    TypeError
+        If `identity` holds something that cannot be hashed, such as a lambda.
+    ValueError
+        If the folder cannot be created or written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import numpy as np
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     checkpoint = Checkpoint(folder, {"alpha": 0.1})
+    ...     checkpoint.save("round-1", np.eye(2))
+    ...     Checkpoint(folder, {"alpha": 0.1}).load("round-1")
+    array([[1., 0.],
+           [0., 1.]])
+    """
+
+    def __init__(self, folder, identity):
+        try:
+            key = joblib.hash(identity)
+        except (pickle.PicklingError, AttributeError, TypeError) as error:
+            raise TypeError(
+                f"With 'checkpoint' all parameters must be picklable: their hash names the folder of the run. {error}"
+            ) from error
+        self.path = Path(folder) / key
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            self.save("probe", np.zeros(0))
+            self.remove("probe")
+        except OSError as error:
+            raise ValueError(
+                f"The 'checkpoint' parameter must be a folder that can be written. Got {os.fspath(folder)!r}: {error}"
+            ) from error
+
+    def save(self, name, array):
+        """Write an array so that it is on disk in full, or not at all.
+
+        Parameters
+        ----------
+        name : str
+            Name of the array.
+        array : ndarray
+            Any array without Python objects.
+        """
+        buffer = io.BytesIO()
+        np.lib.format.write_array(buffer, np.asarray(array), allow_pickle=False)
+        content = buffer.getbuffer()
+        # The process number keeps two runs that share the folder out of each other's unfinished files.
+        part = self.path / f".{name}.{os.getpid()}"
+        with open(part, "wb") as file:
+            file.write(hashlib.sha256(content).digest())
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(part, self.path / name)
+        self._sync_folder()
+
+    def load(self, name):
+        """Read an array back.
+
+        Parameters
+        ----------
+        name : str
+            Name of the array.
+
+        Returns
+        -------
+        array : ndarray or None
+            None where there is no such file or it is damaged; the latter is logged as a warning.
+        """
+        path = self.path / name
+        try:
+            content = path.read_bytes()
+        except FileNotFoundError:
+            return None
+        digest, content = content[:32], content[32:]
+        if hashlib.sha256(content).digest() != digest:
+            logger.warning("%s is damaged and will be computed again", path)
+            return None
+        return np.lib.format.read_array(io.BytesIO(content), allow_pickle=False)
+
+    def remove(self, *names):
+        """Delete arrays that are not needed any more; absent ones are passed over.
+
+        Parameters
+        ----------
+        *names : str
+            Names of the arrays.
+        """
+        for name in names:
+            (self.path / name).unlink(missing_ok=True)
+
+    def _sync_folder(self):
+        # POSIX: the rename itself is on disk only once the folder is; Windows cannot open folders.
+        if os.name == "posix":
+            folder = os.open(self.path, os.O_RDONLY)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)

@@ -1,0 +1,592 @@
+"""The stochastic label refinery: labels made better by models that have not seen them."""
+
+import numpy as np
+from scipy.special import entr
+from sklearn.base import ClassifierMixin, RegressorMixin, _fit_context
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.utils._param_validation import StrOptions
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted
+
+from sklabelnoise._grades import check_thresholds, grade, halfway_thresholds, kappa_thresholds
+from sklabelnoise._refinement import BaseLabelRefinery
+from sklabelnoise._soft_fit import DistributionFit, ValueFit, choose_method, column_by_column
+
+
+def _is_one_model_with_decision_function(self):
+    estimators = self._estimators()
+    if len(estimators) > 1 or self.final == "folds":
+        raise AttributeError("decision_function needs a single estimator and final='refit'.")
+    return callable(estimators[0].decision_function)
+
+
+class StochasticLabelRefinery(ClassifierMixin, BaseLabelRefinery):
+    r"""Refine the labels of any classifier with its own out-of-fold predictions.
+
+    In every round the rows are split anew into folds, each fold is predicted by a model that learnt the current
+    labels of the others, and the labels move towards the predictions:
+
+    .. math:: L_{t+1} = \frac{n L_t + P_t}{n + 1},
+
+    with n the `label_weight`, :math:`L_1` the given labels, one-hot, and :math:`P_t` the predictions of round t. A
+    label that the rest of the data contradicts loses ground in every round; one that it supports stays. The last
+    step fits the estimator to the refined labels.
+
+    A given label keeps at least the weight :math:`(n / (n + 1))^t`, so with n = 3 no most probable class can change
+    before round 3, and not before round 2 with n = 2.
+
+    Parameters
+    ----------
+    estimator : estimator, list of estimators or None, default=None
+        Any classifier with ``predict_proba``, also a Pipeline, or a regressor to fit to the class probabilities.
+        Several are averaged ("SLR-e" in [1]_, where the ensemble serves for the labels only: take
+        ``estimators_[0]`` for that). None is a LogisticRegression.
+    n_rounds : int, default=6
+        Number of rounds; 0 is the estimator as it is. Labels of noisy data get better for several rounds and then,
+        as the given label fades, follow the estimator's own mistakes; 2 to 6 served best in [1]_.
+    label_weight : float or "average", default=3
+        Weight n of the labels against one round of predictions. "average" is n = t in round t: the mean of the given
+        labels and of all predictions so far.
+    cv : int, "auto", splitter or iterable of (train, test), default=5
+        Folds of each round. An integer: shuffled and stratified by the given labels. "auto": 5, or as few as the
+        rarest class needs. A splitter with ``shuffle=True`` is reseeded for every round; an iterable is reused. The
+        test sets must partition the rows.
+    resplit : bool, default=True
+        Whether every round draws its own folds.
+    final : {"refit", "folds"}, default="refit"
+        "refit" fits the estimator to all rows with the refined labels; "folds" averages the models of the last round.
+    soft_label_method : {"auto", "soft_labels", "replicate", "regression", "argmax"}, default="auto"
+        How label distributions reach the estimator; see Notes.
+    augment : callable or None, default=None
+        ``augment(X, rng)`` returns a changed copy of the rows, with `rng` a :class:`numpy.random.Generator`.
+    n_augment : int, default=0
+        Number of augmented copies whose predictions are averaged with those of the left-out rows ("SLR-a" in [1]_).
+    tol : float or None, default=None
+        Stop when a round moves the labels by no more than this, in mean total variation.
+    checkpoint : str, path-like or None, default=None
+        Folder that keeps every finished fold and round. The same fit started again, after whatever ended it, goes on
+        from there and ends with the same result. Each combination of parameters and data has a subfolder; runs that
+        differ only in `n_rounds`, `tol` or `final` share one.
+    callback : callable or None, default=None
+        Called after each round with a :class:`~sklearn.utils.Bunch` of the columns of `history_`, `round`,
+        `n_rounds`, `soft_labels` and `predicted`. The arrays are not to be changed.
+    n_jobs : int or None, default=None
+        Fits that run at the same time, through joblib: inside ``joblib.parallel_config(backend="dask")`` on a
+        cluster. The result does not depend on it.
+    random_state : int, RandomState instance or None, default=None
+        Decides the folds, the augmentation and every ``random_state`` of the estimator that is not an integer.
+    verbose : int, default=0
+        1 prints a line for every round; the same line is logged at level INFO.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        The given labels, sorted.
+    soft_labels_ : ndarray of shape (n_samples, n_classes)
+        The refined labels: rows on the simplex.
+    transduction_ : ndarray of shape (n_samples,)
+        Most probable class of each row of `soft_labels_`.
+    oof_proba_ : ndarray of shape (n_samples, n_classes)
+        Out-of-fold predictions of the last round. Absent without rounds.
+    label_quality_ : ndarray of shape (n_samples,)
+        Probability of the given label out of fold, averaged over the rounds; small for labels to doubt. Absent
+        without rounds.
+    history_ : DataFrame
+        One row a round: `change`, the mean total variation between the labels before and after it; `oof_accuracy` and
+        `oof_given_proba`, agreement of the predictions with the given labels; `relabelled`, the share of rows whose
+        most probable class is not the given one; `entropy` of the refined labels in nats.
+    n_iter_ : int
+        Number of rounds run.
+    estimator_ : estimator instance
+        The final model, for a single estimator with ``final="refit"``.
+    estimators_ : list of estimator instances
+        The final models in any other case.
+    n_features_in_ : int
+        Number of features, if the estimator knows it.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, if the estimator knows them.
+
+    See Also
+    --------
+    StochasticLabelRefineryRegressor : The same for grades and continuous targets.
+
+    Notes
+    -----
+    ``soft_label_method="auto"`` takes the first of these that suits the estimator:
+
+    * "soft_labels": `fit` has an argument of that name, as all classifiers of this library do.
+    * "regression": the estimator is a regressor. It is fitted to the probabilities as several outputs, one regressor
+      a class where it can only have one; predictions are clipped at zero and normalised. For trees this is the Gini
+      criterion with soft labels, and for forests the exact way, since a bootstrap then draws objects.
+    * "replicate": each row is repeated once for every class, weighted with its probability. Exact wherever the
+      objective is a weighted sum over rows: logistic regression, naive Bayes, boosting on log loss, trees without
+      limits counted in rows. Inexact, with a warning, where rows are counted (``min_samples_leaf``, passes over
+      mini-batches), and misleading where rows are drawn or held out (bootstraps, subsampling, an early stopping or a
+      cross-validation of its own), so "auto" does not choose it there. ``class_weight="balanced"`` is computed from
+      the soft labels, and ``early_stopping="auto"`` from the number of rows before repetition.
+    * "argmax": the most probable class. Nothing changes before it does. "auto" warns when nothing else is left.
+
+    Only the last step of a Pipeline sees repeated rows; its transformers are fitted to each row once.
+
+    An estimator with a method ``_predict_left_out(X, targets, splits)``, which returns an array of the shape of
+    `targets`, predicts all folds of a round by itself.
+
+    References
+    ----------
+    .. [1] X. Fang, J. Yang, B. Ni. Stochastic Label Refinery: Toward Better Target Label Distribution. ICPR 2020,
+       Equations 1 to 4 and Table I.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sklabelnoise import StochasticLabelRefinery
+    >>> X, y_clean = load_iris(return_X_y=True)
+    >>> y = y_clean.copy()
+    >>> y[::5] = (y[::5] + 1) % 3  # every fifth label is wrong
+    >>> refinery = StochasticLabelRefinery(LogisticRegression(max_iter=1000), random_state=0).fit(X, y)
+    >>> print(f"right: {(y == y_clean).mean():.2f} given, {(refinery.transduction_ == y_clean).mean():.2f} refined")
+    right: 0.80 given, 0.95 refined
+    """
+
+    def __init__(
+        self,
+        estimator=None,
+        *,
+        n_rounds=6,
+        label_weight=3,
+        cv=5,
+        resplit=True,
+        final="refit",
+        soft_label_method="auto",
+        augment=None,
+        n_augment=0,
+        tol=None,
+        checkpoint=None,
+        callback=None,
+        n_jobs=None,
+        random_state=None,
+        verbose=0,
+    ):
+        super().__init__(
+            estimator,
+            n_rounds=n_rounds,
+            label_weight=label_weight,
+            cv=cv,
+            resplit=resplit,
+            final=final,
+            soft_label_method=soft_label_method,
+            augment=augment,
+            n_augment=n_augment,
+            tol=tol,
+            checkpoint=checkpoint,
+            callback=callback,
+            n_jobs=n_jobs,
+            random_state=random_state,
+            verbose=verbose,
+        )
+
+    # The inner estimators validate their own parameters when they are fitted.
+    @_fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X, y, sample_weight=None, *, groups=None):
+        """Refine the labels, then fit the estimator to them.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Whatever the estimator accepts, if its rows can be indexed.
+        y : array-like of shape (n_samples,)
+            The given labels, some of them wrong.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows.
+        groups : array-like of shape (n_samples,), default=None
+            Rows of one group stay on one side of every split.
+
+        Returns
+        -------
+        self : StochasticLabelRefinery
+            Fitted.
+
+        Raises
+        ------
+        ValueError
+            If the estimator cannot predict probabilities or take the labels as asked for, if there are fewer rows of
+            a class than folds, if the test sets of `cv` do not partition the rows, or if the checkpoint folder
+            cannot be written.
+        RuntimeError
+            If a worker process dies.
+        """
+        X, y, sample_weight, groups = self._check_rows(X, y, sample_weight, groups)
+        check_classification_targets(y)
+        classes, given = np.unique(y, return_inverse=True)
+        if len(classes) < 2:
+            raise ValueError(f"{type(self).__name__} needs labels of at least 2 classes. Got 1 class: {classes[0]!s}.")
+        members = []
+        for estimator in self._estimators():
+            method = choose_method(estimator, self.soft_label_method, len(y))
+            if method == "regression":
+                estimator = column_by_column(estimator)
+            members.append((DistributionFit(classes, method), estimator))
+
+        result = self._refine(members, X, y, np.eye(len(classes))[given], sample_weight, groups, classes)
+        attributes = {
+            "classes_": classes,
+            "soft_labels_": result.refined,
+            "transduction_": classes[result.refined.argmax(axis=1)],
+            "history_": result.history,
+            "n_iter_": result.n_iter,
+        }
+        if result.n_iter:
+            attributes["oof_proba_"] = result.predicted
+            attributes["label_quality_"] = result.mean_predicted[np.arange(len(y)), given]
+        self._set_fitted(members, result.models, **attributes)
+        return self
+
+    def predict(self, X):
+        """Most probable class.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,)
+            Predicted labels.
+        """
+        proba = self.predict_proba(X)
+        return self.classes_[proba.argmax(axis=1)]
+
+    def predict_proba(self, X):
+        """Class probabilities, averaged over the final models.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        proba : ndarray of shape (n_samples, n_classes)
+            Rows on the simplex, columns in the order of `classes_`.
+        """
+        return self._predict_mean(X)
+
+    def predict_log_proba(self, X):
+        """Logarithm of the class probabilities.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        log_proba : ndarray of shape (n_samples, n_classes)
+            Minus infinity where a probability is zero.
+        """
+        with np.errstate(divide="ignore"):
+            return np.log(self.predict_proba(X))
+
+    @available_if(_is_one_model_with_decision_function)
+    def decision_function(self, X):
+        """Decision values of the final model, if it is a single one that has them.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        decision : ndarray of shape (n_samples,) or (n_samples, n_classes)
+            As the estimator returns them.
+
+        Raises
+        ------
+        ValueError
+            If the refined labels, and so the final model, lack one of the classes.
+        """
+        check_is_fitted(self)
+        if len(self.estimator_.classes_) != len(self.classes_):
+            raise ValueError(
+                f"decision_function needs a final model of all {len(self.classes_)} classes. Got one of "
+                f"{len(self.estimator_.classes_)}: no refined label is of another class."
+            )
+        return self.estimator_.decision_function(X)
+
+    def _default_estimator(self):
+        return LogisticRegression(max_iter=1000)
+
+    def _describe(self, given, learnt, predicted, refined, average):
+        labels = given.argmax(axis=1)
+        rows = np.arange(len(labels))
+        return {
+            "change": average(np.abs(refined - learnt).sum(axis=1) / 2),
+            "oof_accuracy": average(predicted.argmax(axis=1) == labels),
+            "oof_given_proba": average(predicted[rows, labels]),
+            "relabelled": average(refined.argmax(axis=1) != labels),
+            "entropy": average(entr(refined).sum(axis=1)),
+        }
+
+
+class StochasticLabelRefineryRegressor(RegressorMixin, BaseLabelRefinery):
+    r"""Refine grades or continuous targets with out-of-fold predictions of any regressor.
+
+    The loop of :class:`StochasticLabelRefinery` with one number a row instead of a distribution, the way [1]_ treats
+    the grading of retinopathy: :math:`L_{t+1} = (n L_t + P_t) / (n + 1)`, with :math:`P_t` predicted by models that
+    did not see the row.
+
+    Parameters
+    ----------
+    estimator : estimator, list of estimators or None, default=None
+        Any regressor, also a Pipeline. Several are averaged. None is a Ridge.
+    n_rounds : int, default=6
+        Number of rounds; 0 is the estimator as it is.
+    label_weight : float or "average", default=3
+        Weight n of the targets against one round of predictions. "average" is n = t in round t.
+    cv : int, "auto", splitter or iterable of (train, test), default=5
+        Folds of each round. An integer: shuffled. "auto": 5, or fewer where there are fewer rows or groups. A
+        splitter with ``shuffle=True`` is reseeded for every round; an iterable is reused. The test sets must
+        partition the rows.
+    resplit : bool, default=True
+        Whether every round draws its own folds.
+    final : {"refit", "folds"}, default="refit"
+        "refit" fits the estimator to all rows with the refined targets; "folds" averages the models of the last round.
+    soft_label_method : {"auto", "regression"}, default="auto"
+        Both mean that the regressor learns the refined targets: there is nothing else to choose from here.
+    augment : callable or None, default=None
+        ``augment(X, rng)`` returns a changed copy of the rows, with `rng` a :class:`numpy.random.Generator`.
+    n_augment : int, default=0
+        Number of augmented copies whose predictions are averaged with those of the left-out rows.
+    tol : float or None, default=None
+        Stop when a round moves the targets by no more than this, in the mean.
+    checkpoint : str, path-like or None, default=None
+        Folder that keeps every finished fold and round, as in :class:`StochasticLabelRefinery`.
+    callback : callable or None, default=None
+        Called after each round with a :class:`~sklearn.utils.Bunch` of the columns of `history_`, `round`,
+        `n_rounds`, `soft_labels` and `predicted`. The arrays are not to be changed.
+    n_jobs : int or None, default=None
+        Fits that run at the same time, through joblib. The result does not depend on it.
+    random_state : int, RandomState instance or None, default=None
+        Decides the folds, the augmentation and every ``random_state`` of the estimator that is not an integer.
+    verbose : int, default=0
+        1 prints a line for every round; the same line is logged at level INFO.
+    thresholds : {"half", "qwk"}, array-like or None, default=None
+        None: `predict` is continuous. Otherwise `y` holds ordered grades and `predict` cuts the continuous prediction
+        into them: at the midpoints between grades, where the out-of-fold predictions of the last round have the
+        highest quadratic weighted kappa with the given grades, or at given, increasing numbers.
+
+    Attributes
+    ----------
+    soft_labels_ : ndarray of shape (n_samples,)
+        The refined targets.
+    transduction_ : ndarray of shape (n_samples,)
+        Grades of `soft_labels_`. Absent without thresholds.
+    oof_prediction_ : ndarray of shape (n_samples,)
+        Out-of-fold predictions of the last round. Absent without rounds.
+    label_quality_ : ndarray of shape (n_samples,)
+        Minus the distance between the given target and the mean out-of-fold prediction; small for targets to doubt.
+        Absent without rounds.
+    history_ : DataFrame
+        One row a round: `change`, the mean absolute change of the targets; `oof_mae` and `oof_rmse` of the
+        predictions against the given targets; `shift`, the mean distance of refined from given targets.
+    n_iter_ : int
+        Number of rounds run.
+    grades_ : ndarray of shape (n_grades,)
+        The given grades, sorted. Absent without thresholds.
+    thresholds_ : ndarray of shape (n_grades - 1,)
+        The thresholds used. Absent without thresholds.
+    estimator_ : estimator instance
+        The final model, for a single estimator with ``final="refit"``.
+    estimators_ : list of estimator instances
+        The final models in any other case.
+    n_features_in_ : int
+        Number of features, if the estimator knows it.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, if the estimator knows them.
+
+    See Also
+    --------
+    StochasticLabelRefinery : The same for classes.
+    sklabelnoise.metrics.quadratic_weighted_kappa : The usual score of grades.
+
+    References
+    ----------
+    .. [1] X. Fang, J. Yang, B. Ni. Stochastic Label Refinery: Toward Better Target Label Distribution. ICPR 2020,
+       Section III and Table III.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.linear_model import Ridge
+    >>> from sklabelnoise import StochasticLabelRefineryRegressor
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.normal(size=(200, 3))
+    >>> severity = 2 + X @ [0.8, 0.4, 0.2]
+    >>> y = np.clip(np.rint(severity + rng.normal(scale=0.5, size=200)), 0, 4).astype(int)
+    >>> refinery = StochasticLabelRefineryRegressor(Ridge(), thresholds="half", random_state=0).fit(X, y)
+    >>> refinery.predict(X[:5])
+    array([2, 1, 2, 2, 1])
+    >>> bool(np.abs(refinery.soft_labels_ - severity).mean() < np.abs(y - severity).mean())
+    True
+    """
+
+    _parameter_constraints = {
+        **BaseLabelRefinery._parameter_constraints,
+        "soft_label_method": [StrOptions({"auto", "regression"})],
+        "thresholds": [None, StrOptions({"half", "qwk"}), "array-like"],
+    }
+
+    def __init__(
+        self,
+        estimator=None,
+        *,
+        n_rounds=6,
+        label_weight=3,
+        cv=5,
+        resplit=True,
+        final="refit",
+        soft_label_method="auto",
+        augment=None,
+        n_augment=0,
+        tol=None,
+        checkpoint=None,
+        callback=None,
+        n_jobs=None,
+        random_state=None,
+        verbose=0,
+        thresholds=None,
+    ):
+        super().__init__(
+            estimator,
+            n_rounds=n_rounds,
+            label_weight=label_weight,
+            cv=cv,
+            resplit=resplit,
+            final=final,
+            soft_label_method=soft_label_method,
+            augment=augment,
+            n_augment=n_augment,
+            tol=tol,
+            checkpoint=checkpoint,
+            callback=callback,
+            n_jobs=n_jobs,
+            random_state=random_state,
+            verbose=verbose,
+        )
+        self.thresholds = thresholds
+
+    # The inner estimators validate their own parameters when they are fitted.
+    @_fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X, y, sample_weight=None, *, groups=None):
+        """Refine the targets, then fit the estimator to them.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Whatever the estimator accepts, if its rows can be indexed.
+        y : array-like of shape (n_samples,)
+            The given grades or values.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows.
+        groups : array-like of shape (n_samples,), default=None
+            Rows of one group, such as the images of one patient, stay on one side of every split.
+
+        Returns
+        -------
+        self : StochasticLabelRefineryRegressor
+            Fitted.
+
+        Raises
+        ------
+        ValueError
+            If the estimator has no predict, if there are fewer rows or groups than folds, if the test sets of `cv` do
+            not partition the rows, if `thresholds` do not fit the grades, or if the checkpoint folder cannot be
+            written.
+        RuntimeError
+            If a worker process dies.
+        """
+        X, y, sample_weight, groups = self._check_rows(X, y, sample_weight, groups)
+        if y.dtype.kind not in "fiub":
+            try:
+                y = y.astype(np.float64)
+            except (TypeError, ValueError) as error:
+                raise ValueError(f"{type(self).__name__} needs a numeric y. Got dtype {y.dtype}.") from error
+        grades, thresholds = self._check_grades(y)
+        members = [(ValueFit(), estimator) for estimator in self._estimators()]
+        for _, estimator in members:
+            if not hasattr(estimator, "predict"):
+                raise ValueError(f"The 'estimator' parameter must have predict. Got {type(estimator).__name__}.")
+
+        result = self._refine(members, X, y, y.astype(np.float64), sample_weight, groups)
+        attributes = {"soft_labels_": result.refined, "history_": result.history, "n_iter_": result.n_iter}
+        if result.n_iter:
+            attributes["oof_prediction_"] = result.predicted
+            attributes["label_quality_"] = -np.abs(y - result.mean_predicted)
+        if grades is not None:
+            if thresholds is None:
+                thresholds = kappa_thresholds(grades, y, result.predicted, result.sample_weight)
+            attributes["grades_"] = grades
+            attributes["thresholds_"] = thresholds
+            attributes["transduction_"] = grade(result.refined, thresholds, grades)
+        self._set_fitted(members, result.models, **attributes)
+        return self
+
+    def predict(self, X):
+        """Grades if there are thresholds, else continuous values.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,)
+            Predicted grades or values.
+        """
+        values = self.predict_continuous(X)
+        return grade(values, self.thresholds_, self.grades_) if hasattr(self, "thresholds_") else values
+
+    def predict_continuous(self, X):
+        """Continuous values, averaged over the final models, whatever the thresholds.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        values : ndarray of shape (n_samples,)
+            Predicted values.
+        """
+        return self._predict_mean(X)
+
+    def _check_grades(self, y):
+        """Grades and thresholds; the latter None where they are fitted later."""
+        if self.thresholds is None:
+            return None, None
+        check_classification_targets(y)
+        grades = np.unique(y)
+        if not isinstance(self.thresholds, str):
+            return grades, check_thresholds(self.thresholds, grades)
+        if self.thresholds == "half":
+            return grades, halfway_thresholds(grades)
+        if self.n_rounds == 0:
+            raise ValueError("thresholds='qwk' is fitted to out-of-fold predictions: it needs n_rounds >= 1. Got 0.")
+        return grades, None
+
+    def _default_estimator(self):
+        return Ridge()
+
+    def _describe(self, given, learnt, predicted, refined, average):
+        return {
+            "change": average(np.abs(refined - learnt)),
+            "oof_mae": average(np.abs(predicted - given)),
+            "oof_rmse": average((predicted - given) ** 2) ** 0.5,
+            "shift": average(np.abs(refined - given)),
+        }

@@ -1,0 +1,219 @@
+"""One round of out-of-fold predictions: the E step of the stochastic label refinery."""
+
+from concurrent.futures.process import BrokenProcessPool
+from inspect import signature
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.utils import _safe_indexing
+from sklearn.utils.parallel import Parallel, delayed
+
+MAX_SEED = np.iinfo(np.int32).max
+
+
+class LeftOutPredictor:
+    """Predict every row by models that have not seen it.
+
+    Parameters
+    ----------
+    members : list of (fit, estimator)
+        Estimators whose predictions are averaged, each with a :class:`~sklabelnoise._soft_fit.DistributionFit` or
+        :class:`~sklabelnoise._soft_fit.ValueFit`.
+    X : array-like of shape (n_samples, n_features)
+        Rows.
+    y : ndarray of shape (n_samples,)
+        Given labels or values.
+    sample_weight : ndarray of shape (n_samples,) or None
+        Weights of the rows.
+    folds : FoldDrawer
+        Draws the partition of each round.
+    seeds : ndarray of int
+        Seed of each round, from 1 on; element 0 is not used here.
+    augment : callable or None, default=None
+        ``augment(X, rng)`` returns a changed copy of the rows.
+    n_augment : int, default=0
+        Number of augmented copies whose predictions are averaged with that of the row itself.
+    checkpoint : Checkpoint or None, default=None
+        Keeps what is finished.
+    n_jobs : int or None, default=None
+        Fits that run at the same time.
+    """
+
+    def __init__(
+        self, members, X, y, sample_weight, *, folds, seeds, augment=None, n_augment=0, checkpoint=None, n_jobs=None
+    ):
+        self.members = members
+        self.X, self.y, self.sample_weight = X, y, sample_weight
+        self.folds = folds
+        self.seeds = seeds
+        self.augment, self.n_augment = augment, n_augment
+        self.checkpoint = checkpoint
+        self.n_jobs = n_jobs
+
+    def predict(self, number, targets, keep_models=False):
+        """Fit every fold of a round and predict the rows it left out.
+
+        Parameters
+        ----------
+        number : int
+            Number of the round, from 1.
+        targets : ndarray of shape (n_samples, n_classes) or (n_samples,)
+            What the models of this round learn.
+        keep_models : bool, default=False
+            Whether the models are wanted too; then nothing is taken from the checkpoint.
+
+        Returns
+        -------
+        predicted : ndarray of the shape of `targets`
+            Mean prediction of the members for each row.
+        models : list of estimator instances or None
+            The models of the folds, the members of the first fold first.
+        """
+        stored = self._load(f"round-{number}") if not keep_models else None
+        if stored is not None:
+            return stored, None
+
+        round_of_split = number if self.folds.resplit else 1
+        splits = self.folds.draw(round_of_split, self._draw_seeds(round_of_split))
+        seeds = self._draw_seeds(number, 1 + len(splits) * len(self.members))[1:].reshape(len(splits), -1)
+
+        predicted = np.zeros_like(targets, dtype=np.float64)
+        pieces = {}
+        for j, (_, estimator) in enumerate(self.members):
+            if not keep_models and self._does_all_folds(estimator):
+                whole = self._predict_all_folds(estimator, targets, splits, seeds[0, j])
+                pieces.update({(i, j): (whole[test], None) for i, (_, test) in enumerate(splits)})
+        todo = [(i, j) for i in range(len(splits)) for j in range(len(self.members)) if (i, j) not in pieces]
+        pieces.update(self._fit_pieces(number, todo, targets, splits, seeds, keep_models))
+        # Summed in a fixed order: which fold ends first must not show in the last digit.
+        for (i, _), (values, _) in sorted(pieces.items(), key=lambda item: item[0]):
+            predicted[splits[i][1]] += values
+        predicted /= len(self.members)
+
+        if self.checkpoint is not None:
+            self.checkpoint.save(f"round-{number}", predicted)
+            self.checkpoint.remove(*(_piece_name(number, *key) for key in pieces))
+        return predicted, [pieces[key][1] for key in sorted(pieces)] if keep_models else None
+
+    def _draw_seeds(self, number, size=None):
+        return np.random.RandomState(self.seeds[number]).randint(MAX_SEED, size=size)
+
+    def _load(self, name):
+        return None if self.checkpoint is None else self.checkpoint.load(name)
+
+    def _does_all_folds(self, estimator):
+        hook = getattr(estimator, "_predict_left_out", None)
+        if hook is None or self.n_augment:
+            return False
+        return self.sample_weight is None or "sample_weight" in signature(hook).parameters
+
+    def _predict_all_folds(self, estimator, targets, splits, seed):
+        estimator = seeded_clone(estimator, seed)
+        weights = {} if self.sample_weight is None else {"sample_weight": self.sample_weight}
+        predicted = np.asarray(estimator._predict_left_out(self.X, targets, splits, **weights), dtype=np.float64)
+        if predicted.shape != targets.shape or not np.isfinite(predicted).all():
+            raise ValueError(
+                f"_predict_left_out of {type(estimator).__name__} must return finite values of shape {targets.shape}. "
+                f"Got shape {predicted.shape} with {int((~np.isfinite(predicted)).sum())} values that are not finite."
+            )
+        return predicted
+
+    def _fit_pieces(self, number, todo, targets, splits, seeds, keep_models):
+        """Prediction, and model where it is kept, of each (fold, member) to do."""
+        pieces = {}
+        if not keep_models:
+            for key in todo:
+                if (stored := self._load(_piece_name(number, *key))) is not None:
+                    pieces[key] = stored, None
+        tasks = [
+            delayed(_fit_piece)(
+                key,
+                *self.members[key[1]],
+                self.X,
+                self.y,
+                targets,
+                self.sample_weight,
+                splits[key[0]],
+                seeds[key],
+                self.augment,
+                self.n_augment,
+                keep_models,
+            )
+            for key in todo
+            if key not in pieces
+        ]
+        try:
+            for key, values, model in _parallel(self.n_jobs)(tasks):
+                pieces[key] = values, model
+                if self.checkpoint is not None:
+                    self.checkpoint.save(_piece_name(number, *key), values)
+        except BrokenProcessPool as error:
+            raise RuntimeError(
+                f"A worker process died in round {number}, most often for want of memory: n_jobs={self.n_jobs} fits run "
+                f"together. {self._kept()}"
+            ) from error
+        except Exception as error:
+            error.add_note(f"This happened in round {number} of the label refinery. {self._kept()}")
+            raise
+        return pieces
+
+    def _kept(self):
+        if self.checkpoint is None:
+            return "Nothing is kept without 'checkpoint'."
+        return f"What was finished is kept in {self.checkpoint.path}; the same fit goes on from there."
+
+
+def fit_member(fit, estimator, X, y, targets, sample_weight, seed):
+    """A seeded clone of an estimator, fitted."""
+    return fit.fit(seeded_clone(estimator, seed), X, y, targets, sample_weight)
+
+
+def seeded_clone(estimator, seed):
+    """Clone an estimator and fill in the seeds that its user left open.
+
+    Parameters
+    ----------
+    estimator : estimator instance
+        Left as it is.
+    seed : int
+        The integers for the clone's ``random_state`` parameters derive from it.
+
+    Returns
+    -------
+    clone : estimator instance
+        Unfitted. An integer ``random_state`` stays; None, and a generator, which parallel fits cannot share, become
+        integers.
+    """
+    estimator = clone(estimator)
+    rng = np.random.RandomState(seed)
+    parameters = estimator.get_params(deep=True)
+    seeds = {
+        name: rng.randint(MAX_SEED)
+        for name in sorted(parameters)
+        if name.rpartition("__")[2] == "random_state" and not isinstance(parameters[name], (int, np.integer))
+    }
+    return estimator.set_params(**seeds)
+
+
+def _fit_piece(key, fit, estimator, X, y, targets, sample_weight, split, seed, augment, n_augment, keep_model):
+    train, test = split
+    weights = None if sample_weight is None else sample_weight[train]
+    model = fit_member(fit, estimator, _safe_indexing(X, train), y[train], targets[train], weights, seed)
+    left_out = _safe_indexing(X, test)
+    predicted = fit.predict(model, left_out)
+    rng = np.random.default_rng(seed)
+    for _ in range(n_augment):
+        predicted = predicted + fit.predict(model, augment(left_out, rng))
+    return key, predicted / (1 + n_augment), model if keep_model else None
+
+
+def _parallel(n_jobs):
+    """Results as they come, so that each is stored at once; all together where the backend knows no other way."""
+    try:
+        return Parallel(n_jobs=n_jobs, return_as="generator_unordered")
+    except ValueError:
+        return Parallel(n_jobs=n_jobs)
+
+
+def _piece_name(number, fold, member):
+    return f"round-{number}-fold-{fold}-member-{member}"

@@ -1,0 +1,281 @@
+"""The loop of the stochastic label refinery: predict what was left out, move the labels towards it, repeat."""
+
+import logging
+import os
+from abc import ABCMeta, abstractmethod
+from numbers import Integral, Real
+from time import perf_counter
+
+import numpy as np
+import pandas as pd
+import sklearn
+from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
+from sklearn.utils import Bunch, check_random_state, column_or_1d, get_tags, indexable
+from sklearn.utils._metadata_requests import _routing_enabled
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
+from sklearn.utils.parallel import Parallel, delayed
+from sklearn.utils.validation import _check_sample_weight, _check_y, check_consistent_length, check_is_fitted
+
+import sklabelnoise
+from sklabelnoise._checkpoint import Checkpoint
+from sklabelnoise._left_out import MAX_SEED, LeftOutPredictor, fit_member
+from sklabelnoise._soft_fit import last_step, takes
+from sklabelnoise._splits import FoldDrawer
+
+logger = logging.getLogger(__name__)
+
+# Parameters that decide how many rounds there are, or what is done after them: rounds of runs that differ in
+# nothing else are the same, so those runs share a checkpoint.
+_NOT_IN_THE_ROUNDS = {"n_rounds", "tol", "final", "thresholds", "checkpoint", "callback", "n_jobs", "verbose"}
+
+
+class BaseLabelRefinery(MetaEstimatorMixin, BaseEstimator, metaclass=ABCMeta):
+    """The loop over rounds; subclasses say what a target is and how far it moved."""
+
+    _parameter_constraints = {
+        "estimator": [None, HasMethods("fit"), list],
+        "n_rounds": [Interval(Integral, 0, None, closed="left")],
+        "label_weight": [Interval(Real, 0, None, closed="neither"), StrOptions({"average"})],
+        "cv": ["cv_object", StrOptions({"auto"})],
+        "resplit": ["boolean"],
+        "final": [StrOptions({"refit", "folds"})],
+        "soft_label_method": [StrOptions({"auto", "soft_labels", "replicate", "regression", "argmax"})],
+        "augment": [None, callable],
+        "n_augment": [Interval(Integral, 0, None, closed="left")],
+        "tol": [None, Interval(Real, 0, None, closed="left")],
+        "checkpoint": [None, str, os.PathLike],
+        "callback": [None, callable],
+        "n_jobs": [None, Integral],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+    }
+
+    @abstractmethod
+    def __init__(
+        self,
+        estimator=None,
+        *,
+        n_rounds=6,
+        label_weight=3,
+        cv=5,
+        resplit=True,
+        final="refit",
+        soft_label_method="auto",
+        augment=None,
+        n_augment=0,
+        tol=None,
+        checkpoint=None,
+        callback=None,
+        n_jobs=None,
+        random_state=None,
+        verbose=0,
+    ):
+        self.estimator = estimator
+        self.n_rounds = n_rounds
+        self.label_weight = label_weight
+        self.cv = cv
+        self.resplit = resplit
+        self.final = final
+        self.soft_label_method = soft_label_method
+        self.augment = augment
+        self.n_augment = n_augment
+        self.tol = tol
+        self.checkpoint = checkpoint
+        self.callback = callback
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+        self.verbose = verbose
+
+    @abstractmethod
+    def _default_estimator(self):
+        """What None stands for."""
+
+    @abstractmethod
+    def _describe(self, given, learnt, predicted, refined, average):
+        """Numbers about one round, for `history_`; `average` takes the mean over rows."""
+
+    def _estimators(self):
+        if isinstance(self.estimator, list):
+            if not self.estimator:
+                raise ValueError("The 'estimator' parameter must be an estimator or a list of them. Got an empty list.")
+            return self.estimator
+        return [self._default_estimator() if self.estimator is None else self.estimator]
+
+    def _check_rows(self, X, y, sample_weight, groups):
+        """Rows that can be indexed; labels, weights and groups of the same length."""
+        if y is None:
+            raise ValueError(f"This {type(self).__name__} estimator requires y to be passed, but the target y is None.")
+        X, groups = indexable(X, groups)
+        y = _check_y(y, estimator=self)
+        check_consistent_length(X, y)
+        if len(y) < 2:
+            raise ValueError(f"{type(self).__name__} needs at least 2 rows. Got n_samples = {len(y)}.")
+        if sample_weight is not None:
+            sample_weight = _check_sample_weight(sample_weight, X, dtype=np.float64)
+        return X, y, sample_weight, None if groups is None else column_or_1d(groups)
+
+    def _refine(self, members, X, y, targets, sample_weight, groups, classes=None):
+        """Run the rounds and fit the final models; nothing of `self` changes before all of it has succeeded."""
+        if self.final == "folds" and self.n_rounds == 0:
+            raise ValueError("final='folds' averages the models of the last round: it needs n_rounds >= 1. Got 0.")
+        if self.n_augment > 0 and self.augment is None:
+            raise ValueError(f"n_augment={self.n_augment} needs a callable augment(X, rng). Got augment=None.")
+        sample_weight, groups = self._routed(sample_weight, groups)
+        for _, estimator in members:
+            if sample_weight is not None and not takes(estimator, "sample_weight"):
+                raise ValueError(
+                    f"sample_weight needs an estimator whose fit takes it. Got {type(last_step(estimator)).__name__}."
+                )
+
+        checkpoint = self._open_checkpoint(X, y, sample_weight, groups)
+        seeds = np.random.RandomState(self._draw_seed(checkpoint)).randint(MAX_SEED, size=1 + self.n_rounds)
+        left_out = LeftOutPredictor(
+            members,
+            X,
+            y,
+            sample_weight,
+            folds=FoldDrawer(self.cv, X, y, groups, classes=classes, resplit=self.resplit) if self.n_rounds else None,
+            seeds=seeds,
+            augment=self.augment,
+            n_augment=self.n_augment,
+            checkpoint=checkpoint,
+            n_jobs=self.n_jobs,
+        )
+        refined, predicted, models, number = targets, None, None, 0
+        mean_predicted, history = np.zeros_like(targets, dtype=np.float64), []
+        for number in range(1, self.n_rounds + 1):
+            start = perf_counter()
+            learnt = refined
+            is_last = number == self.n_rounds
+            predicted, models = left_out.predict(number, learnt, keep_models=is_last and self.final == "folds")
+            weight = number if self.label_weight == "average" else self.label_weight
+            refined = (weight * learnt + predicted) / (weight + 1)
+
+            mean_predicted += (predicted - mean_predicted) / number
+            described = self._describe(
+                targets, learnt, predicted, refined, lambda values: float(np.average(values, weights=sample_weight))
+            )
+            history.append({"round": number, **described})
+            self._report(history[-1], refined, predicted, perf_counter() - start)
+            if self.tol is not None and described["change"] <= self.tol:
+                break
+
+        if self.final == "refit":
+            models = self._refit(members, X, y, refined, sample_weight, seeds[0])
+        elif models is None:
+            _, models = left_out.predict(number, learnt, keep_models=True)
+        return Bunch(
+            refined=refined,
+            predicted=predicted,
+            mean_predicted=mean_predicted,
+            history=pd.DataFrame(history).set_index("round") if history else pd.DataFrame(),
+            n_iter=number,
+            models=models,
+            sample_weight=sample_weight,
+        )
+
+    def _refit(self, members, X, y, refined, sample_weight, seed):
+        seeds = np.random.RandomState(seed).randint(MAX_SEED, size=len(members))
+        return Parallel(n_jobs=self.n_jobs)(
+            delayed(fit_member)(*member, X, y, refined, sample_weight, member_seed)
+            for member, member_seed in zip(members, seeds, strict=True)
+        )
+
+    def _routed(self, sample_weight, groups):
+        """Weights for the estimators and groups for the splitter, as far as those ask for them."""
+        if not _routing_enabled() or (sample_weight is None and groups is None):
+            return sample_weight, groups
+        metadata = {"sample_weight": sample_weight, "groups": groups}
+        metadata = {name: value for name, value in metadata.items() if value is not None}
+        routed = process_routing(self, "fit", **metadata)
+        if sample_weight is not None and not all("sample_weight" in routed[name].fit for name in self._route_names()):
+            sample_weight = None
+        if hasattr(self.cv, "get_metadata_routing"):
+            groups = routed.splitter.split.get("groups")
+        return sample_weight, groups
+
+    def _route_names(self):
+        return [f"estimator_{i}" for i in range(len(self._estimators()))]
+
+    def get_metadata_routing(self):
+        """Get metadata routing of this object.
+
+        Returns
+        -------
+        routing : MetadataRouter
+            `sample_weight` goes to the `fit` of each estimator (``estimator_0``, ``estimator_1``, ...) and `groups`
+            to the `split` of the splitter, where those request it.
+        """
+        router = MetadataRouter(owner=self).add_self_request(self)
+        fit_to_fit = MethodMapping().add(caller="fit", callee="fit")
+        for name, estimator in zip(self._route_names(), self._estimators(), strict=True):
+            router.add(**{name: estimator}, method_mapping=fit_to_fit)
+        if hasattr(self.cv, "get_metadata_routing"):
+            router.add(splitter=self.cv, method_mapping=MethodMapping().add(caller="fit", callee="split"))
+        return router
+
+    def _open_checkpoint(self, X, y, sample_weight, groups):
+        if self.checkpoint is None:
+            return None
+        parameters = {
+            name: clone(value, safe=False)
+            for name, value in self.get_params(deep=False).items()
+            if name not in _NOT_IN_THE_ROUNDS
+        }
+        identity = {
+            "class": type(self).__name__,
+            "parameters": parameters,
+            "data": (X, y, sample_weight, groups),
+            "versions": (sklabelnoise.__version__, sklearn.__version__, np.__version__),
+        }
+        return Checkpoint(self.checkpoint, identity)
+
+    def _draw_seed(self, checkpoint):
+        # With random_state=None a run that is taken up again must go on with the seed it started from.
+        seed = None if checkpoint is None else checkpoint.load("seed")
+        if seed is None:
+            seed = check_random_state(self.random_state).randint(MAX_SEED)
+            if checkpoint is not None:
+                checkpoint.save("seed", seed)
+        return int(seed)
+
+    def _report(self, described, refined, predicted, seconds):
+        numbers = ", ".join(f"{name} {value:.4g}" for name, value in described.items() if name != "round")
+        line = f"[{type(self).__name__}] round {described['round']} of {self.n_rounds}: {numbers} ({seconds:.1f} s)"
+        logger.info(line)
+        if self.verbose:
+            print(line)
+        if self.callback is not None:
+            self.callback(Bunch(**described, n_rounds=self.n_rounds, soft_labels=refined, predicted=predicted))
+
+    def _set_fitted(self, members, models, **attributes):
+        """Replace everything an earlier fit left behind."""
+        for name in [name for name in vars(self) if name.endswith("_") and not name.startswith("_")]:
+            delattr(self, name)
+        self._fits = [fit for fit, _ in members]
+        if self.final == "refit" and len(models) == 1:
+            self.estimator_ = models[0]
+        else:
+            self.estimators_ = models
+        for name in ("n_features_in_", "feature_names_in_"):
+            if hasattr(models[0], name):
+                setattr(self, name, getattr(models[0], name))
+        for name, value in attributes.items():
+            setattr(self, name, value)
+
+    def _predict_mean(self, X):
+        """Mean prediction of the final models."""
+        check_is_fitted(self)
+        models = getattr(self, "estimators_", None) or [self.estimator_]
+        # Models of folds come with the members of the first fold first, so the members' fits take turns.
+        return np.mean([self._fits[i % len(self._fits)].predict(model, X) for i, model in enumerate(models)], axis=0)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        inner = [get_tags(estimator) for estimator in self._estimators()]
+        for name in ("sparse", "allow_nan", "string", "categorical", "three_d_array", "two_d_array"):
+            setattr(tags.input_tags, name, all(getattr(one.input_tags, name) for one in inner))
+        tags.input_tags.positive_only = any(one.input_tags.positive_only for one in inner)
+        tags.non_deterministic = any(one.non_deterministic for one in inner)
+        return tags

@@ -1,0 +1,393 @@
+"""Fit any scikit-learn classifier or regressor to a distribution over the classes instead of one label a row."""
+
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from sklearn.base import clone, is_regressor
+from sklearn.model_selection._search import BaseSearchCV
+from sklearn.multioutput import MultiOutputRegressor
+from sklearn.pipeline import Pipeline
+from sklearn.utils import _safe_indexing, get_tags
+from sklearn.utils._metadata_requests import _routing_enabled
+from sklearn.utils.metadata_routing import get_routing_for_object
+from sklearn.utils.validation import has_fit_parameter
+
+# A row is not repeated for a class this improbable; what is left out is spread over its other classes.
+NEGLIGIBLE_WEIGHT = 1e-6
+
+# HistGradientBoosting's early_stopping="auto" starts above this number of rows.
+AUTO_EARLY_STOPPING_ROWS = 10_000
+
+
+def last_step(estimator):
+    """The estimator that takes the labels: the end of a Pipeline, however deep, else the estimator itself."""
+    while isinstance(estimator, Pipeline):
+        estimator = estimator.steps[-1][1]
+    return estimator
+
+
+def takes(estimator, name):
+    """Whether the `fit` of an estimator, or of what it searches over or ends with, has a parameter of that name."""
+    estimator = last_step(estimator)
+    if isinstance(estimator, BaseSearchCV):
+        return takes(estimator.estimator, name)
+    return has_fit_parameter(estimator, name)
+
+
+def _own_parameters(estimator):
+    """Parameters of the last step and of all within it: name without prefixes, value, siblings of the same owner."""
+    parameters = last_step(estimator).get_params(deep=True)
+    for key, value in parameters.items():
+        owner, _, name = key.rpartition("__")
+        siblings = {other.rpartition("__")[2] for other in parameters if other.rpartition("__")[0] == owner}
+        yield name, value, siblings
+
+
+def reasons_against_copies(estimator, n_samples):
+    """Why repeating rows would mislead an estimator: it draws or holds out rows, and takes copies for examples.
+
+    Parameters
+    ----------
+    estimator : estimator instance
+        What is to be fitted.
+    n_samples : int
+        Number of rows before they are repeated.
+
+    Returns
+    -------
+    reasons : list of str
+        Empty where copies do no harm of this kind.
+    """
+    reasons = []
+    for name, value, siblings in _own_parameters(estimator):
+        if name == "bootstrap" and value:
+            reasons.append("bootstrap=True draws rows, so the copies of one row get apart")
+        elif name in {"subsample", "max_samples", "bagging_fraction"} and value not in (None, 1, 1.0):
+            reasons.append(f"{name}={value} draws rows, so the copies of one row get apart")
+        elif name == "early_stopping" and (
+            value is True or (isinstance(value, str) and value == "auto" and n_samples > AUTO_EARLY_STOPPING_ROWS)
+        ):
+            reasons.append(f"early_stopping={value!r} holds out rows whose copies are trained on")
+        elif name == "n_iter_no_change" and value is not None and "early_stopping" not in siblings:
+            reasons.append(f"n_iter_no_change={value} holds out rows whose copies are trained on")
+        elif name == "cv":
+            reasons.append("its own cross-validation holds out rows whose copies are trained on")
+        elif name == "probability" and value is True:
+            reasons.append("probability=True cross-validates over rows whose copies are trained on")
+    return reasons
+
+
+def reasons_for_caution(estimator):
+    """What an estimator counts in rows: repeating rows changes it a little, and harms nothing else.
+
+    Parameters
+    ----------
+    estimator : estimator instance
+        What is to be fitted.
+
+    Returns
+    -------
+    reasons : list of str
+        Empty where the fit to repeated rows is exact.
+    """
+    reasons = []
+    for name, value, _ in _own_parameters(estimator):
+        least = {"min_samples_leaf": 1, "min_samples_split": 2, "min_child_samples": 1}.get(name)
+        if least is not None and value is not None and value != least:
+            reasons.append(f"{name}={value} counts copies")
+        elif name == "max_iter" and hasattr(last_step(estimator), "partial_fit"):
+            reasons.append(f"max_iter={value} counts passes over the copies")
+    return reasons
+
+
+def choose_method(estimator, method, n_samples):
+    """Resolve ``soft_label_method="auto"`` and warn where the method is not exact for the estimator.
+
+    Parameters
+    ----------
+    estimator : estimator instance
+        What is to be fitted.
+    method : {'auto', 'soft_labels', 'replicate', 'regression', 'argmax'}
+        What was asked for.
+    n_samples : int
+        Number of rows.
+
+    Returns
+    -------
+    method : str
+        One of the four methods.
+
+    Raises
+    ------
+    ValueError
+        If the estimator cannot do what was asked for.
+    """
+    name = type(last_step(estimator)).__name__
+    regressor = is_regressor(estimator)
+    against = reasons_against_copies(estimator, n_samples)
+    if method == "auto":
+        if takes(estimator, "soft_labels"):
+            method = "soft_labels"
+        elif regressor:
+            method = "regression"
+        elif takes(estimator, "sample_weight") and not against:
+            method = "replicate"
+        else:
+            method = "argmax"
+            why = against[0] if against else "its fit takes no sample_weight"
+            warnings.warn(
+                f"{name} can be given the most probable class only (soft_label_method='argmax'), because {why}. "
+                "Labels then change nothing before their argmax does. A regressor, such as RandomForestRegressor for "
+                "RandomForestClassifier, learns the soft labels themselves.",
+                UserWarning,
+                stacklevel=4,
+            )
+    if method == "soft_labels" and not takes(estimator, "soft_labels"):
+        raise ValueError(f"soft_label_method='soft_labels' needs a fit with an argument soft_labels. Got {name}.")
+    if method == "replicate" and not takes(estimator, "sample_weight"):
+        raise ValueError(f"soft_label_method='replicate' needs a fit that takes sample_weight. Got {name}.")
+    if (method == "regression") != regressor:
+        expected, other = ("a regressor", "classifier") if method == "regression" else ("a classifier", "regressor")
+        raise ValueError(f"soft_label_method={method!r} needs {expected} as 'estimator'. Got the {other} {name}.")
+    if method != "regression" and not hasattr(estimator, "predict_proba"):
+        raise ValueError(
+            f"The 'estimator' parameter must have predict_proba. Got {name}, which has none; wrap it in "
+            "CalibratedClassifierCV, or pass a regressor."
+        )
+    if method == "replicate" and (reasons := against + reasons_for_caution(estimator)):
+        warnings.warn(
+            f"Soft labels reach {name} as repeated, weighted rows, which is not exact here: {'; '.join(reasons)}.",
+            UserWarning,
+            stacklevel=4,
+        )
+    return method
+
+
+class _TargetFit:
+    """Fit estimators to targets, through the last step where the estimator is a Pipeline."""
+
+    def fit(self, estimator, X, y, targets, sample_weight=None):
+        """Fit an estimator in place.
+
+        Parameters
+        ----------
+        estimator : estimator instance
+            Unfitted.
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+        y : ndarray of shape (n_samples,)
+            Given labels or values, for what cannot use `targets`, such as a supervised transformer.
+        targets : ndarray of shape (n_samples, n_classes) or (n_samples,)
+            What is learnt.
+        sample_weight : ndarray of shape (n_samples,) or None, default=None
+            Weights of the rows.
+
+        Returns
+        -------
+        estimator : estimator instance
+            The same object, fitted.
+        """
+        if isinstance(estimator, Pipeline):
+            if len(estimator.steps) > 1:
+                # Transformers see every row once, whatever is done to the rows for the last step.
+                head = estimator[:-1]
+                X = head.fit_transform(X, y, **_routed(head, sample_weight))
+                estimator.steps[:-1] = head.steps
+            self.fit(estimator.steps[-1][1], X, y, targets, sample_weight)
+        else:
+            self._fit_last(estimator, X, y, targets, sample_weight)
+        return estimator
+
+
+@dataclass(frozen=True)
+class ValueFit(_TargetFit):
+    """How regressors learn, and predict, one value a row."""
+
+    def predict(self, model, X):
+        """Values predicted by a fitted regressor.
+
+        Parameters
+        ----------
+        model : estimator instance
+            Fitted regressor.
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        values : ndarray of shape (n_samples,)
+            Predicted values, float64.
+        """
+        values = np.asarray(model.predict(X), dtype=np.float64)
+        _check_finite(model, values)
+        return values
+
+    def _fit_last(self, estimator, X, y, targets, sample_weight):
+        estimator.fit(X, targets, **_weights(sample_weight))
+
+
+@dataclass(frozen=True)
+class DistributionFit(_TargetFit):
+    """How estimators learn, and predict, distributions over the classes.
+
+    Where every target is one-hot the fit is the plain one, with labels.
+
+    Parameters
+    ----------
+    classes : ndarray of shape (n_classes,)
+        The sorted classes: the meaning of the columns of targets and predictions.
+    method : {'soft_labels', 'replicate', 'regression', 'argmax'}
+        How the distributions reach the estimator.
+    """
+
+    classes: np.ndarray
+    method: str
+
+    def predict(self, model, X):
+        """Distributions predicted by a fitted estimator, in the order of all classes.
+
+        Parameters
+        ----------
+        model : estimator instance
+            Fitted, possibly to rows that lack some of the classes; those get probability zero.
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        proba : ndarray of shape (n_samples, n_classes)
+            Rows on the simplex, float64.
+        """
+        if self.method == "regression":
+            proba = np.asarray(model.predict(X), dtype=np.float64).clip(min=0)
+            proba[proba.sum(axis=1) == 0] = 1  # nothing positive was predicted: no opinion
+        else:
+            proba = self._aligned(model, np.asarray(model.predict_proba(X), dtype=np.float64))
+        _check_finite(model, proba)
+        return proba / proba.sum(axis=1, keepdims=True)
+
+    def _aligned(self, model, proba):
+        known = np.asarray(getattr(model, "classes_", self.classes))
+        if proba.ndim != 2 or proba.shape[1] != len(known):
+            raise ValueError(
+                f"predict_proba of {type(model).__name__} must return a column for each of its {len(known)} classes. "
+                f"Got shape {proba.shape}."
+            )
+        if len(known) == len(self.classes):
+            return proba
+        aligned = np.zeros((len(proba), len(self.classes)))
+        aligned[:, np.searchsorted(self.classes, known)] = proba
+        return aligned
+
+    def _fit_last(self, estimator, X, y, targets, sample_weight):
+        weights = _weights(sample_weight)
+        if self.method == "regression":
+            estimator.fit(X, targets, **weights)
+        elif self.method == "argmax" or targets.max(axis=1).min() == 1:
+            estimator.fit(X, self.classes[targets.argmax(axis=1)], **weights)
+        elif self.method == "soft_labels":
+            estimator.fit(X, y, soft_labels=pd.DataFrame(targets, columns=self.classes), **weights)
+        else:
+            self._fit_copies(estimator, X, targets, sample_weight)
+
+    def _fit_copies(self, estimator, X, targets, sample_weight):
+        rows, labels, weights = copies(targets, sample_weight)
+        parameters = estimator.get_params(deep=False)
+        class_weight, early_stopping = parameters.get("class_weight"), parameters.get("early_stopping")
+        if isinstance(class_weight, str) and class_weight == "balanced":
+            # Counted in copies, every class would look about equally frequent.
+            weights = weights * _balance(labels, weights, len(self.classes))[labels]
+            estimator.set_params(class_weight=None)
+        if isinstance(early_stopping, str) and len(targets) <= AUTO_EARLY_STOPPING_ROWS:
+            # "auto" goes by the number of rows; copies must not switch it on.
+            estimator.set_params(early_stopping=False)
+        estimator.fit(_safe_indexing(X, rows), self.classes[labels], sample_weight=weights)
+
+
+def column_by_column(estimator):
+    """Let a regressor that predicts a single value predict one for every class.
+
+    Parameters
+    ----------
+    estimator : estimator instance
+        A regressor, or a Pipeline that ends with one.
+
+    Returns
+    -------
+    estimator : estimator instance
+        The same, if it takes several outputs; else with a MultiOutputRegressor around the last step.
+    """
+    if get_tags(estimator).target_tags.multi_output:
+        return estimator
+    if isinstance(estimator, Pipeline):
+        pipeline = clone(estimator)
+        name, last = pipeline.steps[-1]
+        pipeline.steps[-1] = (name, column_by_column(last))
+        return pipeline
+    return MultiOutputRegressor(estimator)
+
+
+def copies(targets, sample_weight=None):
+    """Repeat each row once for every class it may belong to, weighted with the probability of that class.
+
+    The weights of the copies of a row sum to the weight of the row, so a loss that is a weighted sum over rows
+    becomes the cross entropy with the soft labels: sum_i sum_k t_ik loss(k, x_i).
+
+    Parameters
+    ----------
+    targets : ndarray of shape (n_samples, n_classes)
+        Rows on the simplex.
+    sample_weight : ndarray of shape (n_samples,) or None, default=None
+        Weights of the rows.
+
+    Returns
+    -------
+    rows : ndarray of shape (n_copies,)
+        Row numbers, ascending.
+    labels : ndarray of shape (n_copies,)
+        Class numbers.
+    weights : ndarray of shape (n_copies,)
+        Weights of the copies.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> rows, labels, weights = copies(np.array([[1.0, 0.0], [0.25, 0.75]]))
+    >>> rows, labels, weights
+    (array([0, 1, 1]), array([0, 0, 1]), array([1.  , 0.25, 0.75]))
+    """
+    kept = np.where(targets >= NEGLIGIBLE_WEIGHT, targets, 0)
+    kept = kept / kept.sum(axis=1, keepdims=True)
+    rows, labels = np.nonzero(kept)
+    weights = kept[rows, labels]
+    return rows, labels, weights if sample_weight is None else weights * sample_weight[rows]
+
+
+def _balance(labels, weights, n_classes):
+    """Weight of each class that makes all of them weigh the same, as class_weight="balanced" does with counts."""
+    mass = np.bincount(labels, weights=weights, minlength=n_classes)
+    present = mass > 0
+    return np.divide(mass.sum() / present.sum(), mass, out=np.zeros(n_classes), where=present)
+
+
+def _weights(sample_weight):
+    return {} if sample_weight is None else {"sample_weight": sample_weight}
+
+
+def _routed(head, sample_weight):
+    """What the transformers of a Pipeline asked for; without metadata routing they cannot ask."""
+    if sample_weight is None or not _routing_enabled():
+        return {}
+    wanted = get_routing_for_object(head).consumes("fit_transform", ["sample_weight"])
+    return _weights(sample_weight) if wanted else {}
+
+
+def _check_finite(model, predicted):
+    bad = ~np.isfinite(predicted)
+    if bad.any():
+        rows = bad if bad.ndim == 1 else bad.any(axis=1)
+        raise ValueError(
+            f"{type(model).__name__} must predict finite values. Got {rows.sum()} of {len(rows)} rows that are not."
+        )

@@ -1,0 +1,157 @@
+"""Splits of the rows into those a model learns from and those it is asked about."""
+
+import warnings
+from copy import copy
+from numbers import Integral
+
+import numpy as np
+from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, StratifiedKFold
+from sklearn.utils.validation import _num_samples
+
+DEFAULT_FOLDS = 5
+
+
+class FoldDrawer:
+    """Partition the rows into folds, anew for every round.
+
+    Parameters
+    ----------
+    cv : int, "auto", None, splitter or iterable of (train, test)
+        An integer gives shuffled folds, stratified where there are classes, with groups kept whole where there are
+        groups; None is 5. "auto" is 5, or as few as the rarest class or the groups allow. A splitter with
+        ``shuffle=True`` is reseeded for every round, any other is asked again as it is. An iterable is reused.
+    X : array-like
+        Handed to the splitter.
+    y : ndarray of shape (n_samples,)
+        Given labels or values.
+    groups : array-like of shape (n_samples,) or None
+        Rows of one group stay together.
+    classes : ndarray or None, default=None
+        Sorted classes; None if `y` is continuous.
+    resplit : bool, default=True
+        False keeps the partition of the first round.
+
+    Raises
+    ------
+    ValueError
+        If a class has fewer rows, or there are fewer groups, than folds are asked for.
+    """
+
+    def __init__(self, cv, X, y, groups, *, classes=None, resplit=True):
+        self.X, self.y, self.groups = X, y, groups
+        self.resplit = resplit
+        self._drawn = None
+        if cv is None or cv == "auto" or isinstance(cv, Integral):
+            kind = {
+                (True, True): StratifiedGroupKFold,
+                (True, False): StratifiedKFold,
+                (False, True): GroupKFold,
+                (False, False): KFold,
+            }[classes is not None, groups is not None]
+            self.splitter = kind(self._n_folds(cv, classes), shuffle=True)
+        elif hasattr(cv, "split"):
+            self.splitter = cv
+        else:
+            self.resplit = False
+            self._drawn = self._checked(cv)
+
+    def draw(self, number, random_state):
+        """Draw the folds of one round.
+
+        Parameters
+        ----------
+        number : int
+            Number of the round, from 1.
+        random_state : int
+            Seed of the round.
+
+        Returns
+        -------
+        splits : list of (train, test)
+            Row numbers; the test sets partition the rows.
+
+        Raises
+        ------
+        ValueError
+            If the test sets do not partition the rows, or a row or group is on both sides of a split.
+        """
+        if self._drawn is not None and not self.resplit:
+            return self._drawn
+        splitter = self._reseeded(number, random_state)
+        with warnings.catch_warnings():
+            # With cv="auto" a class of a single row is accepted: the fold that holds it has a model without it.
+            warnings.filterwarnings("ignore", "The least populated class")
+            self._drawn = self._checked(splitter.split(self.X, self.y, self.groups))
+        return self._drawn
+
+    def _n_folds(self, cv, classes):
+        limits = {f"{len(self.y)} rows": len(self.y)}
+        if self.groups is not None:
+            n_groups = len(np.unique(self.groups))
+            limits[f"{n_groups} different groups"] = n_groups
+        if classes is not None:
+            counts = np.bincount(np.searchsorted(classes, self.y))
+            rarest = counts.argmin()
+            limits[f"{counts[rarest]} rows of class {classes[rarest]!s}"] = counts[rarest]
+        what, least = min(limits.items(), key=lambda item: item[1])
+        if cv == "auto":
+            return int(max(2, min(DEFAULT_FOLDS, least)))
+        n_folds = DEFAULT_FOLDS if cv is None else cv
+        if least < n_folds:
+            raise ValueError(
+                f"cv={n_folds} needs at least {n_folds} rows, {n_folds} of every class and, where there are groups, "
+                f"{n_folds} groups. Got {what} ({_shape(self.X)}). cv='auto' uses fewer folds; a splitter or an iterable "
+                "of splits is taken as it is."
+            )
+        return n_folds
+
+    def _reseeded(self, number, random_state):
+        if not (getattr(self.splitter, "shuffle", False) and hasattr(self.splitter, "random_state")):
+            return self.splitter
+        splitter = copy(self.splitter)
+        own = self.splitter.random_state
+        if not isinstance(own, Integral):
+            splitter.random_state = random_state
+        elif number > 1:
+            # The first partition is the one this splitter draws anywhere; the later ones follow from the same seed.
+            splitter.random_state = np.random.RandomState([own, number])
+        return splitter
+
+    def _checked(self, splits):
+        """Splits as row numbers, after making sure that no model is asked about what it has seen."""
+        splits = [(_row_numbers(train), _row_numbers(test)) for train, test in splits]
+        n_samples = len(self.y)
+        asked = np.concatenate([test for _, test in splits]) if splits else np.zeros(0, dtype=int)
+        times = np.bincount(asked, minlength=n_samples)
+        if len(times) > n_samples or (times != 1).any():
+            missed, repeated = int((times[:n_samples] == 0).sum()), int((times > 1).sum())
+            raise ValueError(
+                f"The test sets of 'cv' must partition the {n_samples} rows: each row in exactly one of them. Got "
+                f"{missed} rows in none, {repeated} in several, and {max(len(times) - n_samples, 0)} row numbers out "
+                "of range."
+            )
+        for fold, (train, test) in enumerate(splits):
+            if len(train) == 0 or np.isin(test, train).any():
+                raise ValueError(
+                    f"Each split of 'cv' must train on some rows and on none of its test rows. Got {len(train)} "
+                    f"training rows and {int(np.isin(test, train).sum())} test rows among them in split {fold}."
+                )
+            if self.groups is not None:
+                groups = np.asarray(self.groups)
+                shared = np.intersect1d(groups[train], groups[test])
+                if len(shared):
+                    raise ValueError(
+                        f"The rows of a group must stay on one side of each split. Got group {shared[0]!s} on both "
+                        f"sides of split {fold} of 'cv'; use a group splitter such as GroupKFold."
+                    )
+        return splits
+
+
+def _shape(X):
+    n_features = f", n_features={X.shape[1]}" if len(getattr(X, "shape", ())) > 1 else ""
+    return f"n_samples={_num_samples(X)}{n_features}"
+
+
+def _row_numbers(rows):
+    rows = np.asarray(rows)
+    return np.flatnonzero(rows) if rows.dtype == bool else rows
