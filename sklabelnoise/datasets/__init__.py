@@ -1,7 +1,7 @@
 """Data sets with wrong labels: the given and the clean labels side by side.
 
-``load_*`` functions read what is there already. ``fetch_*`` functions download what is missing from its official source,
-check it, and keep it; files in the folder named by the environment variable ``SKLABELNOISE_DATA`` come first.
+``load_*`` functions read what is there already. ``fetch_*`` functions download what is missing from its official
+source, check it, and keep it; files in the folder named by the environment variable ``SKLABELNOISE_DATA`` come first.
 """
 
 from sklabelnoise.datasets._cifar import fetch_cifar10, fetch_cifar100

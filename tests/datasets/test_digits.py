@@ -1,0 +1,60 @@
+import numpy as np
+import pytest
+from sklearn.datasets import load_digits
+
+from sklabelnoise.datasets import load_digits_noisy
+
+
+def test_training_and_test_rows_are_the_digits():
+    noisy = load_digits_noisy(random_state=0)
+    rows = np.vstack([noisy.X_train, noisy.X_test])
+    labels = np.concatenate([noisy.y_train_clean, noisy.y_test])
+    order = np.lexsort(np.column_stack([labels, rows]).T)
+    digits = load_digits()
+    expected = np.lexsort(np.column_stack([digits.target, digits.data]).T)
+    np.testing.assert_array_equal(rows[order], digits.data[expected])
+    np.testing.assert_array_equal(labels[order], digits.target[expected])
+
+
+def test_no_noise_gives_the_clean_labels():
+    noisy = load_digits_noisy(0.0, random_state=0)
+    np.testing.assert_array_equal(noisy.y_train, noisy.y_train_clean)
+
+
+@pytest.mark.parametrize("noise", ["symmetric", "pair_flip"])
+def test_the_realised_rate_is_near_the_asked_one(noise):
+    noisy = load_digits_noisy(0.4, noise=noise, random_state=0)
+    n = len(noisy.y_train)
+    # 5 standard errors of a binomial share.
+    assert np.mean(noisy.y_train != noisy.y_train_clean) == pytest.approx(0.4, abs=5 * np.sqrt(0.4 * 0.6 / n))
+
+
+def test_pair_flips_go_to_the_next_digit():
+    noisy = load_digits_noisy(0.4, noise="pair_flip", random_state=0)
+    wrong = noisy.y_train != noisy.y_train_clean
+    np.testing.assert_array_equal(noisy.y_train[wrong], (noisy.y_train_clean[wrong] + 1) % 10)
+
+
+def test_a_matrix_of_your_own_is_used_as_it_is():
+    T = np.roll(np.eye(10), 3, axis=1)
+    noisy = load_digits_noisy(noise=T, random_state=0)
+    np.testing.assert_array_equal(noisy.y_train, (noisy.y_train_clean + 3) % 10)
+    np.testing.assert_array_equal(noisy.transition_matrix, T)
+
+
+def test_one_seed_gives_one_data_set():
+    first, again, other = (load_digits_noisy(random_state=seed) for seed in (0, 0, 1))
+    for key in ("X_train", "y_train", "y_train_clean", "X_test", "y_test"):
+        np.testing.assert_array_equal(first[key], again[key])
+    assert not np.array_equal(first.y_train, other.y_train)
+
+
+def test_the_split_does_not_depend_on_the_noise():
+    first, other = load_digits_noisy(0.2, random_state=0), load_digits_noisy(0.6, noise="pair_flip", random_state=0)
+    np.testing.assert_array_equal(first.X_train, other.X_train)
+    np.testing.assert_array_equal(first.y_train_clean, other.y_train_clean)
+
+
+def test_unknown_noise_is_named():
+    with pytest.raises(ValueError, match="'symmetric', 'pair_flip' or a transition matrix, got 'uniform'"):
+        load_digits_noisy(noise="uniform")

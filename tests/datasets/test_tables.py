@@ -1,0 +1,107 @@
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from sklabelnoise.datasets import load_table
+
+
+@pytest.fixture
+def folder(tmp_path):
+    pytest.importorskip("pyarrow")
+    frame = pd.DataFrame(
+        {
+            "size": np.array([1, 2, 100, 3], dtype=np.int8),
+            "weight": np.array([0.5, np.nan, 1, 2], dtype=np.float32),
+            "colour": ["red", None, "blue", "red"],
+            "target": np.array([3, 1, 1, 7], dtype=np.int8),
+            "split": ["train", "train", "test", "test"],
+            "target_rings": [5, 6, 7, 8],
+            "rater1": np.array([3, 1, 1, 7], dtype=np.int8),
+            "rater2": np.array([3, 3, 1, 7], dtype=np.int8),
+            "group_patient": np.array([1, 1, 2, 3], dtype=np.int16),
+        }
+    )
+    frame.to_parquet(tmp_path / "tab_toy.parquet")
+    return tmp_path
+
+
+def test_only_features_are_features(folder):
+    table = load_table("toy", data_home=folder)
+    assert table.feature_names == list(table.data.columns) == ["size", "weight", "colour"]
+    assert list(table.frame.columns) == ["size", "weight", "colour", "target"]
+    assert list(table.raters.columns) == ["rater1", "rater2"]
+    np.testing.assert_array_equal(table.groups, [1, 1, 2, 3])
+    np.testing.assert_array_equal(table.split, ["train", "train", "test", "test"])
+    np.testing.assert_array_equal(table.target, [3, 1, 1, 7])
+    assert table.target_names == ["1", "3", "7"]
+    assert not table.ordinal
+
+
+def test_numbers_are_wide_and_text_is_categorical(folder):
+    table = load_table("toy", data_home=folder)
+    assert table.data.dtypes.map(str).tolist() == ["int64", "float64", "category"]
+    assert table.target.dtype == np.int64
+    assert table.data.isna().sum().tolist() == [0, 1, 1]
+    assert table.categorical_features == ["colour"]
+
+
+def test_the_environment_names_the_folder_and_the_argument_wins(folder, tmp_path, monkeypatch):
+    monkeypatch.setenv("SKLABELNOISE_DATA", str(folder))
+    assert load_table("toy").data.shape == (4, 3)
+    with pytest.raises(ValueError, match="holds no table 'toy'; it holds: no table at all"):
+        load_table("toy", data_home=tmp_path / "elsewhere")
+
+
+@pytest.mark.parametrize("name", ["tiy", "../tab_toy", "", None])
+def test_an_unknown_table_is_answered_with_the_known_ones(folder, name):
+    with pytest.raises(ValueError, match=r"holds no table .*; it holds: toy"):
+        load_table(name, data_home=folder)
+
+
+def test_without_a_folder_the_error_says_how_to_name_one(monkeypatch):
+    monkeypatch.delenv("SKLABELNOISE_DATA", raising=False)
+    with pytest.raises(ValueError, match="pass data_home, or set the environment variable SKLABELNOISE_DATA"):
+        load_table("toy")
+
+
+def test_without_pyarrow_the_error_names_the_extra(folder, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(ImportError, match=r"tab_toy\.parquet needs pyarrow, .* pip install 'sklabelnoise\[bench\]'"):
+        load_table("toy", data_home=folder)
+
+
+class TestSharedTables:
+    @pytest.fixture(autouse=True)
+    def _shared(self, shared_data):
+        pytest.importorskip("pyarrow")
+
+    def test_every_table_has_features_and_a_target(self, shared_data):
+        for path in shared_data.glob("tab_*.parquet"):
+            table = load_table(path.stem.removeprefix("tab_"))
+            assert len(table.data) == len(table.target) > 0
+            assert not {"target", "target_rings", "split"} & set(table.data)
+            assert len(table.target_names) == table.target.nunique() > 1
+            assert set(table.categorical_features) >= set(table.data.select_dtypes("category"))
+
+    @pytest.mark.parametrize(
+        ("name", "shape", "n_classes"),
+        [("adult", (48842, 14), 2), ("abalone", (4177, 8), 8), ("lidc_malignancy", (809, 65), 5)],
+    )
+    def test_published_sizes(self, name, shape, n_classes):
+        table = load_table(name)
+        assert table.data.shape == shape
+        assert table.target.nunique() == n_classes
+
+    def test_adult_keeps_its_official_split(self):
+        adult = load_table("adult")
+        assert adult.split.value_counts().to_dict() == {"train": 32561, "test": 16281}
+        assert adult.target_names == ["<=50K", ">50K"]
+
+    def test_lidc_target_is_the_rounded_median_of_its_raters(self):
+        lidc = load_table("lidc_malignancy")
+        assert lidc.ordinal
+        distance = (lidc.raters.median(axis=1) - lidc.target).abs()
+        assert distance.max() <= 0.5
+        assert lidc.groups.nunique() == 522
