@@ -150,4 +150,4 @@ def _load_arrays(path):
         with torch.serialization.safe_globals(arrays):
             return torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
-        raise ValueError(f"{path} is refused: {error}") from error
+        raise ValueError(f"{path} is refused: it holds more than numpy arrays, or is damaged.") from error

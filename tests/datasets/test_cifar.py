@@ -29,14 +29,12 @@ def python2_pickle(pixels, **labels):
         return b"J" + struct.pack("<i", value)
 
     n, width = pixels.shape
-    dtype = (
-        b"cnumpy\ndtype\n" + text(b"u1") + b"K\x00K\x01\x87R(K\x03" + text(b"|") + b"NNN" + integer(-1) * 2 + b"K\x00tb"
-    )
-    array = b"cnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\x00\x85" + text(b"b") + b"\x87R("
+    dtype = b"cnumpy\ndtype\n" + text(b"u1") + b"K\x00K\x01\x87R("
+    dtype += b"K\x03" + text(b"|") + b"NNN" + integer(-1) * 2 + b"K\x00tb"
     raw = pixels.tobytes()
-    array += (
-        b"K\x01" + integer(n) + integer(width) + b"\x86" + dtype + b"\x89T" + struct.pack("<i", len(raw)) + raw + b"tb"
-    )
+    array = b"cnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\x00\x85" + text(b"b") + b"\x87R("
+    array += b"K\x01" + integer(n) + integer(width) + b"\x86" + dtype + b"\x89"
+    array += b"T" + struct.pack("<i", len(raw)) + raw + b"tb"
     content = b"\x80\x02}(" + text(b"data") + array
     for name, values in labels.items():
         content += text(name.encode()) + b"](" + b"".join(integer(int(value)) for value in values) + b"e"
