@@ -1,0 +1,97 @@
+"""One call from data to report."""
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.model_selection import StratifiedKFold, cross_val_predict
+from sklearn.pipeline import Pipeline
+from sklearn.utils import check_random_state, column_or_1d
+
+from sklabelnoise.audit._report import LabelReport
+
+
+def audit_labels(
+    estimator, X, y, *, evidence="auto", pred_probs=None, classes=None, cv=5, n_jobs=None, random_state=None
+):
+    """Find the labels to doubt, and how much noise there is, with any classifier.
+
+    Parameters
+    ----------
+    estimator : classifier or None
+        The classifier whose opinion counts; it is cloned. Only with `pred_probs` it may be None.
+
+    X : array-like of shape (n_samples, ...), list of str, or None
+        What the classifier is fitted to, and what `LabelReport.to_html` shows. Only with `pred_probs` it may be None.
+
+    y : array-like of shape (n_samples,)
+        The given labels.
+
+    evidence : {"auto", "fit", "out_of_fold"}, default="auto"
+        "out_of_fold" fits `cv` times, so that no row is judged by a model that saw its label. "fit" fits once and
+        takes what the model says about its training rows, which is evidence only if it does not memorise wrong labels.
+        "auto" takes "fit" for the classifiers of this package (also as the last step of a Pipeline), other than plain
+        cross entropy, and "out_of_fold" for all others.
+
+    pred_probs : array-like of shape (n_samples, n_classes), default=None
+        Out-of-fold probabilities that are at hand already, as cleanlab takes them; nothing is fitted then.
+
+    classes : array-like of shape (n_classes,), default=None
+        The labels in the order of the columns of `pred_probs`. None takes the sorted labels of `y`.
+
+    cv : int, splitter or iterable, default=5
+        Folds of "out_of_fold". An int means as many stratified, shuffled folds.
+
+    n_jobs : int, default=None
+        Folds fitted at the same time.
+
+    random_state : int, RandomState instance or None, default=None
+        Determines the folds that an int `cv` makes. The classifier has its own.
+
+    Returns
+    -------
+    report : LabelReport
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sklabelnoise.audit import audit_labels
+    >>> X, y = load_iris(return_X_y=True)
+    >>> y[:3] = 1  # three flowers that are not versicolor
+    >>> report = audit_labels(LogisticRegression(max_iter=500), X, y, random_state=0)
+    >>> report.issues["row"].head(3).sort_values().tolist()
+    [0, 1, 2]
+    """
+    if evidence not in ("auto", "fit", "out_of_fold"):
+        raise ValueError(f'evidence must be "auto", "fit" or "out_of_fold", got {evidence!r}.')
+    if pred_probs is not None:
+        return LabelReport(y, pred_probs, classes=classes, X=X)
+    if estimator is None:
+        raise ValueError("estimator may be None only if pred_probs are given.")
+    if classes is not None:
+        raise ValueError("classes name the columns of pred_probs; an estimator finds its own.")
+    y = column_or_1d(y)
+    if evidence == "fit" or (evidence == "auto" and _does_not_memorise(estimator)):
+        return _report_of_one_fit(clone(estimator).fit(X, y), X, y)
+    if isinstance(cv, int):
+        seed = check_random_state(random_state).randint(np.iinfo(np.int32).max)
+        cv = StratifiedKFold(cv, shuffle=True, random_state=seed)
+    proba = cross_val_predict(estimator, X, y, cv=cv, n_jobs=n_jobs, method="predict_proba")
+    return LabelReport(y, proba, X=X)
+
+
+def _final_step(estimator):
+    return estimator[-1] if isinstance(estimator, Pipeline) else estimator
+
+
+def _does_not_memorise(estimator):
+    """Whether one fit of it is evidence; asked by name, because importing the classes would import torch."""
+    final = _final_step(estimator)
+    ours = any(base.__module__.startswith("sklabelnoise.") for base in type(final).__mro__)
+    return ours and getattr(final, "loss", None) != "cross_entropy"
+
+
+def _report_of_one_fit(fitted, X, y):
+    final = _final_step(fitted)
+    if hasattr(final, "oof_proba_"):  # a label refinery has out-of-fold probabilities of its own
+        return LabelReport(y, final.oof_proba_, classes=final.classes_, X=X)
+    return LabelReport(y, fitted.predict_proba(X), classes=final.classes_, X=X, in_sample=True)

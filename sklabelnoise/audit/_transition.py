@@ -1,0 +1,201 @@
+"""How much noise there is, and between which classes, from given labels and out-of-fold probabilities."""
+
+import itertools
+import warnings
+
+import numpy as np
+
+from sklabelnoise.audit._evidence import check_evidence, confident_classes
+
+# Above these an estimate says more about the model than about the labels; see `estimate_transition_matrix`.
+_MAX_SHARE_OF_CHANCE = 0.75
+_MAX_MODEL_ERROR = 0.15
+
+
+def estimate_transition_matrix(y, proba, *, method="anchor_sets", classes=None):
+    """Estimate how often each true class was given each label.
+
+    Parameters
+    ----------
+    y : array-like of shape (n_samples,)
+        The given labels.
+
+    proba : array-like of shape (n_samples, n_classes)
+        Probabilities of the classes by a model that was trained on given labels, but not on those of the same row:
+        out-of-fold probabilities, as by ``cross_val_predict(..., method="predict_proba")``.
+
+    method : {"anchor_sets", "confident_joint", "anchor_points", "predictions"}, default="anchor_sets"
+        * "anchor_sets" takes, for each class, the most confident half of the rows predicted as it for its own, and
+          counts the labels they were given. It needs the order of the probabilities only, not their values.
+        * "confident_joint" counts the rows that are confidently of one class and were given another [1]_. Model errors
+          count as noise, the more so for rare classes.
+        * "anchor_points" reads the probabilities of the one row surest of each class [2]_. They have to be calibrated
+          for the *given* labels; networks, which are surer than they should be, make it see too little noise.
+        * "predictions" takes the most probable class for the truth. Every error of the model counts as noise; for one
+          fit that does not memorise, whose opinion of its training rows leaves little error to count.
+
+    classes : array-like of shape (n_classes,), default=None
+        The labels in the order of the columns of `proba`. None takes the sorted labels of `y`.
+
+    Returns
+    -------
+    transition_matrix : ndarray of shape (n_classes, n_classes)
+        ``T[i, j] = P(given = j | true = i)``; rows sum to one. A class that no row is predicted as keeps the row of
+        the identity. (cleanlab's noise matrix is the transpose.)
+
+    Warns
+    -----
+    UserWarning
+        If the model is too often wrong for the estimate to mean anything: it disagrees with the given labels nearly as
+        often as a constant prediction, or clearly more often where it is less confident, which label noise that does
+        not depend on the features cannot explain.
+
+    See Also
+    --------
+    estimate_noise_rate : The overall share of wrong labels.
+
+    References
+    ----------
+    .. [1] Northcutt, Jiang and Chuang: "Confident Learning: Estimating Uncertainty in Dataset Labels", JAIR 2021,
+       section 3.1.
+    .. [2] Patrini et al.: "Making Deep Neural Networks Robust to Label Noise: a Loss Correction Approach", CVPR 2017,
+       equations 12 and 13.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_blobs
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sklearn.model_selection import cross_val_predict
+    >>> from sklabelnoise.audit import estimate_transition_matrix
+    >>> from sklabelnoise.noise import corrupt_labels, pair_flip_transition_matrix
+    >>> X, y_clean = make_blobs(3000, centers=[[0, 0], [0, 6], [6, 0]], random_state=0)
+    >>> y = corrupt_labels(y_clean, pair_flip_transition_matrix(3, 0.3), random_state=0)
+    >>> proba = cross_val_predict(LogisticRegression(), X, y, method="predict_proba")
+    >>> estimate_transition_matrix(y, proba).round(1)
+    array([[0.7, 0.3, 0. ],
+           [0. , 0.7, 0.3],
+           [0.3, 0. , 0.7]])
+    """
+    codes, proba, _ = check_evidence(y, proba, classes)
+    return estimate_noise(codes, proba, method)[0]
+
+
+def estimate_noise_rate(y, proba, *, method="anchor_sets", classes=None):
+    """Estimate the share of wrong labels.
+
+    Parameters
+    ----------
+    y : array-like of shape (n_samples,)
+        The given labels.
+
+    proba : array-like of shape (n_samples, n_classes)
+        Out-of-fold probabilities of the classes.
+
+    method : {"anchor_sets", "confident_joint", "anchor_points", "predictions"}, default="anchor_sets"
+        As in `estimate_transition_matrix`.
+
+    classes : array-like of shape (n_classes,), default=None
+        The labels in the order of the columns of `proba`. None takes the sorted labels of `y`.
+
+    Returns
+    -------
+    noise_rate : float
+
+    Warns
+    -----
+    UserWarning
+        As `estimate_transition_matrix`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklabelnoise.audit import estimate_noise_rate
+    >>> y = np.repeat([0, 0, 0, 1, 1, 1, 1, 0], 10)  # the last of each eight is wrong
+    >>> proba = np.repeat(np.eye(2)[[0, 0, 0, 1, 1, 1, 1, 1]], 10, axis=0)
+    >>> estimate_noise_rate(y, proba, method="confident_joint")
+    0.125
+    """
+    codes, proba, _ = check_evidence(y, proba, classes)
+    return estimate_noise(codes, proba, method)[1]
+
+
+def estimate_noise(codes, proba, method):
+    """Transition matrix and noise rate of checked evidence, with a warning where they do not mean much."""
+    if method not in _JOINTS:
+        raise ValueError(f"method must be one of {list(_JOINTS)}, got {method!r}.")
+    joint = _JOINTS[method](codes, proba)  # of true (rows) and given (columns) labels
+    prior = joint.sum(axis=1, keepdims=True)
+    T = np.divide(joint, prior, out=np.eye(len(joint)), where=prior > 0)
+    _warn_of_a_poor_model(codes, proba)
+    return T, float(1 - np.trace(joint))
+
+
+def _joint_of_anchor_sets(codes, proba):
+    order, bounds = _rows_of_each_prediction(proba)
+    T = np.eye(proba.shape[1])
+    for j, (start, stop) in enumerate(itertools.pairwise(bounds)):
+        if stop > start:
+            surest = order[start : start + max((stop - start + 1) // 2, min(10, stop - start))]
+            T[j] = np.bincount(codes[surest], minlength=len(T)) / len(surest)
+    return np.diff(bounds)[:, None] / len(codes) * T
+
+
+def _rows_of_each_prediction(proba):
+    """Row numbers by predicted class, the surest first, and where each class begins (and the last one ends)."""
+    predicted = proba.argmax(axis=1)
+    order = np.lexsort((-proba.max(axis=1), predicted))
+    return order, np.searchsorted(predicted[order], np.arange(proba.shape[1] + 1))
+
+
+def _joint_of_confident_rows(codes, proba):
+    n_classes = proba.shape[1]
+    confident = confident_classes(codes, proba)
+    claimed = confident >= 0
+    counts = np.bincount(codes[claimed] * n_classes + confident[claimed], minlength=n_classes**2)
+    counts = counts.reshape(n_classes, n_classes).astype(np.float64)  # given by true
+    np.fill_diagonal(counts, np.maximum(counts.diagonal(), 1))  # each class has at least one right label
+    # Each given label counts for as many rows as were given it, not only for those a class could claim.
+    counts *= (np.bincount(codes, minlength=n_classes) / counts.sum(axis=1))[:, None]
+    return counts.T / counts.sum()
+
+
+def _joint_of_predictions(codes, proba):
+    n_classes = proba.shape[1]
+    counts = np.bincount(proba.argmax(axis=1) * n_classes + codes, minlength=n_classes**2)
+    return counts.reshape(n_classes, n_classes) / len(codes)
+
+
+def _joint_of_anchor_points(codes, proba):
+    T = proba[proba.argmax(axis=0)].astype(np.float64)
+    T /= T.sum(axis=1, keepdims=True)
+    return np.bincount(proba.argmax(axis=1), minlength=len(T))[:, None] / len(codes) * T
+
+
+_JOINTS = {
+    "anchor_sets": _joint_of_anchor_sets,
+    "confident_joint": _joint_of_confident_rows,
+    "anchor_points": _joint_of_anchor_points,
+    "predictions": _joint_of_predictions,
+}
+
+
+def _warn_of_a_poor_model(codes, proba):
+    disagreement = np.mean(proba.argmax(axis=1) != codes)
+    by_chance = 1 - np.bincount(codes).max() / len(codes)
+    # Noise that does not depend on the features is as frequent among the surest rows as among all: what the model
+    # does better there, it does worse elsewhere by its own fault.
+    order, bounds = _rows_of_each_prediction(proba)
+    surest = np.concatenate([order[a : a + (b - a + 3) // 4] for a, b in itertools.pairwise(bounds)])
+    # Counted with one hit and one miss more (Laplace), and two standard errors off: few rows prove little.
+    n_surest = len(surest)
+    agreement_of_surest = (np.sum(proba[surest].argmax(axis=1) == codes[surest]) + 1) / (n_surest + 2)
+    lower = agreement_of_surest - 2 * np.sqrt(agreement_of_surest * (1 - agreement_of_surest) / n_surest)
+    model_error = 1 - (1 - disagreement) / max(lower, np.finfo(float).tiny)
+    if disagreement > _MAX_SHARE_OF_CHANCE * by_chance or model_error > _MAX_MODEL_ERROR:
+        warnings.warn(
+            f"The predictions disagree with {disagreement:.0%} of the given labels, a constant prediction with "
+            f"{by_chance:.0%}, and with {1 - agreement_of_surest:.0%} where they are surest: the model is too often "
+            "wrong for its estimates of label noise to mean much.",
+            UserWarning,
+            stacklevel=4,
+        )
