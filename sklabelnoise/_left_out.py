@@ -149,8 +149,8 @@ class LeftOutPredictor:
                     self.checkpoint.save(_piece_name(number, *key), values)
         except BrokenProcessPool as error:
             raise RuntimeError(
-                f"A worker process died in round {number}, most often for want of memory: n_jobs={self.n_jobs} fits run "
-                f"together. {self._kept()}"
+                f"A worker process died in round {number}, most often for want of memory: with n_jobs={self.n_jobs} "
+                f"several fits run at once. {self._kept()}"
             ) from error
         except Exception as error:
             error.add_note(f"This happened in round {number} of the label refinery. {self._kept()}")

@@ -100,8 +100,8 @@ class FoldDrawer:
         if least < n_folds:
             raise ValueError(
                 f"cv={n_folds} needs at least {n_folds} rows, {n_folds} of every class and, where there are groups, "
-                f"{n_folds} groups. Got {what} ({_shape(self.X)}). cv='auto' uses fewer folds; a splitter or an iterable "
-                "of splits is taken as it is."
+                f"{n_folds} groups. Got {what} ({_shape(self.X)}). cv='auto' uses fewer folds; a splitter or an "
+                "iterable of splits is taken as it is."
             )
         return n_folds
 
