@@ -1,8 +1,6 @@
 """What all classifiers share: scikit-learn's conventions around a skorch net."""
 
 import copy
-import difflib
-import inspect
 from abc import abstractmethod
 from contextlib import contextmanager
 from functools import partial
@@ -22,12 +20,15 @@ from torch import nn
 from torch.utils.data import Dataset
 
 from sklabelnoise._inputs import check_inputs, check_training_set
+from sklabelnoise._net_params import NetParamsMixin
 from sklabelnoise.modules import MLP
 from sklabelnoise.training._augmentation import resolve_augmentation
 from sklabelnoise.training._batches import DatasetData, TensorData
 from sklabelnoise.training._callbacks import EpochProgressBar, SklearnTasks
+from sklabelnoise.training._device import naming_batch_size, resolve_device, seeded
 from sklabelnoise.training._module import build_module, check_output, input_of, last_linear
 from sklabelnoise.training._net import NoisyLabelNet
+from sklabelnoise.training._optimizer import optimizer_params, resolve_optimizer
 from sklabelnoise.training._preprocessing import ImageScaler
 from sklabelnoise.training._schedules import make_schedule
 
@@ -46,121 +47,12 @@ except ImportError:  # scikit-learn before 1.9 has no callbacks
 # Parameters whose None means the module's own choice, see `training_defaults` of the modules.
 _TRAINING_PARAMETERS = ("optimizer", "lr", "weight_decay", "max_epochs", "batch_size", "lr_schedule", "augment")
 
-_COMMON_PARAMETERS = """
-    lr : float, default=None
-        Learning rate. Here and below None means the module's own ``training_defaults``, and those of
-        :class:`~sklabelnoise.modules.MLP` where it has none; what was used stands in ``history_.attrs``.
 
-    weight_decay : float, default=None
-        Weight decay of the optimiser.
-
-    max_epochs : int, default=None
-        Number of passes over the training data.
-
-    batch_size : int, default=None
-        Rows in a batch.
-
-    optimizer : str or class, default=None
-        A ``torch.optim.Optimizer`` class or the name of one in ``torch.optim``; its arguments are set as
-        ``optimizer__momentum=0.9``.
-
-    lr_schedule : str, dict or callable, default=None
-        Factor of the learning rate, set in every iteration: "constant", "cosine", "one-cycle", "inv", a dict with
-        "name" and options such as ``{"name": "milestones", "milestones": [0.5, 0.75], "gamma": 0.1}`` (below 1 a
-        milestone is a fraction of the iterations) or ``{"name": "cosine", "warmup": 0.05}``, or a callable of the
-        training progress in [0, 1).
-
-    augment : str, callable, list or False, default=None
-        Augmentation of training batches on the device: "crop-flip", "cutout", a callable on (batch, generator), or a
-        list of these; False for none.
-
-    class_weight : dict or "balanced", default=None
-        Weight of each class, multiplied into `sample_weight`; with `soft_labels`, each class's share of a row is
-        multiplied by it. "balanced" weights classes inversely to their total weight.
-
-    early_stopping : bool, default=False
-        Stop when the accuracy on held-out rows, by their given labels, has not risen for `n_iter_no_change` epochs,
-        and return to the best epoch. The rows are ``X_val, y_val`` of `fit`, else a stratified `validation_fraction`.
-
-    validation_fraction : float, default=0.1
-        Share of the training rows held out by early stopping.
-
-    n_iter_no_change : int, default=10
-        Epochs without a better accuracy before training stops.
-
-    callbacks : list of skorch.callbacks.Callback, default=None
-        Called during training, as in skorch.
-
-    device : str or torch.device, default="auto"
-        "auto" is CUDA where there is one, else the CPU.
-
-    dtype : {"auto", "float32"}, default="auto"
-        "auto" trains on float64 X in float64 on a CPU, as scikit-learn's MLPClassifier does, and on anything else in
-        float32.
-
-    warm_start : bool, default=False
-        Let `fit` continue with the weights and the optimiser of the last call.
-
-    random_state : int, RandomState instance or None, default=None
-        Determines weights, dropout, the order of rows, augmentation and the held-out rows. An integer gives
-        bit-identical results on one machine, thread count and set of versions. torch's and numpy's global generators
-        are left as they were (None draws one seed from numpy's).
-
-    verbose : int, default=0
-        1 shows a progress bar over the epochs.
-
-    **net_params : dict
-        skorch's parameters with the prefixes ``module__``, ``optimizer__``, ``iterator_train__``, ``iterator_valid__``
-        and ``callbacks__``, and the switches ``amp`` (bfloat16 autocast), ``compile`` (torch.compile) and
-        ``channels_last`` (memory format of images). They are parameters like all others in ``get_params``,
-        ``set_params``, ``clone`` and searches."""
-
-_COMMON_ATTRIBUTES = """
-    classes_ : ndarray of shape (n_classes,)
-        The class labels, sorted.
-
-    n_features_in_ : int
-        Number of features, or of channels of images.
-
-    feature_names_in_ : ndarray of shape (n_features_in_,)
-        Names of the features, where X had string column names.
-
-    n_iter_ : int
-        Number of epochs trained.
-
-    loss_curve_ : list of float
-        Training loss of each epoch.
-
-    history_ : DataFrame
-        One row an epoch: training loss, accuracy on the given labels, learning rate, seconds, the same for held-out
-        rows where there are some, and what callbacks recorded. ``history_.attrs`` holds the training parameters used.
-
-    net_ : skorch.NeuralNet
-        The fitted net.
-
-    module_ : torch.nn.Module
-        The fitted module.
-
-    label_quality_ : ndarray of shape (n_samples,)
-        Probability that the fitted model gives to each given label of the training data; low values are suspect."""
-
-
-def document_common(cls):
-    """Fill the shared parameters and attributes into a class docstring, so that their wording stands once."""
-    cls.__doc__ = cls.__doc__.replace("\n    %(common_parameters)s", _COMMON_PARAMETERS)
-    cls.__doc__ = cls.__doc__.replace("\n    %(common_attributes)s", _COMMON_ATTRIBUTES)
-    return cls
-
-
-class BaseNoisyLabelClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
+class BaseNoisyLabelClassifier(NetParamsMixin, CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     """Base of the classifiers: validate, encode, build, train, record.
 
     A subclass adds its own parameters and :meth:`_make_criterion`.
     """
-
-    # Prefixes of skorch's dunder parameters and names of its switches that `**net_params` may hold.
-    _net_prefixes = ("module", "optimizer", "iterator_train", "iterator_valid", "callbacks")
-    _net_switches = ("amp", "compile", "channels_last")
 
     _parameter_constraints = {
         "module": [nn.Module, callable, None],
@@ -227,70 +119,11 @@ class BaseNoisyLabelClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
         self.warm_start = warm_start
         self.random_state = random_state
         self.verbose = verbose
-        for name in net_params:
-            self._check_net_param(name, TypeError)
-        self._net_params = net_params
+        self._set_net_params(net_params)
 
     @abstractmethod
     def _make_criterion(self):
         """The criterion of this classifier, an ``nn.Module`` called with logits, target and sample_weight."""
-
-    # Parameters
-
-    def _check_net_param(self, name, error):
-        prefix, delimiter, suffix = name.partition("__")
-        if name in self._net_switches or (prefix in self._net_prefixes and delimiter and suffix):
-            return
-        valid = [*self._get_param_names(), *self._net_switches, *(f"{prefix}__" for prefix in self._net_prefixes)]
-        nearest = difflib.get_close_matches(name, valid, n=1, cutoff=0)[0]
-        raise error(
-            f"{type(self).__name__} has no parameter {name!r}; the nearest is {nearest!r}. Parameters of the parts of "
-            f"the net carry one of the prefixes {', '.join(f'{prefix}__' for prefix in self._net_prefixes)}."
-        )
-
-    def get_params(self, deep=True):
-        """Get the parameters, those in `net_params` included.
-
-        Parameters
-        ----------
-        deep : bool, default=True
-            For scikit-learn's interface; no parameter is an estimator with parameters of its own.
-
-        Returns
-        -------
-        params : dict
-            Parameter names and values.
-        """
-        own = {name: getattr(self, name) for name in self._get_param_names()}
-        return {**own, **self._net_params}
-
-    def set_params(self, **params):
-        """Set parameters, those in `net_params` included.
-
-        Parameters
-        ----------
-        **params : dict
-            Parameter names and values.
-
-        Returns
-        -------
-        self : estimator
-        """
-        own = self._get_param_names()
-        for name in params:
-            if name not in own:
-                self._check_net_param(name, ValueError)
-        for name, value in params.items():
-            if name in own:
-                setattr(self, name, value)
-            else:
-                self._net_params = {**self._net_params, name: value}
-        return self
-
-    def _params_for(self, prefix):
-        """Parameters with this prefix, the prefix taken off."""
-        start = f"{prefix}__"
-        return {k.removeprefix(start): v for k, v in self._net_params.items() if k.startswith(start)}
 
     # Fitting
 
@@ -302,8 +135,8 @@ class BaseNoisyLabelClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
         Parameters
         ----------
         X : {array-like, sparse matrix, Dataset} of shape (n_samples, n_features)
-            Training rows: a table (array, DataFrame or CSR matrix), images (uint8 or float) of shape (n_samples, channels,
-            height, width), or a torch ``Dataset`` of pairs (x, y).
+            Training rows: a table (array, DataFrame or CSR matrix), images (uint8 or float) of shape (n_samples,
+            channels, height, width), or a torch ``Dataset`` of pairs (x, y).
 
         y : array-like of shape (n_samples,)
             Given labels of any sortable type. None when X is a ``Dataset``.
@@ -334,13 +167,13 @@ class BaseNoisyLabelClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
         """
         with self._keeping_fitted_state():
             continues = self.warm_start and hasattr(self, "net_")
-            data = self._check_training_set(
-                X, y, sample_weight, soft_labels, classes=self.classes_ if continues else None, reset=not continues
-            )
+            known = (self.classes_, self.input_shape_) if continues else None
+            data = self._check_training_set(X, y, sample_weight, soft_labels, known=known, reset=not continues)
             validation = None
             if X_val is not None or y_val is not None:
+                known = (data.classes, data.input_shape)
                 validation = self._check_training_set(
-                    X_val, y_val, sample_weight_val, classes=data.classes, reset=False, names=("X_val", "y_val")
+                    X_val, y_val, sample_weight_val, known=known, reset=False, names=("X_val", "y_val")
                 )
             return self._train(X, y, data, validation, net=self.net_ if continues else None)
 
@@ -375,21 +208,21 @@ class BaseNoisyLabelClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
                 raise ValueError("classes must be passed on the first call to partial_fit.")
             if not first and classes is not None and not np.array_equal(np.unique(classes), self.classes_):
                 raise ValueError(f"classes must be the same in every call: expected {self.classes_}, got {classes}.")
-            known = np.unique(classes) if first else self.classes_
-            data = self._check_training_set(X, y, sample_weight, classes=known, reset=first)
+            known = (np.unique(classes), None) if first else (self.classes_, self.input_shape_)
+            data = self._check_training_set(X, y, sample_weight, known=known, reset=first)
             return self._train(X, y, data, None, net=None if first else self.net_, partial=True)
 
     def _check_training_set(self, X, y, *args, **kwargs):
-        single = self.dtype == "float32" or _resolve_device(self.device).type != "cpu"
+        single = self.dtype == "float32" or resolve_device(self.device).type != "cpu"
         return check_training_set(self, X, y, *args, single=single, **kwargs)
 
     def _train(self, X, y, data, validation, *, net=None, partial=False):
         """Build a net or copy the fitted one, train it, and record the outcome."""
-        device = _resolve_device(self.device)
+        device = resolve_device(self.device)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         train, held_out = self._split(data, validation, seed)
         # A net that goes on draws other dropout masks than the first time.
-        with _seeded(seed + (net.iteration_ if net is not None else 0), device):
+        with seeded(seed + (net.iteration_ if net is not None else 0), device):
             tensors = self._as_tensors(train, device)
             if net is None:
                 net, used = self._build_net(tensors, data, device, seed)
@@ -402,23 +235,17 @@ class BaseNoisyLabelClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
                 net.train_split = predefined_split(self._as_tensors(held_out, device))
             epochs = 1 if partial else used["max_epochs"]
             observers = self._observers(X, y, data, epochs)
-            with _naming_batch_size(used["batch_size"]):
+            with naming_batch_size(used["batch_size"]):
                 net.fit_epochs(tensors, epochs=epochs, continues=partial, observers=observers)
             net.train_split = None
 
-        self._record_net(net, data)
+        vars(self).update(self._prediction_attributes(data, net))
         self.n_iter_ = len(net.history)
         self.history_ = _history_frame(net.history, used)
         self.loss_curve_ = self.history_["train_loss"].tolist()
         proba = self._softmax(self._forward(data.all_X))
         self.label_quality_ = proba[np.arange(len(proba)), data.all_labels]
         return self
-
-    def _record_net(self, net, data):
-        self.classes_ = data.classes
-        self.input_shape_ = data.input_shape
-        self.net_ = net
-        self.module_ = net.module_
 
     def _split(self, data, validation, seed):
         """Training rows and held-out rows, None where nothing is held out."""
@@ -455,11 +282,7 @@ class BaseNoisyLabelClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
         preprocess = self._image_scaler(tensors, module, dtype)
         self._check_module(module, preprocess, tensors, len(data.classes))
         used = self._training_parameters(module)
-        optimizer = _resolve_optimizer(used["optimizer"])
-        optimizer_params = {k: v for k, v in used.items() if k.startswith("optimizer__")}
-        _check_optimizer_params(optimizer, optimizer_params)
-        if used["weight_decay"] or "weight_decay" in inspect.signature(optimizer).parameters:
-            optimizer_params.setdefault("optimizer__weight_decay", used["weight_decay"])
+        optimizer = resolve_optimizer(used["optimizer"])
         net = NoisyLabelNet(
             module,
             self._make_criterion(),
@@ -475,7 +298,7 @@ class BaseNoisyLabelClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
             compile=self._switch("compile"),
             callbacks=self._callbacks(),
             device=device,
-            **optimizer_params,
+            **optimizer_params(optimizer, used),
             **{k: v for k, v in self._net_params.items() if k.startswith(("iterator_", "callbacks__"))},
         )
         net.initialize()
@@ -503,9 +326,6 @@ class BaseNoisyLabelClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
         net.callbacks = self._callbacks()
         net.initialize_callbacks()
         return net, used
-
-    def _switch(self, name):
-        return self._net_params.get(name, False)
 
     def _training_parameters(self, module):
         """What to train with: the user's choice, else the module's own, else the MLP's."""
@@ -545,19 +365,13 @@ class BaseNoisyLabelClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
             observers.append(EpochProgressBar(epochs, type(self).__name__))
         if getattr(self, "_skl_callbacks", None) or hasattr(self, "_parent_callback_ctx"):
             context = self._init_callback_context(max_subtasks=epochs)
-            context.call_on_fit_task_begin(estimator=self, X=X, y=y)
-
-            def fitted_attributes(net):
-                fitted = {
-                    "classes_": data.classes,
-                    "input_shape_": data.input_shape,
-                    "net_": net,
-                    "module_": net.module_,
-                }
-                return {**fitted, "n_features_in_": self.n_features_in_}
-
-            observers.append(SklearnTasks(self, context, X, y, fitted_attributes))
+            observers.append(SklearnTasks(self, context, X, y, partial(self._prediction_attributes, data)))
         return observers
+
+    @staticmethod
+    def _prediction_attributes(data, net):
+        """Fitted attributes that prediction needs."""
+        return {"classes_": data.classes, "input_shape_": data.input_shape, "net_": net, "module_": net.module_}
 
     @staticmethod
     def _check_module(module, preprocess, tensors, n_classes):
@@ -701,39 +515,6 @@ class BaseNoisyLabelClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
         return tags
 
 
-def _resolve_device(device):
-    """The torch device that the parameter `device` means on this machine."""
-    if str(device) == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(device)
-    except RuntimeError as error:
-        raise ValueError(f"device must be 'auto' or a device that torch knows, got {device!r}: {error}") from error
-    if device.type == "cuda" and not torch.cuda.is_available():
-        raise ValueError(f"device={str(device)!r} was asked for, but torch sees no CUDA device; use 'auto' or 'cpu'.")
-    return device
-
-
-def _resolve_optimizer(optimizer):
-    if not isinstance(optimizer, str):
-        return optimizer
-    found = getattr(torch.optim, optimizer, None)
-    if not (isinstance(found, type) and issubclass(found, torch.optim.Optimizer)):
-        names = [
-            n for n, o in vars(torch.optim).items() if isinstance(o, type) and issubclass(o, torch.optim.Optimizer)
-        ]
-        raise ValueError(f"optimizer must be a class or one of the names {sorted(names)}, got {optimizer!r}.")
-    return found
-
-
-def _check_optimizer_params(optimizer, params):
-    declared = inspect.signature(optimizer).parameters
-    for name in params:
-        argument = name.removeprefix("optimizer__")
-        if argument.partition("__")[0] != "param_groups" and argument not in declared:
-            raise ValueError(f"{name} is no argument of {optimizer.__name__}, which takes {sorted(declared)}.")
-
-
 def _takes_channels_last(module):
     return bool(getattr(module, "channels_last", False))
 
@@ -748,24 +529,3 @@ def _history_frame(history, used):
     frame = pd.DataFrame(rows)
     frame.attrs = used
     return frame
-
-
-@contextmanager
-def _seeded(seed, device):
-    """Seed torch for a block on the CPU and on `device`, and leave the caller's generators as they were."""
-    on_gpu = device.type == "cuda"
-    with torch.random.fork_rng(devices=[device] if on_gpu else []):
-        torch.random.default_generator.manual_seed(seed)
-        if on_gpu:
-            with torch.cuda.device(device):
-                torch.cuda.manual_seed(seed)
-        yield
-
-
-@contextmanager
-def _naming_batch_size(batch_size):
-    """Say what to change when a GPU runs out of memory."""
-    try:
-        yield
-    except torch.cuda.OutOfMemoryError as error:
-        raise MemoryError(f"The GPU has too little memory for batch_size={batch_size}; use a smaller one.") from error

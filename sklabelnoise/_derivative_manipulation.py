@@ -4,7 +4,8 @@ from numbers import Real
 
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from sklabelnoise._base import BaseNoisyLabelClassifier, document_common
+from sklabelnoise._base import BaseNoisyLabelClassifier
+from sklabelnoise._common_docs import document_common
 from sklabelnoise.losses import DMEmphasis, DMLoss, check_emphasis
 
 
@@ -12,9 +13,9 @@ from sklabelnoise.losses import DMEmphasis, DMLoss, check_emphasis
 class DMClassifier(BaseNoisyLabelClassifier):
     r"""Neural network trained by derivative manipulation.
 
-    A loss acts on a network only through its derivative with respect to the logits. Derivative manipulation [1]_ keeps the
-    direction of cross entropy's derivative and designs its size: an example whose given label has probability p receives
-    a derivative of L1 norm
+    A loss acts on a network only through its derivative with respect to the logits. Derivative manipulation [1]_ keeps
+    the direction of cross entropy's derivative and designs its size: an example whose given label has probability p
+    receives a derivative of L1 norm
 
     .. math:: w(p) = \exp(\beta \, p^\lambda (1 - p)),
 
@@ -23,18 +24,18 @@ class DMClassifier(BaseNoisyLabelClassifier):
     improbable under such training and are hardly learnt.
 
     More noise wants a larger `lam` and, with it, a larger `beta`: around (0, 0.5 to 4) for clean labels, (0.5, 8 to 12)
-    for 20 %, (1, 12 to 16) for 40 %, (2, 12 to 24) for 60 % symmetric noise ([1]_, supplement, Table 9, and Section 4.1).
-    For two classes lam >= 1 suits better than the default: lam = 0.5 emphasises p = 1/3, labels that a two-class network
-    already disbelieves. Without clean labels choose both by cross-validated accuracy on the given labels, never by
-    log-loss, which rewards a model for fitting the noise.
+    for 20 %, (1, 12 to 16) for 40 %, (2, 12 to 24) for 60 % symmetric noise ([1]_, supplement, Table 9, and Section
+    4.1). For two classes lam >= 1 suits better than the default: lam = 0.5 emphasises p = 1/3, labels that a two-class
+    network already disbelieves. Without clean labels choose both by cross-validated accuracy on the given labels,
+    never by log-loss, which rewards a model for fitting the noise.
 
     Parameters
     ----------
     module : torch.nn.Module, class or factory, default=None
         The network. None is an :class:`~sklabelnoise.modules.MLP` sized from X and y. A class or factory is called with
         the parameters given as ``module__...``; arguments it declares for the number of features (`n_features`,
-        `in_features`), channels (`in_channels`) or classes (`n_classes`, `num_classes`, `out_features`) are filled in. An
-        instance is copied, and used as it is.
+        `in_features`), channels (`in_channels`) or classes (`n_classes`, `num_classes`, `out_features`) are filled in.
+        An instance is copied, and used as it is.
 
     lam : float, default=0.5
         Where the emphasis lies: its mode is lam / (lam + 1).
@@ -47,8 +48,8 @@ class DMClassifier(BaseNoisyLabelClassifier):
         probabilities.
 
     normalization : {"batch", "integral", "none"}, default="batch"
-        Divide the derivatives of a batch by the sum of their weights ("batch"), by the integral of w over [0, 1] and the
-        number of rows ("integral"), or by the number of rows ("none").
+        Divide the derivatives of a batch by the sum of their weights ("batch"), by the integral of w over [0, 1] and
+        the number of rows ("integral"), or by the number of rows ("none").
 
     damping : float, default=1e-8
         Lets the emphasis of a label fade that is fitted beyond doubt: a derivative has L1 norm

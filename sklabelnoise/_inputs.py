@@ -77,7 +77,7 @@ def check_inputs(estimator, X):
 
 
 def check_training_set(
-    estimator, X, y, sample_weight=None, soft_labels=None, *, single, classes=None, reset=True, names=("X", "y")
+    estimator, X, y, sample_weight=None, soft_labels=None, *, single, known=None, reset=True, names=("X", "y")
 ):
     """Validate and encode rows and labels to train on.
 
@@ -89,8 +89,9 @@ def check_training_set(
         As in ``fit``.
     single : bool
         Whether to compute in single precision whatever the type of X.
-    classes : ndarray, default=None
-        Class labels that y must be among; None takes them from y and soft_labels.
+    known : tuple of ndarray and tuple, default=None
+        Class labels that y must be among, and the shape one example must have (None for any). Without it classes are
+        taken from y and soft_labels.
     reset : bool, default=True
         Whether this is the data the estimator is fitted on, rather than more of the same kind.
     names : pair of str, default=("X", "y")
@@ -116,6 +117,9 @@ def check_training_set(
         dtype = X.dtype if X.dtype.kind == "f" else np.dtype(np.float32)
     check_classification_targets(y)
 
+    classes, input_shape = known or (None, None)
+    if input_shape is not None and not isinstance(X, Dataset):
+        _check_shape(X, input_shape, names[0])
     classes, labels = _encode(y, classes, soft_labels, names[1])
     soft_targets = None if soft_labels is None else _check_soft_labels(soft_labels, classes, len(labels))
     weight = _check_weights(sample_weight, len(labels))
@@ -208,7 +212,8 @@ def _check_soft_labels(soft_labels, classes, n_rows):
     if soft_labels.shape != (n_rows, len(classes)):
         raise ValueError(
             f"soft_labels must have shape (n_samples, n_classes) = {(n_rows, len(classes))}, the columns in the order "
-            f"of the sorted labels {classes} (or be a DataFrame whose columns are the classes), got {soft_labels.shape}."
+            f"of the sorted labels {classes} (or be a DataFrame whose columns are the classes), got "
+            f"{soft_labels.shape}."
         )
     if not np.isfinite(soft_labels).all() or (soft_labels < 0).any():
         row = int(np.flatnonzero(~(np.isfinite(soft_labels) & (soft_labels >= 0)).all(axis=1))[0])

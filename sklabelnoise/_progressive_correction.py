@@ -4,7 +4,8 @@ from numbers import Real
 
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from sklabelnoise._base import BaseNoisyLabelClassifier, document_common
+from sklabelnoise._base import BaseNoisyLabelClassifier
+from sklabelnoise._common_docs import document_common
 from sklabelnoise.losses import ProSelfLCLoss
 
 
@@ -17,13 +18,13 @@ class ProSelfLCClassifier(BaseNoisyLabelClassifier):
     .. math:: (1 - \epsilon) q + \epsilon p, \qquad \epsilon = g(t) \, l(p), \qquad
         g(t) = \frac{1}{1 + \exp(-B (t / \Gamma - m))}, \qquad l(p) = 1 - \frac{H(p)}{\log C}.
 
-    The global trust g grows with training time t from 0 to 1: early on the labels teach, later the network may contradict
-    them. The local trust l is high where the prediction has low entropy H. So confident predictions late in training
-    replace labels, and uncertain ones do not.
+    The global trust g grows with training time t from 0 to 1: early on the labels teach, later the network may
+    contradict them. The local trust l is high where the prediction has low entropy H. So confident predictions late in
+    training replace labels, and uncertain ones do not.
 
     Time counts training iterations, from 1 to their planned number; with early stopping the trust therefore stays below
-    its final value. Under `partial_fit` each call counts as one of `max_epochs` epochs, under `warm_start` counting goes
-    on, and in both the trust stays at its end once it is reached.
+    its final value. Under `partial_fit` each call counts as one of `max_epochs` epochs, under `warm_start` counting
+    goes on, and in both the trust stays at its end once it is reached.
 
     Parameters
     ----------
@@ -46,9 +47,9 @@ class ProSelfLCClassifier(BaseNoisyLabelClassifier):
         How a single prediction is trusted: 1 - H(p) / log C, the largest probability, or fully (None).
 
     detach_target : bool, default=False
-        Whether the corrected target is a constant. By default the gradient flows through p, as in the code of the paper.
-        A constant target needs a temperature below 1: at 1 its gradient is (1 - epsilon) (p - q), cross entropy with
-        weights and no correction at all.
+        Whether the corrected target is a constant. By default the gradient flows through p, as in the code of the
+        paper. A constant target needs a temperature below 1: at 1 its gradient is (1 - epsilon) (p - q), cross entropy
+        with weights and no correction at all.
 
     %(common_parameters)s
 
@@ -63,7 +64,8 @@ class ProSelfLCClassifier(BaseNoisyLabelClassifier):
 
     References
     ----------
-    .. [1] X. Wang, Y. Hua, E. Kodirov, D. A. Clifton, N. M. Robertson, "ProSelfLC: progressive self label correction for
+    .. [1] X. Wang, Y. Hua, E. Kodirov, D. A. Clifton, N. M. Robertson, "ProSelfLC: progressive self label correction
+           for
        training robust deep neural networks", CVPR 2021, Eq. 7.
     .. [2] X. Wang et al., "ProSelfLC: progressive self label correction towards a low-temperature entropy state",
        arXiv:2207.00118, 2022.

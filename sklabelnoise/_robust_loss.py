@@ -1,6 +1,7 @@
 """Any loss of the literature in one classifier."""
 
-from sklabelnoise._base import BaseNoisyLabelClassifier, document_common
+from sklabelnoise._base import BaseNoisyLabelClassifier
+from sklabelnoise._common_docs import document_common
 from sklabelnoise.losses import PerExampleLoss
 
 

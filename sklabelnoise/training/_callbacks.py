@@ -56,15 +56,24 @@ class SklearnTasks(Callback):
         self.y = y
         self.fitted_attributes = fitted_attributes
 
+    def on_train_begin(self, net, X=None, y=None, **kwargs):
+        self.context.call_on_fit_task_begin(estimator=self.estimator, X=self.X, y=self.y)
+
     def on_epoch_begin(self, net, **kwargs):
         self.task_ = self.context.subcontext(task_name="epoch")
         self.task_.call_on_fit_task_begin(estimator=self.estimator, X=self.X, y=self.y)
 
     def on_epoch_end(self, net, **kwargs):
-        if self.task_.call_on_fit_task_end(
+        if self._end(self.task_, net):
+            raise StopTraining
+
+    def on_train_end(self, net, X=None, y=None, **kwargs):
+        self._end(self.context, net)
+
+    def _end(self, task, net):
+        return task.call_on_fit_task_end(
             estimator=self.estimator,
             X=self.X,
             y=self.y,
             reconstruction_attributes=lambda: self.fitted_attributes(net),
-        ):
-            raise StopTraining
+        )

@@ -276,8 +276,8 @@ class NoisyLabelNet(NeuralNet):
         if not all(p.isfinite().all() for p in self.module_.parameters()):
             lr = self.optimizer_.param_groups[0]["lr"]
             raise ValueError(
-                f"Training stopped: a parameter of the network is not finite after epoch {len(self.history)}, at lr={lr:g}. "
-                "Scale the features, lower lr, or add weight_decay."
+                f"Training stopped: a parameter of the network is not finite after epoch {len(self.history)}, at "
+                f"lr={lr:g}. Scale the features, lower lr, or add weight_decay."
             )
 
     # Prediction

@@ -1,0 +1,106 @@
+"""The docstring parts that all classifiers share."""
+
+_COMMON_PARAMETERS = """
+    lr : float, default=None
+        Learning rate. Here and below None means the module's own ``training_defaults``, and those of
+        :class:`~sklabelnoise.modules.MLP` where it has none; what was used stands in ``history_.attrs``.
+
+    weight_decay : float, default=None
+        Weight decay of the optimiser.
+
+    max_epochs : int, default=None
+        Number of passes over the training data.
+
+    batch_size : int, default=None
+        Rows in a batch.
+
+    optimizer : str or class, default=None
+        A ``torch.optim.Optimizer`` class or the name of one in ``torch.optim``; its arguments are set as
+        ``optimizer__momentum=0.9``.
+
+    lr_schedule : str, dict or callable, default=None
+        Factor of the learning rate, set in every iteration: "constant", "cosine", "one-cycle", "inv", a dict with
+        "name" and options such as ``{"name": "milestones", "milestones": [0.5, 0.75], "gamma": 0.1}`` (below 1 a
+        milestone is a fraction of the iterations) or ``{"name": "cosine", "warmup": 0.05}``, or a callable of the
+        training progress in [0, 1).
+
+    augment : str, callable, list or False, default=None
+        Augmentation of training batches on the device: "crop-flip", "cutout", a callable on (batch, generator), or a
+        list of these; False for none.
+
+    class_weight : dict or "balanced", default=None
+        Weight of each class, multiplied into `sample_weight`; with `soft_labels`, each class's share of a row is
+        multiplied by it. "balanced" weights classes inversely to their total weight.
+
+    early_stopping : bool, default=False
+        Stop when the accuracy on held-out rows, by their given labels, has not risen for `n_iter_no_change` epochs,
+        and return to the best epoch. The rows are ``X_val, y_val`` of `fit`, else a stratified `validation_fraction`.
+
+    validation_fraction : float, default=0.1
+        Share of the training rows held out by early stopping.
+
+    n_iter_no_change : int, default=10
+        Epochs without a better accuracy before training stops.
+
+    callbacks : list of skorch.callbacks.Callback, default=None
+        Called during training, as in skorch.
+
+    device : str or torch.device, default="auto"
+        "auto" is CUDA where there is one, else the CPU.
+
+    dtype : {"auto", "float32"}, default="auto"
+        "auto" trains on float64 X in float64 on a CPU, as scikit-learn's MLPClassifier does, and on anything else in
+        float32.
+
+    warm_start : bool, default=False
+        Let `fit` continue with the weights and the optimiser of the last call.
+
+    random_state : int, RandomState instance or None, default=None
+        Determines weights, dropout, the order of rows, augmentation and the held-out rows. An integer gives
+        bit-identical results on one machine, thread count and set of versions. torch's and numpy's global generators
+        are left as they were (None draws one seed from numpy's).
+
+    verbose : int, default=0
+        1 shows a progress bar over the epochs.
+
+    **net_params : dict
+        skorch's parameters with the prefixes ``module__``, ``optimizer__``, ``iterator_train__``, ``iterator_valid__``
+        and ``callbacks__``, and the switches ``amp`` (bfloat16 autocast), ``compile`` (torch.compile) and
+        ``channels_last`` (memory format of images). They are parameters like all others in ``get_params``,
+        ``set_params``, ``clone`` and searches."""
+
+_COMMON_ATTRIBUTES = """
+    classes_ : ndarray of shape (n_classes,)
+        The class labels, sorted.
+
+    n_features_in_ : int
+        Number of features, or of channels of images.
+
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, where X had string column names.
+
+    n_iter_ : int
+        Number of epochs trained.
+
+    loss_curve_ : list of float
+        Training loss of each epoch.
+
+    history_ : DataFrame
+        One row an epoch: training loss, accuracy on the given labels, learning rate, seconds, the same for held-out
+        rows where there are some, and what callbacks recorded. ``history_.attrs`` holds the training parameters used.
+
+    net_ : skorch.NeuralNet
+        The fitted net.
+
+    module_ : torch.nn.Module
+        The fitted module.
+
+    label_quality_ : ndarray of shape (n_samples,)
+        Probability that the fitted model gives to each given label of the training data; low values are suspect."""
+
+
+def document_common(cls):
+    """Fill the shared parameters and attributes into a class docstring, so that their wording stands once."""
+    cls.__doc__ = cls.__doc__.replace("\n    %(common_parameters)s", _COMMON_PARAMETERS)
+    cls.__doc__ = cls.__doc__.replace("\n    %(common_attributes)s", _COMMON_ATTRIBUTES)
+    return cls

@@ -1,0 +1,40 @@
+"""The parameter `optimizer` and its arguments."""
+
+import inspect
+
+import torch
+
+
+def resolve_optimizer(optimizer):
+    """The optimiser class that a name in ``torch.optim`` means; a class is returned as it is.
+
+    Raises
+    ------
+    ValueError
+        If ``torch.optim`` has no optimiser of that name.
+    """
+    if not isinstance(optimizer, str):
+        return optimizer
+    known = {n: o for n, o in vars(torch.optim).items() if isinstance(o, type) and issubclass(o, torch.optim.Optimizer)}
+    if optimizer not in known:
+        raise ValueError(f"optimizer must be a class or one of the names {sorted(known)}, got {optimizer!r}.")
+    return known[optimizer]
+
+
+def optimizer_params(optimizer, used):
+    """Arguments of skorch's net for this optimiser, from the training parameters `used`.
+
+    Raises
+    ------
+    ValueError
+        If the optimiser does not take an argument it was given.
+    """
+    declared = inspect.signature(optimizer).parameters
+    params = {name: value for name, value in used.items() if name.startswith("optimizer__")}
+    if used["weight_decay"] or "weight_decay" in declared:
+        params.setdefault("optimizer__weight_decay", used["weight_decay"])
+    for name in params:
+        argument = name.removeprefix("optimizer__")
+        if argument.partition("__")[0] != "param_groups" and argument not in declared:
+            raise ValueError(f"{name} is no argument of {optimizer.__name__}, which takes {sorted(declared)}.")
+    return params
