@@ -1,0 +1,70 @@
+"""One nn.Module shell around every loss that gives a value per example."""
+
+from torch import nn
+
+from sklabelnoise.losses._margin import weighted_mean
+from sklabelnoise.losses._registry import check_hyper_parameters, get_loss
+from sklabelnoise.losses._targets import cross_entropy
+
+REDUCTIONS = ("mean", "sum", "none")
+
+
+class PerExampleLoss(nn.Module):
+    """Criterion around a loss that gives one value per example.
+
+    Parameters
+    ----------
+    loss : str or callable, default='cross_entropy'
+        A name of ``sklabelnoise.losses.NAMES``, or a function ``loss(logits, targets, **hyper)`` that returns one
+        value per example, of shape (..., n_samples).
+    reduction : {'mean', 'sum', 'none'}, default='mean'
+        Over the samples; leading (replica) dimensions stay. 'mean' divides by the sum of the sample weights.
+    **hyper
+        Hyper-parameters of the loss.
+
+    Raises
+    ------
+    ValueError
+        If the name is unknown (the error names the nearest) or a hyper-parameter lies outside its domain.
+    TypeError
+        If the loss has no hyper-parameter of a given name.
+
+    Notes
+    -----
+    ``forward(logits, target, sample_weight=None)`` takes labels or soft targets. In evaluation mode the loss is plain
+    cross entropy, so that validation values compare across losses.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklabelnoise.losses import PerExampleLoss
+    >>> criterion = PerExampleLoss("gce", q=0.5)
+    >>> criterion(torch.tensor([[2.0, 0.0]]), torch.tensor([1]))
+    tensor(1.3095)
+    """
+
+    def __init__(self, loss="cross_entropy", reduction="mean", **hyper):
+        super().__init__()
+        if reduction not in REDUCTIONS:
+            raise ValueError(f"reduction must be one of {REDUCTIONS}, got {reduction!r}.")
+        self.function = get_loss(loss)
+        if not callable(loss):
+            check_hyper_parameters(loss, hyper)
+        self.loss = loss
+        self.reduction = reduction
+        self.hyper = hyper
+
+    def forward(self, logits, target, sample_weight=None):
+        if self.training:
+            values = self.function(logits, target, **self.hyper)
+        else:
+            values = cross_entropy(logits, target)
+        if self.reduction == "mean":
+            return weighted_mean(values, sample_weight)
+        if sample_weight is not None:
+            values = values * sample_weight.to(values.dtype)
+        return values.sum(-1) if self.reduction == "sum" else values
+
+    def extra_repr(self):
+        hyper = "".join(f", {name}={value}" for name, value in self.hyper.items())
+        return f"{self.loss!r}, reduction={self.reduction!r}{hyper}"

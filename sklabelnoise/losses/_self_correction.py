@@ -1,0 +1,312 @@
+"""Progressive self label correction: targets that trust the model as training goes on and as it grows confident."""
+
+import math
+
+import torch
+from torch import nn
+
+from sklabelnoise.losses._declare import Interval, check_hyper_parameter, per_example_loss
+from sklabelnoise.losses._margin import at_least_float32, check_targets, over_classes, over_samples, weighted_mean
+from sklabelnoise.losses._targets import as_distribution, cross_entropy, cross_entropy_of, entropy
+
+LOCAL_TRUSTS = ("entropy", "max", "none")
+_DOMAINS = {
+    "progress": Interval(0, 1),
+    "slope": Interval(0, math.inf, closed="neither"),
+    "midpoint": Interval(),
+    "temperature": Interval(0, math.inf, closed="neither"),
+}
+
+
+def global_trust(progress, *, slope=10.0, midpoint=0.5):
+    r"""Trust in the model as a whole, a logistic function of training progress.
+
+    .. math::
+        g(t) = \frac{1}{1 + \exp(-B (t - \rho))}
+
+    Parameters
+    ----------
+    progress : float or tensor
+        Share of the training iterations that are done, t in [0, 1].
+    slope : float or tensor, default=10.0
+        B, positive: how fast trust is transferred. The paper tries 8 to 16, smaller for more noise.
+    midpoint : float or tensor, default=0.5
+        :math:`\rho`, the progress at which the trust is one half; 1/2 in the paper, free in the released code.
+
+    Returns
+    -------
+    trust : float or tensor
+        In (0, 1); a tensor where an argument is one.
+
+    References
+    ----------
+    Wang et al., ProSelfLC: Progressive Self Label Correction for Training Robust Deep Neural Networks, CVPR 2021,
+    Eq. 7.
+
+    Examples
+    --------
+    >>> from sklabelnoise.losses import global_trust
+    >>> [round(global_trust(t), 4) for t in (0.0, 0.5, 1.0)]
+    [0.0067, 0.5, 0.9933]
+    """
+    exponent = slope * (progress - midpoint)
+    if isinstance(exponent, torch.Tensor):
+        return exponent.sigmoid()
+    return 0.5 * (1 + math.tanh(exponent / 2))  # the logistic function without overflow
+
+
+def local_trust(logits, *, kind="entropy", temperature=1.0):
+    r"""Trust in the prediction for each example, from its confidence.
+
+    Parameters
+    ----------
+    logits : tensor of shape (..., n_samples, n_classes)
+        Scores before softmax; leading dimensions are replicas.
+    kind : {'entropy', 'max', 'none'} or None, default='entropy'
+        'entropy' is one minus the entropy of the prediction over that of the uniform distribution,
+        :math:`1 - H(p) / \log C`; 'max' is the largest probability; 'none' (or None) is 1, global trust only.
+    temperature : float or tensor, default=1.0
+        The prediction is the softmax of the logits divided by it. A tensor broadcasts over the leading dimensions.
+
+    Returns
+    -------
+    trust : tensor of shape (..., n_samples)
+        In [0, 1].
+
+    References
+    ----------
+    Wang et al., ProSelfLC, CVPR 2021, Eq. 7 (entropy); released code of Wang et al., ProSelfLC: Progressive Self Label
+    Correction Towards A Low-Temperature Entropy State, arXiv:2207.00118 (maximum).
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklabelnoise.losses import local_trust
+    >>> logits = torch.tensor([[0.0, 0.0], [2.0, 0.0]])
+    >>> local_trust(logits)
+    tensor([0.0000, 0.4729])
+    >>> local_trust(logits, kind="max")
+    tensor([0.5000, 0.8808])
+    """
+    kind = _check_kind(kind)
+    logits = at_least_float32(logits)
+    if kind == "none":
+        return torch.ones_like(logits[..., 0])
+    log_proba = (logits / over_classes(temperature)).log_softmax(-1)
+    if kind == "max":
+        return log_proba.amax(-1).exp()
+    # rounding may take the entropy of a uniform prediction above log C
+    return (1 - entropy(log_proba) / math.log(logits.shape[-1])).clamp(0, 1)
+
+
+def _check_kind(kind):
+    kind = "none" if kind is None else kind
+    if kind not in LOCAL_TRUSTS:
+        raise ValueError(f"local_trust must be one of {LOCAL_TRUSTS} or None, got {kind!r}.")
+    return kind
+
+
+def _check_detach(detach_target, temperature):
+    if detach_target and not isinstance(temperature, torch.Tensor) and temperature >= 1:
+        raise ValueError(
+            "detach_target=True needs a temperature below 1, got "
+            f"{temperature!r}: with a constant target at temperature 1 the derivative is (1 - trust) * (p - q), so "
+            "the method degenerates into weighted cross entropy and corrects no label."
+        )
+
+
+def corrected_targets(logits, targets, trust, *, temperature=1.0, detach=False):
+    r"""Targets mixed with the prediction, :math:`\tilde q = (1 - \epsilon) q + \epsilon p_T`.
+
+    Parameters
+    ----------
+    logits : tensor of shape (..., n_samples, n_classes)
+        Scores before softmax; leading dimensions are replicas.
+    targets : tensor of shape (..., n_samples) or (..., n_samples, n_classes)
+        Labels (integers) or soft targets (floating point, rows that sum to one).
+    trust : float or tensor of shape (..., n_samples)
+        :math:`\epsilon` in [0, 1], the weight of the prediction.
+    temperature : float or tensor, default=1.0
+        The prediction is the softmax of the logits divided by it; below 1 it is sharper. A tensor broadcasts over the
+        leading dimensions.
+    detach : bool, default=False
+        Whether the prediction is held constant in the backward pass.
+
+    Returns
+    -------
+    corrected : tensor of shape (..., n_samples, n_classes)
+
+    References
+    ----------
+    Wang et al., ProSelfLC, CVPR 2021, Eq. 7.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklabelnoise.losses import corrected_targets
+    >>> corrected_targets(torch.tensor([[2.0, 0.0]]), torch.tensor([1]), 0.5)
+    tensor([[0.4404, 0.5596]])
+    """
+    logits, targets = check_targets(logits, targets)
+    given = as_distribution(targets, logits.shape[-1], logits.dtype)
+    predicted = ((logits.detach() if detach else logits) / over_classes(temperature)).softmax(-1)
+    trust = trust.unsqueeze(-1) if isinstance(trust, torch.Tensor) else trust
+    return (1 - trust) * given + trust * predicted
+
+
+@per_example_loss(**_DOMAINS)
+def proselflc(
+    logits,
+    targets,
+    *,
+    progress,
+    slope=10.0,
+    midpoint=0.5,
+    temperature=1.0,
+    local_trust="entropy",
+    detach_target=False,
+):
+    r"""Cross entropy with progressively self-corrected targets.
+
+    The target of an example is :math:`\tilde q = (1 - \epsilon) q + \epsilon p_T`, where :math:`p_T` is the prediction
+    at a temperature and the trust :math:`\epsilon = g(t) \, l(p_T)` the product of :func:`global_trust` and
+    :func:`local_trust`, a constant of the backward pass. At temperature 1
+
+    .. math::
+        \ell = -\sum_k \tilde q_k \log p_k, \qquad
+        \frac{\partial \ell}{\partial z} = (1 - \epsilon) (p - q) - \epsilon \, p \odot (\log p + H(p)),
+
+    because the target keeps its graph through p: the second term minimises the entropy of confident predictions. With
+    ``detach_target=True``, which needs a temperature below 1, the derivative is
+    :math:`(1 - \epsilon) (p - q) + \epsilon (p - p_T)`.
+
+    Parameters
+    ----------
+    logits : tensor of shape (..., n_samples, n_classes)
+        Scores before softmax; leading dimensions are replicas.
+    targets : tensor of shape (..., n_samples) or (..., n_samples, n_classes)
+        Labels (integers) or soft targets (floating point, rows that sum to one).
+    progress : float or tensor
+        Share of the training iterations that are done, in [0, 1].
+    slope, midpoint : float or tensor, default=10.0, 0.5
+        Of :func:`global_trust`.
+    temperature : float or tensor, default=1.0
+        Of the prediction in the target and in the local trust, positive.
+    local_trust : {'entropy', 'max', 'none'} or None, default='entropy'
+        Kind of :func:`local_trust`.
+    detach_target : bool, default=False
+        Whether the prediction in the target is held constant in the backward pass. At a temperature of 1 or more
+        that would leave :math:`(1 - \epsilon)(p - q)`, weighted cross entropy, and is an error.
+
+    Returns
+    -------
+    loss : tensor of shape (..., n_samples)
+
+    Raises
+    ------
+    ValueError
+        If ``detach_target`` goes with a temperature of at least 1, or ``local_trust`` is unknown.
+
+    Notes
+    -----
+    Tensors given for ``progress``, ``slope``, ``midpoint`` and ``temperature`` broadcast over the leading (replica)
+    dimensions.
+
+    References
+    ----------
+    Wang et al., ProSelfLC, CVPR 2021, Eq. 7. The gradient follows the released code, which keeps the graph. The form
+    with a constant target at a low temperature is that of arXiv:2207.00118.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklabelnoise.losses import proselflc
+    >>> logits, labels = torch.tensor([[2.0, 0.0]]), torch.tensor([1])
+    >>> proselflc(logits, labels, progress=0.0)
+    tensor([2.1214])
+    >>> proselflc(logits, labels, progress=1.0)
+    tensor([1.2994])
+    """
+    _check_detach(detach_target, temperature)
+    logits, targets = check_targets(logits, targets)
+    with torch.no_grad():
+        trust = _trust(logits, progress, slope, midpoint, temperature, local_trust)
+    log_proba = logits.log_softmax(-1)
+    predicted = ((logits.detach() if detach_target else logits) / over_classes(temperature)).softmax(-1)
+    # cross entropy is linear in its target: no corrected rows are formed
+    return (1 - trust) * cross_entropy_of(log_proba, targets) + trust * cross_entropy_of(log_proba, predicted)
+
+
+_local_trust = local_trust  # the parameter of the same name hides it in proselflc
+
+
+def _trust(logits, progress, slope, midpoint, temperature, kind):
+    whole = over_samples(global_trust(progress, slope=slope, midpoint=midpoint))
+    return whole * _local_trust(logits, kind=kind, temperature=temperature)
+
+
+class ProSelfLCLoss(nn.Module):
+    """Criterion of progressive self label correction, see :func:`proselflc`.
+
+    Parameters
+    ----------
+    slope, midpoint : float or tensor, default=10.0, 0.5
+        Of :func:`global_trust`.
+    temperature : float or tensor, default=1.0
+        Of the prediction in the target and in the local trust.
+    local_trust : {'entropy', 'max', 'none'} or None, default='entropy'
+        Kind of :func:`local_trust`.
+    detach_target : bool, default=False
+        Whether the prediction in the target is held constant in the backward pass; needs a temperature below 1.
+
+    Attributes
+    ----------
+    progress : float or tensor
+        Share of the training iterations that are done, in [0, 1]; the training loop sets it before every batch.
+        Starts at 0.
+
+    Notes
+    -----
+    ``forward(logits, target, sample_weight=None)`` returns the weighted mean over the samples, one value per replica.
+    In evaluation mode it is plain cross entropy.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklabelnoise.losses import ProSelfLCLoss
+    >>> criterion = ProSelfLCLoss(slope=12.0)
+    >>> criterion.progress = 0.75
+    >>> criterion(torch.tensor([[2.0, 0.0]]), torch.tensor([1]))
+    tensor(1.3333)
+    """
+
+    def __init__(self, *, slope=10.0, midpoint=0.5, temperature=1.0, local_trust="entropy", detach_target=False):
+        super().__init__()
+        for name, value in (("slope", slope), ("midpoint", midpoint), ("temperature", temperature)):
+            check_hyper_parameter("ProSelfLCLoss", name, value, _DOMAINS[name])
+        _check_kind(local_trust)
+        _check_detach(detach_target, temperature)
+        self.slope = slope
+        self.midpoint = midpoint
+        self.temperature = temperature
+        self.local_trust = local_trust
+        self.detach_target = detach_target
+        self.progress = 0.0
+
+    def forward(self, logits, target, sample_weight=None):
+        if not self.training:
+            return weighted_mean(cross_entropy(logits, target), sample_weight)
+        values = proselflc(
+            logits,
+            target,
+            progress=self.progress,
+            slope=self.slope,
+            midpoint=self.midpoint,
+            temperature=self.temperature,
+            local_trust=self.local_trust,
+            detach_target=self.detach_target,
+        )
+        return weighted_mean(values, sample_weight)
+
+    def extra_repr(self):
+        return f"slope={self.slope}, midpoint={self.midpoint}, temperature={self.temperature}"
