@@ -16,13 +16,15 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 from skorch.callbacks import EarlyStopping
 from skorch.helper import predefined_split
+from skorch.history import History
 from torch import nn
 from torch.utils.data import Dataset
 
+from sklabelnoise import _persistence, modules
 from sklabelnoise._inputs import check_inputs, check_training_set
 from sklabelnoise._net_params import NetParamsMixin
 from sklabelnoise.modules import MLP
-from sklabelnoise.training._augmentation import resolve_augmentation
+from sklabelnoise.training._augmentation import average_over_views, resolve_augmentation
 from sklabelnoise.training._batches import DatasetData, TensorData
 from sklabelnoise.training._callbacks import EpochProgressBar, SklearnTasks
 from sklabelnoise.training._device import naming_batch_size, resolve_device, seeded
@@ -282,6 +284,18 @@ class BaseNoisyLabelClassifier(NetParamsMixin, CallbackSupportMixin, ClassifierM
         preprocess = self._image_scaler(tensors, module, dtype)
         self._check_module(module, preprocess, tensors, len(data.classes))
         used = self._training_parameters(module)
+        described = {
+            "module": f"{type(module).__module__}.{type(module).__qualname__}",
+            "device": str(device),
+            "dtype": str(dtype).removeprefix("torch."),
+            "seed": seed,
+        }
+        net = self._make_net(module, preprocess, used, device, seed)
+        optimizer = type(net.optimizer_)
+        return net, {**used, "optimizer": f"{optimizer.__module__}.{optimizer.__qualname__}", **described}
+
+    def _make_net(self, module, preprocess, used, device, seed):
+        """An initialised net around a module that is ready on its device."""
         optimizer = resolve_optimizer(used["optimizer"])
         net = NoisyLabelNet(
             module,
@@ -301,15 +315,7 @@ class BaseNoisyLabelClassifier(NetParamsMixin, CallbackSupportMixin, ClassifierM
             **optimizer_params(optimizer, used),
             **{k: v for k, v in self._net_params.items() if k.startswith(("iterator_", "callbacks__"))},
         )
-        net.initialize()
-        return net, {
-            **used,
-            "optimizer": f"{optimizer.__module__}.{optimizer.__qualname__}",
-            "module": f"{type(module).__module__}.{type(module).__qualname__}",
-            "device": str(device),
-            "dtype": str(dtype).removeprefix("torch."),
-            "seed": seed,
-        }
+        return net.initialize()
 
     def _continue_net(self, net):
         """Give a copy of the fitted net the training parameters as they are now; weights and optimiser state stay."""
@@ -371,7 +377,7 @@ class BaseNoisyLabelClassifier(NetParamsMixin, CallbackSupportMixin, ClassifierM
     @staticmethod
     def _prediction_attributes(data, net):
         """Fitted attributes that prediction needs."""
-        return {"classes_": data.classes, "input_shape_": data.input_shape, "net_": net, "module_": net.module_}
+        return {"classes_": data.classes, "input_shape_": data.input_shape, "net_": net}
 
     @staticmethod
     def _check_module(module, preprocess, tensors, n_classes):
@@ -398,6 +404,12 @@ class BaseNoisyLabelClassifier(NetParamsMixin, CallbackSupportMixin, ClassifierM
             vars(self).clear()
             vars(self).update(before)
             raise
+
+    @property
+    def module_(self):
+        """The fitted module."""
+        check_is_fitted(self)
+        return self.net_.module_
 
     # Prediction
 
@@ -429,7 +441,7 @@ class BaseNoisyLabelClassifier(NetParamsMixin, CallbackSupportMixin, ClassifierM
         logits = self._logits(X)
         return self.classes_[logits.argmax(axis=1)]
 
-    def predict_proba(self, X):
+    def predict_proba(self, X, *, n_augment=0):
         """Predict class probabilities: the softmax of the logits.
 
         Parameters
@@ -437,12 +449,37 @@ class BaseNoisyLabelClassifier(NetParamsMixin, CallbackSupportMixin, ClassifierM
         X : {array-like, sparse matrix, Dataset} of shape (n_samples, n_features)
             Rows as in `fit`.
 
+        n_augment : int, default=0
+            Average over so many augmented views of each row beside the row itself (test-time augmentation), with the
+            augmentation of training. The views are the same in every call.
+
         Returns
         -------
         proba : ndarray of shape (n_samples, n_classes)
             Columns in the order of `classes_`.
+
+        Raises
+        ------
+        ValueError
+            If `n_augment` is positive and the classifier was trained without augmentation.
         """
-        return self._softmax(self._logits(X))
+        if not n_augment:
+            return self._softmax(self._logits(X))
+        check_is_fitted(self)
+        net = self.net_
+        if net.augment is None or n_augment < 0:
+            raise ValueError(
+                f"n_augment={n_augment} needs a classifier trained with augment, and a number of views >= 0."
+            )
+        generator = torch.Generator().manual_seed(net.seed)
+
+        def proba(batch):
+            return net.module_(batch).softmax(dim=1)
+
+        def mean_proba(batch):
+            return average_over_views(proba, batch, net.augment, n_augment, generator)
+
+        return net.map_batches(check_inputs(self, X), mean_proba).numpy()
 
     def predict_log_proba(self, X):
         """Predict the logarithm of class probabilities, finite however small they are.
@@ -506,6 +543,109 @@ class BaseNoisyLabelClassifier(NetParamsMixin, CallbackSupportMixin, ClassifierM
             )
         return self.net_.map_batches(X, extract).flatten(1).numpy()
 
+    # Persistence
+
+    def save(self, path):
+        """Save the fitted classifier as one safetensors file, which can be loaded without executing anything.
+
+        Parameters
+        ----------
+        path : str or path-like
+            The file to write; its folder must exist. It is replaced at once, or left as it was.
+
+        Raises
+        ------
+        TypeError
+            If a parameter is a callable, a callback or another object without a name to store it by. A module class
+            that is not of this package or of ``torch.nn`` is left out: pass it to `load`.
+        FileNotFoundError
+            If the folder does not exist.
+        """
+        check_is_fitted(self)
+        params = self.get_params(deep=False)
+        own_module = self.module is None or getattr(modules, getattr(self.module, "__name__", ""), None) is self.module
+        if not own_module:
+            params["module"] = None
+        fitted = ("classes_", "n_features_in_", "feature_names_in_", "input_shape_")
+        header = {
+            "params": params,
+            "own_module": own_module,
+            "module_name": self.history_.attrs["module"],
+            "fitted": {name: getattr(self, name) for name in fitted if hasattr(self, name)},
+            "used": self.history_.attrs,
+            "history": self.history_.to_dict("list"),
+            "iteration": self.net_.iteration_,
+            "has_scaler": self.net_.preprocess is not None,
+        }
+        tensors = {f"module.{name}": tensor for name, tensor in self.module_.state_dict().items()}
+        tensors["label_quality"] = torch.from_numpy(self.label_quality_)
+        if self.net_.preprocess is not None:
+            tensors |= {f"scaler.{name}": tensor for name, tensor in self.net_.preprocess.state_dict().items()}
+        _persistence.write(path, self, header=header, tensors=tensors)
+
+    @classmethod
+    def load(cls, path, module=None):
+        """Load a classifier that was saved by `save`.
+
+        It predicts as the saved one did, on the CPU or the device its parameter `device` names. The state of the
+        optimiser is not part of the file: training that goes on starts it anew.
+
+        Parameters
+        ----------
+        path : str or path-like
+            The file.
+
+        module : torch.nn.Module, class or factory, default=None
+            What the saved classifier had as `module`, where that was not a class of this package.
+
+        Returns
+        -------
+        classifier : estimator
+            A fitted classifier.
+
+        Raises
+        ------
+        ValueError
+            If the file is damaged, foreign or of another class, or its tensors do not fit the module.
+        """
+        header, tensors = _persistence.read(path, cls)
+        try:
+            return cls._from_saved(header, tensors, module)
+        except (KeyError, TypeError, AttributeError, IndexError, RuntimeError) as error:
+            raise ValueError(f"{str(path)!r} does not describe a fitted {cls.__name__}: {error}") from error
+
+    @classmethod
+    def _from_saved(cls, header, tensors, module):
+        if not header["own_module"] and module is None:
+            raise ValueError(f"The saved module is {header['module_name']}: pass its class as module=.")
+        params = {**header["params"], **({} if header["own_module"] else {"module": module})}
+        self = cls(**params)
+        self._validate_params()
+        vars(self).update(header["fitted"])
+        device = resolve_device(self.device)
+        used, shape = header["used"], tuple(header["fitted"]["input_shape_"])
+        dtype = torch.float64 if used["dtype"] == "float64" else torch.float32
+        with seeded(used["seed"], device):
+            built = build_module(
+                MLP if self.module is None else self.module,
+                self._params_for("module"),
+                input_shape=shape,
+                n_classes=len(self.classes_),
+            ).to(device, dtype)
+            built.load_state_dict(_with_prefix(tensors, "module."))
+            scaler = None
+            if header["has_scaler"]:
+                scaler = ImageScaler.from_state(_with_prefix(tensors, "scaler.")).to(device)
+            net = self._make_net(built, scaler, {**used, **self._training_parameters(built)}, device, used["seed"])
+        net.iteration_ = int(header["iteration"])
+        self.net_, self.input_shape_ = net, shape
+        self.history_ = pd.DataFrame(header["history"])
+        self.history_.attrs = used
+        net.history_ = History(self.history_.to_dict("records"))
+        self.n_iter_, self.loss_curve_ = len(self.history_), self.history_["train_loss"].tolist()
+        self.label_quality_ = tensors["label_quality"].numpy()
+        return self
+
     def __sklearn_is_fitted__(self):
         return hasattr(self, "net_")
 
@@ -529,3 +669,7 @@ def _history_frame(history, used):
     frame = pd.DataFrame(rows)
     frame.attrs = used
     return frame
+
+
+def _with_prefix(tensors, prefix):
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}

@@ -51,6 +51,9 @@ class NoisyLabelNet(NeuralNet):
         Run the module under bfloat16 autocast.
     """
 
+    # Moved between devices when a net is unpickled, beside what skorch registers itself.
+    cuda_dependent_attributes_ = ["preprocess"]
+
     def __init__(
         self,
         module,
@@ -66,6 +69,8 @@ class NoisyLabelNet(NeuralNet):
         verbose=0,
         **kwargs,
     ):
+        # skorch registers modules that are set after its own __init__ as parts to train.
+        self.preprocess = preprocess
         super().__init__(
             module,
             criterion,
@@ -78,7 +83,6 @@ class NoisyLabelNet(NeuralNet):
         self.seed = seed
         self.lr_schedule = lr_schedule
         self.augment = augment
-        self.preprocess = preprocess
         self.amp = amp
 
     @property

@@ -49,3 +49,12 @@ class ImageScaler(nn.Module):
         # A channel that never changes keeps its scale.
         std = (square - mean**2).clamp_min(0).sqrt()
         return cls(mean, torch.where(std > 0, std, 1.0), channels_last=channels_last, dtype=dtype)
+
+    @classmethod
+    def from_state(cls, state):
+        """Restore a scaler from its ``state_dict``."""
+        mean, inverse_std = state["mean"], state["inverse_std"]
+        scaler = cls(mean.flatten(), 1 / inverse_std.flatten(), dtype=mean.dtype)
+        # To the bit, and in the shape that tells where the channels are.
+        scaler.mean, scaler.inverse_std = mean, inverse_std
+        return scaler

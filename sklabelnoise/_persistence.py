@@ -1,0 +1,161 @@
+"""Saving a fitted classifier in one safetensors file, and loading it without executing anything from it."""
+
+import json
+import os
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+
+import sklabelnoise.losses
+import sklabelnoise.modules
+
+_FORMAT = "sklabelnoise-1"
+
+# Where a class may come from that is written down by name: nothing else is ever looked up.
+_NAMESPACES = {
+    "torch.optim": torch.optim,
+    "torch.nn": torch.nn,
+    "sklabelnoise.modules": sklabelnoise.modules,
+    "sklabelnoise.losses": sklabelnoise.losses,
+}
+_EMPHASES = ("DMEmphasis", "ExponentialEmphasis", "NormalEmphasis", "BetaEmphasis", "IMAEEmphasis")
+
+
+def write(path, estimator, *, header, tensors):
+    """Write tensors and a JSON header into one file, atomically.
+
+    Parameters
+    ----------
+    path : path-like
+        The file; its folder must exist.
+    estimator : estimator
+        Its class name is stored.
+    header : dict
+        What JSON and :func:`encode` can express.
+    tensors : dict of str to Tensor
+        State of the module and other arrays.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the folder does not exist.
+    TypeError
+        If the header holds something that can't be stored.
+    """
+    path = Path(path)
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"path must lie in an existing folder, but there is no folder {str(path.parent)!r}.")
+    metadata = {
+        "format": _FORMAT,
+        "estimator": type(estimator).__name__,
+        "header": json.dumps({key: encode(value, key) for key, value in header.items()}),
+    }
+    # Tensors that share memory are refused by safetensors; copies are small beside the data.
+    data = save({name: t.detach().cpu().contiguous().clone() for name, t in tensors.items()}, metadata)
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+
+
+def read(path, cls):
+    """Read what :func:`write` wrote for a class of estimators.
+
+    Returns
+    -------
+    header : dict
+    tensors : dict of str to Tensor
+
+    Raises
+    ------
+    ValueError
+        If the file is truncated, not one of ours, or of another class.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            if metadata.get("format") != _FORMAT:
+                raise ValueError(
+                    f"{str(path)!r} is no file of a saved classifier: expected format {_FORMAT!r}, "
+                    f"got {metadata.get('format')!r}."
+                )
+            tensors = {name: file.get_tensor(name) for name in file.keys()}
+        header = {key: decode(value) for key, value in json.loads(metadata["header"]).items()}
+    except (SafetensorError, json.JSONDecodeError, KeyError, AttributeError, TypeError, RecursionError) as error:
+        raise ValueError(f"{str(path)!r} is damaged or no file of a saved classifier: {error}") from error
+    if metadata.get("estimator") != cls.__name__:
+        raise ValueError(f"{str(path)!r} holds a {metadata.get('estimator')!r}, not a {cls.__name__}.")
+    return header, tensors
+
+
+def encode(value, name):
+    """Express a parameter in JSON; classes of torch and of this package by name.
+
+    Raises
+    ------
+    TypeError
+        If it is a callable or object that loading could only restore by executing code.
+    """
+    if value is None or isinstance(value, bool | str | int | float):
+        return value
+    if isinstance(value, np.generic):
+        return encode(value.item(), name)
+    if isinstance(value, list):
+        return [encode(item, name) for item in value]
+    if isinstance(value, tuple):
+        return {"tuple": [encode(item, name) for item in value]}
+    if isinstance(value, dict):
+        return {"dict": [[encode(key, name), encode(item, name)] for key, item in value.items()]}
+    if isinstance(value, np.ndarray) and value.ndim == 1 and value.dtype.kind in "biufUO":
+        kind = "O" if value.dtype.kind == "O" else value.dtype.str
+        return {"array": [encode(item, name) for item in value.tolist()], "dtype": kind}
+    if isinstance(value, type):
+        for namespace, home in _NAMESPACES.items():
+            if getattr(home, value.__name__, None) is value:
+                return {"class": f"{namespace}.{value.__name__}"}
+    if type(value).__name__ in _EMPHASES and isinstance(value, getattr(sklabelnoise.losses, type(value).__name__)):
+        fields = {field: encode(getattr(value, field), name) for field in value.__dataclass_fields__}
+        return {"emphasis": type(value).__name__, "fields": fields}
+    raise TypeError(
+        f"{name}={value!r} can't be saved: loading would have to execute code to restore it. Save with pickle, or set "
+        f"{name} to something that has a name."
+    )
+
+
+def decode(value):
+    """Turn what :func:`encode` wrote back into objects.
+
+    Raises
+    ------
+    ValueError
+        If it names something that :func:`encode` does not write.
+    """
+    if isinstance(value, list):
+        return [decode(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if "tuple" in value:
+        return tuple(decode(item) for item in value["tuple"])
+    if "dict" in value:
+        return {decode(key): decode(item) for key, item in value["dict"]}
+    if "array" in value:
+        return np.array(decode(value["array"]), dtype=np.dtype(value["dtype"]))
+    if "class" in value:
+        namespace, _, name = value["class"].rpartition(".")
+        found = getattr(_NAMESPACES.get(namespace), name, None) if not name.startswith("_") else None
+        if not isinstance(found, type):
+            raise ValueError(f"The file names {value['class']!r}, which is no class of torch or sklabelnoise.")
+        return found
+    if value.get("emphasis") in _EMPHASES:
+        return getattr(sklabelnoise.losses, value["emphasis"])(**{k: decode(v) for k, v in value["fields"].items()})
+    raise ValueError(f"The file holds something unknown: {sorted(value)}.")
