@@ -135,7 +135,6 @@ def execute(run):
         "seed": run.seed,
         **measures,
         "fit_seconds": round(fit_seconds, 4),
-        **environment(),
     }
 
 
@@ -144,11 +143,13 @@ def run_all(runs, path, n_jobs=1, report=print):
     done = {key_of(row) for row in read_rows(path)}
     runs = [run for run in runs if run.key not in done]
     errors = []
+    torch.set_num_threads(1)  # as in every worker, so that the environment says what was used
+    about = environment()
     # Only this process writes, one line at a time: workers cannot tear each other's rows.
     results = joblib.Parallel(n_jobs=n_jobs, return_as="generator_unordered")(joblib.delayed(execute)(r) for r in runs)
     for count, result in enumerate(results, start=1):
         if isinstance(result, dict):
-            append_row(path, result)
+            append_row(path, {**result, **about})
             report(
                 f"{count:5} of {len(runs)}  {result['task']:30} {result['method']:30} seed {result['seed']}  "
                 f"accuracy {result['test_accuracy']:.4f}  {result['fit_seconds']:.2f} s"

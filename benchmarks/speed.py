@@ -55,9 +55,10 @@ def compare(case, promise, ours, reference, repeats, calls=1):
 
 def hand_written_loop(X, y, *, hidden, batch_size, epochs, lr, seed=0):
     """Train an MLP the way a careful user would, keeping loss and accuracy of every epoch; returns them."""
-    torch.manual_seed(seed)
     X, y = torch.from_numpy(X), torch.from_numpy(y)
-    module = nn.Sequential(nn.Linear(X.shape[1], hidden), nn.ReLU(), nn.Linear(hidden, int(y.max()) + 1))
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        module = nn.Sequential(nn.Linear(X.shape[1], hidden), nn.ReLU(), nn.Linear(hidden, int(y.max()) + 1))
     optimizer = torch.optim.Adam(module.parameters(), lr=lr)
     shuffle = torch.Generator().manual_seed(seed)
     history = []

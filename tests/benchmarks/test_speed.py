@@ -1,0 +1,50 @@
+import numpy as np
+import pytest
+from sklearn.utils import check_random_state
+
+from benchmarks import speed
+from benchmarks.speed import compare, hand_written_loop, interleaved
+from sklabelnoise import RobustLossClassifier
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """Time that passes only where a function says so."""
+    state = {"now": 0.0}
+    monkeypatch.setattr(speed.time, "perf_counter", lambda: state["now"])
+
+    def takes(seconds):
+        def function():
+            state["now"] += next(seconds)
+
+        return function
+
+    return takes
+
+
+def test_a_ratio_is_the_median_over_repeats(clock):
+    ours = clock(iter([99.0, 2.0, 6.0, 3.0]))  # the first call is the warm-up
+    reference = clock(iter([99.0, 1.0, 2.0, 3.0]))
+    row = compare("case", 1.5, ours, reference, repeats=3)
+    assert (row["ratio"], row["ours_ms"], row["reference_ms"]) == (2.0, 3000.0, 2000.0)
+    assert row["ratio_low"] <= row["ratio"] <= row["ratio_high"]
+    assert {"versions", "commit", "threads", "promise", "repeats"} <= set(row)
+
+
+def test_the_two_take_turns_in_going_first():
+    order = []
+    interleaved(lambda: order.append("o"), lambda: order.append("r"), repeats=3, calls=2)
+    assert "".join(order) == "or" + "rroo" + "oorr" + "rroo"
+
+
+def test_the_hand_written_loop_does_the_work_of_the_estimator():
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(300, 10)).astype(np.float32), np.arange(300) % 4
+    model = RobustLossClassifier(
+        loss="cross_entropy", module__hidden=(8,), max_epochs=3, batch_size=64, lr=1e-2, optimizer="Adam",
+        weight_decay=0.0, lr_schedule="constant", device="cpu", random_state=0,
+    ).fit(X, y)  # fmt: skip
+    seed = int(check_random_state(0).randint(2**31 - 1))
+    history = hand_written_loop(X, y, hidden=8, batch_size=64, epochs=3, lr=1e-2, seed=seed)
+    expected = model.history_[["train_loss", "train_accuracy"]].to_numpy()
+    np.testing.assert_allclose(history, expected, rtol=1e-5)  # float32 sums, in another order
