@@ -9,8 +9,10 @@ _HOME = {
     "DMClassifier": "_derivative_manipulation",
     "ProSelfLCClassifier": "_progressive_correction",
     "RobustLossClassifier": "_robust_loss",
+    "StochasticLabelRefinery": "_label_refinery",
+    "StochasticLabelRefineryRegressor": "_label_refinery",
 }
-_SUBMODULES = ("datasets", "losses", "modules", "noise")
+_SUBMODULES = ("audit", "datasets", "losses", "metrics", "modules", "noise")
 
 __all__ = [*_HOME, *_SUBMODULES]
 

@@ -1,0 +1,48 @@
+"""scikit-learn's own checks, on every estimator that is exported."""
+
+import pytest
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.utils.estimator_checks import check_estimator, parametrize_with_checks
+
+from sklabelnoise import (
+    DMClassifier,
+    ProSelfLCClassifier,
+    RobustLossClassifier,
+    StochasticLabelRefinery,
+    StochasticLabelRefineryRegressor,
+)
+
+DEFAULTS = [
+    DMClassifier(),
+    ProSelfLCClassifier(),
+    RobustLossClassifier(),
+    StochasticLabelRefinery(LogisticRegression()),
+    StochasticLabelRefineryRegressor(Ridge()),
+]
+# The same laws at a budget that keeps the suite fast; the learning they ask for needs this many epochs at least.
+QUICK = [
+    DMClassifier(max_epochs=20),
+    ProSelfLCClassifier(max_epochs=20),
+    RobustLossClassifier(max_epochs=20),
+    StochasticLabelRefinery(LogisticRegression(), n_rounds=2),
+    StochasticLabelRefineryRegressor(Ridge(), n_rounds=2),
+]
+
+
+@parametrize_with_checks(QUICK)
+def test_sklearn_check(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.slow  # minutes: every check, with the budget users get
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")
+@pytest.mark.parametrize(
+    "estimator",
+    [*DEFAULTS, StochasticLabelRefinery(DMClassifier())],
+    ids=lambda estimator: str(estimator),
+)
+def test_no_check_fails_with_defaults(estimator):
+    results = check_estimator(estimator, on_fail=None, on_skip=None)
+    failed = [result["check_name"] for result in results if result["status"] == "failed"]
+    assert failed == []
+    assert len(results) > 50

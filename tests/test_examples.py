@@ -1,0 +1,47 @@
+"""The examples and the README's Python blocks run."""
+
+import re
+import runpy
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+EXAMPLES = sorted((ROOT / "examples").glob("plot_*.py"))
+# More than ten seconds; .ci/run includes them.
+SLOW = set()
+NEED_DATA = set()
+BLOCKS = re.findall(r"^```python\n(.*?)^```$", (ROOT / "README.md").read_text(), re.DOTALL | re.MULTILINE)
+
+
+@pytest.fixture
+def scratch(tmp_path, monkeypatch):
+    """An empty working directory; figures are closed afterwards."""
+    import matplotlib.pyplot as plt
+
+    monkeypatch.chdir(tmp_path)
+    yield tmp_path
+    plt.close("all")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [pytest.param(p, id=p.stem, marks=[pytest.mark.slow] if p.stem in SLOW else []) for p in EXAMPLES],
+)
+def test_example_runs_and_draws(path, scratch, request, monkeypatch, capsys):
+    if path.stem in NEED_DATA:
+        request.getfixturevalue("shared_data")
+    monkeypatch.setattr("sys.argv", [str(path)])
+    runpy.run_path(str(path), run_name="__main__")
+    assert list(scratch.rglob("*.png")), "no picture was written"
+
+
+@pytest.mark.parametrize("code", BLOCKS, ids=lambda code: code.strip().splitlines()[0])
+def test_readme_block_runs(code, scratch):
+    exec(compile(code, "README.md", "exec"), {"__name__": "readme"})
+
+
+def test_the_readme_has_blocks_and_the_examples_are_listed():
+    assert BLOCKS
+    listed = (ROOT / "examples" / "README.md").read_text()
+    assert [path.name for path in EXAMPLES if path.name not in listed] == []

@@ -1,0 +1,103 @@
+"""What is public is documented, and what is documented is true."""
+
+import ast
+import importlib
+import inspect
+import re
+
+import pytest
+from torch import nn
+
+import sklabelnoise
+
+NAMESPACES = ["sklabelnoise", *(f"sklabelnoise.{name}" for name in sklabelnoise._SUBMODULES)]
+SECTION = re.compile(r"^(?P<title>[A-Z][A-Za-z ]+)\n-{3,}$", re.MULTILINE)
+ENTRY = re.compile(r"^(?P<names>\*{0,2}\w+(?:, \*{0,2}\w+)*)(?: : (?P<kind>.*))?$", re.MULTILINE)
+DEFAULT = re.compile(r"default=(?P<value>.+)$")
+
+
+def public_objects():
+    for namespace in NAMESPACES:
+        module = importlib.import_module(namespace)
+        for name in module.__all__:
+            thing = getattr(module, name)
+            if inspect.isclass(thing) or inspect.isfunction(thing):
+                yield pytest.param(thing, id=f"{namespace}.{name}")
+
+
+def public_methods():
+    for parameter in public_objects():
+        (cls,) = parameter.values
+        # Methods of networks and criteria are torch's protocol; their classes document them.
+        if inspect.isclass(cls) and not issubclass(cls, nn.Module):
+            for name, method in vars(cls).items():
+                if inspect.isfunction(method) and not name.startswith("_"):
+                    yield pytest.param(method, id=f"{parameter.id}.{name}")
+
+
+def sections(thing):
+    text = inspect.getdoc(thing)
+    found = list(SECTION.finditer(text))
+    ends = [match.start() for match in found[1:]] + [len(text)]
+    return {match["title"]: text[match.end() : end].strip("\n") for match, end in zip(found, ends, strict=False)}
+
+
+def documented_parameters(thing):
+    """Name to type line of every entry in the section Parameters."""
+    entries = {}
+    for match in ENTRY.finditer(sections(thing).get("Parameters", "")):
+        for name in match["names"].split(", "):
+            entries[name.lstrip("*")] = match["kind"] or ""
+    return entries
+
+
+def signature_parameters(thing):
+    parameters = inspect.signature(thing).parameters
+    return {name: p for name, p in parameters.items() if name not in ("self", "cls")}
+
+
+@pytest.mark.parametrize("namespace", NAMESPACES)
+def test_namespaces_list_what_they_export(namespace):
+    module = importlib.import_module(namespace)
+    assert module.__doc__
+    assert len(set(module.__all__)) == len(module.__all__)
+    assert set(module.__all__) <= set(dir(module))
+    for name in module.__all__:
+        assert getattr(module, name) is not None
+
+
+def test_a_name_that_is_not_there_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="no attribute 'DMRegressor'"):
+        _ = sklabelnoise.DMRegressor
+
+
+@pytest.mark.parametrize("thing", list(public_objects()))
+def test_public_names_have_a_runnable_example(thing):
+    assert ">>>" in inspect.getdoc(thing)
+
+
+@pytest.mark.parametrize("thing", [*public_objects(), *public_methods()])
+def test_documented_parameters_are_those_of_the_signature(thing):
+    assert inspect.getdoc(thing), "no docstring"
+    assert list(documented_parameters(thing)) == list(signature_parameters(thing))
+
+
+@pytest.mark.parametrize("thing", [*public_objects(), *public_methods()])
+def test_documented_defaults_are_those_of_the_signature(thing):
+    documented = documented_parameters(thing)
+    for name, parameter in signature_parameters(thing).items():
+        if parameter.kind in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL):
+            continue
+        stated = DEFAULT.search(documented[name])
+        if parameter.default is parameter.empty:
+            assert stated is None, f"{name} has no default"
+            continue
+        assert stated is not None, f"the default of {name} is not stated"
+        try:
+            value = ast.literal_eval(stated["value"])
+        except (SyntaxError, ValueError):
+            # classes and functions are stated by their dotted name
+            value, default = stated["value"].rpartition(".")[2], getattr(parameter.default, "__name__", None)
+            assert value == (default or repr(parameter.default)), name
+        else:
+            assert value == parameter.default and type(value) is type(parameter.default), name
