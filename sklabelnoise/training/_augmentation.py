@@ -206,7 +206,7 @@ class _Checked:
         if self.only_images and batch.ndim != 4:
             raise ValueError(
                 f"{self.augmentation} transforms images, batches of four dimensions, but X gives batches of shape "
-                f"{tuple(batch.shape)}. Reshape X to (n_samples, channels, height, width), or pass augment=None."
+                f"{tuple(batch.shape)}. Reshape X to (n_samples, channels, height, width), or pass augment=False."
             )
         augmented = self.augmentation(batch, generator)
         if not isinstance(augmented, torch.Tensor) or len(augmented) != len(batch):
