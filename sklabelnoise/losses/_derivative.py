@@ -1,5 +1,6 @@
 """Derivative manipulation: the derivative with respect to the logits is designed, not derived from a loss."""
 
+import math
 import numbers
 from functools import lru_cache
 
@@ -12,13 +13,13 @@ from sklabelnoise.losses._margin import (
     LabelOdds,
     check_targets,
     expected_value,
-    label_margin,
     margins,
     over_samples,
     weighted_mean,
 )
 from sklabelnoise.losses._targets import cross_entropy
 
+LOG2_E = math.log2(math.e)
 NORMALIZATIONS = ("batch", "integral", "none")
 
 
@@ -97,46 +98,35 @@ def _design(logits, targets, emphasis, normalization, damping, sample_weight):
     """Rows and a scale of shape (..., n_samples, 1), whose product is the derivative, and twice the misses 1 - p_y."""
     if targets.is_floating_point():
         return _design_soft(logits, targets, emphasis, normalization, damping, sample_weight)
-    index = targets.unsqueeze(-1)
-    # Damping below the smallest number is none: it would divide zero by zero where the misses underflow.
-    if damping >= torch.finfo(logits.dtype).tiny:
-        rows, odds, divisor = _damped_rows(logits, index, damping)
-    else:
-        rows, odds, divisor = _undamped_rows(logits, index)
-    weight = _normalized_weights(odds, emphasis, normalization, sample_weight)
-    return rows, (weight / divisor).unsqueeze(-1), odds.miss + odds.miss
-
-
-def _damped_rows(logits, index, damping):
-    """Rows (p_j off the label, -miss on it) up to a factor, the odds of the labels, and what divides the rows.
-
-    The misses may underflow where labels are fitted beyond doubt, which the damping makes irrelevant.
-    """
     # At these sizes the time goes into passes over memory and into calls, with Python numbers above all: the work is
-    # done in one buffer of the logits' size, and a scalar enters as `alpha`.
-    if logits.shape[-1] < 48 and logits.is_cpu:
-        # the fused softmax of the CPU is several times slower than its parts for short rows, faster for long ones
-        rows = (logits - logits.amax(-1, keepdim=True)).exp_()
-    else:
-        rows = logits.softmax(-1)
-    label = rows.gather(-1, index)
-    rows.scatter_(-1, index, torch.zeros_like(label))
-    others = rows.sum(-1)
-    rows.scatter_(-1, index, others.neg().unsqueeze(-1))
-    label = label.squeeze(-1)
-    total = label + others
-    odds = LabelOdds(label / total, others / total, lambda: label_margin(logits, index.squeeze(-1)))
-    return rows, odds, torch.add(others + others, total, alpha=damping)
-
-
-def _undamped_rows(logits, index):
-    """The same without damping, relative to the odds of the other classes, which cannot underflow then."""
-    rows = logits.scatter(-1, index, -torch.inf)
+    # done in one buffer of the logits' size.
+    index = targets.unsqueeze(-1)
+    label = logits.gather(-1, index)
+    # Odds of the other classes relative to the likeliest of them, which underflow at no gap between them and the label.
+    # As a power of two: on a CPU torch.exp takes three times as long, and so does softmax.
+    rows = logits.scatter(-1, index, torch.full_like(label, -torch.inf))
     top = rows.amax(-1, keepdim=True)
-    others = rows.sub_(top).exp_().sum(-1)
-    rows.scatter_(-1, index, others.neg().unsqueeze(-1))
-    margin = (logits.gather(-1, index) - top).squeeze(-1) - others.log()
-    return rows, LabelOdds.from_margin(margin), others + others
+    others = rows.sub_(top).mul_(LOG2_E).exp2_().sum(-1)
+    rows = _put(rows, index, others.neg().unsqueeze(-1))
+    odds = LabelOdds((label - top).squeeze(-1) - others.log())
+    distance = odds.miss + odds.miss
+    weight = _normalized_weights(odds, emphasis, normalization, sample_weight)
+    # rows / others is (p_j, -miss) / miss
+    if damping:
+        scale = weight.mul_(odds.miss).div_((distance + damping).mul_(others))
+    else:
+        scale = weight.div_(others + others)
+    return rows, scale.unsqueeze(-1), distance
+
+
+def _under_transforms():
+    # private, but torch.autograd.Function.apply itself decides by it
+    return torch._C._are_functorch_transforms_active()
+
+
+def _put(rows, index, values):
+    """Write one value per row, in place where the buffer can take it: torch.vmap knows only the copying form."""
+    return rows.scatter(-1, index, values) if _under_transforms() else rows.scatter_(-1, index, values)
 
 
 def _design_soft(logits, targets, emphasis, normalization, damping, sample_weight):
@@ -144,7 +134,7 @@ def _design_soft(logits, targets, emphasis, normalization, damping, sample_weigh
     proba = logits.softmax(-1)
     margin = margins(logits)
     # every pair of row and label is an example of its own: the classes join the samples' dimension
-    odds = LabelOdds.from_margin(margin.flatten(-2))
+    odds = LabelOdds(margin.flatten(-2))
     mass = targets if sample_weight is None else targets * sample_weight.to(targets.dtype).unsqueeze(-1)
     weight = _normalized_weights(odds, emphasis, normalization, mass.flatten(-2)).unflatten(-1, margin.shape[-2:])
     miss = odds.miss.unflatten(-1, margin.shape[-2:])
@@ -196,14 +186,20 @@ class _Inject(torch.autograd.Function):
     """A value whose derivative with respect to the logits is handed in, as rows and their scale."""
 
     @staticmethod
-    def forward(ctx, logits, value, rows, scale):
-        ctx.save_for_backward(rows, scale)
+    def forward(ctx, logits, value, rows, scale, design):
+        # The first backward pass turns the rows into the derivative where they lie, which saves a buffer of the
+        # logits' size; they are ours and no saved tensor. Another pass (retain_graph) designs them anew.
+        ctx.save_for_backward(logits)
+        ctx.rows_and_scale = rows, scale
+        ctx.design = design
         return value.clone()
 
     @staticmethod
     def backward(ctx, grad):
-        rows, scale = ctx.saved_tensors
-        return rows * (scale * (grad[..., None, None] if grad.dim() else grad)), None, None, None
+        (logits,) = ctx.saved_tensors
+        rows, scale = ctx.rows_and_scale or ctx.design(logits.detach())[:2]
+        ctx.rows_and_scale = None
+        return rows.mul_(scale * (grad[..., None, None] if grad.dim() else grad)), None, None, None, None
 
 
 class _InjectUnderTransforms(torch.autograd.Function):
@@ -212,14 +208,17 @@ class _InjectUnderTransforms(torch.autograd.Function):
     generate_vmap_rule = True
 
     @staticmethod
-    def forward(logits, value, rows, scale):
+    def forward(logits, value, rows, scale, design):
         return value.clone()
 
     @staticmethod
     def setup_context(ctx, inputs, output):
-        ctx.save_for_backward(*inputs[2:])
+        ctx.save_for_backward(*inputs[2:4])
 
-    backward = _Inject.backward
+    @staticmethod
+    def backward(ctx, grad):
+        rows, scale = ctx.saved_tensors
+        return rows * (scale * grad[..., None, None]), None, None, None, None
 
 
 class DMLoss(nn.Module):
@@ -271,15 +270,16 @@ class DMLoss(nn.Module):
     def forward(self, logits, target, sample_weight=None):
         if not self.training:
             return weighted_mean(cross_entropy(logits, target), sample_weight)
-        # Detaching is cheaper than a no_grad block, and what torch.func needs as well.
-        constant, target = check_targets(logits.detach(), target)
-        rows, scale, distance = _design(
-            constant, target, self.emphasis, self.normalization, self.damping, sample_weight
-        )
+
+        def design(logits):
+            logits, targets = check_targets(logits, target)
+            return _design(logits, targets, self.emphasis, self.normalization, self.damping, sample_weight)
+
+        # detaching is cheaper than a no_grad block, and what torch.func needs as well
+        rows, scale, distance = design(logits.detach())
         value = weighted_mean(distance, sample_weight)
-        # private, but torch.autograd.Function.apply itself decides by it
-        inject = _InjectUnderTransforms if torch._C._are_functorch_transforms_active() else _Inject
-        return inject.apply(logits, value, rows, scale)
+        inject = _InjectUnderTransforms if _under_transforms() else _Inject
+        return inject.apply(logits, value, rows, scale, design)
 
     def extra_repr(self):
         return f"{self.emphasis}, normalization={self.normalization!r}, damping={self.damping}"

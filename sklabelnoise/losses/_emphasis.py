@@ -59,7 +59,7 @@ def weights_of(emphasis, odds):
 
 def weights_at(emphasis, margin):
     """w at log-odds margins of shape (..., n_samples)."""
-    return weights_of(emphasis, LabelOdds.from_margin(margin))
+    return weights_of(emphasis, LabelOdds(margin))
 
 
 def check_emphasis(emphasis):
@@ -289,7 +289,8 @@ class NormalEmphasis:
         return torch.exp(-over_samples(self.beta) * p * (p - 2 * over_samples(self.psi)))
 
     def _log_weight(self, odds):
-        return -over_samples(self.beta) * odds.p * (odds.p - 2 * over_samples(self.psi))
+        p = odds.p
+        return -over_samples(self.beta) * p * (p - 2 * over_samples(self.psi))
 
     @cached_property
     def mode(self):

@@ -50,28 +50,25 @@ class LabelOdds:
 
     Parameters
     ----------
-    p, miss : tensor of shape (..., n_samples)
-        Probability of the label and of all other classes together; they may underflow.
-    margin : callable
-        Returns the log-odds of the label, which do not; called only by who needs them.
+    margin : tensor of shape (..., n_samples)
+        Log-odds of the label.
     """
 
-    def __init__(self, p, miss, margin):
-        self.p = p
-        self.miss = miss
-        self._margin = margin
+    def __init__(self, margin):
+        self.margin = margin
+        self.miss = margin.neg().sigmoid()
 
-    @classmethod
-    def from_margin(cls, margin):
-        return cls(margin.sigmoid(), margin.neg().sigmoid(), lambda: margin)
+    @property
+    def p(self):
+        return self.margin.sigmoid()
 
     @property
     def log_p(self):
-        return F.logsigmoid(self._margin())
+        return F.logsigmoid(self.margin)
 
     @property
     def log_miss(self):
-        return F.logsigmoid(-self._margin())
+        return F.logsigmoid(-self.margin)
 
 
 def label_margin(logits, labels):
