@@ -39,7 +39,7 @@ from sklabelnoise._label_refinery import StochasticLabelRefinery
 from sklabelnoise._soft_fit import DistributionFit, choose_method
 
 PATH = RESULTS / "refinery.jsonl"
-TABLES = ("car_evaluation", "magic", "pendigits", "satimage", "spambase")
+TABLES = ("car_evaluation", "magic", "nursery", "satimage", "spambase")
 RATES = (0.2, 0.4)
 SEEDS = (0, 1, 2)
 N_ROUNDS = 8
@@ -48,7 +48,7 @@ MAX_TRAIN = 1500
 ESTIMATORS = {
     "LogisticRegression": lambda seed: make_pipeline(StandardScaler(), LogisticRegression(max_iter=500)),
     "DMClassifier": lambda seed: make_pipeline(StandardScaler(), DMClassifier(device="cpu", random_state=seed)),
-    "HistGradientBoosting": lambda seed: HistGradientBoostingClassifier(random_state=seed),
+    "HistGradientBoosting": lambda seed: HistGradientBoostingClassifier(max_iter=50, random_state=seed),
 }
 
 

@@ -50,8 +50,9 @@ def halfway_thresholds(grades):
 def kappa_thresholds(grades, y, values, sample_weight=None):
     """Thresholds under which the grades of some predictions agree best with given grades.
 
-    Nelder-Mead on the quadratic weighted kappa, started from the midpoints: kappa is piecewise constant in the
-    thresholds, so there is no gradient to follow.
+    Nelder-Mead on the quadratic weighted kappa, which is piecewise constant in the thresholds and so has no gradient
+    to follow. It starts from the midpoints, or, where those agree less, from the quantiles that give each grade its
+    share of `y`: predictions with little spread lie between few midpoints.
 
     Parameters
     ----------
@@ -76,9 +77,14 @@ def kappa_thresholds(grades, y, values, sample_weight=None):
         predicted = grade(values, np.sort(thresholds), numbers)
         return -cohen_kappa_score(codes, predicted, labels=numbers, weights="quadratic", sample_weight=sample_weight)
 
-    start = halfway_thresholds(grades)
-    # Steps of a quarter of the gap: the default, 5 % of each value, is nothing for a threshold near zero.
-    simplex = np.vstack([start, start + np.diag(np.diff(grades) / 4)])
+    weights = np.ones(len(y)) if sample_weight is None else sample_weight
+    order = values.argsort(kind="stable")
+    below = np.bincount(codes, weights=weights, minlength=len(grades)).cumsum()[:-1]
+    quantiles = values[order][np.searchsorted(weights[order].cumsum(), below, side="right").clip(max=len(y) - 1)]
+    start = min(halfway_thresholds(grades), quantiles, key=loss)
+    # Steps that move thresholds past some rows; the default, 5 % of each value, is nothing for one near zero.
+    spread = np.average((values - np.average(values, weights=weights)) ** 2, weights=weights) ** 0.5
+    simplex = np.vstack([start, start + np.diag(np.full(len(start), max(spread, 1e-6) / 5))])
     found = minimize(loss, start, method="Nelder-Mead", options={"initial_simplex": simplex, "fatol": 1e-6})
     return np.sort(found.x) if found.fun <= loss(start) else start
 

@@ -81,6 +81,8 @@ class FoldDrawer:
         with warnings.catch_warnings():
             # With cv="auto" a class of a single row is accepted: the fold that holds it has a model without it.
             warnings.filterwarnings("ignore", "The least populated class")
+            # A splitter that ignores groups is refused below where it tears one apart, and right where it does not.
+            warnings.filterwarnings("ignore", "The groups parameter is ignored")
             self._drawn = self._checked(splitter.split(self.X, self.y, self.groups))
         return self._drawn
 

@@ -1,0 +1,622 @@
+"""The stochastic label refinery, its reductions, its bookkeeping and what it must never do."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+import sklearn
+from scipy import sparse
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, clone
+from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestRegressor
+from sklearn.exceptions import NotFittedError, UnsetMetadataPassedError
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.metrics import make_scorer
+from sklearn.model_selection import GridSearchCV, GroupKFold, KFold, StratifiedKFold, cross_val_score
+from sklearn.naive_bayes import GaussianNB
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import LinearSVC
+from sklearn.tree import DecisionTreeClassifier
+from sklearn.utils.estimator_checks import check_estimator
+
+from sklabelnoise._label_refinery import StochasticLabelRefinery, StochasticLabelRefineryRegressor
+from sklabelnoise.metrics import quadratic_weighted_kappa
+
+
+@pytest.fixture(scope="module")
+def noisy(blobs):
+    """Rows, given labels of which 30 % are wrong, and clean labels."""
+    X, y_clean = blobs
+    rng = np.random.default_rng(0)
+    y = np.where(rng.random(150) < 0.3, (y_clean + rng.integers(1, 3, size=150)) % 3, y_clean)
+    return X, y, y_clean
+
+
+def refinery(estimator=None, **kwargs):
+    return StochasticLabelRefinery(GaussianNB() if estimator is None else estimator, **{"random_state": 0, **kwargs})
+
+
+class Memory:
+    """An estimator whose first feature is the name of a row, or of its group; it fails when asked about one it saw."""
+
+    def _remember(self, X, y):
+        self.seen_ = set(np.asarray(X)[:, 0].tolist())
+        self.classes_ = np.unique(y)
+
+    def predict_proba(self, X):
+        met_again = self.seen_ & set(np.asarray(X)[:, 0].tolist())
+        assert not met_again, f"asked about rows it has seen: {met_again}"
+        return np.full((len(X), len(self.classes_)), 1 / len(self.classes_))
+
+
+class WeightedMemory(Memory, ClassifierMixin, BaseEstimator):
+    def fit(self, X, y, sample_weight=None):
+        self._remember(X, y)
+        return self
+
+
+class SoftMemory(Memory, ClassifierMixin, BaseEstimator):
+    def fit(self, X, y, *, soft_labels=None):
+        self._remember(X, y)
+        return self
+
+
+class RegressingMemory(Memory, RegressorMixin, BaseEstimator):
+    def fit(self, X, y):
+        self._remember(X, [0, 1, 2])
+        return self
+
+    def predict(self, X):
+        return self.predict_proba(X)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags
+
+
+class ValueMemory(Memory, RegressorMixin, BaseEstimator):
+    def fit(self, X, y):
+        self._remember(X, y)
+        return self
+
+    def predict(self, X):
+        self.predict_proba(X)
+        return np.zeros(len(X))
+
+
+def fail_fit(self, X, y, sample_weight=None):
+    raise RuntimeError("the estimator gave up")
+
+
+class TestScikitLearn:
+    @pytest.mark.parametrize("parameters", [{"n_rounds": 2}, pytest.param({}, marks=pytest.mark.slow)], ids=repr)
+    @pytest.mark.parametrize(
+        "estimator",
+        [StochasticLabelRefinery(LogisticRegression()), StochasticLabelRefineryRegressor(Ridge())],
+        ids=["classifier", "regressor"],
+    )
+    @pytest.mark.filterwarnings("ignore")  # the checks warn by design: column vectors, no convergence on tiny data
+    def test_every_check_of_scikit_learn_passes(self, estimator, parameters):
+        estimator = clone(estimator).set_params(**parameters)
+        results = check_estimator(estimator, on_fail=None, on_skip=None)
+        failed = [(row["check_name"], row["exception"]) for row in results if row["status"] == "failed"]
+        assert failed == []
+        assert sum(row["status"] == "passed" for row in results) > 50
+
+    @pytest.mark.slow
+    @pytest.mark.filterwarnings("ignore")  # as above
+    def test_every_check_of_scikit_learn_passes_around_a_network(self):
+        from sklabelnoise import DMClassifier
+
+        estimator = StochasticLabelRefinery(DMClassifier(max_epochs=20), n_rounds=2)
+        results = check_estimator(estimator, on_fail=None, on_skip=None)
+        assert [(row["check_name"], row["exception"]) for row in results if row["status"] == "failed"] == []
+
+    def test_importing_and_fitting_it_loads_no_torch(self):
+        code = (
+            "import sys, numpy as np; from sklearn.naive_bayes import GaussianNB;"
+            "from sklabelnoise._label_refinery import StochasticLabelRefinery as R;"
+            "R(GaussianNB(), n_rounds=1).fit(np.arange(20.).reshape(-1, 1), np.arange(20) % 2);"
+            "assert not {'torch', 'skorch'} & set(sys.modules)"
+        )
+        subprocess.run([sys.executable, "-c", code], check=True)
+
+    def test_works_in_grid_search_and_cross_validation(self, noisy):
+        X, y, y_clean = noisy
+        search = GridSearchCV(refinery(), {"label_weight": [2, 3], "estimator__var_smoothing": [1e-9, 1e-3]}, cv=3)
+        assert search.fit(X, y).score(X, y_clean) > 0.9
+        assert cross_val_score(refinery(n_rounds=1), X, y, cv=3).mean() > 0.5
+
+    def test_data_frames_reach_the_estimator(self, noisy):
+        X, y, _ = noisy
+        frame = pd.DataFrame(X, columns=list("abcde"), index=np.arange(150)[::-1])
+        model = refinery(LogisticRegression(), n_rounds=1).fit(frame, pd.Series(y, index=frame.index))
+        assert model.feature_names_in_.tolist() == list("abcde")
+        assert model.n_features_in_ == 5
+        array_model = refinery(LogisticRegression(), n_rounds=1).fit(X, y)
+        np.testing.assert_array_equal(model.soft_labels_, array_model.soft_labels_)
+        assert not hasattr(model.fit(X, y), "feature_names_in_")
+
+    @pytest.mark.parametrize("container", [sparse.coo_array, sparse.csr_matrix, list])
+    def test_other_containers_give_the_same(self, noisy, container):
+        X, y, _ = noisy
+        model = refinery(LogisticRegression(), n_rounds=1).fit(container(X), list(y))
+        expected = refinery(LogisticRegression(), n_rounds=1).fit(X, y)
+        np.testing.assert_allclose(model.soft_labels_, expected.soft_labels_, atol=1e-6)
+
+    def test_missing_values_pass_where_the_estimator_takes_them(self, noisy):
+        X, y, _ = noisy
+        X = np.where(np.arange(X.size).reshape(X.shape) % 17 == 0, np.nan, X)
+        boosting = HistGradientBoostingClassifier(max_iter=3, min_samples_leaf=1)
+        assert refinery(boosting, n_rounds=1).fit(X, y).predict(X).shape == (150,)
+        assert refinery(boosting).__sklearn_tags__().input_tags.allow_nan
+        with pytest.raises(ValueError, match="Input X contains NaN"):
+            refinery(LogisticRegression(), n_rounds=1).fit(X, y)
+
+    def test_decision_function_is_that_of_a_single_final_model(self, noisy):
+        X, y, _ = noisy
+        model = refinery(LogisticRegression(), n_rounds=1).fit(X, y)
+        np.testing.assert_array_equal(model.decision_function(X), model.estimator_.decision_function(X))
+        assert not hasattr(refinery(), "decision_function")
+        assert not hasattr(refinery(LogisticRegression(), final="folds"), "decision_function")
+        with pytest.raises(NotFittedError):
+            refinery(LogisticRegression()).decision_function(X)
+
+
+class TestReductions:
+    @pytest.mark.parametrize(
+        "estimator",
+        [LogisticRegression(), DecisionTreeClassifier(random_state=3), make_pipeline(StandardScaler(), GaussianNB())],
+    )
+    def test_no_rounds_is_the_estimator(self, noisy, estimator):
+        X, y, _ = noisy
+        model = refinery(estimator, n_rounds=0).fit(X, y)
+        np.testing.assert_allclose(model.predict_proba(X), clone(estimator).fit(X, y).predict_proba(X), rtol=1e-12)
+        np.testing.assert_array_equal(model.soft_labels_, np.eye(3)[y])
+        assert model.n_iter_ == 0
+        assert not hasattr(model, "oof_proba_")
+
+    def test_no_rounds_is_the_regressor(self, noisy):
+        X, y, _ = noisy
+        model = StochasticLabelRefineryRegressor(Ridge(), n_rounds=0).fit(X, y)
+        np.testing.assert_array_equal(model.predict(X), Ridge().fit(X, y).predict(X))
+
+    def test_names_of_labels_do_not_matter(self, noisy):
+        X, y, _ = noisy
+        names = np.array(["x", "y", "z"])
+        model, named = refinery().fit(X, y), refinery().fit(X, names[y])
+        np.testing.assert_array_equal(model.soft_labels_, named.soft_labels_)
+        assert named.predict(X).tolist() == names[model.predict(X)].tolist()
+        assert named.transduction_.tolist() == names[model.transduction_].tolist()
+
+    def test_more_rounds_go_on_where_fewer_stopped(self, noisy):
+        X, y, _ = noisy
+        two, three = refinery(n_rounds=2).fit(X, y), refinery(n_rounds=3).fit(X, y)
+        pd.testing.assert_frame_equal(two.history_, three.history_.iloc[:2])
+
+    def test_unit_weights_change_nothing(self, noisy):
+        X, y, _ = noisy
+        model, weighted = refinery().fit(X, y), refinery().fit(X, y, np.ones(150))
+        np.testing.assert_allclose(model.soft_labels_, weighted.soft_labels_, rtol=1e-12)
+
+    def test_a_forest_of_regressors_refines_labels_without_a_warning(self, noisy):
+        X, y, y_clean = noisy
+        model = refinery(RandomForestRegressor(10), n_rounds=4).fit(X, y)
+        assert np.mean(model.transduction_ == y_clean) > np.mean(y == y_clean)
+        np.testing.assert_allclose(model.predict_proba(X).sum(axis=1), 1)
+
+
+class TestLabels:
+    def test_the_update_is_the_papers(self, noisy):
+        X, y, _ = noisy
+        rounds = []
+        model = refinery(n_rounds=3, label_weight=2, callback=rounds.append).fit(X, y)
+        expected = np.eye(3)[y]
+        for info in rounds:
+            expected = (2 * expected + info.predicted) / 3
+            np.testing.assert_allclose(info.soft_labels, expected, rtol=1e-12)
+        np.testing.assert_array_equal(model.soft_labels_, rounds[-1].soft_labels)
+        np.testing.assert_array_equal(model.oof_proba_, rounds[-1].predicted)
+
+    def test_average_is_the_mean_of_given_labels_and_predictions(self, noisy):
+        X, y, _ = noisy
+        rounds = []
+        model = refinery(n_rounds=4, label_weight="average", callback=rounds.append).fit(X, y)
+        everything = [np.eye(3)[y], *(info.predicted for info in rounds)]
+        np.testing.assert_allclose(model.soft_labels_, np.mean(everything, axis=0), rtol=1e-12)
+
+    @pytest.mark.parametrize("label_weight", [0.5, 3, "average"])
+    def test_refined_labels_stay_on_the_simplex(self, noisy, label_weight):
+        X, y, _ = noisy
+        soft_labels = refinery(label_weight=label_weight).fit(X, y).soft_labels_
+        assert soft_labels.min() >= 0
+        np.testing.assert_allclose(soft_labels.sum(axis=1), 1, rtol=1e-12)
+
+    @pytest.mark.parametrize(("label_weight", "first"), [(2, 2), (3, 3), (4, 4)])
+    def test_no_argmax_can_flip_before_the_given_label_weighs_less_than_half(self, noisy, label_weight, first):
+        X, y, _ = noisy
+        history = refinery(n_rounds=first, label_weight=label_weight).fit(X, y).history_
+        assert (history.relabelled[: first - 1] == 0).all()
+
+    def test_refined_labels_are_right_more_often_than_given_ones(self, noisy):
+        X, y, y_clean = noisy
+        model = refinery().fit(X, y)
+        assert np.mean(y == y_clean) < 0.75
+        assert np.mean(model.transduction_ == y_clean) > 0.9
+
+    def test_wrong_labels_have_the_lowest_quality(self, noisy):
+        X, y, y_clean = noisy
+        quality = refinery().fit(X, y).label_quality_
+        assert np.mean(np.sort(quality[y != y_clean])[-5:]) < np.median(quality[y == y_clean])
+
+    def test_label_quality_is_the_mean_over_rounds(self, noisy):
+        X, y, _ = noisy
+        rounds = []
+        model = refinery(n_rounds=3, callback=rounds.append).fit(X, y)
+        expected = np.mean([info.predicted[np.arange(150), y] for info in rounds], axis=0)
+        np.testing.assert_allclose(model.label_quality_, expected, rtol=1e-12)
+
+    def test_tol_stops_when_labels_no_longer_move(self, noisy):
+        X, y, _ = noisy
+        model = refinery(n_rounds=50, tol=0.05).fit(X, y)
+        assert model.n_iter_ == len(model.history_) < 50
+        assert model.history_.change.iloc[-1] <= 0.05 < model.history_.change.iloc[-2]
+
+    def test_a_class_that_a_fold_lacks_keeps_its_column(self, noisy):
+        X, y, _ = noisy
+        y = np.append(y[:-1], 7)
+        model = refinery(cv="auto", n_rounds=2).fit(X, y)
+        assert model.classes_.tolist() == [0, 1, 2, 7]
+        assert model.oof_proba_.shape == (150, 4)
+        assert model.oof_proba_[-1, 3] == 0
+
+
+class TestLeftOut:
+    NAMES = np.arange(60.0)
+
+    @pytest.mark.parametrize(
+        ("estimator", "method"),
+        [
+            (SoftMemory(), "soft_labels"),
+            (WeightedMemory(), "replicate"),
+            (RegressingMemory(), "regression"),
+            (WeightedMemory(), "argmax"),
+        ],
+    )
+    @pytest.mark.parametrize("grouped", [False, True])
+    def test_no_row_is_predicted_by_a_model_that_saw_it_or_its_group(self, estimator, method, grouped):
+        names = np.arange(60.0) // (4 if grouped else 1)
+        X = np.column_stack([names, np.ones(60)])
+        model = refinery(estimator, soft_label_method=method, n_rounds=3)
+        model.fit(X, np.arange(60) % 3, groups=names if grouped else None)
+        assert model.n_iter_ == 3
+
+    @pytest.mark.parametrize("grouped", [False, True])
+    def test_no_value_is_predicted_by_a_model_that_saw_it_or_its_group(self, grouped):
+        names = np.arange(60.0) // (4 if grouped else 1)
+        X = np.column_stack([names, np.ones(60)])
+        model = StochasticLabelRefineryRegressor(ValueMemory(), n_rounds=3)
+        assert model.fit(X, np.arange(60.0), groups=names if grouped else None).n_iter_ == 3
+
+    def test_the_memory_of_these_tests_would_fail(self):
+        X = np.column_stack([np.arange(60.0) // 4, np.ones(60)])
+        with pytest.raises(AssertionError, match="asked about rows it has seen"):
+            refinery(WeightedMemory(), soft_label_method="replicate").fit(X, np.arange(60) % 3)
+
+    def test_folds_are_redrawn_each_round_unless_told_not_to(self, noisy):
+        X, y, _ = noisy
+        for resplit in (True, False):
+            rounds = []
+            # So much label weight that nothing but the folds can change the predictions.
+            refinery(n_rounds=2, label_weight=1e12, resplit=resplit, callback=rounds.append).fit(X, y)
+            same = np.allclose(rounds[0].predicted, rounds[1].predicted, atol=1e-6)
+            assert same is not resplit
+
+    def test_augmented_copies_are_averaged(self, noisy):
+        X, y, _ = noisy
+        seen = []
+
+        def augment(X, rng):
+            assert isinstance(rng, np.random.Generator)
+            seen.append(len(X))
+            return X
+
+        plain = refinery(n_rounds=1).fit(X, y)
+        augmented = refinery(n_rounds=1, augment=augment, n_augment=3).fit(X, y)
+        assert seen == [30] * 15
+        np.testing.assert_allclose(augmented.oof_proba_, plain.oof_proba_, rtol=1e-12)
+        mirrored = refinery(n_rounds=1, augment=lambda X, rng: -X, n_augment=1).fit(X, y)
+        assert not np.allclose(mirrored.oof_proba_, plain.oof_proba_)
+
+    def test_several_estimators_are_averaged(self, noisy):
+        X, y, _ = noisy
+        parts = [GaussianNB(), LogisticRegression()]
+        both = refinery(parts, n_rounds=1, cv=KFold(5)).fit(X, y)
+        alone = [refinery(part, n_rounds=1, cv=KFold(5)).fit(X, y) for part in parts]
+        expected = np.mean([model.oof_proba_ for model in alone], axis=0)
+        np.testing.assert_allclose(both.oof_proba_, expected, rtol=1e-12)
+        assert [type(model) for model in both.estimators_] == [GaussianNB, LogisticRegression]
+        expected = np.mean([model.predict_proba(X) for model in both.estimators_], axis=0)
+        np.testing.assert_allclose(both.predict_proba(X), expected, rtol=1e-12)
+
+    def test_several_estimators_and_augmentation_go_together(self, noisy):
+        X, y, y_clean = noisy
+        model = refinery(
+            [GaussianNB(), LogisticRegression()],
+            augment=lambda X, rng: X + 0.1 * rng.normal(size=X.shape),
+            n_augment=2,
+        ).fit(X, y)
+        assert np.mean(model.transduction_ == y_clean) > 0.9
+
+    def test_final_folds_averages_the_models_of_the_last_round(self, noisy):
+        X, y, _ = noisy
+        model = refinery(n_rounds=2, final="folds").fit(X, y)
+        assert len(model.estimators_) == 5
+        expected = np.mean([fold.predict_proba(X) for fold in model.estimators_], axis=0)
+        np.testing.assert_allclose(model.predict_proba(X), expected, rtol=1e-12)
+        refit = refinery(n_rounds=2).fit(X, y)
+        np.testing.assert_array_equal(model.soft_labels_, refit.soft_labels_)
+
+    def test_final_folds_has_models_when_tol_stops_early(self, noisy):
+        X, y, _ = noisy
+        model = refinery(n_rounds=9, tol=0.05, final="folds").fit(X, y)
+        assert len(model.estimators_) == 5
+        assert model.n_iter_ < 9
+
+    def test_an_estimator_may_predict_all_folds_itself(self, noisy):
+        X, y, _ = noisy
+
+        class AllFolds(GaussianNB):
+            calls = []
+
+            def _predict_left_out(self, X, targets, splits):
+                self.calls.append((targets.shape, len(splits)))
+                return np.full(targets.shape, 1 / 3)
+
+        model = refinery(AllFolds(), n_rounds=2).fit(X, y)
+        assert AllFolds.calls == [((150, 3), 5), ((150, 3), 5)]
+        np.testing.assert_array_equal(model.oof_proba_, np.full((150, 3), 1 / 3))
+
+        class Short(GaussianNB):
+            def _predict_left_out(self, X, targets, splits):
+                return targets[:3]
+
+        with pytest.raises(ValueError, match=r"of Short must return finite values of shape \(150, 3\)"):
+            refinery(Short(), n_rounds=1).fit(X, y)
+
+
+class TestReproducibility:
+    @pytest.mark.parametrize("final", ["refit", "folds"])
+    def test_the_number_of_jobs_does_not_matter(self, noisy, final):
+        X, y, _ = noisy
+        estimator = DecisionTreeClassifier(splitter="random", max_depth=3)
+        one, two = (refinery(estimator, n_rounds=2, n_jobs=n, final=final).fit(X, y) for n in (1, 2))
+        np.testing.assert_array_equal(one.soft_labels_, two.soft_labels_)
+        np.testing.assert_array_equal(one.predict_proba(X), two.predict_proba(X))
+
+    def test_another_seed_gives_another_result_and_the_global_generator_is_left_alone(self, noisy):
+        X, y, _ = noisy
+        state = np.random.get_state()[1].copy()  # noqa: NPY002, the generator to be left alone
+        one, other = refinery(n_rounds=1).fit(X, y), refinery(n_rounds=1, random_state=1).fit(X, y)
+        assert not np.array_equal(one.soft_labels_, other.soft_labels_)
+        np.testing.assert_array_equal(np.random.get_state()[1], state)  # noqa: NPY002
+
+    def test_the_estimators_own_seed_is_respected_and_an_open_one_filled_in(self, noisy):
+        X, y, _ = noisy
+        assert refinery(DecisionTreeClassifier(random_state=5), n_rounds=1).fit(X, y).estimator_.random_state == 5
+        filled = refinery(DecisionTreeClassifier(), n_rounds=1).fit(X, y)
+        assert isinstance(filled.estimator_.random_state, int)
+        assert filled.estimator.random_state is None
+
+    def test_a_failed_fit_loses_nothing_that_was_fitted(self, noisy, monkeypatch):
+        X, y, _ = noisy
+        model = refinery(n_rounds=1).fit(X, y)
+        before = model.predict_proba(X)
+        monkeypatch.setattr(GaussianNB, "fit", fail_fit)
+        with pytest.raises(RuntimeError, match="the estimator gave up"):
+            model.fit(X[:100, :3], y[:100])
+        np.testing.assert_array_equal(model.predict_proba(X), before)
+
+    def test_refitting_leaves_nothing_of_the_fit_before(self, noisy):
+        X, y, _ = noisy
+        model = refinery(n_rounds=1).fit(X, y)
+        model.set_params(n_rounds=0, final="refit").fit(X, y)
+        assert not hasattr(model, "oof_proba_")
+
+    def test_it_prints_a_line_a_round_only_when_asked(self, noisy, capsys):
+        X, y, _ = noisy
+        refinery(n_rounds=2).fit(X, y)
+        assert capsys.readouterr().out == ""
+        refinery(n_rounds=2, verbose=1).fit(X, y)
+        lines = capsys.readouterr().out.splitlines()
+        assert len(lines) == 2
+        assert lines[1].startswith("[StochasticLabelRefinery] round 2 of 2: change 0.")
+
+
+class TestWeightsAndRouting:
+    def test_weights_multiply(self, noisy):
+        X, y, _ = noisy
+        weights = np.random.default_rng(0).random(150)
+        model = refinery(n_rounds=1).fit(X, y, weights)
+        doubled = refinery(n_rounds=1).fit(X, y, 2 * weights)
+        np.testing.assert_allclose(model.soft_labels_, doubled.soft_labels_, rtol=1e-9)
+
+    def test_weights_are_refused_where_the_estimator_cannot_use_them(self, noisy):
+        X, y, _ = noisy
+        knn = refinery(KNeighborsClassifier(), soft_label_method="argmax")
+        with pytest.raises(ValueError, match="needs an estimator whose fit takes it"):
+            knn.fit(X, y, np.ones(150))
+
+    def test_routing_asks_for_what_the_estimator_requests(self, noisy):
+        X, y, _ = noisy
+        weights = np.arange(150) % 2 + 0.0
+        with sklearn.config_context(enable_metadata_routing=True):
+            with pytest.raises(UnsetMetadataPassedError):
+                refinery(n_rounds=1).fit(X, y, weights)
+            unweighted = refinery(GaussianNB().set_fit_request(sample_weight=False), n_rounds=1).fit(X, y, weights)
+            weighted = refinery(GaussianNB().set_fit_request(sample_weight=True), n_rounds=1).fit(X, y, weights)
+        np.testing.assert_array_equal(unweighted.soft_labels_, refinery(n_rounds=1).fit(X, y).soft_labels_)
+        np.testing.assert_array_equal(weighted.soft_labels_, refinery(n_rounds=1).fit(X, y, weights).soft_labels_)
+
+    def test_routing_carries_weights_and_groups_through_a_grid_search(self, noisy):
+        X, y, _ = noisy
+        groups = np.arange(150) // 3
+        with sklearn.config_context(enable_metadata_routing=True):
+            inner = GaussianNB().set_fit_request(sample_weight=True)
+            model = refinery(inner, n_rounds=1, cv=GroupKFold(3)).set_fit_request(sample_weight=True, groups=True)
+            model.set_score_request(sample_weight=False)
+            search = GridSearchCV(model, {"label_weight": [2, 3]}, cv=GroupKFold(2))
+            search.fit(X, y, sample_weight=np.ones(150), groups=groups)
+        assert search.best_estimator_.n_iter_ == 1
+
+    def test_soft_labels_need_no_request_in_a_pipeline(self, noisy):
+        X, y, _ = noisy
+        X = np.column_stack([np.arange(150.0), X])
+        pipeline = make_pipeline(StandardScaler(), SoftMemory())
+        with sklearn.config_context(enable_metadata_routing=True):
+            assert refinery(pipeline, n_rounds=2).fit(X, y).n_iter_ == 2
+
+
+class TestBadInput:
+    @pytest.mark.parametrize(
+        ("parameters", "message"),
+        [
+            ({"label_weight": 0}, "'label_weight' parameter of StochasticLabelRefinery must be a float in the range"),
+            ({"label_weight": -1.0}, "must be a float in the range"),
+            ({"n_rounds": -1}, "'n_rounds' parameter of StochasticLabelRefinery must be an int in the range"),
+            ({"final": "best"}, "'final' parameter of StochasticLabelRefinery must be a str among"),
+            ({"estimator": 3}, "'estimator' parameter of StochasticLabelRefinery must be None, an object implementing"),
+            ({"estimator": []}, "must be an estimator or a list of them. Got an empty list"),
+            ({"estimator": LinearSVC()}, "must have predict_proba. Got LinearSVC, which has none"),
+            ({"final": "folds", "n_rounds": 0}, "final='folds' averages the models of the last round"),
+            ({"n_augment": 2}, r"n_augment=2 needs a callable augment\(X, rng\). Got augment=None"),
+            ({"cv": [(np.arange(50), np.arange(50, 100))]}, "must partition the 150 rows"),
+            ({"cv": 60}, "cv=60 needs at least 60 rows"),
+        ],
+    )
+    def test_parameters(self, noisy, parameters, message):
+        X, y, _ = noisy
+        with pytest.raises(ValueError, match=message):
+            refinery().set_params(**parameters).fit(X, y)
+
+    @pytest.mark.parametrize(
+        ("y", "message"),
+        [
+            (None, "requires y to be passed, but the target y is None"),
+            (np.ones(150), "needs labels of at least 2 classes. Got 1 class: 1.0"),
+            (np.linspace(0, 1, 150), "Unknown label type: continuous"),
+            (np.arange(100) % 3, "inconsistent numbers of samples"),
+        ],
+    )
+    def test_labels(self, noisy, y, message):
+        with pytest.raises(ValueError, match=message):
+            refinery().fit(noisy[0], y)
+
+    def test_an_error_says_in_which_round_it_happened(self, noisy, monkeypatch):
+        X, y, _ = noisy
+        monkeypatch.setattr(GaussianNB, "fit", fail_fit)
+        with pytest.raises(RuntimeError) as caught:
+            refinery().fit(X, y)
+        assert caught.value.__notes__ == [
+            "This happened in round 1 of the label refinery. Nothing is kept without 'checkpoint'."
+        ]
+
+
+@pytest.fixture(scope="module")
+def graded():
+    """Rows, given grades, and the severity behind them."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(300, 3))
+    severity = 2 + X @ [0.9, 0.4, 0.2]
+    return X, np.clip(np.rint(severity + rng.normal(scale=0.7, size=300)), 0, 4).astype(int), severity
+
+
+class TestRegressor:
+    def model(self, **kwargs):
+        return StochasticLabelRefineryRegressor(Ridge(), **{"random_state": 0, **kwargs})
+
+    def test_the_update_is_that_of_scalars(self, graded):
+        X, y, _ = graded
+        rounds = []
+        model = self.model(n_rounds=2, callback=rounds.append).fit(X, y)
+        expected = y.astype(float)
+        for info in rounds:
+            expected = (3 * expected + info.predicted) / 4
+        np.testing.assert_allclose(model.soft_labels_, expected, rtol=1e-12)
+        np.testing.assert_array_equal(model.oof_prediction_, rounds[-1].predicted)
+        assert model.history_.columns.tolist() == ["change", "oof_mae", "oof_rmse", "shift"]
+
+    def test_refined_targets_are_nearer_to_the_truth(self, graded):
+        X, y, severity = graded
+        model = self.model().fit(X, y)
+        assert np.abs(model.soft_labels_ - severity).mean() < 0.7 * np.abs(y - severity).mean()
+
+    def test_the_worst_targets_have_the_lowest_quality(self, graded):
+        X, y, severity = graded
+        quality = self.model().fit(X, y).label_quality_
+        assert np.corrcoef(quality, -np.abs(y - severity))[0, 1] > 0.8
+
+    def test_without_thresholds_predictions_are_continuous(self, graded):
+        X, y, _ = graded
+        model = self.model().fit(X, y)
+        np.testing.assert_array_equal(model.predict(X), model.predict_continuous(X))
+        assert not hasattr(model, "thresholds_")
+
+    @pytest.mark.parametrize("thresholds", ["half", "qwk", [0.4, 1.6, 2.4, 3.6]])
+    def test_with_thresholds_predictions_are_grades(self, graded, thresholds):
+        X, y, _ = graded
+        model = self.model(thresholds=thresholds).fit(X, y)
+        assert set(model.predict(X)) <= set(range(5))
+        assert model.predict(X).dtype == y.dtype
+        assert model.thresholds_.shape == (4,)
+        assert model.predict_continuous(X).dtype == float
+        np.testing.assert_array_equal(model.predict(X), np.searchsorted(model.thresholds_, model.predict_continuous(X)))
+        np.testing.assert_array_equal(model.transduction_, np.searchsorted(model.thresholds_, model.soft_labels_))
+
+    def test_thresholds_are_fitted_out_of_fold(self, graded):
+        X, y, _ = graded
+        half, fitted = (self.model(thresholds=name).fit(X, y) for name in ("half", "qwk"))
+        by_half, by_fitted = (
+            quadratic_weighted_kappa(y, np.searchsorted(model.thresholds_, model.oof_prediction_))
+            for model in (half, fitted)
+        )
+        assert by_fitted >= by_half
+
+    def test_kappa_is_a_scorer(self, graded):
+        X, y, _ = graded
+        search = GridSearchCV(
+            self.model(n_rounds=2), {"thresholds": ["half", "qwk"]}, scoring=make_scorer(quadratic_weighted_kappa), cv=3
+        )
+        assert 0.5 < search.fit(X, y).best_score_ < 1
+
+    def test_average_and_groups_and_several_estimators(self, graded):
+        X, y, _ = graded
+        model = StochasticLabelRefineryRegressor([Ridge(), Ridge(alpha=10)], label_weight="average", n_rounds=2)
+        assert len(model.fit(X, y, groups=np.arange(300) // 3).estimators_) == 2
+
+    @pytest.mark.parametrize(
+        ("parameters", "y", "message"),
+        [
+            ({"thresholds": [1, 2]}, np.arange(60) % 4, "must be 3 increasing numbers"),
+            ({"thresholds": "best"}, np.arange(60), "'thresholds' parameter of StochasticLabelRefineryRegressor must"),
+            ({"thresholds": "half"}, np.linspace(0, 1, 60), "Unknown label type: continuous"),
+            ({"thresholds": "qwk", "n_rounds": 0}, np.arange(60) % 4, "fitted to out-of-fold predictions"),
+            ({"soft_label_method": "replicate"}, np.arange(60), "'soft_label_method' parameter of Stochastic"),
+            ({}, np.array(["low", "high"] * 30), "needs a numeric y. Got dtype <U4"),
+            ({"estimator": StandardScaler()}, np.arange(60), "must have predict. Got StandardScaler"),
+        ],
+    )
+    def test_bad_input(self, parameters, y, message):
+        with pytest.raises(ValueError, match=message):
+            self.model().set_params(**parameters).fit(np.random.default_rng(0).normal(size=(60, 2)), y)
+
+
+def test_a_stratified_splitter_given_by_the_user_is_redrawn(noisy):
+    X, y, _ = noisy
+    rounds = []
+    refinery(cv=StratifiedKFold(3, shuffle=True), n_rounds=2, label_weight=1e12, callback=rounds.append).fit(X, y)
+    assert not np.allclose(rounds[0].predicted, rounds[1].predicted, atol=1e-6)
