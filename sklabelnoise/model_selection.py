@@ -1,0 +1,353 @@
+"""Model selection in which the fits of a search, or of a cross-validation, are trained together."""
+
+import time
+
+import numpy as np
+from sklearn.base import _fit_context, clone, is_classifier
+from sklearn.model_selection import GridSearchCV, ParameterGrid, check_cv, cross_val_predict
+from sklearn.model_selection._validation import _insert_error_scores, _warn_or_raise_about_fit_failures
+from sklearn.utils import indexable
+from sklearn.utils.metadata_routing import _routing_enabled
+from sklearn.utils.validation import _check_method_params, _num_samples
+
+from sklabelnoise._fused_fits import left_out_logits
+from sklabelnoise._fused_folds import final_classifier, make_folds
+from sklabelnoise._fused_search import Evaluation
+from sklabelnoise._known_predictions import KnownPredictions
+from sklabelnoise.training._stacked_criteria import NotStackableError
+
+__all__ = ["FusedGridSearchCV", "fused_cross_val_predict"]
+
+_METHODS = ("predict", "predict_proba", "predict_log_proba", "decision_function")
+
+
+class FusedGridSearchCV(GridSearchCV):
+    """Grid search whose fits are trained together, as replicas of one model.
+
+    It takes and gives what :class:`sklearn.model_selection.GridSearchCV` does, with the same scores, in a fraction of
+    the time. For a classifier of this package, or a :class:`~sklearn.pipeline.Pipeline` that ends in one, candidates
+    that differ only in numbers of the loss, in rates of the optimiser, in `lr_schedule`, `class_weight` or
+    `random_state` are trained on all folds at once: their parameters are stacked, folds share a step, candidates share
+    the batch, and transformers are fitted once per fold. Candidates that also differ in the architecture, the number
+    of epochs or the batch size form groups of their own. What can't be trained together (other estimators, early
+    stopping, callbacks, augmentation, other optimisers than SGD, Adam and AdamW, modules that can't run under
+    :func:`torch.vmap`) is fitted by ordinary fits through joblib. `fused_` says which and why.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Any estimator; a classifier of this package, or a Pipeline that ends in one, profits.
+
+    param_grid : dict or list of dict
+        Parameter names and the values to try.
+
+    scoring : str, callable, list, tuple or dict, default=None
+        As in GridSearchCV. scikit-learn's own scorers are answered from the predictions; a callable of the user gets
+        a fitted estimator, which costs more.
+
+    n_jobs : int, default=None
+        Jobs of joblib for the ordinary fits. Training together uses torch's threads.
+
+    refit : bool, str or callable, default=True
+        Whether, or by which metric, the best candidate is fitted on all rows.
+
+    cv : int, splitter or iterable, default=None
+        How the rows are split.
+
+    verbose : int, default=0
+        1 announces the fits, 2 shows the time of each, 3 its scores.
+
+    pre_dispatch : int or str, default='2*n_jobs'
+        As in GridSearchCV, for the ordinary fits.
+
+    error_score : 'raise' or numeric, default=np.nan
+        Score of a fit that failed, for instance of a candidate that diverged. The others are not touched by it.
+
+    return_train_score : bool, default=False
+        Whether scores on the training rows are computed too.
+
+    Attributes
+    ----------
+    cv_results_ : dict of ndarray
+        As in GridSearchCV. The time of a stacked training is shared out evenly among its fits.
+
+    fused_ : DataFrame
+        One row a candidate. ``fused``: whether it was trained together with others; ``group``: its number (-1 for
+        ordinary fits); ``reason``: why it was fitted alone, or what sets its group apart from the first one;
+        ``finished``: whether all its splits are done, which an interrupted search leaves false.
+
+    best_estimator_ : estimator
+        The best candidate, fitted on all rows; where `refit` is not False.
+
+    best_score_ : float
+        Its mean score over the splits.
+
+    best_params_ : dict
+        Its parameters.
+
+    best_index_ : int
+        Its number.
+
+    scorer_ : callable or dict of callable
+        What scored the held-out rows.
+
+    n_splits_ : int
+        Number of splits.
+
+    refit_time_ : float
+        Seconds that fitting `best_estimator_` took.
+
+    multimetric_ : bool
+        Whether there are several metrics.
+
+    classes_ : ndarray of shape (n_classes,)
+        Class labels of `best_estimator_`.
+
+    n_features_in_ : int
+        Number of features of `best_estimator_`.
+
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Their names, where X had some.
+
+    See Also
+    --------
+    sklearn.model_selection.GridSearchCV : The same with one fit after the other.
+    fused_cross_val_predict : Predictions for the rows that each fold leaves out.
+
+    Notes
+    -----
+    With an integer `random_state` every replica starts from the weights and sees the batches that it would alone. In
+    float64 and without dropout the scores are those of GridSearchCV; in float32 each step agrees up to rounding, which
+    training amplifies. Without a seed GridSearchCV draws one for each fit; here one is drawn for all, so that
+    candidates are compared on equal terms.
+
+    After a KeyboardInterrupt `cv_results_` and `fused_` hold what was finished; the rest has `error_score`.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_moons
+    >>> from sklabelnoise import DMClassifier
+    >>> from sklabelnoise.model_selection import FusedGridSearchCV
+    >>> X, y = make_moons(200, noise=0.2, random_state=0)
+    >>> classifier = DMClassifier(max_epochs=5, random_state=0)
+    >>> search = FusedGridSearchCV(classifier, {"lam": [0, 0.5, 1], "lr": [0.003, 0.03]}, cv=3).fit(X, y)
+    >>> search.best_params_["lr"]
+    0.03
+    >>> search.fused_["group"].tolist()
+    [0, 0, 0, 0, 0, 0]
+    """
+
+    @_fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X, y=None, **params):
+        """Fit all candidates on all splits, and the best one on all rows.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Training rows.
+
+        y : array-like of shape (n_samples,), default=None
+            Given labels.
+
+        **params : dict
+            Metadata for the estimator, the scorer and the splitter, as in GridSearchCV.
+
+        Returns
+        -------
+        self : FusedGridSearchCV
+            The fitted search.
+
+        Raises
+        ------
+        ValueError
+            If a parameter of the grid is unknown, or all fits fail.
+        """
+        scorers, refit_metric = self._get_scorers()
+        X, y = indexable(X, y)
+        params = _check_method_params(X, params=params)
+        routed_params = self._get_routed_params_for_fit(params)
+        weights = params.get("sample_weight")
+        task = {"estimator": self, "X": X, "y": y, "metadata": None if weights is None else {"sample_weight": weights}}
+        context = self._init_callback_context(max_subtasks=1 + (self.refit is not False))
+        context.call_on_fit_task_begin(**task)
+
+        cv = check_cv(self.cv, y, classifier=is_classifier(self.estimator))
+        splits = list(cv.split(X, y, **routed_params.splitter.split))
+        announced = cv.get_n_splits(X, y, **routed_params.splitter.split)
+        if len(splits) != announced:
+            raise ValueError(f"cv must give as many splits as it announces, {announced}, got {len(splits)}.")
+        evaluation = Evaluation(
+            clone(self.estimator),
+            list(ParameterGrid(self.param_grid)),
+            X,
+            y,
+            splits,
+            scorer=scorers,
+            fit_params=routed_params.estimator.fit,
+            score_params=routed_params.scorer.score,
+            return_train_score=self.return_train_score,
+            error_score=self.error_score,
+            verbose=self.verbose,
+        )
+        try:
+            self._evaluate(evaluation, context)
+        except KeyboardInterrupt:
+            self._keep_finished(evaluation)
+            raise
+        out = [evaluation.results[key] for key in evaluation.keys]
+        _warn_or_raise_about_fit_failures(out, self.error_score)
+        results = self._tabulate(evaluation, out)
+        if self.multimetric_ and callable(self.scoring):
+            self._check_refit_for_multimetric(out[0]["test_scores"])
+            refit_metric = self.refit
+        if self.refit or not self.multimetric_:
+            self.best_index_ = self._select_best_index(self.refit, refit_metric, results)
+            if not callable(self.refit):
+                self.best_score_ = results[f"mean_test_{refit_metric}"][self.best_index_]
+            self.best_params_ = results["params"][self.best_index_]
+        if self.refit:
+            self._refit(task, context, routed_params.estimator.fit)
+        self.scorer_ = getattr(scorers, "_scorers", scorers)
+        self.cv_results_ = results
+        self.fused_ = evaluation.table()
+        context.call_on_fit_task_end(**task)
+        return self
+
+    def _evaluate(self, evaluation, context):
+        if not evaluation.keys:
+            raise ValueError("No fits were performed: param_grid has no candidates, or cv no splits.")
+        n_candidates, n_splits = len(evaluation.candidates), len(evaluation.splits)
+        if self.verbose > 0:
+            n_fits = n_candidates * n_splits
+            print(f"Fitting {n_splits} folds for each of {n_candidates} candidates, totalling {n_fits} fits")
+        search = context.subcontext(task_name="search", max_subtasks=len(evaluation.keys), sequential_subtasks=False)
+        search.call_on_fit_task_begin(estimator=self)
+        contexts = {
+            key: search.subcontext(task_name="candidate-split-evaluation", task_id=i)
+            for i, key in enumerate(evaluation.keys)
+        }
+        evaluation.run(n_jobs=self.n_jobs, pre_dispatch=self.pre_dispatch, caller=self, contexts=contexts)
+        search.call_on_fit_task_end(estimator=self)
+
+    def _tabulate(self, evaluation, out):
+        """Results of all fits in scikit-learn's form."""
+        if callable(self.scoring):
+            _insert_error_scores(out, self.error_score)
+        self.n_splits_ = len(evaluation.splits)
+        self.multimetric_ = isinstance(out[0]["test_scores"], dict)
+        return self._format_results(evaluation.candidates, self.n_splits_, out)
+
+    def _keep_finished(self, evaluation):
+        """After an interruption: the results so far, and nothing that an earlier fit chose from other results."""
+        if not evaluation.results:
+            return
+        missing = evaluation.failed("KeyboardInterrupt")
+        self.cv_results_ = self._tabulate(evaluation, [evaluation.results.get(key, missing) for key in evaluation.keys])
+        self.fused_ = evaluation.table()
+        for name in ("best_index_", "best_score_", "best_params_", "best_estimator_", "refit_time_"):
+            vars(self).pop(name, None)
+
+    def _refit(self, task, context, fit_params):
+        """Fit the best candidate on all rows."""
+        self.best_estimator_ = clone(self.estimator).set_params(**clone(self.best_params_, safe=False))
+        refit = context.subcontext(task_name="refit-with-best-params")
+        with refit.propagate_callback_context(self.best_estimator_):
+            refit.call_on_fit_task_begin(**task)
+            start = time.time()
+            if task["y"] is None:
+                self.best_estimator_.fit(task["X"], **fit_params)
+            else:
+                self.best_estimator_.fit(task["X"], task["y"], **fit_params)
+            self.refit_time_ = time.time() - start
+        if hasattr(self.best_estimator_, "feature_names_in_"):
+            self.feature_names_in_ = self.best_estimator_.feature_names_in_
+        refit.call_on_fit_task_end(**task)
+
+
+def fused_cross_val_predict(
+    estimator,
+    X,
+    y=None,
+    *,
+    groups=None,
+    cv=None,
+    n_jobs=None,
+    verbose=0,
+    params=None,
+    pre_dispatch="2*n_jobs",
+    method="predict",
+):
+    """Predict each row by a model trained without it, all folds trained together.
+
+    It takes and gives what :func:`sklearn.model_selection.cross_val_predict` does. The folds of a classifier of this
+    package, or of a Pipeline that ends in one, are trained as replicas of one model; anything else, and folds in which
+    a class is missing, are handed on to scikit-learn.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Cloned, not changed.
+
+    X : array-like of shape (n_samples, n_features)
+        Rows.
+
+    y : array-like of shape (n_samples,), default=None
+        Given labels.
+
+    groups : array-like of shape (n_samples,), default=None
+        Groups for the splitter.
+
+    cv : int, splitter or iterable, default=None
+        How the rows are split; each row has to be in one test set.
+
+    n_jobs : int, default=None
+        Jobs of joblib, for ordinary fits.
+
+    verbose : int, default=0
+        Of joblib, for ordinary fits.
+
+    params : dict, default=None
+        Metadata for ``fit`` and the splitter.
+
+    pre_dispatch : int or str, default='2*n_jobs'
+        Of joblib, for ordinary fits.
+
+    method : {'predict', 'predict_proba', 'predict_log_proba', 'decision_function'}, default='predict'
+        What to return.
+
+    Returns
+    -------
+    predictions : ndarray
+        Result of `method` for each row.
+
+    See Also
+    --------
+    FusedGridSearchCV : A search whose fits are trained together.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_moons
+    >>> from sklabelnoise import DMClassifier
+    >>> from sklabelnoise.model_selection import fused_cross_val_predict
+    >>> X, y = make_moons(200, noise=0.2, random_state=0)
+    >>> fused_cross_val_predict(DMClassifier(random_state=0), X, y, method="predict_proba").shape
+    (200, 2)
+    """
+    X, y, groups = indexable(X, y, groups)
+    splits = cv
+    try:
+        if _routing_enabled() and (params or groups is not None):
+            raise NotStackableError("scikit-learn routes the metadata")
+        splits = list(check_cv(cv, y, classifier=is_classifier(estimator)).split(X, y, groups))
+        test = np.concatenate([test for _, test in splits])
+        if method not in _METHODS or not np.array_equal(np.sort(test), np.arange(_num_samples(X))):
+            raise NotStackableError("scikit-learn says what is wrong")
+        data = make_folds(estimator, X, y, splits, _check_method_params(X, params=params or {}))
+        if any(len(np.unique(fold.y)) < len(np.unique(y)) for fold in data.folds):
+            raise NotStackableError("a fold misses a class")
+        predicted = left_out_logits(final_classifier(estimator), data.folds)
+    except NotStackableError:
+        keywords = {"n_jobs": n_jobs, "verbose": verbose, "pre_dispatch": pre_dispatch, "method": method}
+        return cross_val_predict(estimator, X, y, groups=groups, cv=splits, params=params, **keywords)
+    parts = [getattr(KnownPredictions(classes, logits), method)(None) for classes, logits in predicted]
+    return np.concatenate(parts)[np.argsort(test)]

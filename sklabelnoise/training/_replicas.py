@@ -1,0 +1,255 @@
+"""Many trainings of one architecture run as one."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import torch
+
+from sklabelnoise.training._batches import TensorData
+from sklabelnoise.training._divergence import nonfinite_loss_message, nonfinite_parameter_message
+from sklabelnoise.training._stack_memory import rows_within_memory
+
+# Rows in one forward pass of prediction, as in prediction with one network.
+_PREDICTION_ROWS = 4096
+
+
+@dataclass(frozen=True)
+class Group:
+    """Rows that K replicas are trained on, in one order.
+
+    Attributes
+    ----------
+    data : TensorData
+        Where the rows are taken from; groups may share it.
+    rows : LongTensor of shape (n_rows,)
+        Row numbers in `data` to train on, on its device.
+    seed : int
+        Seeds the order of the rows.
+    state : dict
+        The ``state_dict`` that all replicas of the group start from.
+    sample_weight : Tensor of shape (K or 1, n_rows), default=None
+        Weights of the rows, for each replica or for all of them.
+    preprocess : callable, default=None
+        Applied to every batch before the module.
+    """
+
+    data: TensorData
+    rows: torch.Tensor
+    seed: int
+    state: dict
+    sample_weight: torch.Tensor | None = None
+    preprocess: Callable | None = None
+
+    def n_batches(self, batch_size):
+        """Batches in one epoch."""
+        return math.ceil(len(self.rows) / batch_size)
+
+    def batch(self, rows):
+        """Inputs, labels and targets of some rows of `data`, a LongTensor."""
+        batch = self.data.batch(rows)
+        X, labels = batch
+        return X if self.preprocess is None else self.preprocess(X), labels, batch.target
+
+    def of_replicas(self, replicas):
+        """The same group for a slice of its replicas."""
+        weight = self.sample_weight
+        return self if weight is None or len(weight) == 1 else replace(self, sample_weight=weight[replicas])
+
+
+@dataclass
+class TrainingLog:
+    """What happened in the training of G x K replicas.
+
+    Attributes
+    ----------
+    loss, accuracy : ndarray of shape (n_epochs, G, K)
+        Mean training loss and accuracy on the given labels of each epoch; the accuracy is NaN where it was not asked
+        for.
+    lr : ndarray of shape (n_epochs, K)
+        Learning rate at the end of each epoch.
+    failures : dict of (int, int) to str
+        What went wrong in the replicas that did not stay finite, by group and replica.
+    """
+
+    loss: np.ndarray
+    accuracy: np.ndarray
+    lr: np.ndarray
+    failures: dict = field(default_factory=dict)
+
+
+def train_replicas(network, optimizer, criterion, groups, *, batch_size, max_epochs, schedules, record_accuracy=False):
+    """Train all replicas of a stacked network, each as it would be trained alone.
+
+    A replica whose loss or parameters do not stay finite is noted and left to itself: no number of it enters another.
+
+    Parameters
+    ----------
+    network : StackedNetwork
+        G x K networks, trained in place.
+    optimizer : StackedOptimizer
+        Steps on the parameters of `network`.
+    criterion : torch.nn.Module
+        Called with logits (g, K, n, n_classes), and targets and weights of as many leading dimensions; returns a value
+        for each replica.
+    groups : sequence of Group
+        G groups in descending order of their number of rows, with the same number of batches.
+    batch_size : int
+        Rows in a batch; the last one of an epoch may be smaller.
+    max_epochs : int
+        Passes over the rows.
+    schedules : sequence of callable
+        ``factor(iteration, n_iterations)`` of the learning rate, one for each of the K replicas.
+    record_accuracy : bool, default=False
+        Whether to note the accuracy of each epoch.
+
+    Returns
+    -------
+    log : TrainingLog
+    """
+    n_batches = groups[0].n_batches(batch_size)
+    n_iterations = max_epochs * n_batches
+    log = _empty_log(max_epochs, network.n_groups, network.n_replicas)
+    generators = [torch.Generator().manual_seed(group.seed) for group in groups]
+    follows_progress = hasattr(criterion, "progress")
+    criterion.train()
+    for epoch in range(max_epochs):
+        orders = [_Order(group, generator) for group, generator in zip(groups, generators, strict=True)]
+        sums = _EpochSums(network, n_batches, record_accuracy)
+        for i in range(n_batches):
+            iteration = epoch * n_batches + i
+            if follows_progress:
+                criterion.progress = (iteration + 1) / n_iterations
+            factor = _factor(schedules, iteration, n_iterations)
+            # Groups with a last batch of another size take their step apart: no padding enters a loss or a statistic.
+            for part, rows in _equal_batches(groups, i * batch_size, batch_size):
+                X, labels, targets, weight = _stack_batches(orders[part], rows, network.n_replicas)
+                parameters = network.leaves(part)
+                logits = network(parameters, X, groups=part, training=True)
+                loss = criterion(logits, targets, weight)
+                gradients = torch.autograd.grad(loss.sum(), list(parameters.values()), allow_unused=True)
+                used = {name: g for name, g in zip(parameters, gradients, strict=True) if g is not None}
+                optimizer.step(used, iteration=iteration, factor=factor, groups=part)
+                sums.add(i, part, loss.detach(), logits.detach(), labels, weight)
+        log.lr[epoch] = optimizer.rates["lr"] * factor
+        sums.write(log, epoch)
+    _note_infinite_parameters(network, log)
+    return log
+
+
+def replica_logits(network, group_number, group, rows):
+    """Logits of all replicas of one group for some rows of its data.
+
+    Parameters
+    ----------
+    network : StackedNetwork
+        Trained networks.
+    group_number : int
+        Which group of `network`.
+    group : Group
+        Its data and preprocessing.
+    rows : LongTensor of shape (n,)
+        Row numbers in ``group.data``.
+
+    Returns
+    -------
+    logits : Tensor of shape (K, n, n_classes)
+        On the CPU.
+    """
+    part = slice(group_number, group_number + 1)
+    parameters = {name: p[part] for name, p in network.parameters.items()}
+    X = group.batch(rows[:1])[0]
+    fitting = rows_within_memory(network.module, X, n_replicas=network.n_replicas, device=X.device)
+    n_rows = min(_PREDICTION_ROWS, fitting)
+    with torch.no_grad():
+        return torch.cat(
+            [
+                network(parameters, group.batch(chunk)[0].unsqueeze(0), groups=part)[0].cpu()
+                for chunk in rows.split(n_rows)
+            ],
+            dim=1,
+        )
+
+
+class _Order:
+    """Rows of a group in the order of one epoch, with their weights."""
+
+    def __init__(self, group, generator):
+        order = torch.randperm(len(group.rows), generator=generator).to(group.rows.device)
+        self.group, self.rows = group, group.rows[order]
+        self.weight = None if group.sample_weight is None else group.sample_weight[:, order]
+
+
+def _equal_batches(groups, first, batch_size):
+    """Split the groups at those whose batch has another size; pairs of group numbers and rows, both slices."""
+    lasts = [min(first + batch_size, len(group.rows)) for group in groups]
+    start = 0
+    while start < len(groups):
+        stop = start + lasts[start:].count(lasts[start])
+        yield slice(start, stop), slice(first, lasts[start])
+        start = stop
+
+
+def _stack_batches(orders, rows, n_replicas):
+    """One batch of each group: inputs (g, n, ...), labels (g, n), targets (g, K, n[, C]), weights (g, K, n) or None."""
+    batches = [order.group.batch(order.rows[rows]) for order in orders]
+    X, labels, targets = (torch.stack(tensors) for tensors in zip(*batches, strict=True))
+    targets = targets.unsqueeze(1).expand(-1, n_replicas, *targets.shape[1:])
+    if all(order.weight is None for order in orders):
+        return X, labels, targets, None
+    ones = X.new_ones(1, labels.shape[1])
+    weights = [ones if order.weight is None else order.weight[:, rows] for order in orders]
+    return X, labels, targets, torch.stack([weight.expand(n_replicas, -1) for weight in weights])
+
+
+def _factor(schedules, iteration, n_iterations):
+    """Factor of the learning rate: a number where all replicas follow one schedule, else an array."""
+    if all(schedule is schedules[0] for schedule in schedules):
+        return schedules[0](iteration, n_iterations)
+    return np.array([schedule(iteration, n_iterations) for schedule in schedules])
+
+
+def _empty_log(max_epochs, n_groups, n_replicas):
+    shape = (max_epochs, n_groups, n_replicas)
+    return TrainingLog(np.full(shape, np.nan), np.full(shape, np.nan), np.full((max_epochs, n_replicas), np.nan))
+
+
+class _EpochSums:
+    """Losses of one epoch, kept on the device until it ends."""
+
+    def __init__(self, network, n_batches, record_accuracy):
+        shape = (n_batches, network.n_groups, network.n_replicas)
+        like = next(iter(network.parameters.values()))
+        self.losses, self.masses, self.hits = (
+            torch.zeros(shape, dtype=torch.float64, device=like.device) for _ in range(3)
+        )
+        self.record_accuracy = record_accuracy
+
+    def add(self, i, part, loss, logits, labels, weight):
+        self.losses[i, part] = loss.double()
+        self.masses[i, part] = labels.shape[1] if weight is None else weight.sum(-1).double()
+        if self.record_accuracy:
+            hit = logits.argmax(-1) == labels.unsqueeze(1)
+            self.hits[i, part] = (hit if weight is None else hit * weight).sum(-1).double()
+
+    def write(self, log, epoch):
+        """Bring the sums from the device, write the means, and note replicas whose loss was not finite."""
+        losses, masses, hits = (tensor.numpy(force=True) for tensor in (self.losses, self.masses, self.hits))
+        total = masses.sum(axis=0)
+        log.loss[epoch] = (losses * masses).sum(axis=0) / total
+        if self.record_accuracy:
+            log.accuracy[epoch] = hits.sum(axis=0) / total
+        for g, k in np.argwhere(~np.isfinite(losses).all(axis=0)).tolist():
+            i = int(np.argmin(np.isfinite(losses[:, g, k])))
+            if (g, k) not in log.failures:
+                log.failures[g, k] = nonfinite_loss_message(
+                    "train", losses[i, g, k], epoch=epoch + 1, batch=i + 1, n_batches=len(losses), lr=log.lr[epoch, k]
+                )
+
+
+def _note_infinite_parameters(network, log):
+    shape = (network.n_groups, network.n_replicas, -1)
+    finite = torch.stack([p.isfinite().view(shape).all(-1) for p in network.parameters.values()]).all(0)
+    for g, k in (~finite).nonzero().tolist():
+        log.failures.setdefault((g, k), nonfinite_parameter_message(epoch=len(log.loss), lr=log.lr[-1, k]))

@@ -1,0 +1,139 @@
+"""Criteria that differ in numbers alone as one criterion with a number for each replica."""
+
+import copy
+import dataclasses
+import numbers
+
+import numpy as np
+import torch
+from torch import nn
+
+
+class NotStackableError(ValueError):
+    """Raised where trainings cannot be run as one; the message says what differs or does not fit."""
+
+
+def stack_criteria(criteria, *, dtype=torch.float32, device="cpu"):
+    """One criterion for logits of shape (g, K, n, n_classes) in place of K criteria.
+
+    Numbers that differ become tensors of shape (1, K), which broadcast over the groups; everything else must be equal.
+
+    Parameters
+    ----------
+    criteria : sequence of torch.nn.Module
+        Criteria of one class, in the order of the replicas. They are not changed.
+    dtype, device
+        Of the tensors.
+
+    Returns
+    -------
+    criterion : torch.nn.Module
+
+    Raises
+    ------
+    NotStackableError
+        If they differ in more than numbers; the message names the attribute.
+
+    Examples
+    --------
+    >>> from sklabelnoise.losses import DMEmphasis, DMLoss
+    >>> from sklabelnoise.training._stacked_criteria import stack_criteria
+    >>> stack_criteria([DMLoss(DMEmphasis(beta=b)) for b in (0, 4)]).emphasis.beta
+    tensor([[0., 4.]])
+    """
+    return _stack(list(criteria), "loss", dtype=dtype, device=device)
+
+
+def _stack(values, name, **like):
+    first = values[0]
+    if all(same(first, value) for value in values[1:]):
+        return first
+    kinds = {type(value).__name__ for value in values}
+    if all(isinstance(value, numbers.Real) and not isinstance(value, bool) for value in values):
+        return torch.tensor([[float(value) for value in values]], **like)
+    if len(kinds) > 1:
+        raise NotStackableError(f"{name} is {' or '.join(sorted(kinds))}")
+    if isinstance(first, nn.Module):
+        stacked = copy.copy(first)
+        stacked.__dict__ = _stack([vars(value) for value in values], name, **like)
+        return stacked
+    if dataclasses.is_dataclass(first):
+        fields = [f.name for f in dataclasses.fields(first) if f.init]
+        states = [{field: getattr(value, field) for field in fields} for value in values]
+        return dataclasses.replace(first, **_stack(states, name, **like))
+    if isinstance(first, dict) and all(value.keys() == first.keys() for value in values):
+        return {key: _stack([value[key] for value in values], f"{name}.{key}", **like) for key in first}
+    if isinstance(first, list | tuple) and len({len(value) for value in values}) == 1:
+        items = [_stack(list(column), f"{name}[{i}]", **like) for i, column in enumerate(zip(*values, strict=True))]
+        return type(first)(items)
+    raise NotStackableError(f"{name} differs in more than numbers")
+
+
+def same(a, b):
+    """Whether two values are equal, whatever they are; False where that can't be told."""
+    if a is b:
+        return True
+    if type(a) is not type(b):
+        return False
+    if isinstance(a, torch.Tensor | np.ndarray):
+        return a.shape == b.shape and bool((a == b).all())
+    if isinstance(a, nn.Module):
+        return same(vars(a), vars(b))
+    if isinstance(a, dict):
+        return a.keys() == b.keys() and all(same(a[key], b[key]) for key in a)
+    if isinstance(a, list | tuple):
+        return len(a) == len(b) and all(map(same, a, b))
+    try:
+        return bool(a == b)
+    except (TypeError, ValueError, RuntimeError):
+        return False
+
+
+def check_stacked_criterion(stacked, criteria, *, n_classes, dtype=torch.float32, device="cpu"):
+    """Make sure that a stacked criterion gives each replica the value and the derivative of its own criterion.
+
+    Parameters
+    ----------
+    stacked : torch.nn.Module
+        What :func:`stack_criteria` returned.
+    criteria : sequence of torch.nn.Module
+        What it was made from.
+    n_classes : int
+        Classes of the probe.
+    dtype, device
+        Of the probe.
+
+    Raises
+    ------
+    NotStackableError
+        If it does not, for example because a user's function treats the leading dimensions as one batch.
+    """
+    like = {"dtype": dtype, "device": device}
+    generator = torch.Generator().manual_seed(0)
+    probe = torch.randn(2, len(criteria), 7, n_classes, generator=generator).to(**like)
+    labels = torch.randint(n_classes, (2, 7), generator=generator).to(device)
+    try:
+        together = _value_and_derivative(stacked, probe, labels.unsqueeze(1).expand(-1, len(criteria), -1))
+    except Exception as error:  # a user's loss may fail in any way
+        raise NotStackableError(f"the loss does not run on several replicas at once: {error}") from error
+    if together[0].shape != probe.shape[:2]:
+        raise NotStackableError("the loss does not return one value for each replica")
+    for k, criterion in enumerate(criteria):
+        for g in range(len(probe)):
+            alone = _value_and_derivative(criterion, probe[g, k], labels[g])
+            if not all(_close(stack[g, k], one) for stack, one in zip(together, alone, strict=True)):
+                raise NotStackableError("the loss does not give each replica the value it has alone")
+
+
+def _value_and_derivative(criterion, logits, labels):
+    logits = logits.detach().clone().requires_grad_()
+    if hasattr(criterion, "progress"):
+        criterion.progress = 0.75
+    value = criterion.train()(logits, labels, None)
+    (derivative,) = torch.autograd.grad(value.sum(), logits)
+    return value.detach(), derivative
+
+
+def _close(a, b):
+    tolerance = 1e4 * torch.finfo(b.dtype).eps
+    return a.shape == b.shape and torch.allclose(a, b, rtol=tolerance, atol=tolerance, equal_nan=True)

@@ -1,0 +1,189 @@
+"""Many networks of one architecture held as one, and their forward pass."""
+
+import copy
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+from torch.func import functional_call
+
+from sklabelnoise.modules import MLP
+
+# Modules that treat every number by itself, so that they can be called on any layout.
+_ELEMENTWISE = (
+    nn.CELU,
+    nn.ELU,
+    nn.GELU,
+    nn.Hardsigmoid,
+    nn.Hardswish,
+    nn.Hardtanh,
+    nn.Identity,
+    nn.LeakyReLU,
+    nn.LogSigmoid,
+    nn.Mish,
+    nn.ReLU,
+    nn.ReLU6,
+    nn.SELU,
+    nn.Sigmoid,
+    nn.SiLU,
+    nn.Softplus,
+    nn.Softsign,
+    nn.Tanh,
+    nn.Tanhshrink,
+)
+
+
+class StackedNetwork:
+    """G x K networks of one architecture: G groups, and in each group K replicas that see the same batches.
+
+    Parameters and buffers are stacked to shape (G, K, ...). A chain of linear layers, batch normalisations, dropouts
+    and elementwise activations is written out in batched matrix products, in which the first linear layers of the
+    replicas of a group are one product; any other module runs under two nested :func:`torch.vmap`.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        The architecture. It is copied.
+    states : sequence of dict
+        The initial ``state_dict`` of each group.
+    n_replicas : int
+        K, the number of replicas in a group; all start from the group's state.
+    device : torch.device, default="cpu"
+        Where the stacked tensors live.
+    dtype : torch.dtype, default=torch.float32
+        Type of the parameters and of the floating buffers.
+
+    Attributes
+    ----------
+    parameters : dict of str to Tensor
+        Trainable parameters of shape (G, K, ...), contiguous.
+    buffers : dict of str to Tensor
+        The rest of the state, frozen parameters included, of shape (G, K, ...).
+    """
+
+    def __init__(self, module, states, n_replicas, *, device="cpu", dtype=torch.float32):
+        self.module = copy.deepcopy(module).to(device, dtype)
+        self.n_groups, self.n_replicas = len(states), n_replicas
+        trainable = {name for name, p in module.named_parameters() if p.requires_grad}
+        self.parameters, self.buffers = {}, {}
+        for name, tensor in {**dict(self.module.named_parameters()), **dict(self.module.named_buffers())}.items():
+            stacked = torch.stack([state[name].detach().to(tensor) for state in states])
+            stacked = stacked.unsqueeze(1).expand(-1, n_replicas, *tensor.shape).clone()
+            (self.parameters if name in trainable else self.buffers)[name] = stacked
+        self.chain = chain_of(self.module)
+
+    def leaves(self, groups=slice(None)):
+        """Parameters of some groups as leaves of a new graph; they share memory with the stacked ones."""
+        return {name: p[groups].detach().requires_grad_() for name, p in self.parameters.items()}
+
+    def __call__(self, parameters, X, *, groups=slice(None), training=False):
+        """Logits of every replica of some groups.
+
+        Parameters
+        ----------
+        parameters : dict of str to Tensor
+            Parameters of these groups, shape (g, K, ...).
+        X : Tensor of shape (g, n, ...)
+            One batch for each of these groups.
+        groups : slice, default=slice(None)
+            Which groups.
+        training : bool, default=False
+            Whether batch statistics are used and updated, and units dropped.
+
+        Returns
+        -------
+        logits : Tensor of shape (g, K, n, n_classes)
+        """
+        state = {**parameters, **{name: b[groups] for name, b in self.buffers.items()}}
+        if self.chain is None:
+            self.module.train(training)
+            return nested_vmap(self.module)(state, X)
+        # Rows come last in the hidden layers: then no layer rearranges memory, and statistics run along it.
+        hidden, shared = X.flatten(2).mT, True
+        for name, layer in self.chain:
+            own = {key.rpartition(".")[2]: tensor for key, tensor in state.items() if key.rpartition(".")[0] == name}
+            if isinstance(layer, nn.Linear):
+                hidden = _linear_of_shared(hidden, **own) if shared else _linear(hidden, **own)
+                shared = False
+                continue
+            if shared:
+                hidden, shared = hidden.unsqueeze(1).expand(-1, self.n_replicas, -1, -1), False
+            if isinstance(layer, nn.BatchNorm1d):
+                hidden = _batch_norm(layer, hidden, training=training, **own)
+            elif isinstance(layer, nn.Dropout):
+                hidden = F.dropout(hidden, layer.p, training)
+            else:
+                hidden = layer(hidden)
+        if shared:
+            hidden = hidden.unsqueeze(1).expand(-1, self.n_replicas, -1, -1)
+        return hidden.mT
+
+    def state_dict(self, group, replica):
+        """The ``state_dict`` of one replica, as copies."""
+        stacked = {**self.parameters, **self.buffers}
+        return {name: tensor[group, replica].clone() for name, tensor in stacked.items()}
+
+
+def chain_of(module):
+    """Layers of a module in the order they are applied, as pairs (name, layer); None where that is not known.
+
+    Only exact classes without hooks are known: a subclass, a hook or a parametrisation may compute something else.
+    """
+    if any((module._forward_hooks, module._forward_pre_hooks, module._backward_hooks, module._backward_pre_hooks)):
+        return None
+    if type(module) is MLP:
+        children = [("layers", module.layers), ("output", module.output)]
+    elif type(module) is nn.Sequential:
+        children = module._modules.items()  # named_children() would leave out repeated ones
+    else:
+        return [("", module)] if _is_known(module) else None
+    chain = []
+    for name, child in children:
+        inner = chain_of(child)
+        if inner is None:
+            return None
+        chain += [(f"{name}.{rest}" if rest else name, layer) for rest, layer in inner]
+    return chain
+
+
+def _is_known(layer):
+    if type(layer) is nn.BatchNorm1d:
+        return layer.momentum is not None  # else the step depends on the number of updates
+    return type(layer) in (nn.Linear, nn.Dropout, *_ELEMENTWISE)
+
+
+def nested_vmap(module):
+    """``f(state, X)``: logits (G, K, n, n_classes) of a state (G, K, ...) and one batch per group, X (G, n, ...)."""
+
+    def logits(state, X):
+        return functional_call(module, state, (X,))
+
+    replicas = torch.vmap(logits, in_dims=(0, None), randomness="different")
+    return torch.vmap(replicas, in_dims=(0, 0), randomness="different")
+
+
+def _linear_of_shared(X, weight, bias=None):
+    """One product for the K replicas of each group: X (g, d, n), weight (g, K, units, d)."""
+    g, k, units, d = weight.shape
+    weight = weight.view(g, k * units, d)
+    out = torch.bmm(weight, X) if bias is None else torch.baddbmm(bias.view(g, k * units, 1), weight, X)
+    return out.view(g, k, units, -1)
+
+
+def _linear(hidden, weight, bias=None):
+    g, k, units, d = weight.shape
+    weight, hidden = weight.view(g * k, units, d), hidden.reshape(g * k, d, -1)
+    out = torch.bmm(weight, hidden) if bias is None else torch.baddbmm(bias.view(g * k, units, 1), weight, hidden)
+    return out.view(g, k, units, -1)
+
+
+def _batch_norm(
+    layer, hidden, *, training, weight=None, bias=None, running_mean=None, running_var=None, num_batches_tracked=None
+):
+    """Every unit of every replica is a channel of its own, so one call keeps all statistics apart."""
+    if training and num_batches_tracked is not None:
+        num_batches_tracked += 1
+    flat = [None if tensor is None else tensor.view(-1) for tensor in (running_mean, running_var, weight, bias)]
+    channels = hidden.reshape(1, -1, hidden.shape[-1])
+    out = F.batch_norm(channels, *flat, training or running_mean is None, layer.momentum, layer.eps)
+    return out.view(hidden.shape)

@@ -1,0 +1,149 @@
+"""One optimiser step for many stacked networks, each with rates of its own."""
+
+import numpy as np
+import torch
+
+STACKABLE = (torch.optim.SGD, torch.optim.Adam, torch.optim.AdamW)
+
+# Options of torch's optimisers that choose how a step is computed, not which step.
+_IMPLEMENTATION = ("foreach", "fused", "capturable", "differentiable", "decoupled_weight_decay")
+_RATES = ("lr", "weight_decay", "momentum", "dampening", "beta1", "beta2", "eps")
+
+
+class StackedOptimizer:
+    """Steps of SGD, Adam or AdamW on parameters stacked to (G, K, ...).
+
+    The updates are those of :class:`torch.optim.SGD`, :class:`torch.optim.Adam` and :class:`torch.optim.AdamW`,
+    operation for operation; every rate may be one number or a number for each of the K replicas.
+
+    Parameters
+    ----------
+    optimizer : type
+        One of torch's three classes.
+    parameters : dict of str to Tensor
+        The stacked parameters, updated in place.
+    rates : dict of str to float or ndarray of shape (K,)
+        Values as :func:`optimizer_options` names them.
+    nesterov : bool, default=False
+        As in :class:`torch.optim.SGD`.
+    """
+
+    def __init__(self, optimizer, parameters, rates, *, nesterov=False):
+        self.parameters, self.nesterov = parameters, nesterov
+        self.rates = {name: _collapse(value) for name, value in rates.items()}
+        self.decoupled = optimizer is torch.optim.AdamW
+        self.is_sgd = optimizer is torch.optim.SGD
+        n_moments = int(np.any(self.rates["momentum"])) if self.is_sgd else 2
+        self.moments = {name: [torch.zeros_like(p) for _ in range(n_moments)] for name, p in parameters.items()}
+
+    @torch.no_grad()
+    def step(self, gradients, *, iteration, factor=1.0, groups=slice(None)):
+        """Update the parameters of some groups.
+
+        Parameters
+        ----------
+        gradients : dict of str to Tensor
+            Gradients of these groups, shape (g, K, ...). They may be overwritten.
+        iteration : int
+            Number of steps these groups have taken before.
+        factor : float or ndarray of shape (K,), default=1.0
+            What the learning rates are multiplied by in this step.
+        groups : slice, default=slice(None)
+            Which groups.
+        """
+        rates = {**self.rates, "lr": self.rates["lr"] * factor}
+        if self.is_sgd:
+            update, coefficients = self._sgd, self._sgd_coefficients(iteration, **rates)
+        else:
+            update, coefficients = self._adam, self._adam_coefficients(iteration + 1, **rates)
+        like = next(iter(gradients.values()))
+        coefficients = {name: _on_device(value, like) for name, value in coefficients.items()}
+        for name, gradient in gradients.items():
+            extra = [1] * (gradient.ndim - 2)
+            shaped = {key: c if isinstance(c, float) else c.view(-1, *extra) for key, c in coefficients.items()}
+            update(self.parameters[name][groups], gradient, *(m[groups] for m in self.moments[name]), **shaped)
+
+    def _sgd_coefficients(self, iteration, lr, weight_decay, momentum, dampening):
+        share = 1.0 if iteration == 0 else 1 - dampening  # the buffer starts as the first gradient, undamped
+        return {"decay": weight_decay, "momentum": momentum, "share": share, "rate": -lr}
+
+    def _sgd(self, p, gradient, buffer=None, *, decay, momentum, share, rate):
+        gradient = _add(gradient, p, decay)
+        if buffer is not None:
+            _add(buffer.mul_(momentum), gradient, share)
+            gradient = _add(gradient, buffer, momentum) if self.nesterov else buffer
+        _add(p, gradient, rate)
+
+    def _adam_coefficients(self, n_steps, lr, weight_decay, beta1, beta2, eps):
+        return {
+            "decay": 1 - lr * weight_decay if self.decoupled else weight_decay,
+            "lerp": 1 - beta1,
+            "beta2": beta2,
+            "rest2": 1 - beta2,
+            "root": (1 - beta2**n_steps) ** 0.5,
+            "eps": eps,
+            "rate": -(lr / (1 - beta1**n_steps)),
+        }
+
+    def _adam(self, p, gradient, mean, square, *, decay, lerp, beta2, rest2, root, eps, rate):
+        if self.decoupled:
+            p.mul_(decay)
+        else:
+            gradient = _add(gradient, p, decay)
+        mean.lerp_(gradient, lerp)
+        if isinstance(rest2, float):
+            square.mul_(beta2).addcmul_(gradient, gradient, value=rest2)
+        else:
+            square.mul_(beta2).addcmul_(gradient * rest2, gradient)
+        denominator = square.sqrt().div_(root).add_(eps)
+        if isinstance(rate, float):
+            p.addcdiv_(mean, denominator, value=rate)
+        else:
+            p.add_((mean * rate).div_(denominator))
+
+
+def optimizer_options(optimizer):
+    """Split the options of a torch optimiser into rates, which may differ between replicas, and the rest.
+
+    Parameters
+    ----------
+    optimizer : torch.optim.SGD, torch.optim.Adam or torch.optim.AdamW
+        Of one group of parameters, before its first step.
+
+    Returns
+    -------
+    rates : dict of str to float
+        ``lr``, ``weight_decay`` and so on; ``betas`` as ``beta1`` and ``beta2``.
+    options : dict
+        What the replicas of one stack have to share, without what only chooses an implementation.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklabelnoise.training._stacked_optimizers import optimizer_options
+    >>> optimizer_options(torch.optim.SGD([torch.zeros(1)], lr=0.1, momentum=0.9))
+    ({'lr': 0.1, 'weight_decay': 0, 'momentum': 0.9, 'dampening': 0}, {'maximize': False, 'nesterov': False})
+    """
+    (group,) = optimizer.param_groups
+    options = {name: group[name] for name in sorted(optimizer.defaults) if name not in _IMPLEMENTATION}
+    if "betas" in options:
+        options["beta1"], options["beta2"] = options.pop("betas")
+    return {name: options.pop(name) for name in _RATES if name in options}, options
+
+
+def _collapse(values):
+    """One float where all are equal: then the step is torch's own arithmetic with numbers."""
+    values = np.asarray(values, dtype=np.float64)
+    return float(values.flat[0]) if (values == values.flat[0]).all() else values
+
+
+def _on_device(value, like):
+    value = _collapse(value)
+    return value if isinstance(value, float) else torch.as_tensor(value, dtype=like.dtype, device=like.device)
+
+
+def _add(out, x, scale):
+    """``out += scale * x`` in place."""
+    if not isinstance(scale, float):
+        return out.addcmul_(x, scale)
+    return out.add_(x, alpha=scale) if scale else out

@@ -1,0 +1,75 @@
+"""Criteria that differ in numbers are one criterion with tensors."""
+
+import pytest
+import torch
+from torch import nn
+
+from sklabelnoise.losses import DMEmphasis, DMLoss, PerExampleLoss, ProSelfLCLoss
+from sklabelnoise.training._stacked_criteria import NotStackableError, check_stacked_criterion, same, stack_criteria
+
+FAMILIES = {
+    "dm": [DMLoss(DMEmphasis(lam, beta)) for lam, beta in ((0, 0), (0.5, 8), (2, 12.0))],
+    "dm, integral": [DMLoss(DMEmphasis(lam), normalization="integral") for lam in (0.25, 0.5, 1.0)],
+    "proselflc": [ProSelfLCLoss(slope=slope, midpoint=m) for slope, m in ((8.0, 0.5), (12.0, 0.4), (16.0, 0.6))],
+    "gce": [PerExampleLoss("gce", q=q) for q in (0.3, 0.7, 1.0)],
+    "all alike": [PerExampleLoss("cross_entropy") for _ in range(3)],
+}
+
+
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda name: name.replace(" ", "-"))
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+def test_each_replica_has_the_value_and_derivative_of_its_own_criterion(family, dtype):
+    criteria = FAMILIES[family]
+    check_stacked_criterion(stack_criteria(criteria, dtype=dtype), criteria, n_classes=4, dtype=dtype)
+
+
+def test_criteria_are_not_changed():
+    criteria = FAMILIES["dm"]
+    stack_criteria(criteria)
+    assert [criterion.emphasis.beta for criterion in criteria] == [0, 8, 12.0]
+
+
+@pytest.mark.parametrize(
+    ("criteria", "message"),
+    [
+        ([DMLoss(), DMLoss(normalization="none")], "normalization differs in more than numbers"),
+        ([DMLoss(), PerExampleLoss()], "loss is DMLoss or PerExampleLoss"),
+        ([DMLoss(lambda p: 1 - p), DMLoss(lambda p: p)], "emphasis differs in more than numbers"),
+        ([ProSelfLCLoss(local_trust="max"), ProSelfLCLoss()], "local_trust differs"),
+    ],
+)
+def test_what_differs_in_more_than_numbers_is_named(criteria, message):
+    with pytest.raises(NotStackableError, match=message):
+        stack_criteria(criteria)
+
+
+class Flattening(nn.Module):
+    """A user's loss that takes all leading dimensions for one batch."""
+
+    def __init__(self, scale):
+        super().__init__()
+        self.scale = scale
+
+    def forward(self, logits, target, sample_weight=None):
+        return nn.functional.cross_entropy(logits.flatten(0, -2), target.flatten()) * self.scale
+
+
+class Mixing(nn.Module):
+    """A user's loss with the right shape and the wrong values."""
+
+    def forward(self, logits, target, sample_weight=None):
+        return logits.square().mean((-1, -2)) * logits.mean()
+
+
+@pytest.mark.parametrize("criteria", [[Flattening(1.0), Flattening(2.0)], [Flattening(1.0)] * 2, [Mixing()] * 2])
+def test_losses_that_mix_replicas_are_found_out(criteria):
+    with pytest.raises(NotStackableError, match="the loss does not"):
+        check_stacked_criterion(stack_criteria(criteria), criteria, n_classes=3)
+
+
+def test_same_compares_whatever_comes():
+    assert same({"a": [1, (2.0, None)], "b": torch.ones(2)}, {"a": [1, (2.0, None)], "b": torch.ones(2)})
+    assert not same(torch.ones(2), torch.ones(3))
+    assert not same(1, 1.0)  # a module may treat them differently
+    assert not same(DMLoss(), DMLoss(DMEmphasis(beta=1)))
+    assert same(DMLoss(), DMLoss())
