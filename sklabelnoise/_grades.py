@@ -2,7 +2,8 @@
 
 import numpy as np
 from scipy.optimize import minimize
-from sklearn.metrics import cohen_kappa_score
+
+from sklabelnoise.metrics import quadratic_weighted_kappa
 
 
 def grade(values, thresholds, grades):
@@ -71,13 +72,13 @@ def kappa_thresholds(grades, y, values, sample_weight=None):
         Increasing thresholds, with a kappa at least that of the midpoints.
     """
     codes = np.searchsorted(grades, y)
-    numbers = np.arange(len(grades))
+    numbers = np.arange(len(grades), dtype=np.float64)
+    weights = np.ones(len(y)) if sample_weight is None else sample_weight
 
     def loss(thresholds):
         predicted = grade(values, np.sort(thresholds), numbers)
-        return -cohen_kappa_score(codes, predicted, labels=numbers, weights="quadratic", sample_weight=sample_weight)
+        return -quadratic_weighted_kappa(codes, predicted, sample_weight=weights)
 
-    weights = np.ones(len(y)) if sample_weight is None else sample_weight
     order = values.argsort(kind="stable")
     below = np.bincount(codes, weights=weights, minlength=len(grades)).cumsum()[:-1]
     quantiles = values[order][np.searchsorted(weights[order].cumsum(), below, side="right").clip(max=len(y) - 1)]

@@ -15,7 +15,7 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import GridSearchCV
 from sklearn.naive_bayes import GaussianNB
 
-from sklabelnoise._label_refinery import StochasticLabelRefinery, StochasticLabelRefineryRegressor
+from sklabelnoise import StochasticLabelRefinery, StochasticLabelRefineryRegressor
 
 ARRAYS = ("soft_labels_", "oof_proba_", "label_quality_", "transduction_")
 
@@ -73,7 +73,7 @@ class TestRecovery:
 import time, sys
 import numpy as np
 from sklearn.linear_model import LogisticRegression
-from sklabelnoise._label_refinery import StochasticLabelRefinery
+from sklabelnoise import StochasticLabelRefinery
 plain_fit = LogisticRegression.fit
 def slow_fit(self, X, y, sample_weight=None):
     time.sleep(0.0 if sample_weight is None else 0.5)  # labels are soft from round 2 on
