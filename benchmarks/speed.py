@@ -3,8 +3,8 @@
     python -m benchmarks.speed                       # everything; rows go to results/speed.jsonl
     python -m benchmarks.speed --only kernel --quick # few repeats; prints, writes nothing
 
-A ratio is the median over repeats of ours / reference, the two run in turn in one process: what else the machine does
-hits both alike. One thread, float32.
+A ratio is the median over repeats of ours / reference, run in turn in one process, in seconds of processor time: on one
+thread that is what a quiet machine takes, and what a busy one makes us wait does not count. float32.
 """
 
 import argparse
@@ -23,16 +23,16 @@ PATH = RESULTS / "speed.jsonl"
 
 
 def interleaved(ours, reference, repeats, calls=1):
-    """Seconds of each repeat of `calls` calls, after a warm-up; who goes first changes with every repeat."""
+    """Processor seconds of each repeat of `calls` calls, after a warm-up; who goes first changes with every repeat."""
     seconds = {ours: [], reference: []}
     for function in seconds:
         function()
     for repeat in range(repeats):
         for function in (ours, reference) if repeat % 2 else (reference, ours):
-            start = time.perf_counter()
+            start = time.process_time()
             for _ in range(calls):
                 function()
-            seconds[function].append((time.perf_counter() - start) / calls)
+            seconds[function].append((time.process_time() - start) / calls)
     return np.array(seconds[ours]), np.array(seconds[reference])
 
 
@@ -113,8 +113,8 @@ def kernel(quick):
             promise,
             lambda step=step, criterion=criterion: step(criterion),
             lambda step=step: step(F.cross_entropy),
-            repeats=11 if quick else 51,
-            calls=max(1, 2_000_000 // (n * n_classes)),
+            repeats=31 if quick else 201,
+            calls=max(1, 400_000 // (n * n_classes)),  # some milliseconds: long for the clock, short for the neighbours
         )
 
 
