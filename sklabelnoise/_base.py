@@ -1,8 +1,9 @@
 """What all classifiers share: scikit-learn's conventions around a skorch net."""
 
 import copy
+import inspect
 from abc import abstractmethod
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from numbers import Integral, Real
 
@@ -14,7 +15,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
-from skorch.callbacks import EarlyStopping
+from skorch.callbacks import Callback, EarlyStopping
 from skorch.helper import predefined_split
 from skorch.history import History
 from torch import nn
@@ -30,7 +31,7 @@ from sklabelnoise.training._callbacks import EpochProgressBar, SklearnTasks
 from sklabelnoise.training._device import naming_batch_size, resolve_device, seeded
 from sklabelnoise.training._module import build_module, check_output, input_of, last_linear
 from sklabelnoise.training._net import NoisyLabelNet
-from sklabelnoise.training._optimizer import optimizer_params, resolve_optimizer
+from sklabelnoise.training._optimizer import optimizer_params, resolve_optimizer, takes_weight_decay
 from sklabelnoise.training._preprocessing import ImageScaler
 from sklabelnoise.training._schedules import make_schedule
 
@@ -122,6 +123,18 @@ class BaseNoisyLabelClassifier(NetParamsMixin, CallbackSupportMixin, ClassifierM
         self.random_state = random_state
         self.verbose = verbose
         self._set_net_params(net_params)
+
+    def _known_net_params(self):
+        known = super()._known_net_params()
+        # Called from the constructor, which accepts anything: what has no signature adds no names.
+        with suppress(TypeError, ValueError):
+            module = MLP if self.module is None else self.module
+            known += [f"module__{argument}" for argument in inspect.signature(module).parameters]
+        with suppress(TypeError, ValueError):
+            optimizer = resolve_optimizer(self.optimizer or MLP.training_defaults["optimizer"])
+            known += [f"optimizer__{argument}" for argument in inspect.signature(optimizer).parameters]
+        known += [f"optimizer__{argument}" for argument in inspect.signature(torch.optim.SGD).parameters]
+        return known
 
     @abstractmethod
     def _make_criterion(self):
@@ -224,7 +237,7 @@ class BaseNoisyLabelClassifier(NetParamsMixin, CallbackSupportMixin, ClassifierM
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         train, held_out = self._split(data, validation, seed)
         # A net that goes on draws other dropout masks than the first time.
-        with seeded(seed + (net.iteration_ if net is not None else 0), device):
+        with seeded(seed + (len(net.history) if net is not None else 0), device):
             tensors = self._as_tensors(train, device)
             if net is None:
                 net, used = self._build_net(tensors, data, device, seed)
@@ -242,9 +255,12 @@ class BaseNoisyLabelClassifier(NetParamsMixin, CallbackSupportMixin, ClassifierM
             net.train_split = None
 
         vars(self).update(self._prediction_attributes(data, net))
+        if len(data.input_shape) > 1:
+            # scikit-learn counts features of tables only.
+            self.n_features_in_ = data.input_shape[-1 if _takes_channels_last(net.module_) else 0]
         self.n_iter_ = len(net.history)
         self.history_ = _history_frame(net.history, used)
-        self.loss_curve_ = self.history_["train_loss"].tolist()
+        self.loss_curve_ = [row["train_loss"] for row in net.history]
         proba = self._softmax(self._forward(data.all_X))
         self.label_quality_ = proba[np.arange(len(proba)), data.all_labels]
         return self
@@ -306,7 +322,7 @@ class BaseNoisyLabelClassifier(NetParamsMixin, CallbackSupportMixin, ClassifierM
             max_epochs=used["max_epochs"],
             batch_size=used["batch_size"],
             lr_schedule=make_schedule(used["lr_schedule"]),
-            augment=resolve_augmentation(used["augment"] or None, channels_last=_takes_channels_last(module)),
+            augment=self._augmentation(used, module),
             preprocess=preprocess,
             amp=self._switch("amp"),
             compile=self._switch("compile"),
@@ -317,18 +333,28 @@ class BaseNoisyLabelClassifier(NetParamsMixin, CallbackSupportMixin, ClassifierM
         )
         return net.initialize()
 
+    @staticmethod
+    def _augmentation(used, module):
+        return resolve_augmentation(used["augment"] or None, channels_last=_takes_channels_last(module))
+
     def _continue_net(self, net):
-        """Give a copy of the fitted net the training parameters as they are now; weights and optimiser state stay."""
-        used = {
-            **self.history_.attrs,
-            **self._training_parameters(net.module_),
-            "optimizer": self.history_.attrs["optimizer"],
-        }
+        """Give a copy of the fitted net the parameters as they are now; weights and optimiser state stay."""
+        used = {**self.history_.attrs, **self._training_parameters(net.module_)}
+        optimizer = resolve_optimizer(used["optimizer"])
+        used["optimizer"] = f"{optimizer.__module__}.{optimizer.__qualname__}"
+        if optimizer is not type(net.optimizer_):
+            raise ValueError(
+                f"Training can't go on with another optimizer: it was {self.history_.attrs['optimizer']}, now it is "
+                f"{used['optimizer']}."
+            )
         net.max_epochs, net.batch_size = used["max_epochs"], used["batch_size"]
         net.lr_schedule = make_schedule(used["lr_schedule"])
+        net.augment = self._augmentation(used, net.module_)
         net.base_lrs_ = [used["lr"]] * len(net.base_lrs_)
+        options = {"optimizer__lr": used["lr"], **optimizer_params(optimizer, used)}
         for group in net.optimizer_.param_groups:
-            group["lr"] = used["lr"]
+            group.update({name.removeprefix("optimizer__"): value for name, value in options.items()})
+        net.criterion_ = self._make_criterion()
         net.callbacks = self._callbacks()
         net.initialize_callbacks()
         return net, used
@@ -341,6 +367,8 @@ class BaseNoisyLabelClassifier(NetParamsMixin, CallbackSupportMixin, ClassifierM
             used = {k: v for k, v in used.items() if not k.startswith("optimizer__")}
         used.update({k: v for k in _TRAINING_PARAMETERS if (v := getattr(self, k)) is not None})
         used.update({k: v for k, v in self._net_params.items() if k.startswith("optimizer__")})
+        if self.weight_decay is None and not takes_weight_decay(resolve_optimizer(used["optimizer"])):
+            used["weight_decay"] = 0.0
         return used
 
     @staticmethod
@@ -353,6 +381,12 @@ class BaseNoisyLabelClassifier(NetParamsMixin, CallbackSupportMixin, ClassifierM
 
     def _callbacks(self):
         callbacks = list(self.callbacks or [])
+        for callback in callbacks:
+            named = callback[1] if isinstance(callback, tuple) and len(callback) == 2 else callback
+            if not isinstance(named() if isinstance(named, type) else named, Callback):
+                raise TypeError(
+                    f"callbacks must hold skorch callbacks, or pairs of a name and a callback, got {callback!r}."
+                )
         if self.early_stopping:
             stop = EarlyStopping(
                 monitor="valid_accuracy",
@@ -664,8 +698,9 @@ def _ignore(text):
 
 
 def _history_frame(history, used):
-    """The scalars of skorch's history, one row an epoch."""
-    rows = [{k: v for k, v in row.items() if k != "batches" and np.isscalar(v)} for row in history]
+    """The scalars of skorch's history, one row an epoch, without what only its callbacks read."""
+    for_callbacks = ("batches", "_best", "_batch_count")
+    rows = [{k: v for k, v in row.items() if not k.endswith(for_callbacks) and np.isscalar(v)} for row in history]
     frame = pd.DataFrame(rows)
     frame.attrs = used
     return frame

@@ -4,10 +4,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
+import torch
 from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, validate_data
-from torch.utils.data import Dataset, Subset
+from torch.utils.data import Dataset, IterableDataset, Subset
 
 # How far a row of soft labels may be from summing to one: rounding of float32 probabilities over thousands of classes.
 _SIMPLEX_TOLERANCE = 1e-4
@@ -50,7 +51,7 @@ class TrainingSet:
     @property
     def input_shape(self):
         """Shape of one example."""
-        return tuple(self.X[0][0].shape) if isinstance(self.X, Dataset) else self.X.shape[1:]
+        return _example(self.X).shape if isinstance(self.X, Dataset) else self.X.shape[1:]
 
     def take(self, rows):
         """The training set of some rows; `all_X` and `all_labels` stay whole."""
@@ -63,6 +64,16 @@ class TrainingSet:
         )
 
 
+def _example(dataset):
+    """Inputs of the first item of a Dataset."""
+    if isinstance(dataset, IterableDataset):
+        raise TypeError("X is an IterableDataset, whose items have no numbers; pass a Dataset with __getitem__.")
+    if len(dataset) == 0:
+        raise ValueError("X is a Dataset without items.")
+    item = dataset[0]
+    return np.asarray(item[0] if isinstance(item, tuple | list) else item)
+
+
 def _take(X, rows):
     return Subset(X, rows) if isinstance(X, Dataset) else X[rows]
 
@@ -70,9 +81,10 @@ def _take(X, rows):
 def check_inputs(estimator, X):
     """Validate rows to predict against what the estimator was fitted on."""
     if isinstance(X, Dataset):
+        _check_shape(_example(X).shape, estimator.input_shape_, "X")
         return X
-    X = _validate(estimator, X, reset=False, dtype=estimator.net_.numpy_dtype)
-    _check_shape(X, estimator.input_shape_, "X")
+    X = _validate(estimator, _as_array(X), reset=False, dtype=estimator.net_.numpy_dtype)
+    _check_shape(X.shape[1:], estimator.input_shape_, "X")
     return X
 
 
@@ -101,25 +113,27 @@ def check_training_set(
     -------
     data : TrainingSet
     """
-    if (X is None) != (y is None) and names[0] != "X":
+    if names[0] != "X" and (X is None or (y is None and not isinstance(X, Dataset))):
         raise ValueError(f"{names[0]} and {names[1]} must be passed together, got only {names[y is not None]}.")
     if isinstance(X, Dataset):
-        y = read_labels(X) if y is None else column_or_1d(y, warn=True)
+        example = _example(X)
+        y = column_or_1d(read_labels(X) if y is None else y, warn=True)
         if len(y) != len(X):
             raise ValueError(
                 f"{names[1]} must have one label for each of the {len(X)} items of the Dataset, got {len(y)}."
             )
         if reset:
-            estimator.n_features_in_ = np.asarray(X[0][0]).shape[0]
+            estimator.n_features_in_ = example.shape[0] if example.ndim else 1
         dtype = np.dtype(np.float32)
     else:
+        X = _as_array(X)
         X, y = _validate(estimator, X, y, reset=reset, dtype=_kept_types(X, single))
         dtype = X.dtype if X.dtype.kind == "f" else np.dtype(np.float32)
     check_classification_targets(y)
 
     classes, input_shape = known or (None, None)
-    if input_shape is not None and not isinstance(X, Dataset):
-        _check_shape(X, input_shape, names[0])
+    if input_shape is not None:
+        _check_shape(_example(X).shape if isinstance(X, Dataset) else X.shape[1:], input_shape, names[0])
     classes, labels = _encode(y, classes, soft_labels, names[1])
     soft_targets = None if soft_labels is None else _check_soft_labels(soft_labels, classes, len(labels))
     weight = _check_weights(sample_weight, len(labels))
@@ -127,7 +141,8 @@ def check_training_set(
         soft_targets, weight = _apply_class_weight(estimator.class_weight, classes, labels, soft_targets, weight)
 
     present = np.unique(labels[weight > 0]) if soft_targets is None else np.flatnonzero(weight @ soft_targets > 0)
-    if reset and len(present) < 2:
+    # Where the classes were declared, a chunk may show one of them only.
+    if (known is None and len(present) < 2) or len(classes) < 2:
         raise ValueError(
             f"Need at least 2 classes with a positive weight to train a classifier, got one class: {classes[present]}."
         )
@@ -138,6 +153,11 @@ def check_training_set(
     return data
 
 
+def _as_array(X):
+    """A tensor as an array of its own type, which scikit-learn does not see in it."""
+    return X.numpy(force=True) if isinstance(X, torch.Tensor) else X
+
+
 def _kept_types(X, single):
     """Floating types that X may keep; it is cast to the first where it has another."""
     return [np.float32] if single or getattr(X, "dtype", None) == np.float16 else [np.float64, np.float32]
@@ -145,7 +165,8 @@ def _kept_types(X, single):
 
 def _validate(estimator, X, y="no_validation", *, reset, dtype):
     ndim = getattr(X, "ndim", 2)
-    if isinstance(X, list | tuple) and len(X) and getattr(X[0], "ndim", 0) > 1:
+    is_sequence = isinstance(X, list | tuple) or (isinstance(X, np.ndarray) and X.dtype == object and ndim == 1)
+    if is_sequence and len(X) and getattr(X[0], "ndim", 0) > 1:
         shapes = {np.shape(x) for x in X}
         if len(shapes) > 1:
             raise ValueError(
@@ -160,9 +181,9 @@ def _validate(estimator, X, y="no_validation", *, reset, dtype):
     return validate_data(estimator, X, y, dtype=dtype, order="C", ensure_2d=False, allow_nd=True, reset=reset)
 
 
-def _check_shape(X, expected, name):
-    if X.shape[1:] != tuple(expected):
-        raise ValueError(f"{name} must hold examples of shape {tuple(expected)}, as in fit, got {X.shape[1:]}.")
+def _check_shape(shape, expected, name):
+    if shape != tuple(expected):
+        raise ValueError(f"{name} must hold examples of shape {tuple(expected)}, as in fit, got {shape}.")
 
 
 def read_labels(dataset):

@@ -23,12 +23,22 @@ class NetParamsMixin:
         # scikit-learn's common checks pass every name of the signature, that of the catch-all too; `fit` refuses it.
         if name in (*self._net_switches, "net_params") or (prefix in self._net_prefixes and delimiter and suffix):
             return
-        valid = [*self._get_param_names(), *self._net_switches, *(f"{prefix}__" for prefix in self._net_prefixes)]
-        nearest = difflib.get_close_matches(name, valid, n=1, cutoff=0)[0]
+        prefixes = ", ".join(f"{prefix}__" for prefix in self._net_prefixes)
         raise error(
-            f"{type(self).__name__} has no parameter {name!r}; the nearest is {nearest!r}. Parameters of the parts of "
-            f"the net carry one of the prefixes {', '.join(f'{prefix}__' for prefix in self._net_prefixes)}."
+            f"{type(self).__name__} has no parameter {name!r}; the nearest is {self._nearest_param(name)!r}. "
+            f"Parameters of the parts of the net carry one of the prefixes {prefixes}."
         )
+
+    def _nearest_param(self, name):
+        """The parameter most like a misspelt one, also where only its prefix was left out (hidden, momentum)."""
+        known = self._known_net_params()
+        spellings = {param.partition("__")[2]: param for param in known} | {param: param for param in known}
+        spellings |= {param: param for param in (*self._get_param_names(), *self._net_switches)}
+        return spellings[difflib.get_close_matches(name, spellings, n=1, cutoff=0)[0]]
+
+    def _known_net_params(self):
+        """Names with a prefix that mean something, as far as they are known before fitting."""
+        return ["iterator_train__drop_last", "iterator_train__num_workers", "iterator_valid__num_workers"]
 
     def get_params(self, deep=True):
         """Get the parameters, those in `net_params` included.

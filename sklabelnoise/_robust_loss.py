@@ -2,7 +2,7 @@
 
 from sklabelnoise._base import BaseNoisyLabelClassifier
 from sklabelnoise._common_docs import document_common
-from sklabelnoise.losses import PerExampleLoss
+from sklabelnoise.losses import NAMES, PerExampleLoss, hyper_parameters
 
 
 @document_common
@@ -92,6 +92,10 @@ class RobustLossClassifier(BaseNoisyLabelClassifier):
             **net_params,
         )
         self.loss = loss
+
+    def _known_net_params(self):
+        hyper = sorted({name for loss in NAMES for name in hyper_parameters(loss)})
+        return [*super()._known_net_params(), *(f"loss__{name}" for name in hyper)]
 
     def _make_criterion(self):
         return PerExampleLoss(self.loss, **self._params_for("loss"))

@@ -3,7 +3,8 @@
 import numpy as np
 import scipy.sparse
 import torch
-from torch.utils.data import DataLoader, Dataset, default_collate
+from skorch.dataset import Dataset as SkorchDataset
+from torch.utils.data import DataLoader, Dataset, Sampler, default_collate
 
 
 class Batch(tuple):
@@ -25,11 +26,11 @@ class Batch(tuple):
         return self
 
 
-class TensorData:
+class TensorData(SkorchDataset):
     """Rows, labels and what belongs to them, held as tensors on one device.
 
-    It is a data set in torch's sense (``len``, integer indexing), so that skorch's callbacks can use it, and gives
-    whole batches by index.
+    It is a data set in skorch's sense (``len``, integer indexing, `X` and `y`), so that skorch's callbacks can use it,
+    and gives whole batches by index.
 
     Parameters
     ----------
@@ -61,6 +62,11 @@ class TensorData:
 
     def __getitem__(self, i):
         return self.rows(np.atleast_1d(i))[0], self.labels[i]
+
+    @property
+    def y(self):
+        """The labels, under skorch's name."""
+        return self.labels
 
     def rows(self, index):
         """Inputs of the rows `index`, dense, on the device."""
@@ -113,12 +119,16 @@ class DatasetData(Dataset):
 
     def rows(self, index):
         """Inputs of the rows `index`, on the device."""
-        return default_collate([self[i][0] for i in index]).to(self.device)
+        return self._on_device(default_collate([self[i][0] for i in index]))
 
     def batch(self, X, index):
         """Join loaded inputs with the labels, targets and weights of the rows `index`."""
         side = self.side.batch(index.to(self.device))
-        return Batch(X.to(self.device, non_blocking=True), side[1], side.target, side.sample_weight, side.indices)
+        return Batch(self._on_device(X), side[1], side.target, side.sample_weight, side.indices)
+
+    def _on_device(self, X):
+        # A data set may give float64, as numpy does; integers may be tokens and stay what they are.
+        return X.to(self.device, self.side.dtype if X.is_floating_point() else X.dtype, non_blocking=True)
 
 
 class TensorBatches:
@@ -134,9 +144,19 @@ class TensorBatches:
         Draws a new order of the rows in each pass; None keeps the order.
     drop_last : bool, default=False
         Leave out a last batch that is not full, unless it is the only one.
+
+    Raises
+    ------
+    TypeError
+        If options of a ``DataLoader`` are given, which arrays do not go through.
     """
 
-    def __init__(self, data, batch_size, *, generator=None, drop_last=False):
+    def __init__(self, data, batch_size, *, generator=None, drop_last=False, **loader_params):
+        if loader_params:
+            raise TypeError(
+                f"iterator_train__ and iterator_valid__ take batch_size, shuffle and drop_last where X is an array; "
+                f"{sorted(loader_params)} are options of a DataLoader, which needs X to be a torch Dataset."
+            )
         self.data, self.batch_size, self.generator = data, batch_size, generator
         n, remainder = divmod(len(data), batch_size)
         self.n_batches = n if remainder == 0 or (drop_last and n) else n + 1
@@ -153,11 +173,28 @@ class TensorBatches:
 
 
 class LoadedBatches:
-    """Batches of a :class:`DatasetData` through a ``DataLoader`` and its workers."""
+    """Batches of a :class:`DatasetData` through a ``DataLoader`` and its workers.
 
-    def __init__(self, data, batch_size, *, generator=None, **loader_params):
+    Parameters
+    ----------
+    data : DatasetData
+        What to iterate over.
+    batch_size : int
+        Rows in a batch; the last one may be smaller.
+    generator : torch.Generator, default=None
+        Draws a new order of the rows in each pass, the same as :class:`TensorBatches` does; None keeps the order.
+    worker_generator : torch.Generator, default=None
+        Seeds the workers. A loader without one would take the seeds from torch's global generator.
+    **loader_params
+        Of ``DataLoader``.
+    """
+
+    def __init__(self, data, batch_size, *, generator=None, worker_generator=None, **loader_params):
         self.data = data
-        params = {"shuffle": generator is not None, "generator": generator, **loader_params}
+        order = {} if generator is None else {"sampler": _RandomOrder(len(data), generator)}
+        if worker_generator is None:
+            worker_generator = torch.Generator()
+        params = {**order, "generator": worker_generator, **loader_params}
         self.loader = DataLoader(data, batch_size=batch_size, **params)
 
     def __len__(self):
@@ -166,6 +203,19 @@ class LoadedBatches:
     def __iter__(self):
         for X, index in self.loader:
             yield self.data.batch(X, index)
+
+
+class _RandomOrder(Sampler):
+    """A new permutation in each pass, from a generator that nothing else draws from."""
+
+    def __init__(self, n, generator):
+        self.n, self.generator = n, generator
+
+    def __len__(self):
+        return self.n
+
+    def __iter__(self):
+        yield from torch.randperm(self.n, generator=self.generator).tolist()
 
 
 def as_tensor(array):

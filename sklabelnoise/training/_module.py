@@ -37,7 +37,7 @@ def build_module(module, params, *, input_shape, n_classes):
     TypeError
         If the module does not take one of `params`, or is not a module.
     ValueError
-        If `params` are given for an instance.
+        If `params` are given for an instance, or images seem to have their channels last.
     """
     if isinstance(module, nn.Module):
         if params:
@@ -59,11 +59,25 @@ def build_module(module, params, *, input_shape, n_classes):
         raise TypeError(f"module {name} takes no argument {unknown[0]!r}; it takes {sorted(declared)}.")
     if params.get("channels_last") and len(input_shape) == 3:
         sizes.update(dict.fromkeys(_CHANNELS, input_shape[-1]))
-    filled = {key: value for key, value in sizes.items() if key in declared}
+    filled = {key: value for key, value in sizes.items() if key in declared and key not in params}
+    if len(input_shape) == 3 and not params.get("channels_last") and not filled.keys().isdisjoint(_CHANNELS):
+        _check_channels_first(input_shape, name, takes_option="channels_last" in declared)
     built = module(**{**filled, **params})
     if not isinstance(built, nn.Module):
         raise TypeError(f"module must build a torch.nn.Module, but {name} returned {type(built).__name__}.")
     return built
+
+
+def _check_channels_first(shape, name, *, takes_option):
+    """Refuse images that would silently train as many channels of few columns."""
+    if shape[-1] > 4 or shape[0] <= 4:
+        return
+    option = "pass module__channels_last=True, or " if takes_option else ""
+    raise ValueError(
+        f"X looks like images with channels last, each of shape {tuple(shape)}, but {name} takes (channels, height, "
+        f"width): {option}transpose them with X.transpose(0, 3, 1, 2). If these are {shape[0]} channels, say so with "
+        f"module__in_channels or the module's own name for it."
+    )
 
 
 def check_output(logits, n_rows, n_classes, name):

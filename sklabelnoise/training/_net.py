@@ -1,8 +1,8 @@
 """The skorch net under every classifier: skorch's extension points, without its cost per batch."""
 
+import copy
 import inspect
 import math
-import pickle
 import time
 import warnings
 
@@ -94,13 +94,18 @@ class NoisyLabelNet(NeuralNet):
         super().initialize()
         self.order_generator_ = torch.Generator().manual_seed(self.seed)
         self.augment_generator_ = torch.Generator().manual_seed(self.seed)
+        self.worker_generator_ = torch.Generator().manual_seed(self.seed)
         self.iteration_ = 0
         self.base_lrs_ = [group["lr"] for group in self.optimizer_.param_groups]
         return self
 
     def __deepcopy__(self, memo):
-        # skorch pickles tensors apart from the rest; a copy through pickle keeps the optimiser tied to the parameters.
-        return pickle.loads(pickle.dumps(self))
+        # skorch's own way, through its pickling, would leave the optimiser with other tensors than the module's. One
+        # memo for all parts keeps them together, and needs nothing that can be pickled.
+        copied = object.__new__(type(self))
+        memo[id(self)] = copied
+        vars(copied).update(copy.deepcopy(vars(self), memo))
+        return copied
 
     def initialize_history(self):
         # A history of its own for each training, so that a copy of the net keeps what it had.
@@ -113,7 +118,7 @@ class NoisyLabelNet(NeuralNet):
         if isinstance(X, TensorData | DatasetData):
             return X
         if isinstance(X, Dataset):
-            return DatasetData(X, torch.zeros(len(X), dtype=torch.long), device=self.device)
+            return DatasetData(X, torch.zeros(len(X), dtype=torch.long), device=self.device, dtype=self.dtype)
         labels = torch.zeros(X.shape[0], dtype=torch.long) if y is None else y
         return TensorData(X, labels, device=self.device, dtype=self.dtype)
 
@@ -124,11 +129,12 @@ class NoisyLabelNet(NeuralNet):
             is_table = isinstance(dataset, TensorData) and dataset.X.ndim == 2
             batch_size = max(self.batch_size, _PREDICTION_ROWS) if is_table and not training else self.batch_size
         shuffle = params.pop("shuffle", training)
-        batches = TensorBatches if isinstance(dataset, TensorData) else LoadedBatches
-        iterator = batches(dataset, batch_size, generator=self.order_generator_ if shuffle else None, **params)
-        if training:
-            self.n_iterations_ = self.progress_epochs_ * len(iterator)
-        return iterator
+        order = self.order_generator_ if shuffle else None
+        if isinstance(dataset, TensorData):
+            return TensorBatches(dataset, batch_size, generator=order, **params)
+        # Predictions draw from a generator of their own, so that they do not change a training that goes on.
+        workers = self.worker_generator_ if training else None
+        return LoadedBatches(dataset, batch_size, generator=order, worker_generator=workers, **params)
 
     # Training
 
@@ -144,11 +150,14 @@ class NoisyLabelNet(NeuralNet):
         continues : bool, default=False
             Whether this is one part of a training of `max_epochs` epochs (``partial_fit``): then the learning-rate
             schedule goes on where the last part ended, else it starts anew. The training progress counts every batch
-            the net has seen, and stays at 1 once it got there.
+            the net has seen (a part of any size as one epoch), and stays at 1 once it got there.
         observers : sequence of skorch.callbacks.Callback, default=()
             Callbacks for this training only; they are not kept in the net.
         """
-        self.progress_epochs_ = self.max_epochs if continues else epochs
+        n_batches = len(self.get_iterator(data, training=True))
+        self.n_iterations_ = (self.max_epochs if continues else epochs) * n_batches
+        if continues:
+            self.iteration_ = len(self.history) * n_batches
         self.schedule_start_ = 0 if continues else self.iteration_
         kept = self.callbacks_
         self.callbacks_ = [*kept, *((type(observer).__name__, observer) for observer in observers)]
@@ -165,13 +174,20 @@ class NoisyLabelNet(NeuralNet):
                 pass
             except KeyboardInterrupt:
                 if not any(isinstance(cb, EarlyStopping) and cb.misses_ == cb.patience for _, cb in self.callbacks_):
-                    warnings.warn(f"Training was interrupted after {len(self.history)} epochs.", stacklevel=2)
+                    self._keep_interrupted()
             self.notify("on_train_end", X=data, y=None)
         finally:
             self.callbacks_ = kept
             self.batch_ = None
         self._check_parameters()
         return self
+
+    def _keep_interrupted(self):
+        warnings.warn(
+            f"Training was interrupted in epoch {len(self.history)}; the network is kept as it was then.", stacklevel=4
+        )
+        if "train_loss" not in self.history[-1]:
+            self.history.pop()
 
     def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):
         if iterator is None:
@@ -196,10 +212,17 @@ class NoisyLabelNet(NeuralNet):
             if "on_batch_end" in self.used_hooks_:
                 if "on_batch_begin" not in self.used_hooks_:
                     self.history.new_batch()
-                self.history.record_batch(f"{prefix}_loss", losses[-1].item())
-                self.history.record_batch(f"{prefix}_batch_size", len(batch[1]))
+                self._record_batch(prefix, losses[-1].item(), len(batch[1]))
                 self.notify("on_batch_end", batch=batch, training=training, **step)
         self._record_epoch(prefix, losses, masses, hits, time.perf_counter() - start)
+        if not self.used_hooks_ & {"on_batch_begin", "on_batch_end"}:
+            # skorch's Checkpoint reads the last batch of an epoch.
+            self.history.new_batch()
+            self._record_batch(prefix, losses[-1].item(), len(batch[1]))
+
+    def _record_batch(self, prefix, loss, size):
+        self.history.record_batch(f"{prefix}_loss", loss)
+        self.history.record_batch(f"{prefix}_batch_size", size)
 
     def _begin_iteration(self):
         """Count the training batch about to run; set its learning rate and tell the criterion how far training is."""
@@ -268,12 +291,20 @@ class NoisyLabelNet(NeuralNet):
             torch.stack([torch.as_tensor(v, dtype=torch.float64) for v in x]).tolist() for x in (masses, hits)
         )
         total = sum(masses)
-        record = self.history.record
-        record(f"{prefix}_loss", sum(loss * mass for loss, mass in zip(losses, masses, strict=True)) / total)
-        record(f"{prefix}_accuracy", sum(hits) / total)
+        self._record_best(
+            f"{prefix}_loss", sum(loss * mass for loss, mass in zip(losses, masses, strict=True)) / total, min
+        )
+        self._record_best(f"{prefix}_accuracy", sum(hits) / total, max)
         if prefix == "train":
-            record("lr", lr)
-            record("seconds", seconds)
+            self.history.record("lr", lr)
+            self.history.record("seconds", seconds)
+        self.history.record(f"{prefix}_batch_count", len(losses))
+
+    def _record_best(self, key, value, best):
+        """Record a value, and whether it is the best so far, which skorch's Checkpoint and PrintLog ask for."""
+        before = [row[key] for row in self.history[:-1] if key in row]
+        self.history.record(key, value)
+        self.history.record(f"{key}_best", value not in before and value == best([value, *before]))
 
     def _check_parameters(self):
         """Refuse a network whose last update, after the last loss was seen, was not finite."""

@@ -21,6 +21,11 @@ def resolve_optimizer(optimizer):
     return known[optimizer]
 
 
+def takes_weight_decay(optimizer):
+    """Whether an optimiser class has weight decay; LBFGS has none."""
+    return "weight_decay" in inspect.signature(optimizer).parameters
+
+
 def optimizer_params(optimizer, used):
     """Arguments of skorch's net for this optimiser, from the training parameters `used`.
 
@@ -31,7 +36,7 @@ def optimizer_params(optimizer, used):
     """
     declared = inspect.signature(optimizer).parameters
     params = {name: value for name, value in used.items() if name.startswith("optimizer__")}
-    if used["weight_decay"] or "weight_decay" in declared:
+    if used["weight_decay"] or takes_weight_decay(optimizer):
         params.setdefault("optimizer__weight_decay", used["weight_decay"])
     for name in params:
         argument = name.removeprefix("optimizer__")

@@ -39,6 +39,10 @@ def milestones(iteration, n_iterations, *, milestones, gamma=0.1):
     return gamma**passed
 
 
+def _of_progress(function, iteration, n_iterations):
+    return float(function(iteration / n_iterations))
+
+
 _SCHEDULES = {
     "constant": constant,
     "cosine": cosine,
@@ -76,14 +80,15 @@ def make_schedule(spec):
     [1.0, 1.0, 0.1, 0.1]
     """
     if callable(spec):
-        return lambda iteration, n_iterations: float(spec(iteration / n_iterations))
+        return partial(_of_progress, spec)
     options = {"name": spec} if isinstance(spec, str) else dict(spec)
     name = options.pop("name", None)
     if name not in _SCHEDULES:
         raise ValueError(
             f"lr_schedule must name one of {sorted(_SCHEDULES)} or be a callable of progress, got {spec!r}."
         )
-    factor = partial(_SCHEDULES[name], **options)
+    # "constant" stays the function itself, by which the net knows that the learning rate is not its to set.
+    factor = partial(_SCHEDULES[name], **options) if options else _SCHEDULES[name]
     try:
         factor(0, 2)
     except (TypeError, ValueError) as error:
