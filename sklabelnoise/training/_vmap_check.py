@@ -34,8 +34,8 @@ def why_not_stackable(module, X):
 
 def _changes_python_state(module, X):
     """A plain attribute that a forward pass sets would be shared by all replicas."""
+    module = copy.deepcopy(module).train()
     before = {name: _plain_attributes(layer) for name, layer in module.named_modules()}
-    module.train()
     with torch.no_grad():
         module(X)
     for name, layer in module.named_modules():

@@ -1,0 +1,252 @@
+"""Replicas trained together end where they would have ended alone."""
+
+import itertools
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from sklabelnoise.losses import DMEmphasis, DMLoss, PerExampleLoss, ProSelfLCLoss
+from sklabelnoise.modules import MLP
+from sklabelnoise.training._batches import TensorData
+from sklabelnoise.training._net import NoisyLabelNet
+from sklabelnoise.training._replicas import Group, replica_logits, train_replicas
+from sklabelnoise.training._schedules import constant, make_schedule
+from sklabelnoise.training._stacked_criteria import stack_criteria
+from sklabelnoise.training._stacked_network import StackedNetwork
+from sklabelnoise.training._stacked_optimizers import StackedOptimizer, optimizer_options
+
+N, FEATURES, CLASSES = 90, 4, 3
+
+
+class Wide(nn.Module):
+    """Runs under vmap, not as a chain."""
+
+    def __init__(self, dropout=0.0):
+        super().__init__()
+        self.a, self.b = nn.Linear(FEATURES, 6), nn.Linear(FEATURES, 6)
+        self.out = nn.Linear(6, CLASSES)
+
+    def forward(self, x):
+        return self.out(torch.relu(self.a(x)) * torch.sigmoid(self.b(x)))
+
+
+def make_data(dtype=torch.float64, soft=False):
+    rng = np.random.default_rng(0)
+    labels = rng.integers(CLASSES, size=N)
+    X = torch.from_numpy(rng.normal(size=(N, FEATURES)) + np.eye(CLASSES, FEATURES)[labels]).to(dtype)
+    return TensorData(X, labels, soft_targets=rng.dirichlet(np.ones(CLASSES), N) if soft else None, dtype=dtype)
+
+
+def train_alone(module, group, weight, criterion, *, optimizer, options, schedule, batch_size, epochs):
+    """The training that an estimator does."""
+    data = TensorData(
+        group.data.X[group.rows],
+        group.data.labels[group.rows],
+        soft_targets=None if group.data.soft_targets is None else group.data.soft_targets[group.rows],
+        sample_weight=weight,
+        dtype=group.data.dtype,
+    )
+    net = NoisyLabelNet(
+        module,
+        criterion,
+        seed=group.seed,
+        optimizer=optimizer,
+        max_epochs=epochs,
+        batch_size=batch_size,
+        lr_schedule=schedule,
+        **{name if name == "lr" else f"optimizer__{name}": value for name, value in options.items()},
+    ).initialize()
+    net.module_.load_state_dict(group.state)
+    net.fit_epochs(data, epochs=epochs)
+    return net
+
+
+def train_both(
+    make_module,
+    criteria,
+    options,
+    *,
+    optimizer=torch.optim.SGD,
+    sizes=(70, 70),
+    schedules=(constant,),
+    weights=None,
+    seeds=(5, 5),
+    batch_size=16,
+    epochs=3,
+    dtype=torch.float64,
+    soft=False,
+):
+    """Train G x K replicas together and alone; pairs of the stack's state and the net, and the log."""
+    data = make_data(dtype, soft)
+    rng = np.random.default_rng(1)
+    groups, alone = [], {}
+    for g, (size, seed) in enumerate(zip(sizes, seeds, strict=True)):
+        torch.manual_seed(seed)
+        module = make_module().to(dtype)
+        rows = torch.from_numpy(np.sort(rng.choice(N, size, replace=False)))
+        weight = None if weights is None else weights[:, rows].to(dtype)
+        state = {name: tensor.clone() for name, tensor in module.state_dict().items()}
+        groups.append(Group(data, rows, seed, state, sample_weight=weight))
+    schedules = list(schedules) * (len(criteria) // len(schedules))
+    for (g, group), (k, criterion) in itertools.product(enumerate(groups), enumerate(criteria)):
+        weight = None if weights is None else group.sample_weight[k if len(group.sample_weight) > 1 else 0]
+        alone[g, k] = train_alone(
+            make_module().to(dtype), group, weight, criterion,
+            optimizer=optimizer, options=options[k], schedule=schedules[k], batch_size=batch_size, epochs=epochs,
+        )  # fmt: skip
+    network = StackedNetwork(module, [group.state for group in groups], len(criteria), dtype=dtype)
+    split = [optimizer_options(optimizer([torch.zeros(1)], **o)) for o in options]
+    rates = {name: np.array([rates[name] for rates, _ in split]) for name in split[0][0]}
+    log = train_replicas(
+        network,
+        StackedOptimizer(optimizer, network.parameters, rates, nesterov=split[0][1].get("nesterov", False)),
+        stack_criteria(criteria, dtype=dtype),
+        groups,
+        batch_size=batch_size,
+        max_epochs=epochs,
+        schedules=schedules,
+        record_accuracy=True,
+    )
+    return network, groups, alone, log
+
+
+DM = [DMLoss(DMEmphasis(0.5, 8)), DMLoss(DMEmphasis(1, 16)), DMLoss(DMEmphasis(0, 0))]
+RATES = [{"lr": 0.1}, {"lr": 0.2}, {"lr": 0.05}]
+BATCH_NORM = lambda: nn.Sequential(  # noqa: E731
+    nn.Linear(FEATURES, 6, bias=False), nn.BatchNorm1d(6), nn.Tanh(), nn.Linear(6, CLASSES)
+)
+SETTINGS = {
+    "dm": (lambda: MLP(FEATURES, CLASSES, hidden=(6,)), DM, RATES, {}),
+    "batch normalisation, unequal groups": (BATCH_NORM, DM, RATES, {"sizes": (72, 70)}),
+    "no full batch": (BATCH_NORM, DM, RATES, {"sizes": (72, 70), "batch_size": 100}),
+    "schedules of their own": (
+        lambda: MLP(FEATURES, CLASSES, hidden=(6,)),
+        DM,
+        RATES,
+        {"schedules": [constant, make_schedule("one-cycle"), make_schedule("cosine")]},
+    ),
+    "adamw with weight decay and one-cycle": (
+        BATCH_NORM,
+        DM,
+        [{"lr": 0.01, "weight_decay": wd} for wd in (0.0, 0.1, 0.5)],
+        {"optimizer": torch.optim.AdamW, "sizes": (72, 70), "schedules": [make_schedule("one-cycle")]},
+    ),
+    "nesterov": (
+        lambda: MLP(FEATURES, CLASSES, hidden=(6,)),
+        DM,
+        [{"lr": 0.1, "momentum": m, "nesterov": True} for m in (0.5, 0.8, 0.9)],
+        {},
+    ),
+    "progress": (
+        lambda: MLP(FEATURES, CLASSES, hidden=(6,)),
+        [ProSelfLCLoss(slope=s) for s in (8.0, 12.0, 16.0)],
+        RATES,
+        {"sizes": (72, 70)},
+    ),
+    "weights of their own": (
+        lambda: MLP(FEATURES, CLASSES, hidden=(6,)),
+        DM,
+        RATES,
+        {"weights": torch.rand(3, N, generator=torch.Generator().manual_seed(0)) + 0.1},
+    ),
+    "one weight for all": (
+        lambda: MLP(FEATURES, CLASSES, hidden=(6,)),
+        DM,
+        RATES,
+        {"weights": torch.rand(1, N, generator=torch.Generator().manual_seed(0)) + 0.1},
+    ),
+    "soft targets": (lambda: MLP(FEATURES, CLASSES, hidden=(6,)), DM, RATES, {"soft": True}),
+    "seeds of their own": (lambda: MLP(FEATURES, CLASSES, hidden=(6,)), DM, RATES, {"seeds": (3, 4)}),
+    "vmap": (Wide, [PerExampleLoss("gce", q=q) for q in (0.3, 0.7, 1.0)], RATES, {"sizes": (72, 70)}),
+}
+
+
+@pytest.mark.parametrize("setting", SETTINGS, ids=lambda name: name.replace(" ", "-").replace(",", ""))
+def test_in_float64_replicas_are_trained_as_alone(setting):
+    make_module, criteria, options, more = SETTINGS[setting]
+    network, groups, alone, log = train_both(make_module, criteria, options, **more)
+    assert not log.failures
+    for (g, k), net in alone.items():
+        for name, tensor in network.state_dict(g, k).items():
+            # Rounding of 1e-16 a step, carried through some fifteen steps.
+            torch.testing.assert_close(tensor, net.module_.state_dict()[name], rtol=1e-10, atol=1e-10)
+        np.testing.assert_allclose(log.loss[:, g, k], net.history[:, "train_loss"], rtol=1e-10)
+        np.testing.assert_allclose(log.accuracy[:, g, k], net.history[:, "train_accuracy"])
+        np.testing.assert_allclose(log.lr[:, k], net.history[:, "lr"], rtol=1e-12)
+        logits = replica_logits(network, g, groups[g], torch.arange(N))[k]
+        expected = torch.cat(list(net.forward_iter(groups[g].data, training=False)))
+        torch.testing.assert_close(logits, expected, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("optimizer", [torch.optim.SGD, torch.optim.AdamW])
+def test_in_float32_one_step_from_the_same_state_agrees(optimizer):
+    network, _, alone, _ = train_both(
+        BATCH_NORM,
+        DM,
+        [{"lr": 0.01, "weight_decay": 0.1}] * 3,
+        optimizer=optimizer,
+        batch_size=100,
+        epochs=1,
+        dtype=torch.float32,
+    )
+    for (g, k), net in alone.items():
+        for name, tensor in network.state_dict(g, k).items():
+            torch.testing.assert_close(tensor, net.module_.state_dict()[name], rtol=1e-5, atol=1e-5)
+
+
+def test_a_replica_that_diverges_is_noted_and_touches_no_other():
+    def train(lr):
+        options = [{"lr": 0.1}, {"lr": lr}, {"lr": 0.05}]
+        return train_both_together(options)
+
+    def train_both_together(options):
+        data = make_data()
+        torch.manual_seed(0)
+        module = BATCH_NORM().double()
+        groups = [Group(data, torch.arange(n), 0, module.state_dict()) for n in (72, 70)]
+        network = StackedNetwork(module, [group.state for group in groups], 3, dtype=torch.float64)
+        rates = {"lr": np.array([o["lr"] for o in options]), "weight_decay": 0.0, "momentum": 0.0, "dampening": 0.0}
+        log = train_replicas(
+            network,
+            StackedOptimizer(torch.optim.SGD, network.parameters, rates),
+            stack_criteria(DM, dtype=torch.float64),
+            groups,
+            batch_size=16,
+            max_epochs=3,
+            schedules=[constant] * 3,
+        )
+        return network, log
+
+    sane, log = train(0.2)
+    assert not log.failures
+    wild, log = train(1e308)
+    assert sorted(log.failures) == [(0, 1), (1, 1)]
+    assert log.failures[0, 1].startswith("Training stopped: the train loss became nan in epoch 1, batch ")
+    assert "lr=1e+308" in log.failures[0, 1]
+    for name, p in wild.parameters.items():
+        assert torch.equal(p[:, [0, 2]], sane.parameters[name][:, [0, 2]])
+
+
+def test_a_last_step_out_of_bounds_is_noted():
+    module = MLP(FEATURES, CLASSES, hidden=())
+    network = StackedNetwork(module, [module.state_dict()], 1)
+    rates = {"lr": 1e38, "weight_decay": 0.0, "momentum": 0.0, "dampening": 0.0}
+    optimizer = StackedOptimizer(torch.optim.SGD, network.parameters, rates)
+    data = make_data(torch.float32)
+    data.X = data.X * 1e3
+    groups = [Group(data, torch.arange(N), 0, module.state_dict())]
+    log = train_replicas(
+        network, optimizer, PerExampleLoss(), groups, batch_size=N, max_epochs=1, schedules=[constant]
+    )
+    assert log.failures[0, 0].startswith("Training stopped: a parameter of the network is not finite after epoch 1")
+
+
+def test_prediction_in_chunks_of_rows_is_prediction_at_once(monkeypatch):
+    module = MLP(FEATURES, CLASSES)
+    network = StackedNetwork(module, [module.state_dict()], 2)
+    group = Group(make_data(torch.float32), torch.arange(N), 0, module.state_dict())
+    whole = replica_logits(network, 0, group, torch.arange(N))
+    monkeypatch.setattr("sklabelnoise.training._replicas._PREDICTION_ROWS", 7)
+    torch.testing.assert_close(replica_logits(network, 0, group, torch.arange(N)), whole)
