@@ -50,6 +50,9 @@ except ImportError:  # scikit-learn before 1.9 has no callbacks
 # Parameters whose None means the module's own choice, see `training_defaults` of the modules.
 _TRAINING_PARAMETERS = ("optimizer", "lr", "weight_decay", "max_epochs", "batch_size", "lr_schedule", "augment")
 
+# Fitted attributes that `save` writes as they are.
+_SAVED_ATTRIBUTES = ("classes_", "n_features_in_", "feature_names_in_", "input_shape_")
+
 
 class BaseNoisyLabelClassifier(NetParamsMixin, CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     """Base of the classifiers: validate, encode, build, train, record.
@@ -254,6 +257,10 @@ class BaseNoisyLabelClassifier(NetParamsMixin, CallbackSupportMixin, ClassifierM
                 net.fit_epochs(tensors, epochs=epochs, continues=partial, observers=observers)
             net.train_split = None
 
+        return self._record(net, data, used)
+
+    def _record(self, net, data, used):
+        """Take a trained net as the fitted state."""
         vars(self).update(self._prediction_attributes(data, net))
         if len(data.input_shape) > 1:
             # scikit-learn counts features of tables only.
@@ -383,7 +390,7 @@ class BaseNoisyLabelClassifier(NetParamsMixin, CallbackSupportMixin, ClassifierM
         callbacks = list(self.callbacks or [])
         for callback in callbacks:
             named = callback[1] if isinstance(callback, tuple) and len(callback) == 2 else callback
-            if not isinstance(named() if isinstance(named, type) else named, Callback):
+            if not (issubclass(named, Callback) if isinstance(named, type) else isinstance(named, Callback)):
                 raise TypeError(
                     f"callbacks must hold skorch callbacks, or pairs of a name and a callback, got {callback!r}."
                 )
@@ -590,8 +597,8 @@ class BaseNoisyLabelClassifier(NetParamsMixin, CallbackSupportMixin, ClassifierM
         Raises
         ------
         TypeError
-            If a parameter is a callable, a callback or another object without a name to store it by. A module class
-            that is not of this package or of ``torch.nn`` is left out: pass it to `load`.
+            If a parameter is a callable, a callback or another object without a name to store it by. A module that
+            is not a class of this package is left out: pass it to `load`.
         FileNotFoundError
             If the folder does not exist.
         """
@@ -600,12 +607,11 @@ class BaseNoisyLabelClassifier(NetParamsMixin, CallbackSupportMixin, ClassifierM
         own_module = self.module is None or getattr(modules, getattr(self.module, "__name__", ""), None) is self.module
         if not own_module:
             params["module"] = None
-        fitted = ("classes_", "n_features_in_", "feature_names_in_", "input_shape_")
         header = {
             "params": params,
             "own_module": own_module,
             "module_name": self.history_.attrs["module"],
-            "fitted": {name: getattr(self, name) for name in fitted if hasattr(self, name)},
+            "fitted": {name: getattr(self, name) for name in _SAVED_ATTRIBUTES if hasattr(self, name)},
             "used": self.history_.attrs,
             "history": self.history_.to_dict("list"),
             "iteration": self.net_.iteration_,
@@ -621,8 +627,8 @@ class BaseNoisyLabelClassifier(NetParamsMixin, CallbackSupportMixin, ClassifierM
     def load(cls, path, module=None):
         """Load a classifier that was saved by `save`.
 
-        It predicts as the saved one did, on the CPU or the device its parameter `device` names. The state of the
-        optimiser is not part of the file: training that goes on starts it anew.
+        It predicts as the saved one did, on the device its parameter `device` names, or on the CPU where this machine
+        has no such device. The state of the optimiser is not part of the file: training that goes on starts it anew.
 
         Parameters
         ----------
@@ -645,28 +651,40 @@ class BaseNoisyLabelClassifier(NetParamsMixin, CallbackSupportMixin, ClassifierM
         header, tensors = _persistence.read(path, cls)
         try:
             return cls._from_saved(header, tensors, module)
-        except (KeyError, TypeError, AttributeError, IndexError, RuntimeError) as error:
-            raise ValueError(f"{str(path)!r} does not describe a fitted {cls.__name__}: {error}") from error
+        except (ValueError, *_persistence.WRONG_CONTENT) as error:
+            raise ValueError(f"{str(path)!r} can't be loaded as a fitted {cls.__name__}: {error}") from error
 
     @classmethod
     def _from_saved(cls, header, tensors, module):
         if not header["own_module"] and module is None:
-            raise ValueError(f"The saved module is {header['module_name']}: pass its class as module=.")
+            raise ValueError(f"its module is {header['module_name']}, pass that class or factory as module=")
         params = {**header["params"], **({} if header["own_module"] else {"module": module})}
         self = cls(**params)
         self._validate_params()
-        vars(self).update(header["fitted"])
-        device = resolve_device(self.device)
-        used, shape = header["used"], tuple(header["fitted"]["input_shape_"])
+        vars(self).update({name: header["fitted"][name] for name in _SAVED_ATTRIBUTES if name in header["fitted"]})
+        used, shape = header["used"], _checked_shape(self.input_shape_)
+        if not isinstance(self.classes_, np.ndarray) or len(self.classes_) < 2:
+            raise ValueError(f"its classes are {self.classes_!r}")
+        on_cpu = str(self.device).startswith("cuda") and not torch.cuda.is_available()
+        device = resolve_device("cpu" if on_cpu else self.device)
         dtype = torch.float64 if used["dtype"] == "float64" else torch.float32
         with seeded(used["seed"], device):
-            built = build_module(
+            state = _with_prefix(tensors, "module.")
+            build = partial(
+                build_module,
                 MLP if self.module is None else self.module,
                 self._params_for("module"),
                 input_shape=shape,
                 n_classes=len(self.classes_),
-            ).to(device, dtype)
-            built.load_state_dict(_with_prefix(tensors, "module."))
+            )
+            if header["own_module"]:
+                # Without memory first: a file may claim any size.
+                with torch.device("meta"):
+                    sketch = build()
+                    sketch.load_state_dict({name: tensor.to("meta") for name, tensor in state.items()}, assign=True)
+                    check_output(sketch.eval()(torch.zeros(1, *shape, dtype=dtype)), 1, len(self.classes_), "saved")
+            built = build().to(device, dtype)
+            built.load_state_dict(state)
             scaler = None
             if header["has_scaler"]:
                 scaler = ImageScaler.from_state(_with_prefix(tensors, "scaler.")).to(device)
@@ -676,7 +694,7 @@ class BaseNoisyLabelClassifier(NetParamsMixin, CallbackSupportMixin, ClassifierM
         self.history_ = pd.DataFrame(header["history"])
         self.history_.attrs = used
         net.history_ = History(self.history_.to_dict("records"))
-        self.n_iter_, self.loss_curve_ = len(self.history_), self.history_["train_loss"].tolist()
+        self.n_iter_, self.loss_curve_ = len(self.history_), list(self.history_.get("train_loss", []))
         self.label_quality_ = tensors["label_quality"].numpy()
         return self
 
@@ -687,6 +705,12 @@ class BaseNoisyLabelClassifier(NetParamsMixin, CallbackSupportMixin, ClassifierM
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
+
+
+def _checked_shape(shape):
+    if not isinstance(shape, tuple) or not all(isinstance(size, int) and size > 0 for size in shape):
+        raise ValueError(f"its examples have the shape {shape!r}")
+    return shape
 
 
 def _takes_channels_last(module):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import tempfile
 from pathlib import Path
 
@@ -22,6 +23,9 @@ _NAMESPACES = {
     "sklabelnoise.modules": sklabelnoise.modules,
     "sklabelnoise.losses": sklabelnoise.losses,
 }
+# What goes wrong in taking apart a header that someone else wrote.
+WRONG_CONTENT = (KeyError, TypeError, AttributeError, IndexError, ArithmeticError, RuntimeError, MemoryError)
+
 _EMPHASES = ("DMEmphasis", "ExponentialEmphasis", "NormalEmphasis", "BetaEmphasis", "IMAEEmphasis")
 
 
@@ -85,13 +89,11 @@ def read(path, cls):
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
             if metadata.get("format") != _FORMAT:
-                raise ValueError(
-                    f"{str(path)!r} is no file of a saved classifier: expected format {_FORMAT!r}, "
-                    f"got {metadata.get('format')!r}."
-                )
-            tensors = {name: file.get_tensor(name) for name in file.keys()}
+                raise ValueError(f"expected format {_FORMAT!r}, got {metadata.get('format')!r}")
+            # Copies: the file's own are mapped from the disk, where it may be replaced.
+            tensors = {name: file.get_tensor(name).clone() for name in file.keys()}
         header = {key: decode(value) for key, value in json.loads(metadata["header"]).items()}
-    except (SafetensorError, json.JSONDecodeError, KeyError, AttributeError, TypeError, RecursionError) as error:
+    except (SafetensorError, ValueError, *WRONG_CONTENT) as error:
         raise ValueError(f"{str(path)!r} is damaged or no file of a saved classifier: {error}") from error
     if metadata.get("estimator") != cls.__name__:
         raise ValueError(f"{str(path)!r} holds a {metadata.get('estimator')!r}, not a {cls.__name__}.")
@@ -110,15 +112,18 @@ def encode(value, name):
         return value
     if isinstance(value, np.generic):
         return encode(value.item(), name)
+    if isinstance(value, torch.device):
+        return str(value)
     if isinstance(value, list):
         return [encode(item, name) for item in value]
     if isinstance(value, tuple):
         return {"tuple": [encode(item, name) for item in value]}
     if isinstance(value, dict):
-        return {"dict": [[encode(key, name), encode(item, name)] for key, item in value.items()]}
+        return {"dict": [[encode(key, name), encode(item, f"{key}")] for key, item in value.items()]}
     if isinstance(value, np.ndarray) and value.ndim == 1 and value.dtype.kind in "biufUO":
-        kind = "O" if value.dtype.kind == "O" else value.dtype.str
-        return {"array": [encode(item, name) for item in value.tolist()], "dtype": kind}
+        # The width of strings is left to loading, where it follows from the strings themselves.
+        dtype = value.dtype.kind if value.dtype.kind in "OU" else value.dtype.str
+        return {"array": [encode(item, name) for item in value.tolist()], "dtype": dtype}
     if isinstance(value, type):
         for namespace, home in _NAMESPACES.items():
             if getattr(home, value.__name__, None) is value:
@@ -149,7 +154,9 @@ def decode(value):
     if "dict" in value:
         return {decode(key): decode(item) for key, item in value["dict"]}
     if "array" in value:
-        return np.array(decode(value["array"]), dtype=np.dtype(value["dtype"]))
+        if not re.fullmatch(r"O|U|[<>|=]?[biuf]\d{1,2}", value["dtype"]):
+            raise ValueError(f"The file holds an array of type {value['dtype']!r}.")
+        return np.array(decode(value["array"]), dtype=value["dtype"])
     if "class" in value:
         namespace, _, name = value["class"].rpartition(".")
         found = getattr(_NAMESPACES.get(namespace), name, None) if not name.startswith("_") else None
