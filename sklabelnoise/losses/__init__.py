@@ -1,6 +1,10 @@
 """Losses and designed derivatives for training with wrong labels: functions of logits first, criteria second."""
 
-from sklabelnoise.losses._criterion import PerExampleLoss
+from sklabelnoise.losses._active_passive import nce_ael, nce_agce, nce_aue, nce_mae, nce_rce, nfl_mae, nfl_rce
+from sklabelnoise.losses._asymmetric import ael, agce, aue
+from sklabelnoise.losses._brier import brier
+from sklabelnoise.losses._corrected import backward, forward, forward_symmetric
+from sklabelnoise.losses._criterion import PerExampleLoss, make_criterion
 from sklabelnoise.losses._derivative import DMLoss, derivative_manipulation, potential
 from sklabelnoise.losses._emphasis import (
     BetaEmphasis,
@@ -10,14 +14,17 @@ from sklabelnoise.losses._emphasis import (
     NormalEmphasis,
     check_emphasis,
 )
+from sklabelnoise.losses._negative import negative_learning
+from sklabelnoise.losses._normalized import nce, nfl, ngce, nmae, nrce
 from sklabelnoise.losses._registry import (
     NAMES,
+    ROW_CRITERIA,
     check_hyper_parameters,
     emphasis_of,
     get_loss,
     hyper_parameters,
 )
-from sklabelnoise.losses._robust import gce, mae, mse
+from sklabelnoise.losses._robust import focal, gce, js, mae, mse, rce, sce, taylor_ce
 from sklabelnoise.losses._self_correction import (
     ProSelfLCLoss,
     corrected_targets,
@@ -25,6 +32,7 @@ from sklabelnoise.losses._self_correction import (
     local_trust,
     proselflc,
 )
+from sklabelnoise.losses._stateful import ELRLoss, TruncatedGCELoss
 from sklabelnoise.losses._targets import (
     confidence_penalty,
     cross_entropy,
@@ -60,9 +68,41 @@ __all__ = [
     "mae",
     "mse",
     "gce",
+    "rce",
+    "sce",
+    "focal",
+    "taylor_ce",
+    "js",
+    "agce",
+    "aue",
+    "ael",
+    # loss correction
+    "forward_symmetric",
+    "forward",
+    "backward",
+    # losses of the whole prediction
+    "nce",
+    "nfl",
+    "ngce",
+    "nmae",
+    "nrce",
+    "nce_mae",
+    "nce_rce",
+    "nfl_mae",
+    "nfl_rce",
+    "nce_agce",
+    "nce_aue",
+    "nce_ael",
+    "brier",
+    "negative_learning",
+    # losses with a memory of every row
+    "ELRLoss",
+    "TruncatedGCELoss",
     # by name
     "PerExampleLoss",
+    "make_criterion",
     "NAMES",
+    "ROW_CRITERIA",
     "get_loss",
     "hyper_parameters",
     "check_hyper_parameters",

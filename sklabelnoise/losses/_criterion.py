@@ -1,9 +1,11 @@
-"""One nn.Module shell around every loss that gives a value per example."""
+"""One nn.Module shell around every loss that gives a value per example, and criteria by name."""
 
+import numpy as np
+import torch
 from torch import nn
 
 from sklabelnoise.losses._margin import weighted_mean
-from sklabelnoise.losses._registry import check_hyper_parameters, get_loss
+from sklabelnoise.losses._registry import ROW_CRITERIA, check_hyper_parameters, get_loss
 from sklabelnoise.losses._targets import cross_entropy
 
 REDUCTIONS = ("mean", "sum", "none")
@@ -49,6 +51,8 @@ class PerExampleLoss(nn.Module):
             raise ValueError(f"reduction must be one of {REDUCTIONS}, got {reduction!r}.")
         self.function = get_loss(loss)
         if not callable(loss):
+            # matrices become tensors once, not at every batch
+            hyper = {name: torch.as_tensor(v) if isinstance(v, np.ndarray | list) else v for name, v in hyper.items()}
             check_hyper_parameters(loss, hyper)
         self.loss = loss
         self.reduction = reduction
@@ -68,3 +72,40 @@ class PerExampleLoss(nn.Module):
     def extra_repr(self):
         hyper = "".join(f", {name}={value}" for name, value in self.hyper.items())
         return f"{self.loss!r}, reduction={self.reduction!r}{hyper}"
+
+
+def make_criterion(loss="cross_entropy", **hyper):
+    """Build the criterion of a loss by name.
+
+    Parameters
+    ----------
+    loss : str or callable, default='cross_entropy'
+        A key of ``NAMES`` or of ``ROW_CRITERIA``, or a function ``loss(logits, targets, **hyper)`` that returns one
+        value per example.
+    **hyper
+        Hyper-parameters of the loss.
+
+    Returns
+    -------
+    criterion : torch.nn.Module
+        A :class:`PerExampleLoss` with the weighted mean, or a row criterion, whose ``needs_indices`` is True.
+
+    Raises
+    ------
+    ValueError
+        If the name is unknown (the error names the nearest) or a hyper-parameter lies outside its domain.
+    TypeError
+        If the loss has no hyper-parameter of a given name.
+
+    Examples
+    --------
+    >>> from sklabelnoise.losses import make_criterion
+    >>> make_criterion("gce", q=0.5)
+    PerExampleLoss('gce', reduction='mean', q=0.5)
+    >>> make_criterion("elr", lam=1.0)
+    ELRLoss(beta=0.7, lam=1.0)
+    """
+    if isinstance(loss, str) and loss in ROW_CRITERIA:
+        check_hyper_parameters(loss, hyper)
+        return ROW_CRITERIA[loss](**hyper)
+    return PerExampleLoss(loss, **hyper)

@@ -38,6 +38,24 @@ class Interval:
         return f"a number in {left}{self.low}, {self.high}{right}"
 
 
+POSITIVE = Interval(0, closed="neither")
+AT_LEAST_ZERO = Interval(0)
+ABOVE_ONE = Interval(1, closed="neither")
+
+
+@dataclass(frozen=True)
+class Integers:
+    """Whole numbers from a lower bound on."""
+
+    low: int
+
+    def __contains__(self, value):
+        return isinstance(value, numbers.Integral) and not isinstance(value, bool) and value >= self.low
+
+    def __str__(self):
+        return f"a whole number of at least {self.low}"
+
+
 @dataclass(frozen=True)
 class OneOf:
     """One of a few values."""
@@ -45,22 +63,62 @@ class OneOf:
     options: tuple
 
     def __contains__(self, value):
-        return any(value is option or (type(value) is type(option) and value == option) for option in self.options)
+        return any(type(value) is type(option) and value == option for option in self.options)
 
     def __str__(self):
         return "one of " + ", ".join(map(repr, self.options))
 
 
+@dataclass(frozen=True)
+class TransitionMatrix:
+    """Square matrices, perhaps stacked, of P(given = j | true = i).
+
+    Parameters
+    ----------
+    invertible : bool, default=False
+        Whether it must have an inverse; otherwise every label must be given by some class.
+    """
+
+    invertible: bool = False
+
+    def __contains__(self, value):
+        try:
+            matrix = torch.as_tensor(value).double()
+        except (TypeError, ValueError, RuntimeError):
+            return False
+        if matrix.dim() < 2 or matrix.shape[-1] != matrix.shape[-2] or not matrix.isfinite().all():
+            return False
+        # rows given in float32 sum to one within 1e-6 or so
+        stochastic = (matrix >= 0).all() and ((matrix.sum(-1) - 1).abs() < 1e-4).all()
+        if self.invertible:
+            return bool(stochastic and torch.linalg.cond(matrix).max() < 1e12)
+        return bool(stochastic and (matrix.sum(-2) > 0).all())
+
+    def __str__(self):
+        also = "an inverse (got a singular matrix)" if self.invertible else "no column of zeros"
+        return f"a square matrix with entries of at least 0, rows that sum to one and {also}"
+
+
 def check_hyper_parameter(loss, name, value, domain):
     """Raise a ValueError unless the value lies in the domain.
 
-    A tensor holds one value per replica and may live on another device or inside vmap, so its values are not looked at.
+    A tensor may hold one value per replica, live on another device or inside vmap, so its values are not looked at:
+    that is for :func:`check_values`.
     """
-    if not isinstance(value, torch.Tensor) and value not in domain:
+    unseen = isinstance(value, torch.Tensor) and isinstance(domain, Interval | TransitionMatrix)
+    if not unseen and value not in domain:
         raise ValueError(f"'{name}' of {loss} must be {domain}, got {value!r}.")
 
 
-def per_example_loss(*, emphasis=None, **domains):
+def check_values(loss, name, value, domain):
+    """As :func:`check_hyper_parameter`, looking into tensors."""
+    several = isinstance(value, torch.Tensor) and isinstance(domain, Interval)
+    for one in value.flatten().tolist() if several else (value,):
+        if one not in domain:
+            raise ValueError(f"'{name}' of {loss} must be {domain}, got {one!r}.")
+
+
+def per_example_loss(*, emphasis=None, uniform_remainder=False, **domains):
     """Declare a function ``loss(logits, targets, *, hyper-parameters)`` as a loss.
 
     Every call then checks its hyper-parameters.
@@ -69,15 +127,16 @@ def per_example_loss(*, emphasis=None, **domains):
     ----------
     emphasis : callable, optional
         The weight ``w(p, **hyper)`` that the loss gives an example whose label has probability p: the L1 norm of its
-        derivative. It takes ``n_classes`` where the weight depends on how the rest of the probability is spread, and
-        then means evenly.
+        derivative. It takes ``n_classes`` where that enters.
+    uniform_remainder : bool, default=False
+        Whether the loss has no weight of its own but treats the other classes alike, so that one follows by
+        spreading the rest of the probability evenly over them.
     **domains
         Domain of each hyper-parameter that is a number or a choice.
     """
 
     def declare(function):
-        signature = inspect.signature(function)
-        keywords = [p for p in signature.parameters.values() if p.kind is p.KEYWORD_ONLY]
+        keywords = [p for p in inspect.signature(function).parameters.values() if p.kind is p.KEYWORD_ONLY]
 
         @functools.wraps(function)
         def loss(logits, targets, **hyper):
@@ -86,9 +145,9 @@ def per_example_loss(*, emphasis=None, **domains):
                     check_hyper_parameter(function.__name__, name, value, domains[name])
             return function(logits, targets, **hyper)
 
-        loss.domains = domains
-        loss.defaults = {p.name: p.default for p in keywords}
+        loss.hyper_parameters = {p.name: (p.default, domains.get(p.name)) for p in keywords}
         loss.emphasis = emphasis
+        loss.uniform_remainder = uniform_remainder
         return loss
 
     return declare

@@ -6,7 +6,7 @@ from functools import cached_property
 
 import torch
 
-from sklabelnoise.losses._declare import Interval, check_hyper_parameter
+from sklabelnoise.losses._declare import POSITIVE, Interval, check_hyper_parameter
 from sklabelnoise.losses._margin import LabelOdds, over_samples
 
 
@@ -283,7 +283,7 @@ class NormalEmphasis:
 
     def __post_init__(self):
         check_hyper_parameter("NormalEmphasis", "psi", self.psi, Interval(0))
-        check_hyper_parameter("NormalEmphasis", "beta", self.beta, Interval(0, closed="neither"))
+        check_hyper_parameter("NormalEmphasis", "beta", self.beta, POSITIVE)
 
     def __call__(self, p):
         return torch.exp(-over_samples(self.beta) * p * (p - 2 * over_samples(self.psi)))
@@ -341,7 +341,7 @@ class BetaEmphasis:
 
     def __post_init__(self):
         for name in ("alpha", "eta"):
-            check_hyper_parameter("BetaEmphasis", name, getattr(self, name), Interval(0, closed="neither"))
+            check_hyper_parameter("BetaEmphasis", name, getattr(self, name), POSITIVE)
 
     def __call__(self, p):
         return p ** (over_samples(self.alpha) - 1) * (1 - p) ** (over_samples(self.eta) - 1)

@@ -2,12 +2,20 @@
 
 import difflib
 import inspect
+import math
 
 import torch
 
-from sklabelnoise.losses._declare import check_hyper_parameter
+from sklabelnoise.losses._active_passive import nce_ael, nce_agce, nce_aue, nce_mae, nce_rce, nfl_mae, nfl_rce
+from sklabelnoise.losses._asymmetric import ael, agce, aue
+from sklabelnoise.losses._brier import brier
+from sklabelnoise.losses._corrected import backward, forward, forward_symmetric
+from sklabelnoise.losses._declare import check_values
 from sklabelnoise.losses._margin import over_samples
-from sklabelnoise.losses._robust import gce, mae, mse
+from sklabelnoise.losses._negative import negative_learning
+from sklabelnoise.losses._normalized import nce, nfl, ngce, nmae, nrce
+from sklabelnoise.losses._robust import focal, gce, js, mae, mse, rce, sce, taylor_ce
+from sklabelnoise.losses._stateful import ELRLoss, TruncatedGCELoss
 from sklabelnoise.losses._targets import (
     confidence_penalty,
     cross_entropy,
@@ -16,24 +24,42 @@ from sklabelnoise.losses._targets import (
     soft_bootstrapping,
 )
 
+# Losses that give one value per example, by name. Those that depend on a whole batch (the determinant of DMI, the
+# shuffled pairs of the peer loss) or on two views of a row (GJS) are no such functions and are left out.
 NAMES = {
     function.__name__: function
     for function in (
-        cross_entropy,
-        label_smoothing,
-        confidence_penalty,
-        soft_bootstrapping,
-        hard_bootstrapping,
-        mae,
-        mse,
-        gce,
+        *(cross_entropy, label_smoothing, confidence_penalty, soft_bootstrapping, hard_bootstrapping),
+        *(mae, mse, gce, rce, sce, focal, taylor_ce, js),
+        *(agce, aue, ael),
+        *(forward_symmetric, forward, backward),
+        *(nce, nfl, ngce, nmae, nrce),
+        *(nce_mae, nce_rce, nfl_mae, nfl_rce, nce_agce, nce_aue, nce_ael),
+        *(brier, negative_learning),
     )
 }
+
+# Criteria that remember every training row, by name.
+ROW_CRITERIA = {"elr": ELRLoss, "truncated_gce": TruncatedGCELoss}
 
 
 def _nearest(name, names):
     """The likeliest meanings of a misspelt name, else all there are."""
     return ", ".join(map(repr, difflib.get_close_matches(str(name), names, n=3, cutoff=0.4) or sorted(names)))
+
+
+def _find(loss):
+    """The function or row criterion of a name; a callable is returned as it is."""
+    if callable(loss):
+        return loss
+    if isinstance(loss, str) and loss in ROW_CRITERIA:
+        return ROW_CRITERIA[loss]
+    if not isinstance(loss, str) or loss not in NAMES:
+        raise ValueError(
+            f"loss must be a callable or a name of sklabelnoise.losses.NAMES, got {loss!r}; "
+            f"the nearest are {_nearest(loss, [*NAMES, *ROW_CRITERIA])}."
+        )
+    return NAMES[loss]
 
 
 def get_loss(loss):
@@ -51,7 +77,7 @@ def get_loss(loss):
     Raises
     ------
     ValueError
-        If there is no loss of that name; the error lists the nearest names.
+        If there is no loss of that name (the error lists the nearest names), or it is one of ``ROW_CRITERIA``.
 
     Examples
     --------
@@ -61,14 +87,13 @@ def get_loss(loss):
     ...
     ValueError: loss must be a callable or a name of sklabelnoise.losses.NAMES, got 'gcee'; the nearest are 'gce'...
     """
-    if callable(loss):
-        return loss
-    if not isinstance(loss, str) or loss not in NAMES:
+    found = _find(loss)
+    if isinstance(loss, str) and loss in ROW_CRITERIA:
         raise ValueError(
-            f"loss must be a callable or a name of sklabelnoise.losses.NAMES, got {loss!r}; "
-            f"the nearest are {_nearest(loss, NAMES)}."
+            f"{loss!r} remembers every training row and is no function of a batch: use {found.__name__} or "
+            "make_criterion."
         )
-    return NAMES[loss]
+    return found
 
 
 def hyper_parameters(loss):
@@ -77,7 +102,7 @@ def hyper_parameters(loss):
     Parameters
     ----------
     loss : str or callable
-        A key of ``NAMES``, or a function.
+        A key of ``NAMES`` or of ``ROW_CRITERIA``, or a function.
 
     Returns
     -------
@@ -91,10 +116,12 @@ def hyper_parameters(loss):
     >>> {name: (default, str(domain)) for name, (default, domain) in hyper_parameters("gce").items()}
     {'q': (0.7, 'a number in (0, 1]')}
     """
-    function = get_loss(loss)
-    domains = getattr(function, "domains", {})
-    parameters = inspect.signature(function).parameters.values()
-    return {p.name: (p.default, domains.get(p.name)) for p in parameters if p.kind is p.KEYWORD_ONLY}
+    loss = _find(loss)
+    declared = getattr(loss, "hyper_parameters", None)
+    if declared is not None:
+        return dict(declared)
+    parameters = inspect.signature(loss).parameters.values()
+    return {p.name: (p.default, None) for p in parameters if p.kind is p.KEYWORD_ONLY}
 
 
 def check_hyper_parameters(loss, hyper):
@@ -102,8 +129,8 @@ def check_hyper_parameters(loss, hyper):
 
     Parameters
     ----------
-    loss : str
-        A key of ``NAMES``.
+    loss : str or callable
+        A key of ``NAMES`` or of ``ROW_CRITERIA``.
     hyper : dict
         Values by name. Values of tensors are checked, too, so this is meant for building a criterion, not for
         every batch.
@@ -130,8 +157,7 @@ def check_hyper_parameters(loss, hyper):
             raise TypeError(f"{loss} has no hyper-parameter {name!r}; {has}.")
         domain = known[name][1]
         if domain is not None:
-            for one in value.flatten().tolist() if isinstance(value, torch.Tensor) else (value,):
-                check_hyper_parameter(loss, name, one, domain)
+            check_values(loss, name, value, domain)
     missing = [name for name, (default, _) in known.items() if default is inspect.Parameter.empty and name not in hyper]
     if missing:
         raise TypeError(f"{loss} needs the hyper-parameter {missing[0]!r}.")
@@ -143,7 +169,7 @@ def emphasis_of(loss, p, *, n_classes=None, **hyper):
     Parameters
     ----------
     loss : str
-        A key of ``NAMES``.
+        A key of ``NAMES`` or of ``ROW_CRITERIA``.
     p : tensor of shape (..., n)
         Probabilities of the label.
     n_classes : int, optional
@@ -170,14 +196,29 @@ def emphasis_of(loss, p, *, n_classes=None, **hyper):
     >>> emphasis_of("label_smoothing", torch.tensor([0.0, 0.5, 1.0]), n_classes=10)
     tensor([1.8200, 0.8200, 0.1800])
     """
-    function = get_loss(loss)
-    weight = getattr(function, "emphasis", None)
-    if weight is None:
-        raise ValueError(f"the derivative of {loss!r} has no weight that depends on the label's probability alone.")
+    declared = _find(loss)
+    known = hyper_parameters(loss)
     check_hyper_parameters(loss, hyper)
-    hyper = {**function.defaults, **hyper}
+    hyper = {**{name: default for name, (default, _) in known.items()}, **hyper}
+    weight = getattr(declared, "emphasis", None)
+    if weight is None and not getattr(declared, "uniform_remainder", False):
+        raise ValueError(f"the derivative of {loss!r} has no weight that depends on the label's probability alone.")
+    if n_classes is None and (weight is None or "n_classes" in inspect.signature(weight).parameters):
+        raise ValueError(f"the weight of {loss!r} depends on the number of classes: give n_classes.")
+    if weight is None:
+        return _weight_by_uniform_remainder(declared, p, n_classes, hyper)
     if "n_classes" in inspect.signature(weight).parameters:
-        if n_classes is None:
-            raise ValueError(f"the weight of {loss!r} depends on the number of classes: give n_classes.")
         hyper["n_classes"] = n_classes
     return weight(p, **{name: over_samples(value) for name, value in hyper.items()})
+
+
+def _weight_by_uniform_remainder(loss, p, n_classes, hyper):
+    # Logits with the label first and the others alike. Beyond 1e4 float32 has no probabilities to tell apart.
+    margin = p.logit().clamp(-1e4, 1e4)
+    with torch.enable_grad():
+        logits = torch.zeros(*p.shape, n_classes, dtype=margin.dtype, device=p.device)
+        logits[..., 0] = margin + math.log(n_classes - 1)
+        logits.requires_grad_()
+        labels = torch.zeros(p.shape, dtype=torch.long, device=p.device)
+        (derivative,) = torch.autograd.grad(loss(logits, labels, **hyper).sum(), logits)
+    return derivative.abs().sum(-1)

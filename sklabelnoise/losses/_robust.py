@@ -1,10 +1,16 @@
 """Losses that see the label's probability alone: a loss of this kind is cross entropy with its own example weights."""
 
+import math
+
 import torch
 import torch.nn.functional as F
 
-from sklabelnoise.losses._declare import Interval, per_example_loss
+from sklabelnoise.losses._declare import AT_LEAST_ZERO, Integers, Interval, OneOf, per_example_loss
 from sklabelnoise.losses._margin import expected_value, over_samples
+
+# The logarithm of zero in reverse cross entropy: that of the label clamp in the authors' code.
+LOG_ZERO = math.log(1e-4)
+NEGATIVE = Interval(high=0, closed="neither")
 
 
 @per_example_loss(emphasis=lambda p: 2 * p * (1 - p))
@@ -118,3 +124,249 @@ def gce(logits, targets, *, q=0.7):
     q = over_samples(q)
     # 1 - p^q through expm1: no cancellation for fitted labels or a small q
     return expected_value(lambda margin: -torch.expm1(q * F.logsigmoid(margin)) / q, logits, targets)
+
+
+@per_example_loss(emphasis=lambda p, *, log_zero: -2 * log_zero * p * (1 - p), log_zero=NEGATIVE)
+def rce(logits, targets, *, log_zero=LOG_ZERO):
+    r"""Reverse cross entropy: the prediction measured against the label.
+
+    With the logarithm of the label's zeros set to a constant A,
+
+    .. math::
+        \ell = -\sum_k p_k \log q_k = -A (1 - p_y), \qquad \frac{\partial \ell}{\partial z} = -A \, p_y (p - e_y),
+
+    so it is :func:`mae` times -A.
+
+    Parameters
+    ----------
+    logits : tensor of shape (..., n_samples, n_classes)
+        Scores before softmax; leading dimensions are replicas.
+    targets : tensor of shape (..., n_samples) or (..., n_samples, n_classes)
+        Labels (integers) or soft targets (floating point, rows that sum to one; the expectation over labels).
+    log_zero : float or tensor, default=log(1e-4)
+        A, negative. The authors' code clamps labels at 1e-4, their paper also speaks of -4. A tensor broadcasts over
+        the leading dimensions.
+
+    Returns
+    -------
+    loss : tensor of shape (..., n_samples)
+
+    References
+    ----------
+    Wang et al., Symmetric Cross Entropy for Robust Learning with Noisy Labels, ICCV 2019, Eq. 6 and released code.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklabelnoise.losses import rce
+    >>> rce(torch.tensor([[2.0, 0.0]]), torch.tensor([1]))
+    tensor([8.1124])
+    """
+    return -over_samples(log_zero) * mae(logits, targets)
+
+
+def _sce_emphasis(p, *, alpha, beta, log_zero):
+    return 2 * (1 - p) * (alpha - beta * log_zero * p)
+
+
+@per_example_loss(emphasis=_sce_emphasis, alpha=AT_LEAST_ZERO, beta=AT_LEAST_ZERO, log_zero=NEGATIVE)
+def sce(logits, targets, *, alpha=0.1, beta=1.0, log_zero=LOG_ZERO):
+    r"""Symmetric cross entropy: cross entropy and its reverse.
+
+    .. math::
+        \ell = -\alpha \log p_y - \beta A (1 - p_y), \qquad
+        \frac{\partial \ell}{\partial z} = (\alpha - \beta A p_y) (p - e_y) .
+
+    Its weight :math:`2 (1 - p)(\alpha + \beta |A| p)` peaks at :math:`\max(0, \frac12 - \frac{\alpha}{2 \beta |A|})`.
+
+    Parameters
+    ----------
+    logits : tensor of shape (..., n_samples, n_classes)
+        Scores before softmax; leading dimensions are replicas.
+    targets : tensor of shape (..., n_samples) or (..., n_samples, n_classes)
+        Labels (integers) or soft targets (floating point, rows that sum to one; the expectation over labels).
+    alpha, beta : float or tensor, default=0.1, 1.0
+        Weights of cross entropy and of :func:`rce`, at least 0. The defaults are the authors' for CIFAR-10; for
+        CIFAR-100 they take 6 and 0.1. Tensors broadcast over the leading dimensions.
+    log_zero : float or tensor, default=log(1e-4)
+        A, see :func:`rce`.
+
+    Returns
+    -------
+    loss : tensor of shape (..., n_samples)
+
+    References
+    ----------
+    Wang et al., Symmetric Cross Entropy for Robust Learning with Noisy Labels, ICCV 2019, Eq. 7.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklabelnoise.losses import sce
+    >>> sce(torch.tensor([[2.0, 0.0]]), torch.tensor([1]))
+    tensor([8.3251])
+    """
+    alpha, scale = over_samples(alpha), -over_samples(beta) * over_samples(log_zero)
+    return expected_value(lambda margin: scale * (-margin).sigmoid() - alpha * F.logsigmoid(margin), logits, targets)
+
+
+def _focal_emphasis(p, *, gamma, detached):
+    weight = 2 * (1 - p) ** (gamma + 1)
+    return weight if detached else weight - 2 * gamma * (1 - p) ** gamma * torch.special.xlogy(p, p)
+
+
+@per_example_loss(emphasis=_focal_emphasis, gamma=Interval(0), detached=OneOf((True, False)))
+def focal(logits, targets, *, gamma=0.5, detached=False):
+    r"""Focal loss: cross entropy faded out for labels the model is sure of.
+
+    .. math::
+        \ell = -(1 - p_y)^\gamma \log p_y, \qquad
+        \frac{\partial \ell}{\partial z} = (1 - p_y)^\gamma \left(1 - \frac{\gamma \, p_y \log p_y}{1 - p_y}\right)
+        (p - e_y) .
+
+    It prefers labels the model disbelieves, so it is no robust loss; it stands here as the opposite end.
+
+    Parameters
+    ----------
+    logits : tensor of shape (..., n_samples, n_classes)
+        Scores before softmax; leading dimensions are replicas.
+    targets : tensor of shape (..., n_samples) or (..., n_samples, n_classes)
+        Labels (integers) or soft targets (floating point, rows that sum to one; the expectation over labels).
+    gamma : float or tensor, default=0.5
+        At least 0; 0 is cross entropy. Lin et al. take 2. A tensor broadcasts over the leading dimensions.
+    detached : bool, default=False
+        Whether the factor is held constant in the backward pass, as the code of the active-passive and asymmetric
+        losses does; the derivative is then :math:`(1 - p_y)^\gamma (p - e_y)`.
+
+    Returns
+    -------
+    loss : tensor of shape (..., n_samples)
+
+    References
+    ----------
+    Lin et al., Focal Loss for Dense Object Detection, ICCV 2017, Eq. 4. Ma et al., Normalized Loss Functions for Deep
+    Learning with Noisy Labels, ICML 2020, released code (0.5 and the detached factor).
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklabelnoise.losses import focal
+    >>> focal(torch.tensor([[2.0, 0.0]]), torch.tensor([1]))
+    tensor([1.9961])
+    """
+    gamma = over_samples(gamma)
+
+    def value(margin):
+        factor = (gamma * F.logsigmoid(-margin)).exp()
+        return -(factor.detach() if detached else factor) * F.logsigmoid(margin)
+
+    return expected_value(value, logits, targets)
+
+
+@per_example_loss(emphasis=lambda p, *, order: 2 * (1 - p) * (1 - (1 - p) ** order), order=Integers(1))
+def taylor_ce(logits, targets, *, order=2):
+    r"""Cross entropy cut off after a few terms of its Taylor series.
+
+    .. math::
+        \ell = \sum_{i=1}^{t} \frac{(1 - p_y)^i}{i}, \qquad
+        \frac{\partial \ell}{\partial z} = \left(1 - (1 - p_y)^t\right) (p - e_y) .
+
+    The order t goes from :func:`mae` (1) to cross entropy (infinity).
+
+    Parameters
+    ----------
+    logits : tensor of shape (..., n_samples, n_classes)
+        Scores before softmax; leading dimensions are replicas.
+    targets : tensor of shape (..., n_samples) or (..., n_samples, n_classes)
+        Labels (integers) or soft targets (floating point, rows that sum to one; the expectation over labels).
+    order : int, default=2
+        t, at least 1. The paper tries 2 to 6.
+
+    Returns
+    -------
+    loss : tensor of shape (..., n_samples)
+
+    References
+    ----------
+    Feng et al., Can Cross Entropy Loss Be Robust to Label Noise?, IJCAI 2020, Eq. 5.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklabelnoise.losses import taylor_ce
+    >>> taylor_ce(torch.tensor([[2.0, 0.0]]), torch.tensor([1]))
+    tensor([1.2687])
+    """
+
+    def value(margin):
+        miss = (-margin).sigmoid()
+        total = miss / order
+        for i in range(order - 1, 0, -1):  # Horner's rule
+            total = miss * (total + 1 / i)
+        return total
+
+    return expected_value(value, logits, targets)
+
+
+def _js_emphasis(p, *, pi):
+    # p log(1 + pi / ((1 - pi) p)), which is 0 at p = 0
+    pi = torch.as_tensor(pi, dtype=p.dtype, device=p.device)
+    return (
+        2
+        * (1 - p)
+        * (torch.special.xlogy(p, (1 - pi) * p + pi) - torch.special.xlogy(p, (1 - pi) * p))
+        / -torch.log1p(-pi)
+    )
+
+
+@per_example_loss(emphasis=_js_emphasis, pi=Interval(0, 1, closed="neither"))
+def js(logits, targets, *, pi=0.5):
+    r"""Jensen-Shannon divergence between label and prediction, scaled.
+
+    With :math:`m = \pi e_y + (1 - \pi) p`,
+
+    .. math::
+        \ell = \frac{\pi \, KL(e_y \| m) + (1 - \pi) \, KL(p \| m)}{-(1 - \pi) \log(1 - \pi)}, \qquad
+        \frac{\partial \ell}{\partial z} =
+        \frac{p_y}{-\log(1 - \pi)} \log\left(1 + \frac{\pi}{(1 - \pi) p_y}\right) (p - e_y) .
+
+    It sees the label's probability alone. :math:`\pi` leads from cross entropy (0) to :func:`mae` (1).
+
+    Parameters
+    ----------
+    logits : tensor of shape (..., n_samples, n_classes)
+        Scores before softmax; leading dimensions are replicas.
+    targets : tensor of shape (..., n_samples) or (..., n_samples, n_classes)
+        Labels (integers) or soft targets (floating point, rows that sum to one; the expectation over labels).
+    pi : float or tensor, default=0.5
+        Weight of the label in the mixture, in (0, 1). One half is the divergence itself; the authors use 0.1 on
+        clean labels up to 0.9 under heavy noise. A tensor broadcasts over the leading dimensions.
+
+    Returns
+    -------
+    loss : tensor of shape (..., n_samples)
+
+    References
+    ----------
+    Englesson and Azizpour, Generalized Jensen-Shannon Divergence Loss for Learning with Noisy Labels, NeurIPS 2021,
+    Eq. 5 and 6. (Their loss over two augmented views needs two forward passes and is no function of one row.)
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklabelnoise.losses import js
+    >>> js(torch.tensor([[2.0, 0.0]]), torch.tensor([1]))
+    tensor([1.4524])
+    """
+    targets_dtype = logits.dtype if logits.dtype == torch.double else torch.float
+    pi = over_samples(torch.as_tensor(pi, dtype=targets_dtype, device=logits.device))
+    scale = -torch.log1p(-pi)
+
+    def value(margin):
+        p, miss = margin.sigmoid(), (-margin).sigmoid()
+        log_mixture = torch.log1p(-(1 - pi) * miss)  # of pi + (1 - pi) p
+        label = -pi * log_mixture
+        prediction = (1 - pi) * (miss * scale + p * (F.logsigmoid(margin) - log_mixture))
+        return (label + prediction) / ((1 - pi) * scale)
+
+    return expected_value(value, logits, targets)

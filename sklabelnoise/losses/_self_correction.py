@@ -5,16 +5,16 @@ import math
 import torch
 from torch import nn
 
-from sklabelnoise.losses._declare import Interval, check_hyper_parameter, per_example_loss
+from sklabelnoise.losses._declare import POSITIVE, Interval, check_hyper_parameter, per_example_loss
 from sklabelnoise.losses._margin import at_least_float32, check_targets, over_classes, over_samples, weighted_mean
 from sklabelnoise.losses._targets import as_distribution, cross_entropy, cross_entropy_of, entropy
 
 LOCAL_TRUSTS = ("entropy", "max", "none")
 _DOMAINS = {
     "progress": Interval(0, 1),
-    "slope": Interval(0, math.inf, closed="neither"),
+    "slope": POSITIVE,
     "midpoint": Interval(),
-    "temperature": Interval(0, math.inf, closed="neither"),
+    "temperature": POSITIVE,
 }
 
 

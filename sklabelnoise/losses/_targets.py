@@ -108,7 +108,7 @@ def label_smoothing(logits, targets, *, smoothing=0.1):
     return (1 - smoothing) * cross_entropy_of(log_proba, targets) - smoothing * log_proba.mean(-1)
 
 
-@per_example_loss(strength=Interval(0, math.inf), rescale=OneOf((True, False)))
+@per_example_loss(uniform_remainder=True, strength=Interval(0, math.inf), rescale=OneOf((True, False)))
 def confidence_penalty(logits, targets, *, strength=0.1, rescale=False):
     r"""Cross entropy that rewards uncertain predictions.
 
@@ -159,7 +159,7 @@ def confidence_penalty(logits, targets, *, strength=0.1, rescale=False):
     return scale * cross_entropy_of(log_proba, targets) - strength * entropy(log_proba)
 
 
-@per_example_loss(beta=Interval(0, 1))
+@per_example_loss(uniform_remainder=True, beta=Interval(0, 1))
 def soft_bootstrapping(logits, targets, *, beta=0.95):
     r"""Cross entropy with targets mixed with the prediction itself.
 
@@ -205,7 +205,7 @@ def soft_bootstrapping(logits, targets, *, beta=0.95):
     return beta * cross_entropy_of(log_proba, targets) + (1 - beta) * entropy(log_proba)
 
 
-@per_example_loss(beta=Interval(0, 1))
+@per_example_loss(uniform_remainder=True, beta=Interval(0, 1))
 def hard_bootstrapping(logits, targets, *, beta=0.8):
     r"""Cross entropy with targets mixed with the predicted class, one-hot and constant.
 

@@ -1,0 +1,208 @@
+"""Loss correction: losses that undo a known transition matrix of the label noise."""
+
+from functools import lru_cache
+
+import torch
+import torch.nn.functional as F
+
+from sklabelnoise.losses._declare import Interval, TransitionMatrix, per_example_loss
+from sklabelnoise.losses._margin import check_targets, expected_value, over_samples
+
+
+def _as_matrix(loss, transition_matrix, logits):
+    """The transition matrix in the logits' dtype, checked against their number of classes."""
+    matrix = torch.as_tensor(transition_matrix)
+    n_classes = logits.shape[-1]
+    if matrix.shape[-2:] != (n_classes, n_classes):
+        raise ValueError(
+            f"'transition_matrix' of {loss} must have shape {(n_classes, n_classes)} to go with logits of {n_classes} "
+            f"classes, got shape {tuple(matrix.shape)}."
+        )
+    return matrix.to(logits)
+
+
+def _rows_of(matrix, labels):
+    """Row y of the matrix for every label y, of shape (..., n_samples, n_classes)."""
+    n_classes = matrix.shape[-1]
+    matrix = matrix.expand(*labels.shape[:-1], n_classes, n_classes)
+    return matrix.gather(-2, labels.unsqueeze(-1).expand(*labels.shape, n_classes))
+
+
+def _symmetric_entries(noise_rate, n_classes):
+    # T_yy - T_jy and T_jy of the symmetric matrix T
+    flip = noise_rate / (n_classes - 1)
+    return 1 - noise_rate - flip, flip
+
+
+def _forward_symmetric_emphasis(p, *, noise_rate, n_classes):
+    rise, flip = _symmetric_entries(noise_rate, n_classes)
+    given = rise * p + flip
+    return 2 * (1 - p) * torch.where(given == 0, 1.0, rise * p / given)
+
+
+@per_example_loss(emphasis=_forward_symmetric_emphasis, noise_rate=Interval(0, 1, closed="left"))
+def forward_symmetric(logits, targets, *, noise_rate=0.2):
+    r"""Forward correction of symmetric noise.
+
+    With :math:`T_{yy} = 1 - r` and :math:`T_{jy} = b = r / (C - 1)` the model's probability of the *given* label is
+    :math:`b + (1 - r - b) p_y`, and
+
+    .. math::
+        \ell = -\log(b + (1 - r - b) p_y), \qquad
+        \frac{\partial \ell}{\partial z} = \frac{p_y}{p_y + b / (1 - r - b)} (p - e_y) .
+
+    Parameters
+    ----------
+    logits : tensor of shape (..., n_samples, n_classes)
+        Scores before softmax; leading dimensions are replicas.
+    targets : tensor of shape (..., n_samples) or (..., n_samples, n_classes)
+        Labels (integers) or soft targets (floating point, rows that sum to one; the expectation over labels).
+    noise_rate : float or tensor, default=0.2
+        r, the probability that a label is wrong, below (C - 1) / C. 0 is cross entropy. The default has no source:
+        give the rate of your labels. A tensor broadcasts over the leading dimensions.
+
+    Returns
+    -------
+    loss : tensor of shape (..., n_samples)
+
+    See Also
+    --------
+    forward : The same for any transition matrix.
+
+    References
+    ----------
+    Patrini et al., Making Deep Neural Networks Robust to Label Noise: A Loss Correction Approach, CVPR 2017, Theorem 2.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklabelnoise.losses import forward_symmetric
+    >>> forward_symmetric(torch.tensor([[2.0, 0.0]]), torch.tensor([1]), noise_rate=0.2)
+    tensor([1.3037])
+    """
+    n_classes = logits.shape[-1]
+    limit = (n_classes - 1) / n_classes
+    if not isinstance(noise_rate, torch.Tensor) and noise_rate >= limit:
+        raise ValueError(
+            f"'noise_rate' of forward_symmetric must be below {limit} with {n_classes} classes, got {noise_rate!r}: "
+            "from there on the given label speaks against itself."
+        )
+
+    def value(margin):
+        rate = over_samples(torch.as_tensor(noise_rate, dtype=margin.dtype, device=margin.device))
+        rise, flip = _symmetric_entries(rate, n_classes)
+        # in logarithms, because p underflows where flip may be zero
+        return -torch.logaddexp(flip.log(), rise.log() + F.logsigmoid(margin))
+
+    return expected_value(value, logits, targets)
+
+
+@per_example_loss(transition_matrix=TransitionMatrix())
+def forward(logits, targets, *, transition_matrix):
+    r"""Forward correction: the prediction passes through the noise before it meets the label.
+
+    .. math::
+        \ell = -\log \sum_k p_k T_{ky}, \qquad
+        \frac{\partial \ell}{\partial z} = p - s, \quad s_k \propto p_k T_{ky},
+
+    where s is the posterior of the true class given the label. The optimum on noisy labels is the one cross entropy
+    has on clean labels.
+
+    Parameters
+    ----------
+    logits : tensor of shape (..., n_samples, n_classes)
+        Scores before softmax; leading dimensions are replicas.
+    targets : tensor of shape (..., n_samples) or (..., n_samples, n_classes)
+        Labels (integers) or soft targets (floating point, rows that sum to one; the expectation over labels).
+    transition_matrix : array or tensor of shape (n_classes, n_classes) or (..., n_classes, n_classes)
+        ``T[i, j] = P(given = j | true = i)``, rows sum to one, and every label can be given. The identity is cross
+        entropy.
+
+    Returns
+    -------
+    loss : tensor of shape (..., n_samples)
+
+    References
+    ----------
+    Patrini et al., Making Deep Neural Networks Robust to Label Noise: A Loss Correction Approach, CVPR 2017, Theorem 2.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklabelnoise.losses import forward
+    >>> matrix = torch.tensor([[0.8, 0.2], [0.2, 0.8]])
+    >>> forward(torch.tensor([[2.0, 0.0]]), torch.tensor([1]), transition_matrix=matrix)
+    tensor([1.3037])
+    """
+    logits, targets = check_targets(logits, targets)
+    log_matrix = _as_matrix("forward", transition_matrix, logits).log()
+    log_proba = logits.log_softmax(-1)
+    # in logarithms, because a matrix with zeros can leave probabilities that underflow
+    if not targets.is_floating_point():
+        return -(log_proba + _rows_of(log_matrix.mT, targets)).logsumexp(-1)
+    given = (log_proba.unsqueeze(-1) + log_matrix.unsqueeze(-3)).logsumexp(-2)
+    return -(targets * given).sum(-1)
+
+
+@lru_cache(maxsize=8)
+def _cached_inverse(matrix, version):
+    """Inverse of a matrix that is used batch after batch; the version notices a change in place."""
+    return _inverse(matrix)
+
+
+def _inverse(matrix):
+    inverse, info = torch.linalg.inv_ex(matrix.double())
+    if (info != 0).any() or torch.linalg.cond(matrix.double()).max() > 1e12:
+        raise ValueError("'transition_matrix' of backward must be invertible, got a singular matrix.")
+    return inverse
+
+
+@per_example_loss(transition_matrix=TransitionMatrix(invertible=True))
+def backward(logits, targets, *, transition_matrix):
+    r"""Backward correction: cross entropy with targets multiplied by the inverse of the transition matrix.
+
+    With t the row y of :math:`T^{-1}`, which sums to one,
+
+    .. math::
+        \ell = -\sum_k t_k \log p_k, \qquad \frac{\partial \ell}{\partial z} = p - t .
+
+    Its expectation over the noise is cross entropy on clean labels, but t has negative entries: the loss may be
+    negative and is unbounded below.
+
+    Parameters
+    ----------
+    logits : tensor of shape (..., n_samples, n_classes)
+        Scores before softmax; leading dimensions are replicas.
+    targets : tensor of shape (..., n_samples) or (..., n_samples, n_classes)
+        Labels (integers) or soft targets (floating point, rows that sum to one; the expectation over labels).
+    transition_matrix : array or tensor of shape (n_classes, n_classes) or (..., n_classes, n_classes)
+        ``T[i, j] = P(given = j | true = i)``, rows sum to one, invertible. The identity is cross entropy.
+
+    Returns
+    -------
+    loss : tensor of shape (..., n_samples)
+
+    References
+    ----------
+    Patrini et al., Making Deep Neural Networks Robust to Label Noise: A Loss Correction Approach, CVPR 2017, Theorem 1.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklabelnoise.losses import backward
+    >>> matrix = torch.tensor([[0.8, 0.2], [0.2, 0.8]])
+    >>> backward(torch.tensor([[2.0, 0.0]]), torch.tensor([1]), transition_matrix=matrix)
+    tensor([2.7936])
+    """
+    logits, targets = check_targets(logits, targets)
+    if isinstance(transition_matrix, torch.Tensor):
+        inverse = _cached_inverse(transition_matrix, transition_matrix._version)
+    else:
+        inverse = _inverse(torch.as_tensor(transition_matrix))
+    inverse = _as_matrix("backward", inverse, logits)
+    log_proba = logits.log_softmax(-1)
+    if not targets.is_floating_point():
+        return -(_rows_of(inverse, targets) * log_proba).sum(-1)
+    # elementwise: autocast would run a matrix product in half precision
+    corrected = (targets.unsqueeze(-1) * inverse.unsqueeze(-3)).sum(-2)
+    return -(corrected * log_proba).sum(-1)

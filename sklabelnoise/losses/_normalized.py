@@ -1,0 +1,213 @@
+"""Normalized losses: a loss divided by the sum of its values over all labels, which makes it symmetric."""
+
+import torch
+import torch.nn.functional as F
+
+from sklabelnoise.losses._declare import Interval, OneOf, per_example_loss
+from sklabelnoise.losses._margin import check_targets, margins, over_classes
+from sklabelnoise.losses._robust import mae
+
+
+def _share(values, targets):
+    """Share of the targets' value in the sum over all labels; linear in soft targets."""
+    if targets.is_floating_point():
+        label = (targets * values).sum(-1)
+    else:
+        label = values.gather(-1, targets.unsqueeze(-1)).squeeze(-1)
+    return label / values.sum(-1)
+
+
+def _nce_emphasis(p, *, n_classes):
+    label = p.log()
+    rest = label + (n_classes - 1) * ((1 - p) / (n_classes - 1)).log()
+    weight = 2 * ((1 - p) / rest - label * (1 - n_classes * p) / rest**2).abs()
+    return torch.where((p == 0) | (p == 1), 0.0, weight)
+
+
+@per_example_loss(emphasis=_nce_emphasis)
+def nce(logits, targets):
+    r"""Normalized cross entropy.
+
+    .. math::
+        \ell = \frac{\log p_y}{\sum_j \log p_j}, \qquad
+        \frac{\partial \ell}{\partial z} = \frac{e_y - p}{S} - \frac{\log p_y}{S^2} (\mathbb{1} - C p),
+        \quad S = \sum_j \log p_j .
+
+    Parameters
+    ----------
+    logits : tensor of shape (..., n_samples, n_classes)
+        Scores before softmax; leading dimensions are replicas.
+    targets : tensor of shape (..., n_samples) or (..., n_samples, n_classes)
+        Labels (integers) or soft targets (floating point, rows that sum to one; the expectation over labels).
+
+    Returns
+    -------
+    loss : tensor of shape (..., n_samples)
+
+    References
+    ----------
+    Ma et al., Normalized Loss Functions for Deep Learning with Noisy Labels, ICML 2020, Eq. 6.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklabelnoise.losses import nce
+    >>> nce(torch.tensor([[2.0, 0.0]]), torch.tensor([1]))
+    tensor([0.9437])
+    """
+    logits, targets = check_targets(logits, targets)
+    return _share(-logits.log_softmax(-1), targets)
+
+
+@per_example_loss(uniform_remainder=True, gamma=Interval(0), detached=OneOf((True, False)))
+def nfl(logits, targets, *, gamma=0.5, detached=False):
+    r"""Normalized focal loss.
+
+    With :math:`f_j = -(1 - p_j)^\gamma \log p_j` and :math:`F = \sum_j f_j`,
+
+    .. math::
+        \ell = \frac{f_y}{F}, \qquad
+        \frac{\partial \ell}{\partial z} = \frac{1}{F} \left(\frac{\partial f_y}{\partial z}
+        - \ell \sum_j \frac{\partial f_j}{\partial z}\right) .
+
+    Parameters
+    ----------
+    logits : tensor of shape (..., n_samples, n_classes)
+        Scores before softmax; leading dimensions are replicas.
+    targets : tensor of shape (..., n_samples) or (..., n_samples, n_classes)
+        Labels (integers) or soft targets (floating point, rows that sum to one; the expectation over labels).
+    gamma : float or tensor, default=0.5
+        At least 0; 0 is :func:`nce`. A tensor broadcasts over the leading dimensions.
+    detached : bool, default=False
+        Whether the factors :math:`(1 - p_j)^\gamma` are held constant in the backward pass, as the authors' code does.
+
+    Returns
+    -------
+    loss : tensor of shape (..., n_samples)
+
+    References
+    ----------
+    Ma et al., Normalized Loss Functions for Deep Learning with Noisy Labels, ICML 2020, Eq. 8, and released code (0.5).
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklabelnoise.losses import nfl
+    >>> nfl(torch.tensor([[2.0, 0.0]]), torch.tensor([1]))
+    tensor([0.9785])
+    """
+    logits, targets = check_targets(logits, targets)
+    margin = margins(logits)
+    factor = (over_classes(gamma) * F.logsigmoid(-margin)).exp()
+    return _share(-(factor.detach() if detached else factor) * F.logsigmoid(margin), targets)
+
+
+@per_example_loss(uniform_remainder=True, q=Interval(0, 1, closed="right"))
+def ngce(logits, targets, *, q=0.7):
+    r"""Normalized generalized cross entropy.
+
+    .. math::
+        \ell = \frac{1 - p_y^q}{C - \sum_j p_j^q}, \qquad
+        \frac{\partial \ell}{\partial z} = \frac{q}{G} \left(p_y^q (p - e_y)
+        - \ell \sum_j p_j^q (p - e_j)\right), \quad G = C - \sum_j p_j^q .
+
+    Parameters
+    ----------
+    logits : tensor of shape (..., n_samples, n_classes)
+        Scores before softmax; leading dimensions are replicas.
+    targets : tensor of shape (..., n_samples) or (..., n_samples, n_classes)
+        Labels (integers) or soft targets (floating point, rows that sum to one; the expectation over labels).
+    q : float or tensor, default=0.7
+        In (0, 1], as in :func:`gce`. A tensor broadcasts over the leading dimensions.
+
+    Returns
+    -------
+    loss : tensor of shape (..., n_samples)
+
+    References
+    ----------
+    Ma et al., Normalized Loss Functions for Deep Learning with Noisy Labels, ICML 2020, Section 3.2.
+    Zhang and Sabuncu, Generalized Cross Entropy Loss, NeurIPS 2018 (0.7).
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklabelnoise.losses import ngce
+    >>> ngce(torch.tensor([[2.0, 0.0]]), torch.tensor([1]))
+    tensor([0.9011])
+    """
+    logits, targets = check_targets(logits, targets)
+    return _share(-torch.expm1(over_classes(q) * F.logsigmoid(margins(logits))), targets)
+
+
+def _nmae_emphasis(p, *, n_classes):
+    return 2 * p * (1 - p) / (n_classes - 1)
+
+
+@per_example_loss(emphasis=_nmae_emphasis)
+def nmae(logits, targets):
+    r"""Normalized mean absolute error.
+
+    .. math::
+        \ell = \frac{1 - p_y}{C - 1}, \qquad \frac{\partial \ell}{\partial z} = \frac{p_y}{C - 1} (p - e_y) .
+
+    :func:`mae` is symmetric already, so this only changes its scale.
+
+    Parameters
+    ----------
+    logits : tensor of shape (..., n_samples, n_classes)
+        Scores before softmax; leading dimensions are replicas.
+    targets : tensor of shape (..., n_samples) or (..., n_samples, n_classes)
+        Labels (integers) or soft targets (floating point, rows that sum to one; the expectation over labels).
+
+    Returns
+    -------
+    loss : tensor of shape (..., n_samples)
+
+    References
+    ----------
+    Ma et al., Normalized Loss Functions for Deep Learning with Noisy Labels, ICML 2020, Eq. 7.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklabelnoise.losses import nmae
+    >>> nmae(torch.tensor([[2.0, 0.0]]), torch.tensor([1]))
+    tensor([0.8808])
+    """
+    return mae(logits, targets) / (logits.shape[-1] - 1)
+
+
+@per_example_loss(emphasis=_nmae_emphasis)
+def nrce(logits, targets):
+    r"""Normalized reverse cross entropy, which is the normalized mean absolute error.
+
+    The constant of :func:`rce` cancels, so it equals :func:`nmae`,
+
+    .. math::
+        \ell = \frac{1 - p_y}{C - 1}, \qquad \frac{\partial \ell}{\partial z} = \frac{p_y}{C - 1} (p - e_y) .
+
+    Parameters
+    ----------
+    logits : tensor of shape (..., n_samples, n_classes)
+        Scores before softmax; leading dimensions are replicas.
+    targets : tensor of shape (..., n_samples) or (..., n_samples, n_classes)
+        Labels (integers) or soft targets (floating point, rows that sum to one; the expectation over labels).
+
+    Returns
+    -------
+    loss : tensor of shape (..., n_samples)
+
+    References
+    ----------
+    Ma et al., Normalized Loss Functions for Deep Learning with Noisy Labels, ICML 2020, Eq. 9. Their
+    code multiplies by (C - 1) / 4, where the sum over all labels asks for division by |A| (C - 1).
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklabelnoise.losses import nrce
+    >>> nrce(torch.tensor([[2.0, 0.0]]), torch.tensor([1]))
+    tensor([0.8808])
+    """
+    return nmae(logits, targets)
