@@ -143,12 +143,20 @@ def _task_block(rows):
     return f"{caption(rows)}\n{markdown(task_table(rows))}"
 
 
+def _speed_block(rows):
+    last = rows[-1]
+    return (
+        f"{markdown(speed_table(rows))}\nProcessor time of one thread, float32, medians of interleaved repeats: "
+        f"torch {last['versions']['torch']}, {last['processor']}, commit {last['commit']}.\n"
+    )
+
+
 # Block name: file of the rows and what becomes of them. Names end in "by-task" where tasks are rows.
 BLOCKS = {
     "quick": ("quick", _leaderboard_block),
     "tables": ("tables", _leaderboard_block),
     "tables-by-task": ("tables", _task_block),
-    "speed": ("speed", lambda rows: markdown(speed_table(rows))),
+    "speed": ("speed", _speed_block),
 }
 
 

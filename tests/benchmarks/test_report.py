@@ -95,6 +95,16 @@ def test_blocks_are_replaced_and_nothing_else(tmp_path):
     assert update(path, tmp_path) is False
 
 
+def test_the_last_measurement_of_a_ratio_counts(tmp_path):
+    measured = {"ratio_low": 0.5, "ratio_high": 3.0, "promise": 1.2, "ours_ms": 12.34, "reference_ms": 10.0}
+    for case, ratio in [("loop", 1.5), ("kernel", 1.1), ("loop", 1.2), ("search", 1.21)]:
+        append_row(tmp_path / "speed.jsonl", {"case": case, "ratio": ratio, **measured, **environment()})
+    lines = block("speed", tmp_path).splitlines()
+    assert "| kernel | 12.3 | 10 | 1.10 (0.50 to 3.00) | ≤ 1.2 | yes |" in lines
+    assert "| loop | 12.3 | 10 | 1.20 (0.50 to 3.00) | ≤ 1.2 | yes |" in lines
+    assert "| search | 12.3 | 10 | 1.21 (0.50 to 3.00) | ≤ 1.2 | **no** |" in lines
+
+
 def test_a_block_without_rows_says_so(tmp_path):
     assert "No rows in speed.jsonl yet." in block("speed", tmp_path)
 
