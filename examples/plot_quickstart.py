@@ -132,5 +132,5 @@ figure.savefig(picture, dpi=120)
 print(f"\nPicture: {picture.resolve()}")
 
 # %%
-# Given time, cross entropy learns wrong labels by heart and loses what it knew; DM and ProSelfLC hardly do, though
+# Given time, cross entropy learns wrong labels by heart and loses what it knew; DM and ProSelfLC do so far less, though
 # nobody told them which labels are wrong. Stopping early on noisy labels is a strong rival: never compare without it.
