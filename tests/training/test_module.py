@@ -1,0 +1,115 @@
+"""Laws of module building: sizes filled in from the data, instances copied, the output checked."""
+
+import re
+
+import pytest
+import torch
+from torch import nn
+
+from sklabelnoise.modules import MLP, ResNet20
+from sklabelnoise.training._module import build_module, check_output, input_of, last_linear
+
+
+def recorder(**names):
+    """A factory that declares some arguments and records what it is called with."""
+    seen = {}
+    signature = ", ".join(names)
+    namespace = {"seen": seen, "nn": nn}
+    exec(
+        f"def factory({signature}): seen.update({', '.join(f'{n}={n}' for n in names)}); return nn.Identity()",
+        namespace,
+    )
+    return namespace["factory"], seen
+
+
+@pytest.mark.parametrize("name", ["n_features", "in_features", "n_features_in", "input_dim"])
+def test_the_number_of_features_is_filled_in_under_its_usual_names(name):
+    factory, seen = recorder(**{name: 0})
+    build_module(factory, {}, input_shape=(3, 4), n_classes=5)
+    assert seen == {name: 12}
+
+
+@pytest.mark.parametrize("name", ["in_channels", "in_chans", "n_channels"])
+def test_the_number_of_channels_is_filled_in_under_its_usual_names(name):
+    factory, seen = recorder(**{name: 0})
+    build_module(factory, {}, input_shape=(3, 8, 8), n_classes=5)
+    assert seen == {name: 3}
+
+
+@pytest.mark.parametrize("name", ["n_classes", "num_classes", "out_features", "output_dim"])
+def test_the_number_of_classes_is_filled_in_under_its_usual_names(name):
+    factory, seen = recorder(**{name: 0})
+    build_module(factory, {}, input_shape=(7,), n_classes=5)
+    assert seen == {name: 5}
+
+
+def test_arguments_of_the_user_are_not_overwritten():
+    module = build_module(MLP, {"n_classes": 7, "hidden": ()}, input_shape=(4,), n_classes=3)
+    assert module.output.out_features == 7
+
+
+def test_a_torch_layer_is_sized():
+    module = build_module(nn.Linear, {"bias": False}, input_shape=(4,), n_classes=3)
+    assert module.weight.shape == (3, 4) and module.bias is None
+
+
+def test_an_instance_is_copied_with_its_weights():
+    mine = nn.Linear(4, 3)
+    module = build_module(mine, {}, input_shape=(4,), n_classes=3)
+    assert module is not mine
+    assert torch.equal(module.weight, mine.weight)
+    assert module.weight.data_ptr() != mine.weight.data_ptr()
+
+
+def test_channels_last_images_count_their_channels_at_the_end():
+    module = build_module(ResNet20, {"channels_last": True}, input_shape=(8, 8, 3), n_classes=2)
+    assert module.in_channels == 3
+
+
+def test_images_with_channels_last_are_refused_unless_that_is_said():
+    message = r"X looks like images with channels last, each of shape \(8, 8, 3\).*module__channels_last=True"
+    with pytest.raises(ValueError, match=message):
+        build_module(ResNet20, {}, input_shape=(8, 8, 3), n_classes=2)
+    # A module that has no such option is told of transposing only.
+    factory, _ = recorder(in_channels=0)
+    with pytest.raises(ValueError, match=re.escape("height, width): transpose them with X.transpose(0, 3, 1, 2)")):
+        build_module(factory, {}, input_shape=(8, 8, 3), n_classes=2)
+
+
+def test_many_channels_of_few_columns_can_be_meant():
+    module = build_module(ResNet20, {"in_channels": 8}, input_shape=(8, 8, 3), n_classes=2)
+    assert module.in_channels == 8
+
+
+@pytest.mark.parametrize("module, params, error, message", [
+    (MLP, {"hiden": 3}, TypeError, r"module MLP takes no argument 'hiden'; it takes \['activation', 'batch_norm'"),
+    (nn.Linear(4, 3), {"bias": True}, ValueError, r"module is an instance of Linear, already built.*\['bias'\]"),
+    (lambda: 3, {}, TypeError, r"module must build a torch.nn.Module, but <lambda> returned int"),
+])  # fmt: skip
+def test_what_can_not_be_built_is_named(module, params, error, message):
+    with pytest.raises(error, match=message):
+        build_module(module, params, input_shape=(4,), n_classes=3)
+
+
+def test_a_factory_with_keyword_arguments_gets_all_of_them():
+    module = build_module(lambda **kwargs: MLP(4, 3, **kwargs), {"hidden": (5,)}, input_shape=(4,), n_classes=3)
+    assert module.output.in_features == 5
+
+
+@pytest.mark.parametrize("output, message", [
+    (torch.zeros(2, 4), r"\(n_samples, n_classes\), here \(2, 3\) for 2 examples and 3 classes, got \(2, 4\)"),
+    (torch.zeros(2), r"got \(2,\)"),
+    ((torch.zeros(2, 3),), r"module Net must return a tensor of logits, got tuple"),
+])  # fmt: skip
+def test_an_output_that_is_not_one_row_of_logits_per_example_is_named(output, message):
+    with pytest.raises(ValueError, match=message):
+        check_output(output, 2, 3, "Net")
+
+
+def test_the_input_of_the_last_linear_layer_is_the_embedding():
+    module = MLP(4, 3, hidden=(6, 5))
+    x = torch.ones(2, 4)
+    assert last_linear(module) is module.output
+    assert torch.equal(input_of(module.output, module, x), module.forward_features(x))
+    assert not module.output._forward_pre_hooks
+    assert last_linear(nn.Identity()) is None
