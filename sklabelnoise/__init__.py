@@ -7,12 +7,13 @@ __version__ = "0.1.0"
 # Names resolve on first use, so that `import sklabelnoise` loads neither torch nor skorch.
 _HOME = {
     "DMClassifier": "_derivative_manipulation",
+    "DMClassifierCV": "_derivative_manipulation_cv",
     "ProSelfLCClassifier": "_progressive_correction",
     "RobustLossClassifier": "_robust_loss",
     "StochasticLabelRefinery": "_label_refinery",
     "StochasticLabelRefineryRegressor": "_label_refinery",
 }
-_SUBMODULES = ("audit", "datasets", "losses", "metrics", "modules", "noise")
+_SUBMODULES = ("audit", "datasets", "losses", "metrics", "model_selection", "modules", "noise")
 
 __all__ = [*_HOME, *_SUBMODULES]
 

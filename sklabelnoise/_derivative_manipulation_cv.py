@@ -1,0 +1,409 @@
+"""Derivative manipulation that chooses its emphasis by cross-validation on the given labels."""
+
+import warnings
+from numbers import Integral
+
+import numpy as np
+import pandas as pd
+import torch
+from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context, clone
+from sklearn.metrics import check_scoring
+from sklearn.metrics._scorer import _BaseScorer
+from sklearn.model_selection import StratifiedKFold, check_cv
+from sklearn.utils import _safe_indexing, check_random_state
+from sklearn.utils._param_validation import Interval
+from sklearn.utils.parallel import Parallel, delayed
+from sklearn.utils.validation import check_is_fitted
+
+from sklabelnoise._common_docs import document_common
+from sklabelnoise._derivative_manipulation import DMClassifier
+from sklabelnoise._fused_fits import fit_together, train_stack
+from sklabelnoise._fused_folds import make_folds
+from sklabelnoise._fused_plan import plan_fits
+from sklabelnoise._inputs import check_inputs, check_training_set
+from sklabelnoise._known_predictions import KnownPredictions
+from sklabelnoise._net_params import NetParamsMixin
+from sklabelnoise._prediction import LogitsPredictionMixin
+from sklabelnoise.training._device import resolve_device
+
+# On noisy labels these reward a model for being as unsure, or as wrong, as the labels are.
+_MISLEADING = ("neg_log_loss", "neg_brier_score")
+
+
+@document_common
+class DMClassifierCV(NetParamsMixin, LogitsPredictionMixin, ClassifierMixin, BaseEstimator):
+    """Derivative manipulation with `lam` and `beta` chosen on the given labels.
+
+    All candidates are trained on all folds, together where the network allows it, and scored on the rows each fold
+    leaves out, by their given labels. The prediction is the mean of several fits of the best candidate.
+
+    Choosing on noisy labels is sound when the noise takes about as much from every candidate's score: under symmetric
+    noise a candidate's expected accuracy on noisy labels is an increasing function of that on clean ones, and under
+    class-conditional noise the best possible classifier is the same as long as each class keeps most of its labels
+    [2]_. With strong asymmetric noise, near half of a class flipped to one other, it may choose badly. Log-loss and
+    Brier score on noisy labels choose badly under any noise.
+
+    Parameters
+    ----------
+    module : torch.nn.Module, class or factory, default=None
+        The network, as in :class:`DMClassifier`.
+
+    candidates : sequence of pairs of float, default=((0, 0), (0, 2), (0.5, 4), (0.5, 8), (1, 8), (1, 16), (2, 12), (2,
+    24))
+        Pairs (lam, beta).
+
+    cv : int, splitter or iterable, default=5
+        An integer is the number of stratified, shuffled folds.
+
+    scoring : str or callable, default="accuracy"
+        What a candidate is chosen by.
+
+    refit : bool, default=True
+        Fit `n_members` networks on all rows; False averages the networks of the folds, which are there already.
+
+    n_members : int, default=5
+        Number of networks whose probabilities are averaged. They differ in their initial weights and order of rows.
+
+    normalization : {"batch", "integral", "none"}, default="batch"
+        As in :class:`DMClassifier`.
+
+    damping : float, default=1e-8
+        As in :class:`DMClassifier`.
+
+    n_jobs : int, default=None
+        Jobs of joblib, for candidates that can't be trained together (early stopping, augmentation, callbacks).
+
+    %(common_parameters)s
+
+    Attributes
+    ----------
+    lam_, beta_ : float
+        The chosen candidate.
+
+    scores_ : DataFrame
+        One row a candidate: `lam`, `beta`, `score` (over the left-out rows of all folds, each row counted once), and
+        the score of each fold.
+
+    estimators_ : list of DMClassifier
+        The fitted members.
+
+    classes_ : ndarray of shape (n_classes,)
+        The class labels, sorted.
+
+    n_features_in_ : int
+        Number of features, or of channels of images.
+
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, where X had string column names.
+
+    n_iter_ : int
+        Largest number of epochs that a member was trained.
+
+    label_quality_ : ndarray of shape (n_samples,)
+        Probability that the mean of the members gives to each given label of the training data.
+
+    See Also
+    --------
+    DMClassifier : One fit with given parameters.
+    sklabelnoise.model_selection.FusedGridSearchCV : Any search, trained together in the same way.
+
+    References
+    ----------
+    .. [1] X. Wang, E. Kodirov, Y. Hua, N. M. Robertson, "Derivative manipulation for general example weighting",
+       arXiv:1905.11233, 2019, Eq. 12 and Section 4.1.
+    .. [2] P. Chen, J. Ye, G. Chen, J. Zhao, P.-A. Heng, "Robustness of accuracy metric and its inspirations in learning
+       with noisy labels", AAAI 2021.
+
+    Examples
+    --------
+    >>> from sklabelnoise import DMClassifierCV
+    >>> from sklabelnoise.datasets import load_digits_noisy
+    >>> digits = load_digits_noisy(0.4, random_state=0)
+    >>> model = DMClassifierCV(candidates=[(0, 0), (1, 16)], cv=3, n_members=2, random_state=0)
+    >>> bool(model.fit(digits.X_train, digits.y_train).score(digits.X_test, digits.y_test) > 0.85)
+    True
+    """
+
+    _parameter_constraints = {
+        **{
+            name: constraint
+            for name, constraint in DMClassifier._parameter_constraints.items()
+            if name not in ("lam", "beta", "emphasis", "warm_start")
+        },
+        "candidates": ["array-like"],
+        "cv": ["cv_object"],
+        "scoring": [str, callable],
+        "refit": ["boolean"],
+        "n_members": [Interval(Integral, 1, None, closed="left")],
+        "n_jobs": [Integral, None],
+    }
+
+    def __init__(
+        self,
+        module=None,
+        *,
+        candidates=((0, 0), (0, 2), (0.5, 4), (0.5, 8), (1, 8), (1, 16), (2, 12), (2, 24)),
+        cv=5,
+        scoring="accuracy",
+        refit=True,
+        n_members=5,
+        normalization="batch",
+        damping=1e-8,
+        n_jobs=None,
+        lr=None,
+        weight_decay=None,
+        max_epochs=None,
+        batch_size=None,
+        optimizer=None,
+        lr_schedule=None,
+        augment=None,
+        class_weight=None,
+        early_stopping=False,
+        validation_fraction=0.1,
+        n_iter_no_change=10,
+        callbacks=None,
+        device="auto",
+        dtype="auto",
+        random_state=None,
+        verbose=0,
+        **net_params,
+    ):
+        self.module = module
+        self.candidates = candidates
+        self.cv = cv
+        self.scoring = scoring
+        self.refit = refit
+        self.n_members = n_members
+        self.normalization = normalization
+        self.damping = damping
+        self.n_jobs = n_jobs
+        self.lr = lr
+        self.weight_decay = weight_decay
+        self.max_epochs = max_epochs
+        self.batch_size = batch_size
+        self.optimizer = optimizer
+        self.lr_schedule = lr_schedule
+        self.augment = augment
+        self.class_weight = class_weight
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.callbacks = callbacks
+        self.device = device
+        self.dtype = dtype
+        self.random_state = random_state
+        self.verbose = verbose
+        self._set_net_params(net_params)
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y=None, sample_weight=None, *, soft_labels=None):
+        """Choose `lam` and `beta`, and fit the members.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Training rows, as in :meth:`DMClassifier.fit`.
+
+        y : array-like of shape (n_samples,), default=None
+            Given labels.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weight of each row, in training and in the scores.
+
+        soft_labels : array-like or DataFrame of shape (n_samples, n_classes), default=None
+            Targets to train on in place of y, as in :meth:`DMClassifier.fit`. Scores use y.
+
+        Returns
+        -------
+        self : estimator
+            The fitted classifier.
+
+        Raises
+        ------
+        ValueError
+            If the candidates are no pairs, the data do not fit, or no candidate could be trained.
+        """
+        pairs = _check_candidates(self.candidates)
+        if self.scoring in _MISLEADING:
+            warnings.warn(
+                f"scoring={self.scoring!r} on noisy labels rewards fitting the noise; use 'accuracy'.", stacklevel=2
+            )
+        before = dict(vars(self))
+        try:
+            single = self.dtype == "float32" or resolve_device(self.device).type != "cpu"
+            data = check_training_set(self, X, y, sample_weight, soft_labels, single=single)
+            labels = data.classes[data.all_labels]
+            if soft_labels is not None and not isinstance(soft_labels, pd.DataFrame):
+                # Columns by name, so that a fold that misses a class still knows them all.
+                soft_labels = pd.DataFrame(np.asarray(soft_labels), columns=data.classes)
+            seed = check_random_state(self.random_state).randint(2**31 - 1 - self.n_members)
+            fit_params = {"sample_weight": sample_weight, "soft_labels": soft_labels}
+            trials = self._evaluate(pairs, data.all_X, labels, fit_params, seed)
+            self.scores_ = trials.table(pairs)
+            if self.scores_["score"].isna().all():
+                raise ValueError(f"No candidate could be trained: {trials.first_failure()}")
+            best = int(self.scores_["score"].argmax())
+            self.lam_, self.beta_ = pairs[best]
+            if self.refit:
+                members = [self._candidate(pairs[best], seed + m) for m in range(self.n_members)]
+                self.estimators_ = fit_together(members, data.all_X, labels, sample_weight, soft_labels)
+            else:
+                self.estimators_ = trials.fold_models(best)
+            self.classes_ = data.classes
+            self.n_iter_ = max(member.n_iter_ for member in self.estimators_)
+            proba = self._softmax(self._mean_logits(data.all_X))
+            self.label_quality_ = proba[np.arange(len(proba)), data.all_labels]
+        except BaseException:
+            vars(self).clear()
+            vars(self).update(before)
+            raise
+        return self
+
+    def _candidate(self, pair, seed):
+        lam, beta = pair
+        names = set(DMClassifier().get_params()) & set(self.get_params()) - {"random_state", "warm_start"}
+        params = {name: getattr(self, name) for name in names}
+        return DMClassifier(lam=lam, beta=beta, random_state=int(seed), **clone(params, safe=False), **self._net_params)
+
+    def _evaluate(self, pairs, X, y, fit_params, seed):
+        cv = StratifiedKFold(self.cv, shuffle=True, random_state=seed) if isinstance(self.cv, Integral) else self.cv
+        splits = list(check_cv(cv, y, classifier=True).split(X, y))
+        estimators = [self._candidate(pair, seed) for pair in pairs]
+        scorer = check_scoring(estimators[0], scoring=self.scoring)
+        trials = _Trials(X, y, splits, scorer, fit_params["sample_weight"])
+        data = make_folds(estimators[0], X, y, splits, fit_params)
+        plan = plan_fits(estimators, data.folds)
+        for stack in plan.stacks:
+            for trained in train_stack(stack, data.folds, record_accuracy=not self.refit):
+                for group in trained:
+                    trials.add_group(group)
+        alone = [(number, split) for number in sorted(plan.reasons) for split in range(len(splits))]
+        fits = Parallel(n_jobs=self.n_jobs)(
+            delayed(_fit_one)(estimators[number], X, y, splits[split][0], fit_params) for number, split in alone
+        )
+        for (number, split), (model, failure) in zip(alone, fits, strict=True):
+            trials.add_model(number, split, model, failure)
+        return trials
+
+    # Prediction
+
+    def _mean_logits(self, X):
+        """Logarithm of the members' mean probabilities for validated rows, finite however small they are."""
+        log_proba = torch.stack([torch.from_numpy(m._forward(X)).log_softmax(dim=1) for m in self.estimators_])
+        return (log_proba.logsumexp(dim=0) - np.log(len(self.estimators_))).numpy()
+
+    def _logits(self, X):
+        check_is_fitted(self)
+        return self._mean_logits(check_inputs(self, X))
+
+    def predict_proba(self, X):
+        """Predict class probabilities: the mean of the members'.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows as in `fit`.
+
+        Returns
+        -------
+        proba : ndarray of shape (n_samples, n_classes)
+            Columns in the order of `classes_`.
+        """
+        return self._softmax(self._logits(X))
+
+    @property
+    def net_(self):
+        """The net of the first member."""
+        check_is_fitted(self)
+        return self.estimators_[0].net_
+
+    @property
+    def input_shape_(self):
+        """Shape of one row."""
+        check_is_fitted(self)
+        return self.estimators_[0].input_shape_
+
+    def __sklearn_is_fitted__(self):
+        return hasattr(self, "estimators_")
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+
+class _Trials:
+    """Scores of candidates on left-out rows, and the networks they come from."""
+
+    def __init__(self, X, y, splits, scorer, sample_weight):
+        self.X, self.y, self.splits, self.scorer = X, y, splits, scorer
+        self.sample_weight = None if sample_weight is None else np.asarray(sample_weight, dtype=float)
+        self.scores, self.models, self.failures = {}, {}, []
+
+    def add_group(self, group):
+        """Score the candidates of one stacked training."""
+        logits = group.logits(group.fold.test)
+        for replica, recipe in enumerate(group.recipes):
+            key = recipe.number, group.fold_number
+            failure = group.failure(replica)
+            if failure is not None:
+                self.failures.append(failure)
+                continue
+            self.scores[key] = self._score(group.fold_number, KnownPredictions(group.classes, logits[replica]))
+            self.models[key] = group, replica
+
+    def add_model(self, number, split, model, failure):
+        """Score a candidate that was fitted alone."""
+        if failure is not None:
+            self.failures.append(failure)
+            return
+        self.scores[number, split] = self._score(split, model)
+        self.models[number, split] = model
+
+    def _score(self, split, model):
+        test = self.splits[split][1]
+        weighted = self.sample_weight is not None and isinstance(self.scorer, _BaseScorer)
+        weight = {"sample_weight": self.sample_weight[test]} if weighted else {}
+        return self.scorer(model, _safe_indexing(self.X, test), self.y[test], **weight)
+
+    def table(self, pairs):
+        """One row a candidate; its score is the mean over all left-out rows, NaN where a fold failed."""
+        mass = [len(test) if self.sample_weight is None else self.sample_weight[test].sum() for _, test in self.splits]
+        rows = []
+        for number, (lam, beta) in enumerate(pairs):
+            scores = [self.scores.get((number, split), np.nan) for split in range(len(self.splits))]
+            # A fold without weight has no score and no say.
+            known = [(score, m) for score, m in zip(scores, mass, strict=True) if m > 0]
+            score = sum(score * m for score, m in known) / sum(m for _, m in known)
+            folds = {f"fold{split}": score for split, score in enumerate(scores)}
+            rows.append({"lam": lam, "beta": beta, "score": score, **folds})
+        return pd.DataFrame(rows)
+
+    def fold_models(self, number):
+        """The fitted networks of a candidate, one a fold."""
+        models = [self.models[number, split] for split in range(len(self.splits))]
+        return [group.fitted(replica) for group, replica in models] if isinstance(models[0], tuple) else models
+
+    def first_failure(self):
+        return self.failures[0]
+
+
+def _fit_one(estimator, X, y, train, fit_params):
+    """Fit one candidate on one fold; the model and None, or None and what went wrong."""
+    params = {name: None if value is None else _safe_indexing(value, train) for name, value in fit_params.items()}
+    try:
+        return clone(estimator).fit(_safe_indexing(X, train), y[train], **params), None
+    except ValueError as error:
+        return None, str(error)
+
+
+def _check_candidates(candidates):
+    """Candidates as pairs of floats."""
+    message = f"candidates must be pairs (lam, beta) of finite numbers with lam >= 0, got {candidates!r}."
+    try:
+        pairs = [tuple(float(value) for value in pair) for pair in candidates]
+    except (TypeError, ValueError) as error:
+        raise ValueError(message) from error
+    if not pairs or any(len(pair) != 2 or not np.isfinite(pair).all() or pair[0] < 0 for pair in pairs):
+        raise ValueError(message)
+    return pairs
