@@ -1,6 +1,7 @@
 """Model selection in which the fits of a search, or of a cross-validation, are trained together."""
 
 import time
+import warnings
 
 import numpy as np
 from sklearn.base import _fit_context, clone, is_classifier
@@ -242,7 +243,10 @@ class FusedGridSearchCV(GridSearchCV):
         if not evaluation.results:
             return
         missing = evaluation.failed("KeyboardInterrupt")
-        self.cv_results_ = self._tabulate(evaluation, [evaluation.results.get(key, missing) for key in evaluation.keys])
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "One or more of the")  # scores are NaN: `fused_` says so
+            out = [evaluation.results.get(key, missing) for key in evaluation.keys]
+            self.cv_results_ = self._tabulate(evaluation, out)
         self.fused_ = evaluation.table()
         for name in ("best_index_", "best_score_", "best_params_", "best_estimator_", "refit_time_"):
             vars(self).pop(name, None)

@@ -1,0 +1,569 @@
+"""A fused search is a grid search, only sooner."""
+
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.sparse
+import torch
+from joblib import parallel_config
+from sklearn.base import clone
+from sklearn.decomposition import PCA
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.exceptions import FitFailedWarning
+from sklearn.metrics import accuracy_score, log_loss, make_scorer
+from sklearn.model_selection import GridSearchCV, GroupKFold, KFold, StratifiedKFold, cross_val_predict
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from torch import nn
+
+import sklabelnoise
+from sklabelnoise import DMClassifier, ProSelfLCClassifier, RobustLossClassifier
+from sklabelnoise.model_selection import FusedGridSearchCV, fused_cross_val_predict
+
+SMALL = {"module__hidden": (8,), "max_epochs": 3, "batch_size": 128, "device": "cpu", "random_state": 0}
+
+
+@pytest.fixture(scope="module")
+def noisy():
+    """Three overlapping classes in float64; no number of folds from 3 to 7 divides the rows."""
+    rng = np.random.default_rng(0)
+    y = rng.integers(3, size=211)
+    return rng.normal(size=(211, 5)) + 1.5 * np.eye(3, 5)[y], np.array(["a", "b", "c"])[y]
+
+
+def searches(estimator, grid, X, y, *, fit_params=None, **params):
+    """The fused and the ordinary search, fitted."""
+    both = FusedGridSearchCV(estimator, grid, **params), GridSearchCV(estimator, grid, **params)
+    return [search.fit(X, y, **(fit_params or {})) for search in both]
+
+
+def assert_same_results(fused, plain, tolerance=1e-9):
+    """Same keys in the same order, equal accuracies, and everything else within a tolerance."""
+    assert list(fused.cv_results_) == list(plain.cv_results_)
+    assert fused.cv_results_["params"] == plain.cv_results_["params"]
+    for key, expected in plain.cv_results_.items():
+        values = fused.cv_results_[key]
+        if key == "params" or key.startswith("param_"):
+            continue
+        assert values.shape == expected.shape
+        if "time" in key:
+            assert (values >= 0).all()
+        elif "accuracy" in key or (key.endswith("_score") and plain.scoring in (None, "accuracy")):
+            np.testing.assert_array_equal(values, expected, err_msg=key)
+        elif not key.startswith("rank"):  # rounding decides between equals
+            np.testing.assert_allclose(values, expected, rtol=0, atol=tolerance, err_msg=key)
+
+
+class TestEquality:
+    def test_scores_are_those_of_grid_search_and_probabilities_agree_to_1e9(self, noisy):
+        X, y = noisy
+        classifier = DMClassifier(
+            module__batch_norm=True,
+            **{**SMALL, "batch_size": 64, "max_epochs": 5},
+            optimizer="AdamW",
+            lr=0.01,
+            lr_schedule="one-cycle",
+        )
+        # 211 rows in 5 folds: training sets of 168 and 169 rows, so unequal, with a short last batch.
+        grid = {"lam": [0, 1], "weight_decay": [0.0, 0.1], "lr": [0.01, 0.03]}
+        scoring = {"accuracy": "accuracy", "neg_log_loss": "neg_log_loss"}
+        fused, plain = searches(
+            classifier, grid, X, y, scoring=scoring, refit="accuracy", return_train_score=True, cv=5
+        )
+        assert fused.fused_["fused"].all()
+        assert set(fused.fused_["group"]) == {0}
+        assert_same_results(fused, plain)
+        assert fused.best_params_ == plain.best_params_
+        assert fused.best_score_ == plain.best_score_
+        np.testing.assert_array_equal(fused.predict_proba(X), plain.predict_proba(X))
+        splits = StratifiedKFold(5)
+        np.testing.assert_allclose(
+            fused_cross_val_predict(classifier, X, y, cv=splits, method="predict_proba"),
+            cross_val_predict(classifier, X, y, cv=splits, method="predict_proba"),
+            rtol=0,
+            atol=1e-9,
+        )
+
+    @pytest.mark.parametrize(
+        ("classifier", "grid"),
+        [
+            (DMClassifier(**SMALL), {"lr": [0.001, 0.1], "lr_schedule": ["constant", "one-cycle", lambda t: 1 - t]}),
+            (DMClassifier(optimizer="SGD", lr=0.1, **SMALL), {"optimizer__momentum": [0.0, 0.9], "beta": [0, 4]}),
+            (DMClassifier(**SMALL), {"class_weight": [None, "balanced", {"a": 2.0, "b": 1.0, "c": 1.0}]}),
+            (DMClassifier(**SMALL), {"random_state": [0, 1, 2], "lam": [0.5, 1]}),
+            (DMClassifier(**SMALL), {"module__hidden": [(4,), (4, 4)], "batch_size": [50, 128], "lam": [0, 1]}),
+            (ProSelfLCClassifier(**SMALL), {"slope": [8, 16], "midpoint": [0.4, 0.5]}),
+            (RobustLossClassifier(**SMALL), {"loss__q": [0.3, 0.7]}),
+            (RobustLossClassifier(**SMALL), {"loss": ["cross_entropy", "mae"], "lr": [0.01, 0.1]}),
+            (make_pipeline(StandardScaler(), DMClassifier(**SMALL)), {"dmclassifier__lam": [0, 0.5, 1]}),
+            (
+                make_pipeline(StandardScaler(), PCA(), DMClassifier(**SMALL)),
+                {"pca__n_components": [2, 3], "dmclassifier__lam": [0, 1]},
+            ),
+            (
+                make_pipeline(StandardScaler(), DMClassifier(**SMALL)),
+                {"dmclassifier": [DMClassifier(**SMALL), ProSelfLCClassifier(**SMALL)]},
+            ),
+        ],
+        ids=["rates", "momentum", "weights", "seeds", "architectures", "proselflc", "robust", "losses", "pipeline",
+             "transformers", "classifiers"],
+    )  # fmt: skip
+    def test_every_kind_of_grid_is_trained_together(self, noisy, classifier, grid):
+        X, y = noisy
+        fused, plain = searches(classifier, grid, X, y, cv=3, refit=False, scoring=["accuracy", "neg_log_loss"])
+        assert fused.fused_["fused"].all(), fused.fused_["reason"].tolist()
+        assert_same_results(fused, plain)
+
+    @pytest.mark.parametrize(
+        "cv",
+        [KFold(3), GroupKFold(3), [(np.arange(50), np.arange(50, 90)), (np.arange(30, 211), np.arange(30))]],
+        ids=["k-fold", "groups", "iterable"],
+    )
+    def test_folds_of_any_size(self, noisy, cv):
+        X, y = noisy
+        fit_params = {"groups": np.repeat(np.arange(22), 10)[:211] ** 2} if isinstance(cv, GroupKFold) else None
+        fused, plain = searches(
+            DMClassifier(**{**SMALL, "batch_size": 40}), {"lam": [0, 1]}, X, y, cv=cv, refit=False, fit_params=fit_params,
+            scoring="neg_log_loss",
+        )  # fmt: skip
+        assert fused.fused_["fused"].all()
+        assert_same_results(fused, plain)
+
+    def test_a_class_missing_in_a_fold(self, noisy):
+        X, y = noisy
+        order = np.argsort(y, kind="stable")
+        fused, plain = searches(
+            DMClassifier(**SMALL), {"lam": [0, 1]}, X[order], y[order], cv=KFold(3), scoring="accuracy", refit=False
+        )
+        assert fused.fused_["fused"].all()
+        assert_same_results(fused, plain)
+
+    def test_metadata_is_split(self, noisy):
+        X, y = noisy
+        rng = np.random.default_rng(1)
+        soft = pd.DataFrame(rng.dirichlet(np.ones(3), len(y)), columns=["a", "b", "c"])
+        weight = rng.integers(0, 4, len(y)).astype(float)  # rows of weight zero are left out
+        for fit_params in ({"sample_weight": weight}, {"soft_labels": soft}, {"sample_weight": weight, "soft_labels": soft}):
+            fused, plain = searches(
+                DMClassifier(**SMALL), {"beta": [0, 8]}, X, y, cv=3, fit_params=fit_params, scoring="neg_log_loss"
+            )
+            assert fused.fused_["fused"].all()
+            assert_same_results(fused, plain)
+        names = {"dmclassifier__soft_labels": soft}
+        pipeline = make_pipeline(StandardScaler(), DMClassifier(**SMALL))
+        fused, plain = searches(pipeline, {"dmclassifier__beta": [0, 8]}, X, y, cv=3, fit_params=names)
+        assert fused.fused_["fused"].all()
+        assert_same_results(fused, plain)
+
+    def test_metadata_is_routed(self, noisy):
+        X, y = noisy
+        weight = np.random.default_rng(1).uniform(0.5, 2, len(y))
+        with sklearn_routing():
+            classifier = DMClassifier(**SMALL).set_fit_request(sample_weight=True)
+            scoring = make_scorer(accuracy_score).set_score_request(sample_weight=True)
+            pipeline = make_pipeline(StandardScaler().set_fit_request(sample_weight=True), classifier)
+            for estimator, name in ((classifier, "beta"), (pipeline, "dmclassifier__beta")):
+                fused, plain = searches(
+                    estimator, {name: [0, 8]}, X, y, cv=3, scoring=scoring, fit_params={"sample_weight": weight}
+                )
+                assert fused.fused_["fused"].all()
+                assert_same_results(fused, plain)
+
+    @pytest.mark.parametrize("kind", ["frame", "csr", "float32", "integers", "list"])
+    def test_inputs_of_every_kind(self, noisy, kind):
+        X, y = noisy
+        X = {
+            "frame": lambda: pd.DataFrame(X, columns=list("vwxyz")),
+            "csr": lambda: scipy.sparse.csr_matrix(np.where(abs(X) > 1, X, 0)),
+            "float32": lambda: X.astype(np.float32),
+            "integers": lambda: (10 * X).astype(int),
+            "list": lambda: X.tolist(),
+        }[kind]()
+        fused, plain = searches(DMClassifier(**SMALL), {"lam": [0, 1]}, X, y, cv=3, scoring="neg_log_loss")
+        assert fused.fused_["fused"].all()
+        # In float32 a rounding grows over the few steps of this training.
+        assert_same_results(fused, plain, tolerance=1e-4 if kind == "float32" else 1e-9)
+        if kind == "frame":
+            assert list(fused.feature_names_in_) == list("vwxyz")
+
+    def test_images_through_a_module_that_needs_vmap(self):
+        rng = np.random.default_rng(0)
+        y = rng.integers(2, size=40)
+        X = rng.integers(0, 100, size=(40, 1, 6, 6)) + 100 * y[:, None, None, None]
+        fused, plain = searches(
+            DMClassifier(SmallConvolution, max_epochs=2, batch_size=16, random_state=0, device="cpu", augment=False),
+            {"lam": [0.5, 1]}, X.astype(np.uint8), y, cv=2, scoring="neg_log_loss",
+        )  # fmt: skip
+        assert fused.fused_["fused"].all(), fused.fused_["reason"].tolist()
+        assert_same_results(fused, plain, tolerance=1e-4)  # images are computed in float32
+
+
+class SmallConvolution(nn.Module):
+    def __init__(self, in_channels, n_classes):
+        super().__init__()
+        # Before the normalisation a bias has derivative zero: rounding, of which Adam makes whole steps in float32.
+        self.convolution, self.norm = nn.Conv2d(in_channels, 3, 3, bias=False), nn.BatchNorm2d(3)
+        self.output = nn.Linear(3, n_classes)
+
+    def forward(self, x):
+        return self.output(torch.relu(self.norm(self.convolution(x))).mean((2, 3)))
+
+
+def sklearn_routing():
+    import sklearn
+
+    return sklearn.config_context(enable_metadata_routing=True)
+
+
+class TestInterface:
+    """What users of GridSearchCV rely on."""
+
+    def test_parameters_are_those_of_grid_search(self):
+        classifier = DMClassifier()
+        fused, plain = FusedGridSearchCV(classifier, {}), GridSearchCV(classifier, {})
+        assert list(fused.get_params(deep=False)) == list(plain.get_params(deep=False))
+        assert fused.get_params(deep=False) == plain.get_params(deep=False)
+        assert clone(fused).get_params(deep=False)["param_grid"] == {}
+
+    def test_predictions_are_delegated(self, noisy):
+        X, y = noisy
+        fused, plain = searches(DMClassifier(**SMALL), {"lam": [0, 1]}, X, y, cv=3)
+        assert list(fused.classes_) == ["a", "b", "c"]
+        assert fused.n_features_in_ == 5
+        assert fused.multimetric_ is False
+        assert fused.n_splits_ == 3
+        assert fused.refit_time_ > 0
+        for method in ("predict", "predict_proba", "predict_log_proba", "decision_function"):
+            np.testing.assert_array_equal(getattr(fused, method)(X), getattr(plain, method)(X))
+        assert fused.score(X, y) == plain.score(X, y)
+
+    def test_attributes_are_those_of_grid_search(self, noisy):
+        X, y = noisy
+        fused, plain = searches(DMClassifier(**SMALL), {"lam": [0, 1]}, X, y, cv=3)
+        public = [{name for name in vars(search) if not name.startswith("_")} for search in (fused, plain)]
+        assert public[0] - public[1] == {"fused_"}
+        assert public[1] <= public[0]
+
+    def test_refit_may_be_a_callable_or_left_out(self, noisy):
+        X, y = noisy
+        fused = FusedGridSearchCV(DMClassifier(**SMALL), {"lam": [0, 1]}, cv=3, refit=lambda results: 1).fit(X, y)
+        assert fused.best_params_ == {"lam": 1}
+        assert not hasattr(fused, "best_score_")
+        fused = FusedGridSearchCV(DMClassifier(**SMALL), {"lam": [0, 1]}, cv=3, refit=False).fit(X, y)
+        assert not hasattr(fused, "best_estimator_")
+        assert fused.best_index_ in (0, 1)
+
+    def test_a_callable_scorer_gets_a_fitted_estimator(self, noisy):
+        X, y = noisy
+        seen = []
+
+        def score(estimator, X, y):
+            classifier = estimator[-1]
+            seen.append(classifier)
+            return {"proba": -log_loss(y, estimator.predict_proba(X)), "epochs": len(classifier.loss_curve_)}
+
+        estimator = make_pipeline(StandardScaler(), DMClassifier(**SMALL))
+        fused, plain = searches(
+            estimator, {"dmclassifier__lam": [0, 1]}, X, y, cv=3, scoring=score, refit="proba"
+        )
+        assert fused.fused_["fused"].all()
+        assert_same_results(fused, plain)
+        # The first split trains on 140 rows, the others on 141; the fused search scores in an order of its own.
+        ours, _, theirs, _ = [classifier for classifier in seen if len(classifier.label_quality_) == 140]
+        np.testing.assert_allclose(ours.loss_curve_, theirs.loss_curve_, rtol=1e-9)
+        np.testing.assert_allclose(ours.label_quality_, theirs.label_quality_, rtol=1e-9)
+        assert list(ours.history_) == list(theirs.history_)
+        assert ours.history_.attrs == theirs.history_.attrs
+        assert ours.n_iter_ == 3
+        assert ours.n_features_in_ == 5
+
+    def test_verbosity(self, noisy, capsys):
+        X, y = noisy
+        search = FusedGridSearchCV(DMClassifier(**SMALL), {"lam": [0, 1]}, cv=3, refit=False, verbose=3).fit(X, y)
+        out = capsys.readouterr().out
+        assert "Fitting 3 folds for each of 2 candidates, totalling 6 fits" in out
+        assert "Training 6 fits of 2 candidates together" in out
+        assert out.count("END lam=") == 6
+        search.set_params(verbose=0).fit(X, y)
+        assert capsys.readouterr().out == ""
+
+    def test_without_a_seed_all_candidates_start_alike(self, noisy):
+        X, y = noisy
+        classifier = DMClassifier(**{**SMALL, "random_state": None})
+        search = FusedGridSearchCV(classifier, {"weight_decay": [0.0, 1e-300]}, cv=3, refit=False).fit(X, y)
+        assert search.cv_results_["split0_test_score"][0] == search.cv_results_["split0_test_score"][1]
+
+    def test_the_search_leaves_the_random_generators_alone(self, noisy):
+        X, y = noisy
+        before, numpy_before = torch.get_rng_state(), np.random.get_state()[1].copy()  # noqa: NPY002
+        FusedGridSearchCV(DMClassifier(**SMALL, module__dropout=0.2), {"lam": [0, 1]}, cv=3).fit(X, y)
+        assert torch.equal(torch.get_rng_state(), before)
+        assert (np.random.get_state()[1] == numpy_before).all()  # noqa: NPY002
+
+    def test_dropout_is_reproducible(self, noisy):
+        X, y = noisy
+        search = FusedGridSearchCV(DMClassifier(**SMALL, module__dropout=0.2), {"lam": [0, 1]}, cv=3)
+        first = search.fit(X, y).cv_results_["mean_test_score"]
+        assert (search.fit(X, y).cv_results_["mean_test_score"] == first).all()
+
+    def test_memory_decides_how_many_are_trained_at_once(self, noisy, monkeypatch):
+        X, y = noisy
+        grid = {"lam": [0, 0.5, 1]}
+        whole = FusedGridSearchCV(DMClassifier(**SMALL), grid, cv=3, scoring="neg_log_loss").fit(X, y)
+        for n_bytes in (1, 400_000):  # one replica at a time, and some
+            monkeypatch.setattr("sklabelnoise.training._stack_memory._CPU_BYTES", n_bytes)
+            chunked = FusedGridSearchCV(DMClassifier(**SMALL), grid, cv=3, scoring="neg_log_loss").fit(X, y)
+            assert_same_results(chunked, whole)
+
+
+class TestOrdinaryFits:
+    """What can't be trained together is fitted alone, and `fused_` says why."""
+
+    @pytest.mark.parametrize(
+        ("classifier", "reason"),
+        [
+            (DMClassifier(**SMALL, early_stopping=True), "early_stopping ends each training by itself"),
+            (DMClassifier(**SMALL, optimizer="RMSprop"), "optimizer RMSprop is none of SGD, Adam, AdamW"),
+            (DMClassifier(**SMALL, optimizer="Adam", optimizer__amsgrad=True), "optimizer__amsgrad is set"),
+            (DMClassifier(**SMALL, iterator_train__drop_last=True), "iterator_train__drop_last is set"),
+            (DMClassifier(**SMALL, augment=lambda batch, generator: batch), "augment draws random numbers"),
+        ],
+        ids=["early-stopping", "optimizer", "option", "iterator", "augment"],
+    )
+    def test_reasons(self, noisy, classifier, reason):
+        X, y = noisy
+        fused, plain = searches(classifier, {"lam": [0, 1]}, X, y, cv=2)
+        assert not fused.fused_["fused"].any()
+        assert fused.fused_["reason"].str.startswith(reason).all()
+        assert (fused.fused_["group"] == -1).all()
+        assert_same_results(fused, plain)
+
+    def test_groups_say_what_sets_them_apart(self, noisy):
+        X, y = noisy
+        grid = [{"lam": [0, 1]}, {"max_epochs": [2]}, {"early_stopping": [True]}, {"normalization": ["none"]}]
+        search = FusedGridSearchCV(DMClassifier(**SMALL), grid, cv=2).fit(X, y)
+        assert search.fused_["group"].tolist() == [0, 0, 1, -1, 2]
+        assert search.fused_["reason"].tolist() == [
+            "",
+            "",
+            "another max_epochs",
+            "early_stopping ends each training by itself",
+            "loss.normalization differs in more than numbers",
+        ]
+        assert search.fused_["finished"].all()
+
+    def test_other_estimators_are_searched_as_usual(self, noisy):
+        X, y = noisy
+        with parallel_config(backend="threading"):
+            forest = RandomForestClassifier(n_estimators=5, random_state=0)
+            fused, plain = searches(forest, {"max_depth": [1, 3]}, X, y, cv=3, n_jobs=2)
+        assert_same_results(fused, plain)
+        assert fused.fused_["reason"].tolist() == ["RandomForestClassifier is no classifier of sklabelnoise"] * 2
+
+    def test_a_subclass_with_a_fit_of_its_own_is_fitted_with_it(self, noisy):
+        X, y = noisy
+
+        class Shouting(DMClassifier):
+            def fit(self, X, y, **params):
+                return super().fit(X, y, **params)
+
+        search = FusedGridSearchCV(Shouting(**SMALL), {"lam": [0, 1]}, cv=2).fit(X, y)
+        assert search.fused_["reason"].tolist() == ["Shouting has a method fit of its own"] * 2
+
+    def test_a_module_that_cannot_be_stacked_is_named_in_a_warning(self, noisy):
+        X, y = noisy
+        with pytest.warns(UserWarning, match=r"one by one.*layer 'odd' \(Branching\) can't run under vmap"):
+            fused = FusedGridSearchCV(DMClassifier(WithBranch, **TINY), {"lam": [0, 1]}, cv=2).fit(X, y)
+        assert not fused.fused_["fused"].any()
+        assert_same_results(fused, GridSearchCV(DMClassifier(WithBranch, **TINY), {"lam": [0, 1]}, cv=2).fit(X, y))
+
+    def test_a_module_that_keeps_state_in_python_is_named_in_a_warning(self, noisy):
+        X, y = noisy
+        with pytest.warns(UserWarning, match=r"layer 'odd' \(Counting\) sets its attribute 'calls' in forward"):
+            FusedGridSearchCV(DMClassifier(WithCounter, **TINY), {"lam": [0, 1]}, cv=2).fit(X, y)
+
+    def test_a_loss_that_fails_in_the_middle_falls_back_to_ordinary_fits(self, noisy):
+        X, y = noisy
+        classifier = RobustLossClassifier(loss=temperamental, **SMALL)
+        with pytest.warns(UserWarning, match="training together failed: RuntimeError: not in the mood"):
+            search = FusedGridSearchCV(classifier, {"lr": [0.01, 0.1]}, cv=2).fit(X, y)
+        assert not search.fused_["fused"].any()
+        assert search.fused_["finished"].all()
+        assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+
+
+TINY = {"max_epochs": 1, "random_state": 0, "device": "cpu"}
+
+
+class Branching(nn.Module):
+    def forward(self, x):
+        return -x if x.sum() > 0 else x
+
+
+class Counting(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.calls = 0
+
+    def forward(self, x):
+        self.calls += 1
+        return x
+
+
+class WithBranch(nn.Module):
+    def __init__(self, n_features, n_classes, odd=Branching):
+        super().__init__()
+        self.linear, self.odd = nn.Linear(n_features, n_classes), odd()
+
+    def forward(self, x):
+        return self.odd(self.linear(x))
+
+
+class WithCounter(WithBranch):
+    def __init__(self, n_features, n_classes):
+        super().__init__(n_features, n_classes, Counting)
+
+
+def temperamental(logits, targets):
+    """A loss that takes the seven rows of the probe, and no full batch of several replicas."""
+    if logits.dim() > 2 and logits.shape[-2] > 7:
+        raise RuntimeError("not in the mood")
+    return nn.functional.cross_entropy(logits.movedim(-1, 1), targets, reduction="none")
+
+
+class TestBadInput:
+    def test_an_unknown_parameter_is_named_with_the_nearest(self, noisy):
+        X, y = noisy
+        with pytest.raises(ValueError, match="DMClassifier has no parameter 'bata'; the nearest is 'beta'"):
+            FusedGridSearchCV(DMClassifier(**SMALL), {"bata": [1, 2]}, cv=2).fit(X, y)
+
+    def test_a_candidate_that_diverges_gets_the_error_score_and_changes_no_other(self, noisy):
+        X, y = noisy
+        classifier = DMClassifier(optimizer="SGD", **SMALL)
+        params = {"cv": 3, "scoring": "neg_log_loss", "refit": False}
+        sane = FusedGridSearchCV(classifier, {"lr": [0.1, 0.2, 0.3]}, **params).fit(X, y)
+        with pytest.warns(FitFailedWarning, match="3 fits failed out of a total of 9.(.|\n)*the train loss became nan"):
+            wild = FusedGridSearchCV(classifier, {"lr": [0.1, 1e300, 0.3]}, error_score=-99.0, **params).fit(X, y)
+        assert wild.fused_["fused"].all()
+        for split in range(3):
+            key = f"split{split}_test_score"
+            assert wild.cv_results_[key][1] == -99
+            assert (wild.cv_results_[key][[0, 2]] == sane.cv_results_[key][[0, 2]]).all()
+
+    def test_a_candidate_that_diverges_raises_where_that_is_wanted(self, noisy):
+        X, y = noisy
+        search = FusedGridSearchCV(
+            DMClassifier(optimizer="SGD", **SMALL), {"lr": [0.1, 1e300]}, cv=3, error_score="raise"
+        )
+        with pytest.raises(ValueError, match=r"Training stopped: the train loss became nan in epoch \d+, batch \d+"):
+            search.fit(X, y)
+
+    def test_an_invalid_value_fails_as_in_grid_search(self, noisy):
+        X, y = noisy
+        grid = {"lam": [-1, 0.5]}
+        with pytest.warns(FitFailedWarning, match="'lam'"):
+            fused, plain = searches(DMClassifier(**SMALL), grid, X, y, cv=2, error_score=-1)
+        assert fused.fused_["fused"].tolist() == [False, True]
+        assert "'lam'" in fused.fused_["reason"][0]
+        assert_same_results(fused, plain)
+
+    def test_when_all_fits_fail_the_reason_is_raised(self, noisy):
+        X, y = noisy
+        X = np.where(X > 3, np.nan, X)
+        with pytest.raises(ValueError, match="All the 4 fits failed(.|\n)*Input X contains NaN"):
+            FusedGridSearchCV(DMClassifier(**SMALL), {"lam": [0, 1]}, cv=2).fit(X, y)
+
+    @pytest.mark.parametrize("cv", [0, "five"])
+    def test_invalid_parameters_of_the_search_are_refused(self, noisy, cv):
+        X, y = noisy
+        with pytest.raises(ValueError, match="cv"):
+            FusedGridSearchCV(DMClassifier(**SMALL), {"lam": [0, 1]}, cv=cv).fit(X, y)
+
+    def test_a_failed_search_keeps_what_was_fitted(self, noisy):
+        X, y = noisy
+        search = FusedGridSearchCV(DMClassifier(**SMALL), {"lam": [0, 1]}, cv=2).fit(X, y)
+        before = search.cv_results_
+        with pytest.raises(ValueError):
+            search.fit(np.full_like(X, np.nan), y)
+        assert search.cv_results_ is before
+        assert len(search.predict(X)) == len(X)
+
+    def test_an_interruption_keeps_and_marks_what_is_finished(self, noisy, monkeypatch):
+        X, y = noisy
+        grid = [{"lam": [0, 1]}, {"lam": [0.5], "max_epochs": [2]}, {"early_stopping": [True]}]
+        whole = FusedGridSearchCV(DMClassifier(**SMALL), grid, cv=2).fit(X, y)
+
+        trained = []
+        train = sklabelnoise._fused_fits.train_replicas
+
+        def interrupted(*args, **kwargs):
+            if trained:
+                raise KeyboardInterrupt
+            trained.append(train(*args, **kwargs))
+            return trained[0]
+
+        monkeypatch.setattr("sklabelnoise._fused_fits.train_replicas", interrupted)
+        search = FusedGridSearchCV(DMClassifier(**SMALL), grid, cv=2)
+        with pytest.raises(KeyboardInterrupt):
+            search.fit(X, y)
+        assert search.fused_["finished"].tolist() == [True, True, False, False]
+        scores = search.cv_results_["mean_test_score"]
+        assert (scores[:2] == whole.cv_results_["mean_test_score"][:2]).all()
+        assert np.isnan(scores[2:]).all()
+        assert not hasattr(search, "best_estimator_")
+
+
+class TestCrossValPredict:
+    @pytest.mark.parametrize("method", ["predict", "predict_proba", "predict_log_proba", "decision_function"])
+    @pytest.mark.parametrize("n_classes", [2, 3])
+    def test_every_method_gives_what_scikit_learn_gives(self, noisy, method, n_classes):
+        X, y = noisy
+        if n_classes == 2:
+            X, y = X[y != "c"], y[y != "c"]
+        ours = fused_cross_val_predict(DMClassifier(**SMALL), X, y, cv=KFold(4, shuffle=True, random_state=0), method=method)
+        theirs = cross_val_predict(DMClassifier(**SMALL), X, y, cv=KFold(4, shuffle=True, random_state=0), method=method)
+        if method == "predict":
+            np.testing.assert_array_equal(ours, theirs)
+        else:
+            np.testing.assert_allclose(ours, theirs, rtol=1e-9, atol=1e-9)
+
+    def test_pipelines_groups_and_weights(self, noisy):
+        X, y = noisy
+        estimator = make_pipeline(StandardScaler(), DMClassifier(**SMALL))
+        keywords = {
+            "groups": np.arange(len(y)) // 10,
+            "cv": GroupKFold(3),
+            "params": {"dmclassifier__sample_weight": np.linspace(0, 1, len(y))},
+            "method": "predict_proba",
+        }
+        ours = fused_cross_val_predict(estimator, X, y, **keywords)
+        np.testing.assert_allclose(ours, cross_val_predict(estimator, X, y, **keywords), rtol=1e-9, atol=1e-9)
+
+    def test_folds_are_trained_together(self, noisy, monkeypatch):
+        X, y = noisy
+        monkeypatch.setattr(DMClassifier, "fit", None)  # an ordinary fit would fail
+        monkeypatch.setattr("sklabelnoise._fused_plan._OWN_METHODS", ())
+        assert len(fused_cross_val_predict(DMClassifier(**SMALL), X, y, cv=3)) == len(y)
+
+    def test_what_cannot_be_trained_together_is_handed_on(self, noisy):
+        X, y = noisy
+        forest = RandomForestClassifier(n_estimators=5, random_state=0)
+        np.testing.assert_array_equal(
+            fused_cross_val_predict(forest, X, y, cv=3), cross_val_predict(forest, X, y, cv=3)
+        )
+        with pytest.raises(ValueError, match="only works for partitions"):
+            fused_cross_val_predict(DMClassifier(**SMALL), X, y, cv=[(np.arange(50), np.arange(40, 60))])
+        order = np.argsort(y, kind="stable")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # scikit-learn warns of the missing class
+            proba = fused_cross_val_predict(
+                DMClassifier(**SMALL), X[order], y[order], cv=KFold(3), method="predict_proba"
+            )
+        assert proba.shape == (len(y), 3)
+
+    def test_a_diverging_fold_raises(self, noisy):
+        X, y = noisy
+        with pytest.raises(ValueError, match="Training stopped"):
+            fused_cross_val_predict(DMClassifier(optimizer="SGD", lr=1e300, **SMALL), X, y, cv=3)
