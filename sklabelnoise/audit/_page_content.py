@@ -36,7 +36,7 @@ def contents_of(report, issues, *, image_shape=None):
         return "values", _unusual_values(pd.DataFrame(X, columns=columns, copy=False), report.y, rows)
     if X.ndim > 4:
         raise ValueError(f"X must hold images, texts or rows of a table, got shape {X.shape}.")
-    return "image", [_data_uri(_pixels(X[row])) for row in rows]
+    return "image", [_data_uri(pixels_of(X[row])) for row in rows]
 
 
 def _shorten(text):
@@ -75,7 +75,7 @@ def _value(value):
     return _shorten(str(value))
 
 
-def _pixels(image):
+def pixels_of(image):
     """Height x width, or height x width x 3, in uint8."""
     if image.ndim == 3 and image.shape[0] in (1, 3, 4) and image.shape[-1] not in (1, 3, 4):
         image = np.moveaxis(image, 0, -1)  # channels first, as networks take them
@@ -87,7 +87,8 @@ def _pixels(image):
         return image
     # Standardised or otherwise scaled: what can be seen is the contrast.
     low, high = float(image.min()), float(image.max())
-    return np.round((image - low) * (255 / max(high - low, np.finfo(np.float32).tiny))).clip(0, 255).astype(np.uint8)
+    scale = 255 / (high - low) if high > low else 0
+    return np.round((image - low) * scale).astype(np.uint8)
 
 
 def _data_uri(pixels):

@@ -1,0 +1,207 @@
+"""How much each training example counts, by the probability of its label."""
+
+import numpy as np
+
+from sklabelnoise.inspection._style import PALETTE, new_axes, remove_frame
+
+
+class EmphasisDisplay:
+    """Weight of an example in the gradient against the probability of its given label.
+
+    Parameters
+    ----------
+    p : ndarray of shape (n_points,)
+        Probabilities of the given label.
+
+    weight : ndarray of shape (n_points,)
+        Weights w(p): the L1 norms of the derivatives with respect to the logits.
+
+    density : bool, default=True
+        Whether `weight` is divided by its integral over [0, 1], which makes losses of different scale comparable.
+
+    label_proba : array-like of shape (n_samples,), default=None
+        Probabilities of the given labels of data; shown beneath the curve.
+
+    name : str, default=None
+        Name in the legend.
+
+    Attributes
+    ----------
+    mode : float
+        Where the weight is greatest. NaN if it is the same everywhere.
+
+    ax_ : matplotlib Axes
+        Axes with the curve.
+
+    data_ax_ : matplotlib Axes or None
+        Axes with the histogram of `label_proba`.
+
+    figure_ : matplotlib Figure
+        Figure of the axes.
+
+    line_ : matplotlib Line2D
+        The curve.
+
+    References
+    ----------
+    Wang et al.: "Derivative Manipulation for General Example Weighting", equation 8 and Figure 1.
+
+    Examples
+    --------
+    >>> from sklabelnoise.inspection import EmphasisDisplay
+    >>> from sklabelnoise.losses import DMEmphasis
+    >>> display = EmphasisDisplay.from_emphasis(DMEmphasis(lam=0.5, beta=8)).plot()
+    >>> round(display.mode, 2)
+    0.33
+    """
+
+    def __init__(self, p, weight, *, density=True, label_proba=None, name=None):
+        self.p = np.asarray(p)
+        self.weight = np.asarray(weight)
+        self.density = density
+        self.label_proba = None if label_proba is None else np.asarray(label_proba)
+        self.name = name
+        is_flat = np.ptp(self.weight) <= 1e-6 * np.abs(self.weight).max()
+        self.mode = float("nan") if is_flat else float(self.p[self.weight.argmax()])
+
+    @classmethod
+    def from_emphasis(
+        cls, emphasis, *, density=True, n_points=1001, n_classes=None, label_proba=None, name=None, **hyper
+    ):
+        """Display of an emphasis or of a loss.
+
+        Parameters
+        ----------
+        emphasis : callable or str
+            A function w(p), such as `DMEmphasis(0.5, 8)`, or the name of a loss, see `sklabelnoise.losses.NAMES`.
+
+        density : bool, default=True
+            Whether to divide by the integral over [0, 1].
+
+        n_points : int, default=1001
+            Number of points on the curve.
+
+        n_classes : int, default=None
+            Needed by losses whose weight depends on more than the probability of the label.
+
+        label_proba : array-like of shape (n_samples,), default=None
+            Probabilities of the given labels of data.
+
+        name : str, default=None
+            Name in the legend; None takes that of the loss or the emphasis.
+
+        **hyper
+            Hyper-parameters of a loss given by name.
+
+        Returns
+        -------
+        display : EmphasisDisplay
+        """
+        import torch
+
+        from sklabelnoise.losses import emphasis_of
+
+        p = torch.linspace(0, 1, n_points, dtype=torch.float64)
+        with torch.no_grad():
+            if isinstance(emphasis, str):
+                weight = emphasis_of(emphasis, p, n_classes=n_classes, **hyper)
+            else:
+                weight = emphasis(p)
+        p, weight = p.numpy(), np.asarray(weight, dtype=np.float64)
+        if density:
+            weight = weight / np.trapezoid(weight, p)
+        name = name or (emphasis if isinstance(emphasis, str) else getattr(emphasis, "__name__", repr(emphasis)))
+        return cls(p, weight, density=density, label_proba=label_proba, name=name)
+
+    @classmethod
+    def from_estimator(cls, estimator, *, density=True, n_points=1001, name=None):
+        """Display of a classifier's emphasis, with the probabilities of its training labels beneath if it is fitted.
+
+        Parameters
+        ----------
+        estimator : DMClassifier or RobustLossClassifier
+            Fitted or not.
+
+        density : bool, default=True
+            Whether to divide by the integral over [0, 1].
+
+        n_points : int, default=1001
+            Number of points on the curve.
+
+        name : str, default=None
+            Name in the legend.
+
+        Returns
+        -------
+        display : EmphasisDisplay
+        """
+        from sklabelnoise.losses import DMEmphasis
+
+        params, hyper = estimator.get_params(deep=False), {}
+        if "loss" in params:
+            emphasis = params["loss"]
+            hyper = {key.removeprefix("loss__"): v for key, v in params.items() if key.startswith("loss__")}
+        elif "lam" in params:
+            emphasis = params["emphasis"] or DMEmphasis(params["lam"], params["beta"])
+        else:
+            raise ValueError(f"{type(estimator).__name__} has no emphasis: its weights depend on more than p.")
+        return cls.from_emphasis(
+            emphasis,
+            density=density,
+            n_points=n_points,
+            n_classes=len(estimator.classes_) if hasattr(estimator, "classes_") else None,
+            label_proba=getattr(estimator, "label_quality_", None),
+            name=name,
+            **hyper,
+        )
+
+    def plot(self, *, ax=None, color=None, mark_mode=True, **kwargs):
+        """Draw the curve, its mode, and the histogram of the data beneath.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Axes to draw in; several displays may share them. None makes a new figure.
+
+        color : color, default=None
+            Colour of curve, mode and histogram.
+
+        mark_mode : bool, default=True
+            Whether to mark where the weight is greatest.
+
+        **kwargs
+            Passed to ``ax.plot``.
+
+        Returns
+        -------
+        self : EmphasisDisplay
+        """
+        ax = new_axes(ax, figsize=(5.5, 4))
+        color = color or PALETTE[len(ax.get_lines()) % len(PALETTE)]
+        (self.line_,) = ax.plot(self.p, self.weight, color=color, label=self.name, **kwargs)
+        if mark_mode and np.isfinite(self.mode):
+            # A marker only: several displays in the same axes would hide each other's labels. `_` keeps it out of the
+            # legend and of the count of curves above.
+            ax.scatter(self.mode, self.weight.max(), color=color, zorder=3, s=28, label=f"_mode {self.mode:.2f}")
+            ax.vlines(self.mode, 0, self.weight.max(), color=color, lw=0.8, ls=":")
+        ax.set(xlim=(0, 1), ylabel="normalised emphasis" if self.density else "weight w(p)")
+        ax.set_ylim(0, 1.06 * max(line.get_ydata().max() for line in ax.get_lines()))
+        ax.set_xlabel("probability p of the given label")
+        remove_frame(ax)
+        if self.name is not None:
+            ax.legend(frameon=False)
+        self.data_ax_ = self._plot_data(ax, color)
+        self.ax_, self.figure_ = ax, ax.figure
+        return self
+
+    def _plot_data(self, ax, color):
+        if self.label_proba is None:
+            return None
+        below = ax.inset_axes([0, -0.4, 1, 0.32], sharex=ax)
+        below.hist(self.label_proba, bins=np.linspace(0, 1, 41), color=color, alpha=0.55)
+        below.set_ylabel("examples")
+        below.set_xlabel(ax.get_xlabel())
+        ax.set_xlabel("")
+        ax.tick_params(labelbottom=False)
+        remove_frame(below)
+        return below

@@ -1,0 +1,165 @@
+"""What became of labels: from true to given, or from given to corrected."""
+
+import numpy as np
+
+from sklabelnoise.inspection._style import NEUTRAL, class_colors, new_axes, shorten
+
+_GAP = 0.02  # between classes, as a share of the height
+_WIDTH = 0.06  # of the bars, as a share of the width
+
+
+class LabelFlowDisplay:
+    """Flow of rows from one labelling to another: a band for each pair of classes, as wide as there are rows.
+
+    Parameters
+    ----------
+    counts : array-like of shape (n_classes, n_classes)
+        ``counts[i, j]`` rows go from class i on the left to class j on the right.
+
+    classes : array-like of shape (n_classes,)
+        Names of the classes.
+
+    names : tuple of str, default=("given", "corrected")
+        Names of the two labellings.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        Axes with the bands.
+
+    figure_ : matplotlib Figure
+        Figure of the axes.
+
+    bands_ : dict of (int, int) to matplotlib PathPatch
+        The bands by pair of classes.
+
+    Examples
+    --------
+    >>> from sklabelnoise.inspection import LabelFlowDisplay
+    >>> display = LabelFlowDisplay.from_labels(["a", "a", "b"], ["a", "b", "b"]).plot()
+    >>> sorted(display.bands_)
+    [(0, 0), (0, 1), (1, 1)]
+    """
+
+    def __init__(self, counts, classes, *, names=("given", "corrected")):
+        self.counts = np.asarray(counts)
+        self.classes = np.asarray(classes)
+        self.names = names
+        if self.counts.shape != (len(self.classes),) * 2:
+            raise ValueError(
+                f"counts must have a row and a column for each of {len(self.classes)} classes, "
+                f"got shape {self.counts.shape}."
+            )
+
+    @classmethod
+    def from_labels(cls, y_from, y_to, *, classes=None, names=("given", "corrected")):
+        """Display of two labellings of the same rows.
+
+        Parameters
+        ----------
+        y_from, y_to : array-like of shape (n_samples,)
+            Labels on the left and on the right.
+
+        classes : array-like of shape (n_classes,), default=None
+            Labels in the order to draw them, from the top. None sorts those found.
+
+        names : tuple of str, default=("given", "corrected")
+            Names of the two labellings.
+
+        Returns
+        -------
+        display : LabelFlowDisplay
+        """
+        from sklearn.metrics import confusion_matrix
+
+        classes = np.unique(np.concatenate([np.asarray(y_from), np.asarray(y_to)])) if classes is None else classes
+        return cls(confusion_matrix(y_from, y_to, labels=classes), classes, names=names)
+
+    @classmethod
+    def from_report(cls, report):
+        """Display of what accepting every suggestion of a report would change.
+
+        Parameters
+        ----------
+        report : LabelReport
+            As :func:`~sklabelnoise.audit.audit_labels` returns it.
+
+        Returns
+        -------
+        display : LabelFlowDisplay
+        """
+        suggested = report.apply(report.issues.assign(decision="accept"))
+        return cls.from_labels(report.y, suggested, classes=report.classes, names=("given", "suggested"))
+
+    def plot(self, *, ax=None, changes_only=False):
+        """Draw the bands.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Axes to draw in. None makes a new figure.
+
+        changes_only : bool, default=False
+            Whether to leave out the rows that keep their label, which lets small changes be seen.
+
+        Returns
+        -------
+        self : LabelFlowDisplay
+        """
+        counts = self.counts.astype(np.float64)
+        if changes_only:
+            np.fill_diagonal(counts, 0)
+        if counts.sum() == 0:
+            raise ValueError("There is nothing to draw: no label changes.")
+        n = len(self.classes)
+        ax = new_axes(ax, figsize=(6, np.clip(2 + 0.4 * n, 3.5, 9)))
+        counts *= (1 - _GAP * (n - 1)) / counts.sum()
+        colors = class_colors(n)
+        tops = [_tops(counts.sum(axis=1)), _tops(counts.sum(axis=0))]
+        self._draw_bars(ax, counts, tops, colors)
+        left, right = (side.copy() for side in tops)
+        self.bands_ = {}
+        for i in range(n):
+            for j in range(n):
+                if counts[i, j] > 0:
+                    style = (NEUTRAL, 0.25) if i == j else (colors[i], 0.65)
+                    self.bands_[i, j] = ax.add_patch(_band(left[i], right[j], counts[i, j], *style))
+                left[i] -= counts[i, j]
+                right[j] -= counts[i, j]
+        ax.set(xlim=(-0.3, 1.3), ylim=(-0.02, 1.08))
+        ax.axis("off")
+        self.ax_, self.figure_ = ax, ax.figure
+        return self
+
+    def _draw_bars(self, ax, counts, tops, colors):
+        for side, x, align in ((0, 0, "right"), (1, 1, "left")):
+            heights = counts.sum(axis=1 - side)
+            ax.bar(
+                np.full(len(heights), x - _WIDTH * (1 - side)),
+                heights,
+                bottom=tops[side] - heights,
+                width=_WIDTH,
+                color=colors,
+                align="edge",
+            )
+            for label, top, height in zip(self.classes, tops[side], heights, strict=True):
+                if height > 0:
+                    outside = x + (_WIDTH + 0.02) * (1 if side else -1)
+                    ax.text(outside, top - height / 2, shorten(label), ha=align, va="center", fontsize=9)
+            ax.text(x, 1.03, self.names[side], ha=align, va="bottom", weight="bold")
+
+
+def _tops(heights):
+    """Upper ends of bars stacked from the top with gaps between them."""
+    return 1 - np.concatenate([[0], np.cumsum(heights + _GAP)[:-1]])
+
+
+def _band(left, right, height, color, alpha):
+    """A band between two bars, given where its upper edge leaves and arrives."""
+    from matplotlib.patches import PathPatch
+    from matplotlib.path import Path
+
+    upper = [(0, left), (0.5, left), (0.5, right), (1, right)]
+    lower = [(1, right - height), (0.5, right - height), (0.5, left - height), (0, left - height)]
+    codes = [Path.MOVETO, *[Path.CURVE4] * 3, Path.LINETO, *[Path.CURVE4] * 3, Path.CLOSEPOLY]
+    return PathPatch(Path([*upper, *lower, (0, left)], codes), facecolor=color, alpha=alpha, lw=0)

@@ -1,0 +1,170 @@
+"""A contact sheet of labels to doubt."""
+
+import numpy as np
+
+from sklabelnoise.audit._page_content import contents_of, pixels_of
+from sklabelnoise.inspection._style import NEUTRAL, RIGHT, WRONG, shorten
+
+_WIDTHS = (0.07, 0.13, 0.13, 0.08, 0.59)  # of the columns of a table
+
+
+class LabelIssuesDisplay:
+    """Labels to doubt side by side: pictures, or rows of a table.
+
+    Parameters
+    ----------
+    report : LabelReport
+        As :func:`~sklabelnoise.audit.audit_labels` returns it, with its `X`.
+
+    Attributes
+    ----------
+    axes_ : ndarray of matplotlib Axes
+        One axes a picture, or the axes of the table.
+
+    figure_ : matplotlib Figure
+        Figure of the axes.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklabelnoise.audit import LabelReport
+    >>> from sklabelnoise.inspection import LabelIssuesDisplay
+    >>> y, images = np.repeat([0, 1], 20), np.zeros((40, 8, 8))
+    >>> proba = np.eye(2)[y]
+    >>> proba[7] = 0, 1  # the model is sure of the other class
+    >>> display = LabelIssuesDisplay(LabelReport(y, proba, X=images)).plot()
+    >>> display.axes_[0].get_title()
+    '0 → 1?'
+    """
+
+    def __init__(self, report):
+        self.report = report
+
+    @classmethod
+    def from_estimator(cls, estimator, X, y, **kwargs):
+        """Display of an audit.
+
+        Parameters
+        ----------
+        estimator : classifier
+            It is cloned.
+
+        X : array-like of shape (n_samples, ...)
+            What it is fitted to and what is shown.
+
+        y : array-like of shape (n_samples,)
+            Given labels.
+
+        **kwargs
+            Passed to :func:`~sklabelnoise.audit.audit_labels`.
+
+        Returns
+        -------
+        display : LabelIssuesDisplay
+        """
+        from sklabelnoise.audit import audit_labels
+
+        return cls(audit_labels(estimator, X, y, **kwargs))
+
+    def plot(self, *, n_issues=24, n_columns=8, image_shape=None, figure=None, **kwargs):
+        """Draw the worst issues: given label, suggestion, and what there is to see.
+
+        Parameters
+        ----------
+        n_issues : int, default=24
+            Number of issues.
+
+        n_columns : int, default=8
+            Pictures beside each other.
+
+        image_shape : tuple of int, default=None
+            Shape of the pictures in the rows of a two-dimensional `X`.
+
+        figure : matplotlib Figure or SubFigure, default=None
+            Where to draw. None makes a new one.
+
+        **kwargs
+            Passed to ``ax.imshow`` for pictures.
+
+        Returns
+        -------
+        self : LabelIssuesDisplay
+        """
+        import matplotlib.pyplot as plt
+
+        issues = self.report.issues.head(n_issues)
+        if len(issues) == 0:
+            raise ValueError("There is nothing to draw: no label is to doubt.")
+        X = self.report.X
+        if image_shape is not None:
+            X = np.reshape(X, (len(X), *image_shape))
+        if isinstance(X, np.ndarray) and X.ndim > 2:
+            n_rows = -(-len(issues) // n_columns)
+            figure = figure or plt.figure(figsize=(1.25 * n_columns, 1.55 * n_rows), layout="constrained")
+            self._plot_pictures(figure, X, issues, n_rows, n_columns, kwargs)
+        else:
+            figure = figure or plt.figure(figsize=(9.5, 0.6 + 0.34 * len(issues)), layout="constrained")
+            self._plot_table(figure, issues)
+        self.figure_ = figure
+        return self
+
+    def _plot_pictures(self, figure, X, issues, n_rows, n_columns, kwargs):
+        axes = figure.subplots(n_rows, n_columns, squeeze=False).ravel()
+        for ax in axes:
+            ax.axis("off")
+        for ax, issue in zip(axes, issues.itertuples(), strict=False):
+            ax.imshow(pixels_of(X[issue.row]), **{"cmap": "gray"} | kwargs)
+            ax.set_title(f"{shorten(issue.given_label, 9)} → {shorten(issue.suggested_label, 9)}?", fontsize=9)
+            ax.text(
+                0.5,
+                -0.04,
+                f"row {issue.row}",
+                transform=ax.transAxes,
+                ha="center",
+                va="top",
+                fontsize=7,
+                color=NEUTRAL,
+            )
+        self.axes_ = axes
+
+    def _plot_table(self, figure, issues):
+        kind, contents = contents_of(self.report, issues)
+        cells = [
+            [
+                str(issue.row),
+                shorten(issue.given_label),
+                shorten(issue.suggested_label),
+                f"{issue.quality:.2f}",
+                shorten(_line(kind, content), 78),
+            ]
+            for issue, content in zip(issues.itertuples(), contents, strict=True)
+        ]
+        ax = figure.subplots()
+        ax.axis("off")
+        table = ax.table(
+            cells,
+            colLabels=[
+                "row",
+                "given",
+                "suggested",
+                "quality",
+                "least like its class" if kind == "values" else "content",
+            ],
+            colWidths=_WIDTHS,
+            cellLoc="left",
+            colLoc="left",
+            bbox=[0, 0, 1, 1],
+        )
+        table.auto_set_font_size(False)
+        table.set_fontsize(8)
+        for (i, j), cell in table.get_celld().items():
+            cell.PAD = 0.008 / _WIDTHS[j]  # matplotlib counts it in widths of the cell
+            cell.set(edgecolor="#dfe3e8", linewidth=0.6)
+            cell.get_text().set_color(NEUTRAL if i == 0 else {1: WRONG, 2: RIGHT}.get(j, "#1d2530"))
+        self.axes_ = np.array([ax])
+
+
+def _line(kind, content):
+    if kind == "values":
+        return ", ".join(f"{name} {value}" for name, value in content)
+    return content or ""

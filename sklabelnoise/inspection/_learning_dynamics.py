@@ -1,0 +1,158 @@
+"""What networks learned, epoch by epoch."""
+
+from sklabelnoise.inspection._style import PALETTE, RIGHT, WRONG, new_axes, remove_frame
+
+# Columns of the history, how they are called, and how they are drawn, for each quantity. With several networks colour
+# tells them apart, so lines of one network differ in style.
+_LINES = {
+    "label_proba": [
+        ("label_proba_clean", "right labels", RIGHT, "-"),
+        ("label_proba_wrong", "wrong labels", WRONG, "--"),
+    ],
+    "accuracy": [
+        ("corrupted_accuracy", "training, given labels", WRONG, "--"),
+        ("intact_accuracy", "training, true labels", RIGHT, "-."),
+        ("test_accuracy", "test", PALETTE[2], "-"),
+    ],
+    "wrong_labels": [
+        ("memorisation_rate", "predicted as given", WRONG, "--"),
+        ("correction_rate", "predicted as the truth", RIGHT, "-"),
+    ],
+    "confidence": [("entropy", "entropy", RIGHT, "-"), ("trust", "trust", PALETTE[2], "--")],
+}
+# What can be drawn where the true labels were not known.
+_WITHOUT_TRUTH = {
+    "label_proba": [("label_proba", "given labels", RIGHT, "-")],
+    "accuracy": [
+        ("train_accuracy", "training, given labels", WRONG, "--"),
+        ("valid_accuracy", "held out, given labels", RIGHT, "-."),
+        ("test_accuracy", "test", PALETTE[2], "-"),
+    ],
+}
+_Y_LABELS = {
+    "label_proba": "mean probability of the given label",
+    "accuracy": "accuracy",
+    "wrong_labels": "share of the wrong labels",
+    "confidence": "mean over training examples",
+}
+
+
+class LearningDynamicsDisplay:
+    """Training recorded by :class:`~sklabelnoise.training.LearningDynamics`, as curves over epochs.
+
+    Parameters
+    ----------
+    histories : dict of str to DataFrame
+        `history_` of each classifier, by name; one row an epoch.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        Axes with the curves.
+
+    figure_ : matplotlib Figure
+        Figure of the axes.
+
+    lines_ : dict of (str, str) to matplotlib Line2D
+        The curves by name and column.
+
+    References
+    ----------
+    Wang et al.: "Derivative Manipulation for General Example Weighting", Figures 2 and 5.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from sklabelnoise.inspection import LearningDynamicsDisplay
+    >>> history = pd.DataFrame({"label_proba_clean": [0.3, 0.8], "label_proba_wrong": [0.1, 0.2]})
+    >>> display = LearningDynamicsDisplay({"DM": history}).plot()
+    >>> display.ax_.get_ylabel()
+    'mean probability of the given label'
+    """
+
+    def __init__(self, histories):
+        self.histories = histories
+
+    @classmethod
+    def from_estimator(cls, estimator, *, name=None):
+        """Display of one fitted classifier.
+
+        Parameters
+        ----------
+        estimator : classifier
+            Fitted with a `LearningDynamics` among its callbacks, or without, for what its `history_` holds anyway.
+
+        name : str, default=None
+            None takes the name of its class.
+
+        Returns
+        -------
+        display : LearningDynamicsDisplay
+        """
+        return cls({name or type(estimator).__name__: estimator.history_})
+
+    @classmethod
+    def from_estimators(cls, estimators):
+        """Display of several fitted classifiers in the same axes.
+
+        Parameters
+        ----------
+        estimators : dict of str to classifier
+            Fitted classifiers by name.
+
+        Returns
+        -------
+        display : LearningDynamicsDisplay
+        """
+        return cls({name: estimator.history_ for name, estimator in estimators.items()})
+
+    def plot(self, quantity="label_proba", *, ax=None, **kwargs):
+        """Draw one quantity.
+
+        Parameters
+        ----------
+        quantity : {"label_proba", "accuracy", "wrong_labels", "confidence"}, default="label_proba"
+            * "label_proba": probability of the given labels, of right and of wrong ones apart.
+            * "accuracy": agreement with the given training labels, the true training labels, and the test labels.
+            * "wrong_labels": which share of the wrong labels is predicted as given, and as the truth.
+            * "confidence": entropy of the predictions, and trust in them where there is one.
+
+        ax : matplotlib Axes, default=None
+            Axes to draw in. None makes a new figure.
+
+        **kwargs
+            Passed to ``ax.plot``.
+
+        Returns
+        -------
+        self : LearningDynamicsDisplay
+        """
+        if quantity not in _LINES:
+            raise ValueError(f"quantity must be one of {list(_LINES)}, got {quantity!r}.")
+        ax = new_axes(ax, figsize=(5.5, 4))
+        self.lines_ = {}
+        for i, (name, history) in enumerate(self.histories.items()):
+            for column, what, color, style in self._columns(quantity, history):
+                if len(self.histories) > 1:
+                    color, what = PALETTE[i % len(PALETTE)], f"{name}: {what}"
+                style = {"color": color, "linestyle": style, "label": what} | kwargs
+                epochs = range(1, len(history) + 1)
+                (self.lines_[name, column],) = ax.plot(epochs, history[column], **style)
+        if not self.lines_:
+            wanted = [column for column, *_ in _LINES[quantity]]
+            raise ValueError(f"No history holds any of {wanted}; fit with callbacks=[LearningDynamics(y_clean)].")
+        ax.set(xlabel="epoch", ylabel=_Y_LABELS[quantity])
+        if quantity != "confidence":
+            ax.set_ylim(-0.02, 1.02)
+        remove_frame(ax)
+        ax.legend(frameon=False)
+        self.ax_, self.figure_ = ax, ax.figure
+        return self
+
+    @staticmethod
+    def _columns(quantity, history):
+        known = [line for line in _LINES[quantity] if line[0] in history]
+        needs_truth = {column for column, *_ in _LINES[quantity]} - {"test_accuracy", "entropy", "trust"}
+        if quantity in _WITHOUT_TRUTH and not needs_truth & set(history):
+            return [line for line in _WITHOUT_TRUTH[quantity] if line[0] in history]
+        return known

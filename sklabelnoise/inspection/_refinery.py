@@ -1,0 +1,163 @@
+"""How labels are refined, round by round, in the plane."""
+
+import numpy as np
+
+from sklabelnoise.inspection._style import class_colors, remove_frame, shorten
+
+
+class RefineryDisplay:
+    """Labels of points in the plane after each round of a label refinery.
+
+    A point has the colours of the classes mixed by its soft label: a label in doubt is grey, and one that changes sides
+    changes its colour.
+
+    Parameters
+    ----------
+    positions : array-like of shape (n_samples, 2)
+        Where the rows are.
+
+    soft_labels : dict of int to array-like of shape (n_samples, n_classes)
+        Soft labels by round; round 0 holds the given ones.
+
+    classes : array-like of shape (n_classes,)
+        Names of the classes.
+
+    y_clean : array-like of shape (n_samples,), default=None
+        True labels; the titles then count wrong ones, and those are ringed.
+
+    Attributes
+    ----------
+    axes_ : ndarray of matplotlib Axes
+        One axes a round.
+
+    figure_ : matplotlib Figure
+        Figure of the axes.
+
+    References
+    ----------
+    Li et al.: "Stochastic Label Refinery: Toward Better Target Label Distribution", ICPR 2020, Figure 6.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_blobs
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sklabelnoise import StochasticLabelRefinery
+    >>> from sklabelnoise.inspection import RefineryDisplay
+    >>> from sklabelnoise.noise import corrupt_labels, symmetric_transition_matrix
+    >>> X, y_clean = make_blobs(90, random_state=0)
+    >>> y = corrupt_labels(y_clean, symmetric_transition_matrix(3, 0.3), random_state=0)
+    >>> refinery = StochasticLabelRefinery(LogisticRegression(), random_state=0)
+    >>> display = RefineryDisplay.from_estimator(refinery, X, y, rounds=(0, 2, 6), y_clean=y_clean).plot()
+    >>> display.axes_[0].get_title()
+    'given: 30 wrong'
+    """
+
+    def __init__(self, positions, soft_labels, classes, *, y_clean=None):
+        self.positions = np.asarray(positions)
+        self.soft_labels = {int(k): np.asarray(v) for k, v in soft_labels.items()}
+        self.classes = np.asarray(classes)
+        self.y_clean = None if y_clean is None else np.asarray(y_clean)
+        if self.y_clean is not None and len(self.y_clean) != len(self.positions):
+            raise ValueError(f"y_clean must have {len(self.positions)} labels, got {len(self.y_clean)}.")
+
+    @classmethod
+    def from_estimator(cls, refinery, X, y, *, rounds=(0, 1, 2, 4, 6), y_clean=None):
+        """Fit a clone of a refinery and keep the labels of some rounds.
+
+        Parameters
+        ----------
+        refinery : StochasticLabelRefinery
+            It is cloned; its `n_rounds` becomes the last of `rounds`.
+
+        X : array-like of shape (n_samples, n_features)
+            Rows. More than two features are projected by principal components.
+
+        y : array-like of shape (n_samples,)
+            Given labels.
+
+        rounds : sequence of int, default=(0, 1, 2, 4, 6)
+            Rounds to show; 0 shows the given labels.
+
+        y_clean : array-like of shape (n_samples,), default=None
+            True labels.
+
+        Returns
+        -------
+        display : RefineryDisplay
+        """
+        from sklearn.base import clone
+        from sklearn.decomposition import PCA
+
+        classes, codes = np.unique(y, return_inverse=True)
+        kept = {0: np.eye(len(classes))[codes]}
+
+        def keep(state):
+            kept[state.round] = state.soft_labels.copy()
+
+        clone(refinery).set_params(n_rounds=max(rounds), callback=keep).fit(X, y)
+        X = np.asarray(X)
+        positions = X if X.shape[1] == 2 else PCA(2, random_state=0).fit_transform(X)
+        return cls(positions, {k: kept[k] for k in rounds if k in kept}, classes, y_clean=y_clean)
+
+    def plot(self, *, axes=None, n_columns=3, **kwargs):
+        """Draw one picture a round.
+
+        Parameters
+        ----------
+        axes : array-like of matplotlib Axes, default=None
+            As many as there are rounds. None makes a new figure.
+
+        n_columns : int, default=3
+            Pictures beside each other.
+
+        **kwargs
+            Passed to ``ax.scatter``.
+
+        Returns
+        -------
+        self : RefineryDisplay
+        """
+        import matplotlib.pyplot as plt
+
+        if axes is None:
+            n_columns = min(n_columns, len(self.soft_labels))
+            n_rows = -(-len(self.soft_labels) // n_columns)
+            figsize = (3.1 * n_columns, 3.1 * n_rows)
+            axes = plt.subplots(n_rows, n_columns, figsize=figsize, squeeze=False, layout="constrained")[1]
+        axes = np.ravel(axes)
+        if len(axes) < len(self.soft_labels):
+            raise ValueError(f"axes must be at least {len(self.soft_labels)}, got {len(axes)}.")
+        colors = class_colors(len(self.classes))
+        for ax, (k, soft) in zip(axes, self.soft_labels.items(), strict=False):
+            self._plot_round(ax, k, soft, colors, kwargs)
+        for ax in axes[len(self.soft_labels) :]:
+            ax.axis("off")
+        self._add_legend(axes[0], colors)
+        self.axes_, self.figure_ = axes, axes[0].figure
+        return self
+
+    def _plot_round(self, ax, k, soft, colors, kwargs):
+        x1, x2 = self.positions.T
+        ax.scatter(x1, x2, **{"c": soft @ colors, "s": 16, "lw": 0} | kwargs)
+        name = "given" if k == 0 else f"round {k}"
+        if self.y_clean is not None:
+            wrong = self.classes[soft.argmax(axis=1)] != self.y_clean
+            ax.scatter(x1[wrong], x2[wrong], facecolors="none", edgecolors="black", s=34, lw=0.7)
+            name += f": {wrong.sum()} wrong"
+        ax.set_title(name, fontsize=10)
+        ax.set(xticks=[], yticks=[])
+        remove_frame(ax, "top", "right", "bottom", "left")
+
+    def _add_legend(self, ax, colors):
+        from matplotlib.lines import Line2D
+
+        handles = [
+            Line2D([], [], marker="o", ls="", color=color, label=shorten(label))
+            for color, label in zip(colors, self.classes, strict=True)
+        ]
+        if self.y_clean is not None:
+            handles.append(Line2D([], [], marker="o", ls="", mfc="none", mec="black", label="wrong"))
+        figure = ax.figure
+        figure.legend(
+            handles=handles, loc="outside lower center", ncols=len(handles), frameon=False, labelcolor="black"
+        )

@@ -1,0 +1,36 @@
+"""What the displays share: axes, colours, and plain frames."""
+
+import numpy as np
+
+# Okabe and Ito's palette, which stays apart in the common forms of colour blindness.
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+RIGHT, WRONG, NEUTRAL = PALETTE[0], PALETTE[1], "#8A929C"
+
+
+def new_axes(ax, **kwargs):
+    """The given axes, or those of a new figure."""
+    import matplotlib.pyplot as plt
+
+    return plt.subplots(layout="constrained", **kwargs)[1] if ax is None else ax
+
+
+def class_colors(n_classes):
+    """One colour a class, as an array of shape (n_classes, 3)."""
+    import matplotlib as mpl
+
+    if n_classes <= len(PALETTE):
+        return np.array([mpl.colors.to_rgb(color) for color in PALETTE[:n_classes]])
+    if n_classes <= 10:
+        return np.array(mpl.colormaps["tab10"].colors[:n_classes])
+    return mpl.colormaps["turbo"](np.linspace(0.05, 0.95, n_classes))[:, :3]
+
+
+def remove_frame(ax, *sides):
+    for side in sides or ("top", "right"):
+        ax.spines[side].set_visible(False)
+
+
+def shorten(label, length=18):
+    """A label for a tick or title: one line of limited length, in which nothing is a formula."""
+    text = " ".join(str(label).split()).replace("$", r"\$")
+    return text if len(text) <= length else text[: length - 1] + "…"

@@ -1,0 +1,176 @@
+"""Which classes are mistaken for which."""
+
+import numpy as np
+
+from sklabelnoise.audit import estimate_transition_matrix
+from sklabelnoise.inspection._style import new_axes, shorten
+from sklabelnoise.noise import check_transition_matrix, realised_transition_matrix
+
+_MAX_ANNOTATED = 20  # classes; more cells than that are too small for numbers
+
+
+class TransitionMatrixDisplay:
+    """A transition matrix as a picture.
+
+    Parameters
+    ----------
+    transition_matrix : array-like of shape (n_classes, n_classes)
+        ``T[i, j] = P(given = j | true = i)``; rows sum to one.
+
+    classes : array-like of shape (n_classes,), default=None
+        Names of the classes.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        Axes with the matrix.
+
+    figure_ : matplotlib Figure
+        Figure of the axes.
+
+    im_ : matplotlib AxesImage
+        The matrix.
+
+    text_ : ndarray of Text of shape (n_classes, n_classes) or None
+        The numbers.
+
+    Examples
+    --------
+    >>> from sklabelnoise.inspection import TransitionMatrixDisplay
+    >>> from sklabelnoise.noise import pair_flip_transition_matrix
+    >>> display = TransitionMatrixDisplay(pair_flip_transition_matrix(3, 0.3), ["ant", "bee", "cow"]).plot()
+    >>> display.text_[0, 1].get_text()
+    '.30'
+    """
+
+    def __init__(self, transition_matrix, classes=None):
+        self.transition_matrix = check_transition_matrix(transition_matrix)
+        n_classes = len(self.transition_matrix)
+        self.classes = np.arange(n_classes) if classes is None else np.asarray(classes)
+        if len(self.classes) != n_classes:
+            raise ValueError(f"classes must name each of {n_classes} classes, got {len(self.classes)}.")
+
+    @classmethod
+    def from_labels(cls, y_clean, y_noisy, *, classes=None):
+        """Display of the noise in given labels whose truth is known.
+
+        Parameters
+        ----------
+        y_clean, y_noisy : array-like of shape (n_samples,)
+            True and given labels.
+
+        classes : array-like of shape (n_classes,), default=None
+            All labels in their order.
+
+        Returns
+        -------
+        display : TransitionMatrixDisplay
+        """
+        classes = np.unique(np.concatenate([np.asarray(y_clean), np.asarray(y_noisy)])) if classes is None else classes
+        return cls(realised_transition_matrix(y_clean, y_noisy, classes=classes), classes)
+
+    @classmethod
+    def from_predictions(cls, y, proba, *, method="anchor_sets", classes=None):
+        """Display of an estimate from out-of-fold probabilities.
+
+        Parameters
+        ----------
+        y : array-like of shape (n_samples,)
+            Given labels.
+
+        proba : array-like of shape (n_samples, n_classes)
+            Out-of-fold probabilities.
+
+        method : str, default="anchor_sets"
+            As in :func:`~sklabelnoise.audit.estimate_transition_matrix`.
+
+        classes : array-like of shape (n_classes,), default=None
+            The labels in the order of the columns of `proba`.
+
+        Returns
+        -------
+        display : TransitionMatrixDisplay
+        """
+        T = estimate_transition_matrix(y, proba, method=method, classes=classes)
+        return cls(T, np.unique(y) if classes is None else classes)
+
+    @classmethod
+    def from_report(cls, report):
+        """Display of the estimate of a report.
+
+        Parameters
+        ----------
+        report : LabelReport
+            As :func:`~sklabelnoise.audit.audit_labels` returns it.
+
+        Returns
+        -------
+        display : TransitionMatrixDisplay
+        """
+        return cls(report.transition_matrix, report.classes)
+
+    def plot(self, *, ax=None, cmap="Blues", colorbar=True, values=None, **kwargs):
+        """Draw the matrix.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Axes to draw in. None makes a new figure.
+
+        cmap : str or Colormap, default="Blues"
+            Colours of the shares.
+
+        colorbar : bool, default=True
+            Whether to draw one.
+
+        values : bool, default=None
+            Whether to write the shares into the cells. None does up to twenty classes.
+
+        **kwargs
+            Passed to ``ax.imshow``.
+
+        Returns
+        -------
+        self : TransitionMatrixDisplay
+        """
+        T, n = self.transition_matrix, len(self.classes)
+        side = np.clip(2.2 + 0.42 * n, 4, 9)
+        ax = new_axes(ax, figsize=(side + 0.8 * colorbar, side))
+        self.im_ = ax.imshow(T, **{"cmap": cmap, "vmin": 0, "vmax": 1} | kwargs)
+        self.text_ = None
+        if n <= _MAX_ANNOTATED if values is None else values:
+            # Light text where the cell is dark.
+            self.text_ = np.array(
+                [
+                    [
+                        ax.text(
+                            *(j, i, _share(T[i, j])),
+                            ha="center",
+                            va="center",
+                            fontsize=9 if n <= 12 else 7,
+                            color="white" if self.im_.norm(T[i, j]) > 0.55 else "#1d2530",
+                        )
+                        for j in range(n)
+                    ]
+                    for i in range(n)
+                ]
+            )
+        step = max(1, n // 25)  # names of a hundred classes would overlap
+        ticks, names = range(0, n, step), [shorten(label) for label in self.classes[::step]]
+        long = max(map(len, names)) > 3
+        ax.set_xticks(
+            ticks, names, rotation=45 if long else 0, ha="right" if long else "center", rotation_mode="anchor"
+        )
+        ax.set_yticks(ticks, names)
+        ax.set(xlabel="given label", ylabel="true label")
+        if colorbar:
+            ax.figure.colorbar(self.im_, ax=ax, label="share of the true class", fraction=0.046, pad=0.03)
+        self.ax_, self.figure_ = ax, ax.figure
+        return self
+
+
+def _share(value):
+    """Two digits without the zero before the point; cells that round to nothing stay empty."""
+    if value < 0.005:
+        return ""
+    return f"{value:.2f}".removeprefix("0")

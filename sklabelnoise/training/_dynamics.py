@@ -1,0 +1,204 @@
+"""What a network learns, epoch by epoch: clean labels, wrong labels, and how far it trusts itself."""
+
+import numpy as np
+import pandas as pd
+import scipy.sparse
+import torch
+from skorch.callbacks import Callback
+from torch.utils.data import Dataset
+
+from sklabelnoise.losses import global_trust, local_trust
+
+# Logits kept before they are summarised: bounds the memory, and keeps the summary off the path of each batch.
+_MAX_PENDING = 4_000_000
+
+_VALUES = ("label_proba", "entropy", "as_given", "as_true", "trust")
+_GROUPS = ("all", "clean", "wrong")
+
+
+class LearningDynamics(Callback):
+    """Record what the network makes of clean and of wrong training labels, in each epoch.
+
+    The values are taken from the forward passes of training itself, each row once an epoch, before the update it takes
+    part in, with dropout and augmentation as they are in training: nothing is computed twice. They stand in `history_`
+    of the classifier:
+
+    * ``label_proba``: mean probability of the given labels; ``entropy``: mean entropy of the predictions, in nats;
+      ``trust``: mean trust in the predictions, for `ProSelfLCClassifier`;
+    * with `y_clean`: ``label_proba_clean`` and ``label_proba_wrong``, the mean probability of the given labels that
+      are right and of those that are wrong; ``corrupted_accuracy`` and ``intact_accuracy``, agreement of the
+      predictions with the given and with the true labels; ``memorisation_rate`` and ``correction_rate``, the share of
+      the wrong labels that the network predicts as given and as they should be;
+    * with `X_test` and `y_test`: ``test_accuracy``, at the end of the epoch.
+
+    Parameters
+    ----------
+    y_clean : array-like of shape (n_samples,), default=None
+        True labels of the training rows.
+
+    X_test : array-like of shape (n_test, ...), default=None
+        Test rows as the network takes them: behind a scaler in a Pipeline, scaled ones.
+
+    y_test : array-like of shape (n_test,), default=None
+        Their true labels.
+
+    classes : array-like of shape (n_classes,), default=None
+        All classes, sorted. None takes those of `y_clean` and `y_test`; pass them if a class occurs in the given labels
+        only.
+
+    Notes
+    -----
+    Labels are of the classifier's own rows. With ``early_stopping=True`` or weights of zero it leaves rows out, which
+    `y_clean` can't follow; hold out rows yourself and pass them as ``X_val, y_val``.
+
+    References
+    ----------
+    Wang et al.: "Derivative Manipulation for General Example Weighting", Figures 2 and 5.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from sklabelnoise import DMClassifier
+    >>> from sklabelnoise.noise import corrupt_labels, symmetric_transition_matrix
+    >>> from sklabelnoise.training import LearningDynamics
+    >>> X, y_clean = load_digits(return_X_y=True)
+    >>> y = corrupt_labels(y_clean, symmetric_transition_matrix(10, 0.4), random_state=0)
+    >>> dynamics = LearningDynamics(y_clean)
+    >>> model = DMClassifier(lam=1, beta=12, max_epochs=5, callbacks=[dynamics], random_state=0).fit(X, y)
+    >>> last = model.history_.iloc[-1]
+    >>> bool(last["label_proba_clean"] > last["label_proba_wrong"])
+    True
+    """
+
+    def __init__(self, y_clean=None, *, X_test=None, y_test=None, classes=None):
+        self.y_clean = y_clean
+        self.X_test = X_test
+        self.y_test = y_test
+        self.classes = classes
+
+    def on_train_begin(self, net, X=None, y=None, **kwargs):
+        labels = getattr(X, "labels", None)
+        self.labels_ = X.side.labels if labels is None else labels
+        self.clean_, self.test_labels_ = self._encode(len(self.labels_), net)
+        self.test_ = None if self.X_test is None else net.get_dataset(_as_inputs(self.X_test, net))
+        everything = torch.ones(1, len(self.labels_), device=self.labels_.device)
+        right = everything[:0] if self.clean_ is None else (self.labels_ == self.clean_)[None].float()
+        self.groups_ = torch.cat([everything, right, 1 - right])  # in the order of _GROUPS
+        self.has_trust_ = hasattr(net.criterion_, "local_trust")
+        self.pending_, self.n_pending_ = [], 0
+        self.handle_ = net.module_.register_forward_hook(lambda module, _, logits: self._keep(net, module, logits))
+
+    def _encode(self, n_samples, net):
+        """Indices of the true training and test labels among the classes, None where they are not known."""
+        if (self.X_test is None) != (self.y_test is None):
+            raise ValueError("X_test and y_test belong together, got only one of them.")
+        known = [np.asarray(y) for y in (self.y_clean, self.y_test) if y is not None]
+        if not known:
+            return None, None
+        if self.y_clean is not None and len(self.y_clean) != n_samples:
+            raise ValueError(
+                f"y_clean must have one label for each training row: expected {n_samples}, got {len(self.y_clean)}."
+            )
+        if self.y_test is not None and len(self.y_test) != np.shape(self.X_test)[0]:
+            raise ValueError(f"y_test must have {np.shape(self.X_test)[0]} labels as X_test, got {len(self.y_test)}.")
+        classes = np.unique(np.concatenate(known)) if self.classes is None else np.asarray(self.classes)
+        position = pd.Index(classes)
+        codes = [None if y is None else position.get_indexer(np.asarray(y)) for y in (self.y_clean, self.y_test)]
+        if any(code is not None and code.min() < 0 for code in codes):
+            raise ValueError(f"y_clean and y_test must hold labels of classes only: {classes.tolist()}.")
+        self.n_known_ = len(classes)
+        return [None if code is None else torch.as_tensor(code, device=net.device) for code in codes]
+
+    def on_epoch_begin(self, net, **kwargs):
+        # One row a quantity, one column a training row: means are then one product with the groups below.
+        self.values_ = torch.zeros(len(_VALUES), len(self.labels_), device=self.labels_.device)
+        self.seen_ = torch.zeros(len(self.labels_), device=self.labels_.device)
+
+    def _keep(self, net, module, logits):
+        """Remember the logits of a training batch; they are summarised many at a time."""
+        if not module.training:
+            return
+        logits = logits.detach()
+        self.pending_.append((net.batch_.indices, logits, getattr(net.criterion_, "progress", None)))
+        self.n_pending_ += logits.numel()
+        if self.n_pending_ > _MAX_PENDING:
+            self._summarise(net)
+
+    @torch.no_grad()
+    def _summarise(self, net):
+        if not self.pending_:
+            return
+        indices, logits, progress = zip(*self.pending_, strict=True)
+        sizes = torch.tensor([len(index) for index in indices])
+        indices, logits = torch.cat(indices), torch.cat(logits).float()
+        self.pending_, self.n_pending_ = [], 0
+        if self.clean_ is not None or self.test_labels_ is not None:
+            self._check_classes(logits.shape[-1])
+        proba, predicted = logits.softmax(-1), logits.argmax(-1)
+        labels = self.labels_[indices]
+        values = [
+            proba.gather(1, labels[:, None]).squeeze(1),
+            torch.special.entr(proba).sum(-1),
+            predicted == labels,
+            torch.zeros_like(labels) if self.clean_ is None else predicted == self.clean_[indices],
+            torch.zeros_like(labels),
+        ]
+        if self.has_trust_:
+            values[-1] = _trust(net.criterion_, logits, torch.tensor(progress).repeat_interleave(sizes))
+        self.values_[:, indices] = torch.stack([value.float() for value in values])
+        self.seen_[indices] = 1  # an iterator with drop_last leaves some rows out
+
+    def _check_classes(self, n_classes):
+        if self.n_known_ != n_classes:
+            raise ValueError(
+                f"y_clean and y_test have {self.n_known_} classes, the network has {n_classes}: pass classes."
+            )
+
+    @torch.no_grad()
+    def on_epoch_end(self, net, **kwargs):
+        self._summarise(net)
+        groups = self.groups_ * self.seen_
+        totals = torch.cat([self.values_ @ groups.T, groups.sum(1)[None]]).tolist()  # one transfer from the device
+        mean = {
+            (name, group): total / n if n else float("nan")
+            for name, row in zip(_VALUES, totals[:-1], strict=True)
+            for group, total, n in zip(_GROUPS, row, totals[-1], strict=False)
+        }
+        recorded = {"label_proba": mean["label_proba", "all"], "entropy": mean["entropy", "all"]}
+        if self.has_trust_:
+            recorded["trust"] = mean["trust", "all"]
+        if self.clean_ is not None:
+            recorded |= {
+                "label_proba_clean": mean["label_proba", "clean"],
+                "label_proba_wrong": mean["label_proba", "wrong"],
+                "corrupted_accuracy": mean["as_given", "all"],
+                "intact_accuracy": mean["as_true", "all"],
+                "memorisation_rate": mean["as_given", "wrong"],
+                "correction_rate": mean["as_true", "wrong"],
+            }
+        if self.test_ is not None:
+            predicted = net.map_batches(self.test_, lambda x: net.module_(x).argmax(-1))
+            recorded["test_accuracy"] = float((predicted == self.test_labels_.cpu()).float().mean())
+        for name, value in recorded.items():
+            net.history.record(name, value)
+
+    def on_train_end(self, net, X=None, y=None, **kwargs):
+        self.handle_.remove()
+        # The training set belongs to the caller; a pickle of the classifier need not carry it.
+        del self.handle_, self.labels_, self.clean_, self.test_, self.test_labels_
+        del self.groups_, self.values_, self.seen_
+
+
+def _trust(criterion, logits, progress):
+    """Global times local trust of each row, with the progress its batch was trained at."""
+    overall = global_trust(progress, slope=criterion.slope, midpoint=criterion.midpoint).to(logits.device)
+    return overall * local_trust(logits, kind=criterion.local_trust, temperature=criterion.temperature)
+
+
+def _as_inputs(X, net):
+    """Test rows of any container in the type the network computes in; uint8 images stay as they are."""
+    if isinstance(X, Dataset) or (isinstance(X, np.ndarray) and X.dtype == np.uint8):
+        return X
+    if scipy.sparse.issparse(X):
+        return X.tocsr().astype(net.numpy_dtype)
+    return np.asarray(X, dtype=net.numpy_dtype)
