@@ -1,0 +1,389 @@
+"""Laws of the training loop: it is the loop one would write by hand, and tells what goes wrong."""
+
+import copy
+import pickle
+
+import numpy as np
+import pytest
+import torch
+from skorch.callbacks import Callback
+from torch import nn
+
+from sklabelnoise.losses import PerExampleLoss, ProSelfLCLoss
+from sklabelnoise.modules import MLP
+from sklabelnoise.training._batches import DatasetData, TensorData
+from sklabelnoise.training._net import NoisyLabelNet
+from sklabelnoise.training._schedules import make_schedule
+
+N, D, C = 50, 4, 3
+
+
+@pytest.fixture(scope="module")
+def rows():
+    rng = np.random.default_rng(0)
+    y = np.arange(N) % C
+    return 2 * np.eye(C, D)[y] + rng.normal(size=(N, D)), y
+
+
+def make_net(criterion=None, *, seed=5, module_options=None, double=True, **kwargs):
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        module = MLP(D, C, **{"hidden": (6,), **(module_options or {})})
+    criterion = PerExampleLoss() if criterion is None else criterion
+    options = {"optimizer": torch.optim.SGD, "lr": 0.1, "batch_size": 16, "seed": seed, **kwargs}
+    return NoisyLabelNet(module.double() if double else module, criterion, **options).initialize()
+
+
+def as_data(rows, **kwargs):
+    return TensorData(*rows, dtype=torch.float64, **kwargs)
+
+
+def train_by_hand(rows, make_optimizer, module_options, *, seed=5, epochs=3, batch_size=16):
+    """The loop of the textbook, with the order of rows that is promised."""
+    X, y = (torch.from_numpy(array) for array in rows)
+    torch.manual_seed(seed)
+    module = MLP(D, C, **{"hidden": (6,), **module_options}).double()
+    optimizer = make_optimizer(module.parameters())
+    order = torch.Generator().manual_seed(seed)
+    torch.manual_seed(seed + 1)
+    module.train()
+    curve = []
+    for _ in range(epochs):
+        losses = []
+        for index in torch.randperm(len(X), generator=order).split(batch_size):
+            optimizer.zero_grad()
+            loss = nn.functional.cross_entropy(module(X[index]), y[index])
+            loss.backward()
+            optimizer.step()
+            losses.append(loss.item() * len(index))
+        curve.append(sum(losses) / len(X))
+    return module.eval(), curve
+
+
+@pytest.mark.parametrize("module_options", [{}, {"batch_norm": True}, {"dropout": 0.3}])
+@pytest.mark.parametrize("optimizer, options", [
+    (torch.optim.SGD, {"lr": 0.1, "momentum": 0.9}),
+    (torch.optim.AdamW, {"lr": 0.01, "weight_decay": 0.1}),
+])  # fmt: skip
+def test_it_trains_as_a_plain_loop_does(rows, optimizer, options, module_options):
+    with torch.random.fork_rng(devices=[]):
+        by_hand, curve = train_by_hand(rows, lambda p: optimizer(p, **options), module_options)
+        net_options = {k if k == "lr" else f"optimizer__{k}": v for k, v in options.items()}
+        net = make_net(optimizer=optimizer, module_options=module_options, **net_options)
+        torch.manual_seed(6)
+        net.fit_epochs(as_data(rows), epochs=3)
+    # float64: the same operations, so only their order of summation may differ
+    for ours, theirs in zip(net.module_.state_dict().values(), by_hand.state_dict().values(), strict=True):
+        assert torch.allclose(ours, theirs, rtol=1e-12, atol=1e-12)
+    assert np.allclose(net.history[:, "train_loss"], curve, rtol=1e-12)
+
+
+def test_lbfgs_is_given_its_closure(rows):
+    net = make_net(optimizer=torch.optim.LBFGS, lr=1.0, batch_size=N)
+    net.fit_epochs(as_data(rows), epochs=3)
+    by_hand, curve = train_by_hand_lbfgs(rows)
+    assert np.allclose(net.history[:, "train_loss"], curve, rtol=1e-10)
+    assert torch.allclose(net.module_.output.weight, by_hand.output.weight, rtol=1e-9, atol=1e-12)
+
+
+def train_by_hand_lbfgs(rows, seed=5):
+    X, y = (torch.from_numpy(array) for array in rows)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        module = MLP(D, C, hidden=(6,)).double()
+    optimizer = torch.optim.LBFGS(module.parameters(), lr=1.0)
+    order = torch.Generator().manual_seed(seed)
+
+    def closure():
+        optimizer.zero_grad()
+        loss = nn.functional.cross_entropy(module(X[index]), y[index])
+        loss.backward()
+        return loss
+
+    curve = []
+    for _ in range(3):
+        index = torch.randperm(N, generator=order)
+        curve.append(optimizer.step(closure).item())
+    return module, curve
+
+
+def test_the_recorded_accuracy_and_loss_weigh_rows_and_not_batches(rows):
+    weight = np.random.default_rng(1).uniform(0.1, 2, size=N)
+    net = make_net(lr=1e-12)  # so small that the network stays as it is
+    logits = net.module_.eval()(torch.from_numpy(rows[0])).detach()
+    net.fit_epochs(as_data(rows, sample_weight=weight), epochs=1)
+    hit = logits.argmax(1).numpy() == rows[1]
+    loss = nn.functional.cross_entropy(logits, torch.from_numpy(rows[1]), reduction="none").numpy()
+    assert net.history[0, "train_accuracy"] == pytest.approx(np.average(hit, weights=weight), rel=1e-12)
+    assert net.history[0, "train_loss"] == pytest.approx(np.average(loss, weights=weight), rel=1e-9)
+
+
+# Learning rate and progress
+
+
+class Watch(Callback):
+    """Records what the optimiser and the criterion are set to in every training batch."""
+
+    def on_train_begin(self, net, **kwargs):
+        self.lrs, self.progress = [], []
+
+    def on_batch_begin(self, net, batch=None, training=None, **kwargs):
+        if training:
+            self.lrs.append(net.optimizer_.param_groups[0]["lr"])
+            self.progress.append(getattr(net.criterion_, "progress", None))
+
+
+def watched(net):
+    return dict(net.callbacks_)["Watch"]
+
+
+@pytest.mark.parametrize("name, scheduler, options", [
+    ("one-cycle", torch.optim.lr_scheduler.OneCycleLR, {"max_lr": 0.1, "total_steps": 12, "cycle_momentum": False}),
+    ("cosine", torch.optim.lr_scheduler.CosineAnnealingLR, {"T_max": 12}),
+    ({"name": "milestones", "milestones": [0.5]}, torch.optim.lr_scheduler.MultiStepLR, {"milestones": [6]}),
+])  # fmt: skip
+def test_every_iteration_has_the_rate_of_torchs_scheduler(rows, name, scheduler, options):
+    net = make_net(lr_schedule=make_schedule(name), callbacks=[Watch])
+    net.fit_epochs(as_data(rows), epochs=3)
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.1)
+    by_torch, expected = scheduler(optimizer, **options), []
+    for _ in range(12):
+        expected.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        by_torch.step()
+    assert np.allclose(watched(net).lrs, expected, rtol=1e-9)
+
+
+def test_progress_counts_training_batches_from_one_and_ends_at_one(rows):
+    net = make_net(ProSelfLCLoss(), callbacks=[Watch])
+    net.fit_epochs(as_data(rows), epochs=3)
+    assert watched(net).progress == [k / 12 for k in range(1, 13)]
+
+
+def test_progress_does_not_count_validation_batches(rows):
+    from skorch.helper import predefined_split
+
+    net = make_net(ProSelfLCLoss(), callbacks=[Watch], train_split=predefined_split(as_data(rows)))
+    net.fit_epochs(as_data(rows), epochs=3)
+    assert watched(net).progress == [k / 12 for k in range(1, 13)]
+
+
+def test_progress_stays_at_one_in_a_training_that_goes_on(rows):
+    net = make_net(ProSelfLCLoss(), callbacks=[Watch])
+    net.fit_epochs(as_data(rows), epochs=2)
+    net.fit_epochs(as_data(rows), epochs=2)
+    assert watched(net).progress == [1.0] * 8
+    assert len(net.history) == 4
+
+
+def test_parts_of_a_training_share_its_schedule_and_progress(rows):
+    whole = make_net(ProSelfLCLoss(), max_epochs=3, lr_schedule=make_schedule("cosine"), callbacks=[Watch])
+    parts = copy.deepcopy(whole)
+    whole.fit_epochs(as_data(rows), epochs=3)
+    seen = []
+    for _ in range(3):
+        parts.fit_epochs(as_data(rows), epochs=1, continues=True)
+        seen += zip(watched(parts).lrs, watched(parts).progress, strict=True)
+    assert seen == list(zip(watched(whole).lrs, watched(whole).progress, strict=True))
+    assert all(torch.equal(a, b) for a, b in zip(whole.module_.parameters(), parts.module_.parameters(), strict=True))
+
+
+def test_a_part_of_any_size_counts_as_one_epoch(rows):
+    net = make_net(ProSelfLCLoss(), max_epochs=4, callbacks=[Watch])
+    X, y = rows
+    for n, expected in [(48, [1 / 12, 2 / 12, 3 / 12]), (16, [2 / 4]), (32, [5 / 8, 6 / 8]), (16, [1.0]), (16, [1.0])]:
+        net.fit_epochs(as_data((X[:n], y[:n])), epochs=1, continues=True)
+        assert watched(net).progress == expected
+
+
+# Indices
+
+
+class Memory(nn.Module):
+    needs_indices = True
+
+    def forward(self, logits, target, sample_weight=None, indices=None):
+        self.seen = [*getattr(self, "seen", []), indices]
+        return nn.functional.cross_entropy(logits, target)
+
+
+def test_a_criterion_that_needs_them_gets_the_row_numbers(rows):
+    net = make_net(Memory())
+    net.fit_epochs(as_data(rows), epochs=1)
+    expected = torch.randperm(N, generator=torch.Generator().manual_seed(5))
+    assert torch.equal(torch.cat(net.criterion_.seen), expected)
+
+
+# What goes wrong
+
+
+def test_a_loss_that_is_not_a_number_stops_with_epoch_batch_and_rate(rows):
+    class Breaks(PerExampleLoss):
+        calls = 0
+
+        def forward(self, *args):
+            self.calls += 1
+            return super().forward(*args) * (float("nan") if self.calls == 7 else 1)
+
+    net = make_net(Breaks(), lr=0.25)
+    with pytest.raises(ValueError, match=r"train loss became nan in epoch 2, batch 3 of 4, at lr=0\.25\. Scale the"):
+        net.fit_epochs(as_data(rows), epochs=5)
+
+
+def test_a_last_step_that_breaks_the_network_is_not_overlooked(rows):
+    net = make_net(batch_size=N, lr=1e308)
+    with pytest.raises(ValueError, match=r"a parameter of the network is not finite after epoch 1, at lr=1e\+308"):
+        net.fit_epochs((as_data((rows[0] * 1e10, rows[1]))), epochs=1)
+
+
+class Interrupts(Callback):
+    def __init__(self, at):
+        self.at = at
+
+    def on_batch_end(self, net, training=None, **kwargs):
+        if net.iteration_ == self.at:
+            raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("at, in_epoch, finished", [(2, 1, 0), (4, 1, 0), (6, 2, 1)])
+def test_an_interruption_keeps_what_was_trained_with_a_warning(rows, at, in_epoch, finished):
+    net = make_net(callbacks=[Interrupts(at)])
+    before = copy.deepcopy(net.module_.output.weight)
+    with pytest.warns(UserWarning, match=f"Training was interrupted in epoch {in_epoch}; the network is kept"):
+        net.fit_epochs(as_data(rows), epochs=5)
+    assert len(net.history) == finished
+    assert not torch.equal(net.module_.output.weight, before)
+
+
+# Hooks
+
+
+class Epochs(Callback):
+    def on_epoch_end(self, net, **kwargs):
+        pass
+
+
+def test_batch_hooks_run_only_where_a_callback_defines_them(rows):
+    net = make_net(callbacks=[Epochs])
+    notified = []
+    notify = net.notify
+    net.notify = lambda name, **kwargs: (notified.append(name), notify(name, **kwargs))
+    net.fit_epochs(as_data(rows), epochs=1)
+    assert notified == ["on_train_begin", "on_epoch_begin", "on_epoch_end", "on_train_end"]
+
+
+class BatchHooks(Callback):
+    def on_train_begin(self, net, **kwargs):
+        self.begun, self.ended, self.gradients = [], [], 0
+
+    def on_batch_begin(self, net, batch=None, training=None, **kwargs):
+        X, y = batch
+        self.begun.append((X, y, training))
+
+    def on_batch_end(self, net, batch=None, training=None, loss=None, y_pred=None, **kwargs):
+        assert y_pred.shape == (len(batch[0]), C)
+        self.ended.append(loss.item())
+
+    def on_grad_computed(self, net, named_parameters, **kwargs):
+        self.gradients += all(p.grad is not None for _, p in named_parameters)
+
+
+def test_batch_hooks_see_inputs_labels_losses_and_gradients(rows):
+    net = make_net(callbacks=[("hooks", BatchHooks())])
+    data = as_data(rows)
+    net.fit_epochs(data, epochs=1)
+    hooks = dict(net.callbacks_)["hooks"]
+    X, y = torch.cat([x for x, _, _ in hooks.begun]), torch.cat([y for _, y, _ in hooks.begun])
+    order = torch.randperm(N, generator=torch.Generator().manual_seed(5))
+    assert torch.equal(X, data.X[order])
+    assert torch.equal(y, data.labels[order])
+    assert all(training for _, _, training in hooks.begun)
+    assert hooks.gradients == 4
+    assert hooks.ended == net.history[0, "batches", :, "train_loss"]
+
+
+def test_hooks_change_nothing_in_what_is_learnt(rows):
+    plain, hooked = make_net(), make_net(callbacks=[BatchHooks])
+    for net in (plain, hooked):
+        net.fit_epochs(as_data(rows), epochs=2)
+    assert torch.equal(plain.module_.output.weight, hooked.module_.output.weight)
+    assert plain.history[:, "train_loss"] == hooked.history[:, "train_loss"]
+
+
+# Options
+
+
+def test_augmentation_sees_training_batches_only_and_its_own_generator(rows):
+    seen = []
+
+    def augment(batch, generator):
+        seen.append((len(batch), generator.initial_seed()))
+        return batch
+
+    net = make_net(augment=augment)
+    net.fit_epochs(as_data(rows), epochs=1)
+    net.predict_proba(rows[0])
+    assert seen == [(16, 5), (16, 5), (16, 5), (2, 5)]
+
+
+def test_preprocessing_comes_before_augmentation_and_in_prediction(rows):
+    net = make_net(preprocess=lambda x: x * 0, augment=lambda batch, generator: batch + 1)
+    net.fit_epochs(as_data(rows), epochs=1)
+    assert np.allclose(net.predict_proba(rows[0]), net.predict_proba(0 * rows[0]))
+
+
+def test_autocast_trains_to_nearly_the_same_network(rows):
+    X, y = rows
+    data = TensorData(X.astype(np.float32), y)
+    plain, half = make_net(double=False), make_net(double=False, amp=True)
+    for net in (plain, half):
+        net.fit_epochs(data, epochs=5)
+    # bfloat16 has eight bits of precision: 2^-8 in each product
+    difference = plain.predict_proba(data.X) - half.predict_proba(data.X)
+    assert 0 < np.abs(difference).max() < 0.05
+    assert half.module_.output.weight.dtype == torch.float32
+
+
+def test_iterator_options_reach_the_batches(rows):
+    net = make_net(iterator_train__drop_last=True, iterator_train__shuffle=False, callbacks=[BatchHooks])
+    data = as_data(rows)
+    net.fit_epochs(data, epochs=1)
+    begun = dict(net.callbacks_)["BatchHooks"].begun
+    assert [len(X) for X, _, _ in begun] == [16, 16, 16]
+    assert torch.equal(begun[0][0], data.X[:16])
+
+
+# Copies
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda net: pickle.loads(pickle.dumps(net))])
+@pytest.mark.parametrize("optimizer", [torch.optim.SGD, torch.optim.AdamW])
+def test_a_copy_goes_on_exactly_as_the_original(rows, optimizer, copied):
+    net = make_net(optimizer=optimizer)
+    net.fit_epochs(as_data(rows), epochs=2)
+    other = copied(net)
+    for each in (net, other):
+        each.fit_epochs(as_data(rows), epochs=2)
+    assert torch.equal(net.module_.output.weight, other.module_.output.weight)
+    assert net.module_.output.weight.data_ptr() != other.module_.output.weight.data_ptr()
+    assert len(net.history) == len(other.history) == 4
+
+
+def test_a_copy_needs_nothing_that_can_be_pickled(rows):
+    net = make_net(lr_schedule=lambda iteration, n_iterations: 0.5)
+    net.fit_epochs(as_data(rows), epochs=1)
+    other = copy.deepcopy(net)
+    other.fit_epochs(as_data(rows), epochs=1)
+    assert len(net.history) == 1
+    assert len(other.history) == 2
+
+
+def test_a_dataset_trains_the_same_network_as_its_arrays(rows):
+    data = as_data(rows)
+    dataset = torch.utils.data.TensorDataset(data.X, data.labels)
+    arrays, loaded = make_net(), make_net()
+    arrays.fit_epochs(data, epochs=3)
+    loaded.fit_epochs(DatasetData(dataset, rows[1], dtype=torch.float64), epochs=3)
+    assert torch.equal(arrays.module_.output.weight, loaded.module_.output.weight)
+    assert np.array_equal(arrays.predict_proba(rows[0]), loaded.predict_proba(dataset))
+    assert np.array_equal(arrays.predict(rows[0]), arrays.predict_proba(rows[0]).argmax(1))
