@@ -89,7 +89,7 @@ def check_emphasis(emphasis):
     >>> check_emphasis(lambda p: 1 - 2 * p)
     Traceback (most recent call last):
     ...
-    ValueError: emphasis must return weights of at least 0, got -1.0 at p = 1.0.
+    ValueError: emphasis must return weights of at least 0, got -1.0 at p = 1.
     """
     if not callable(emphasis):
         raise TypeError(f"emphasis must be callable as w(p), got {emphasis!r}.")
@@ -111,8 +111,8 @@ def check_emphasis(emphasis):
         (weights.isinf(), "finite weights"),
     ):
         if bad.any():
-            at = bad.nonzero()[-1]
-            raise ValueError(f"emphasis must return {expected}, got {weights[at].item()} at p = {p[at].item()}.")
+            at = torch.where(bad, weights.nan_to_num(), math.inf).argmin()
+            raise ValueError(f"emphasis must return {expected}, got {weights[at].item()} at p = {p[at].item():g}.")
     if not (weights > 0).any():
         raise ValueError("emphasis must return a positive weight for some p, got 0 everywhere.")
 
