@@ -128,3 +128,9 @@ def test_options_narrow_a_profile():
     assert (profile.methods, profile.seeds, n_jobs) == (("DM(2, 24)",), (3,), 2)
     assert profile.tasks == PROFILES["tables"].tasks
     assert path.name == "tables.jsonl"
+
+
+def test_a_task_that_is_none_stops_before_anything_runs(capsys):
+    with pytest.raises(SystemExit):
+        parse(["--tasks", "magic/loud/0.4"])
+    assert "Unknown noise 'loud'" in capsys.readouterr().err
