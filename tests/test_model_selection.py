@@ -145,7 +145,11 @@ class TestEquality:
         rng = np.random.default_rng(1)
         soft = pd.DataFrame(rng.dirichlet(np.ones(3), len(y)), columns=["a", "b", "c"])
         weight = rng.integers(0, 4, len(y)).astype(float)  # rows of weight zero are left out
-        for fit_params in ({"sample_weight": weight}, {"soft_labels": soft}, {"sample_weight": weight, "soft_labels": soft}):
+        for fit_params in (
+            {"sample_weight": weight},
+            {"soft_labels": soft},
+            {"sample_weight": weight, "soft_labels": soft},
+        ):
             fused, plain = searches(
                 DMClassifier(**SMALL), {"beta": [0, 8]}, X, y, cv=3, fit_params=fit_params, scoring="neg_log_loss"
             )
@@ -265,9 +269,7 @@ class TestInterface:
             return {"proba": -log_loss(y, estimator.predict_proba(X)), "epochs": len(classifier.loss_curve_)}
 
         estimator = make_pipeline(StandardScaler(), DMClassifier(**SMALL))
-        fused, plain = searches(
-            estimator, {"dmclassifier__lam": [0, 1]}, X, y, cv=3, scoring=score, refit="proba"
-        )
+        fused, plain = searches(estimator, {"dmclassifier__lam": [0, 1]}, X, y, cv=3, scoring=score, refit="proba")
         assert fused.fused_["fused"].all()
         assert_same_results(fused, plain)
         # The first split trains on 140 rows, the others on 141; the fused search scores in an order of its own.
@@ -522,8 +524,12 @@ class TestCrossValPredict:
         X, y = noisy
         if n_classes == 2:
             X, y = X[y != "c"], y[y != "c"]
-        ours = fused_cross_val_predict(DMClassifier(**SMALL), X, y, cv=KFold(4, shuffle=True, random_state=0), method=method)
-        theirs = cross_val_predict(DMClassifier(**SMALL), X, y, cv=KFold(4, shuffle=True, random_state=0), method=method)
+        ours = fused_cross_val_predict(
+            DMClassifier(**SMALL), X, y, cv=KFold(4, shuffle=True, random_state=0), method=method
+        )
+        theirs = cross_val_predict(
+            DMClassifier(**SMALL), X, y, cv=KFold(4, shuffle=True, random_state=0), method=method
+        )
         if method == "predict":
             np.testing.assert_array_equal(ours, theirs)
         else:

@@ -9,6 +9,7 @@ import torch
 
 from sklabelnoise.training._batches import TensorData
 from sklabelnoise.training._divergence import nonfinite_loss_message, nonfinite_parameter_message
+from sklabelnoise.training._rows_last import RowsLast
 from sklabelnoise.training._stack_memory import rows_within_memory
 
 # Rows in one forward pass of prediction, as in prediction with one network.
@@ -127,7 +128,8 @@ def train_replicas(network, optimizer, criterion, groups, *, batch_size, max_epo
                 X, labels, targets, weight = _stack_batches(orders[part], rows, network.n_replicas)
                 parameters = network.leaves(part)
                 logits = network(parameters, X, groups=part, training=True)
-                loss = criterion(logits, targets, weight)
+                with RowsLast():
+                    loss = criterion(logits, targets, weight)
                 gradients = torch.autograd.grad(loss.sum(), list(parameters.values()), allow_unused=True)
                 used = {name: g for name, g in zip(parameters, gradients, strict=True) if g is not None}
                 optimizer.step(used, iteration=iteration, factor=factor, groups=part)
