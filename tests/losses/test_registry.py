@@ -249,12 +249,16 @@ class TestEveryLoss:
                     PerExampleLoss(name, **{**NEEDED.get(name, {}), key: bad})
 
     def test_docstring_names_every_hyper_parameter(self, name):
-        text = inspect.getdoc(NAMES[name]).split("Parameters\n----------\n")[1].split("Returns\n-------")[0]
+        text = text_of(name).split("Parameters\n----------\n")[1].split("Returns\n-------")[0]
         heads = [line.split(" : ")[0].split(", ") for line in text.splitlines() if " : " in line and line[0] != " "]
         assert [one for head in heads for one in head] == ["logits", "targets", *hyper_parameters(name)]
         assert (
             r"\frac{\partial \ell}{\partial z}" in NAMES[name].__doc__ or "and so its derivative" in NAMES[name].__doc__
         )
+
+
+def text_of(name):
+    return inspect.getdoc(NAMES[name])
 
 
 def test_every_name_is_a_public_function_of_that_name():
@@ -273,7 +277,7 @@ def test_unknown_name_lists_the_nearest():
 
 
 def test_row_criteria_are_no_functions_of_a_batch():
-    with pytest.raises(ValueError, match="'elr' remembers every training row.*use ELRLoss or make_criterion"):
+    with pytest.raises(ValueError, match=r"'elr' remembers every training row.*use ELRLoss or make_criterion"):
         PerExampleLoss("elr")
 
 
