@@ -1,0 +1,379 @@
+"""A fitted classifier comes back as it was, and a file from a stranger can do no harm."""
+
+import copy
+import json
+import os
+import pickle
+
+import joblib
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from sklabelnoise import DMClassifier, ProSelfLCClassifier, RobustLossClassifier
+from sklabelnoise._persistence import decode, encode
+from sklabelnoise.losses import BetaEmphasis, NormalEmphasis
+from sklabelnoise.modules import MLP, ResNet20
+
+FAST = {"max_epochs": 2, "random_state": 0}
+
+
+@pytest.fixture(scope="module")
+def fitted(blobs):
+    X, y = blobs
+    return DMClassifier(**FAST).fit(X, np.array(["ant", "bee", "cat"])[y])
+
+
+@pytest.fixture(scope="module")
+def saved(fitted, tmp_path_factory):
+    path = tmp_path_factory.mktemp("saved") / "model.safetensors"
+    fitted.save(path)
+    return path
+
+
+def by_pickle(model, folder):
+    return pickle.loads(pickle.dumps(model))
+
+
+def by_joblib(model, folder):
+    joblib.dump(model, folder / "model.joblib")
+    return joblib.load(folder / "model.joblib")
+
+
+def by_copy(model, folder):
+    return copy.deepcopy(model)
+
+
+def by_file(model, folder):
+    model.save(folder / "model.safetensors")
+    return type(model).load(folder / "model.safetensors")
+
+
+WAYS = [by_pickle, by_joblib, by_copy, by_file]
+
+
+def assert_same(ours, theirs, X):
+    assert np.array_equal(ours.predict_proba(X), theirs.predict_proba(X))
+    assert np.array_equal(ours.predict(X), theirs.predict(X))
+    assert np.array_equal(ours.embed(X), theirs.embed(X))
+    assert ours.get_params() == theirs.get_params()
+    assert np.array_equal(ours.classes_, theirs.classes_) and ours.classes_.dtype == theirs.classes_.dtype
+    assert ours.n_features_in_ == theirs.n_features_in_
+    assert ours.n_iter_ == theirs.n_iter_
+    assert ours.loss_curve_ == theirs.loss_curve_
+    pd.testing.assert_frame_equal(ours.history_, theirs.history_)
+    assert ours.history_.attrs == theirs.history_.attrs
+    assert np.array_equal(ours.label_quality_, theirs.label_quality_)
+
+
+# Round trips
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("model", [
+    DMClassifier(module__hidden=(8, 4), module__activation=nn.Tanh, lam=2, beta=12.5, **FAST),
+    DMClassifier(emphasis=NormalEmphasis(0.5, 4.0), class_weight={0: 2, 1: 1, 2: 1}, **FAST),
+    DMClassifier(emphasis=BetaEmphasis(2.0, 2.0), module__batch_norm=True, module__dropout=0.5, **FAST),
+    ProSelfLCClassifier(lr_schedule={"name": "milestones", "milestones": [0.5, 3]}, early_stopping=True, **FAST),
+    RobustLossClassifier(loss="gce", loss__q=0.5, optimizer=torch.optim.SGD, optimizer__momentum=0.9, **FAST),
+    RobustLossClassifier(module=MLP, dtype="float32", **FAST),
+])  # fmt: skip
+def test_every_way_gives_the_classifier_back(model, way, blobs, tmp_path):
+    model.fit(*blobs)
+    assert_same(model, way(model, tmp_path), blobs[0])
+
+
+@pytest.mark.parametrize("labels", [
+    np.array(["b", "a", "ccc"]), np.array([10, -3, 7]), np.array([1.0, 0.0, 2.0]), np.array([7, 8, 9], dtype="u1"),
+    np.array(["b", "a", "c"], dtype=object),
+])  # fmt: skip
+def test_labels_of_any_kind_come_back(labels, blobs, tmp_path):
+    X, y = blobs
+    model = DMClassifier(**FAST).fit(X, labels[y])
+    assert_same(model, by_file(model, tmp_path), X)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_images_keep_their_normalisation(way, tmp_path):
+    images = np.random.default_rng(0).integers(0, 256, size=(12, 3, 8, 8), dtype=np.uint8)
+    model = DMClassifier(ResNet20, max_epochs=1, random_state=0).fit(images, np.arange(12) % 2)
+    assert_same(model, way(model, tmp_path), images)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_feature_names_come_back(way, blobs, tmp_path):
+    X = pd.DataFrame(blobs[0], columns=list("abcde"))
+    model = way(DMClassifier(**FAST).fit(X, blobs[1]), tmp_path)
+    with pytest.raises(ValueError, match="feature names should match"):
+        model.predict(X.rename(columns={"a": "z"}))
+
+
+class Own(nn.Module):
+    def __init__(self, n_features, n_classes):
+        super().__init__()
+        self.linear = nn.Linear(n_features, n_classes)
+
+    def forward(self, x):
+        return self.linear(x)
+
+
+@pytest.mark.parametrize("module", [Own, Own(5, 3), nn.Linear])
+def test_a_module_of_the_users_is_handed_in_by_the_user(module, blobs, tmp_path):
+    model = DMClassifier(module, **FAST).fit(*blobs)
+    model.save(tmp_path / "model")
+    name = r"torch\.nn\.modules\.linear\.Linear" if module is nn.Linear else r"test_persistence\.Own"
+    with pytest.raises(ValueError, match=rf"its module is {name}, pass that class or factory as module="):
+        DMClassifier.load(tmp_path / "model")
+    loaded = DMClassifier.load(tmp_path / "model", module=module)
+    assert np.array_equal(loaded.predict_proba(blobs[0]), model.predict_proba(blobs[0]))
+
+
+def test_a_loaded_classifier_can_go_on(fitted, saved, blobs):
+    loaded = DMClassifier.load(saved).set_params(warm_start=True)
+    names = fitted.classes_[blobs[1]]
+    loaded.fit(blobs[0], names)
+    assert loaded.n_iter_ == 4
+    assert loaded.loss_curve_[:2] == fitted.loss_curve_
+    assert loaded.loss_curve_[2] < fitted.loss_curve_[0]
+
+
+def test_a_gpu_in_the_parameters_does_not_keep_a_cpu_from_loading(saved, tmp_path, blobs, fitted):
+    path = rewrite(saved, tmp_path, parameter("device", "cuda:1"))
+    loaded = DMClassifier.load(path)
+    assert np.array_equal(loaded.predict_proba(blobs[0]), fitted.predict_proba(blobs[0]))
+
+
+def test_a_loaded_classifier_does_not_need_its_file(saved, tmp_path, blobs, fitted):
+    path = tmp_path / "model"
+    path.write_bytes(saved.read_bytes())
+    loaded = DMClassifier.load(path)
+    path.write_bytes(b"")
+    assert_same(fitted, loaded, blobs[0])
+
+
+# Saving
+
+
+@pytest.mark.parametrize("params, name", [
+    ({"emphasis": lambda p: 1 - p}, "emphasis"),
+    ({"lr_schedule": lambda progress: 1.0}, "lr_schedule"),
+    ({"augment": lambda batch, generator: batch}, "augment"),
+    ({"callbacks": [object]}, "callbacks"),
+    ({"random_state": np.random.RandomState(0)}, "random_state"),
+])  # fmt: skip
+def test_what_has_no_name_is_refused_and_nothing_is_written(params, name, fitted, tmp_path):
+    model = copy.deepcopy(fitted).set_params(**params)
+    (tmp_path / "model").write_text("before")
+    with pytest.raises(TypeError, match=rf"{name}=.* can't be saved: loading would have to execute code"):
+        model.save(tmp_path / "model")
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+    assert (tmp_path / "model").read_text() == "before"
+
+
+def test_a_missing_folder_is_named(fitted, tmp_path):
+    with pytest.raises(
+        FileNotFoundError, match=r"path must lie in an existing folder, but there is no folder '.*gone'"
+    ):
+        fitted.save(tmp_path / "gone" / "model")
+
+
+def test_a_classifier_that_was_not_fitted_can_not_be_saved(tmp_path):
+    with pytest.raises(AttributeError, match="not fitted"):
+        DMClassifier().save(tmp_path / "model")
+
+
+def test_an_interrupted_write_leaves_the_file_as_it_was(fitted, saved, tmp_path, monkeypatch):
+    path = tmp_path / "model"
+    path.write_bytes(saved.read_bytes())
+
+    def fails(*args):
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(os, "replace", fails)
+    with pytest.raises(OSError, match="no space left"):
+        fitted.save(path)
+    assert path.read_bytes() == saved.read_bytes()
+    assert list(tmp_path.iterdir()) == [path]
+
+
+# Loading what others wrote
+
+
+def rewrite(saved, folder, change, tensors=None):
+    """A copy of a saved file with its header changed."""
+    with safe_open(saved, framework="pt") as file:
+        metadata = file.metadata()
+    header = json.loads(metadata["header"])
+    change(header)
+    path = folder / "changed"
+    save_file(load_file(saved) if tensors is None else tensors, path, {**metadata, "header": json.dumps(header)})
+    return path
+
+
+def item(section, name, value):
+    def change(header):
+        pairs = header[section]["dict"]
+        header[section]["dict"] = [pair for pair in pairs if pair[0] != name] + [[name, value]]
+
+    return change
+
+
+def parameter(name, value):
+    return item("params", name, value)
+
+
+def attribute(name, value):
+    return item("fitted", name, value)
+
+
+def entry(name, value):
+    def change(header):
+        header[name] = value
+
+    return change
+
+
+HOSTILE_HEADERS = {
+    "a function of os": (parameter("module", {"class": "os.system"}), "'os.system', which is no class of torch"),
+    "a function of torch": (parameter("module", {"class": "torch.load"}), "'torch.load', which is no class"),
+    "a function of torch.nn": (parameter("module", {"class": "torch.nn.factory_kwargs"}), "no class of torch"),
+    "a private name": (parameter("module", {"class": "torch.nn.__loader__"}), "no class of torch"),
+    "another class": (parameter("module", {"class": "torch.nn.Bilinear"}), "can't be loaded"),
+    "no emphasis": (parameter("emphasis", {"emphasis": "DMLoss", "fields": {}}), r"something unknown: \['emphasis'"),
+    "a wrong emphasis": (parameter("emphasis", {"emphasis": "DMEmphasis", "fields": {"lam": -1}}), "got -1"),
+    "a callback": (parameter("callbacks", [{"class": "torch.nn.ReLU"}]), "callbacks must hold skorch callbacks"),
+    "an unknown kind": (parameter("lam", {"pickle": "gASVHgAAAAAAAACM"}), r"something unknown: \['pickle'\]"),
+    "an unknown parameter": (parameter("lamb", 1), "has no parameter 'lamb'; the nearest is 'lam'"),
+    "a parameter out of its domain": (parameter("lam", -1), "The 'lam' parameter of DMClassifier must be"),
+    "a parameter that is no number": (parameter("lam", float("nan")), "Got nan instead"),
+    "an endless parameter": (parameter("lam", 10**400), "int too large"),
+    "a huge network": (parameter("module__hidden", {"tuple": [10**12]}), r"size mismatch.*1000000000000"),
+    "a huge input": (attribute("input_shape_", {"tuple": [10**13]}), "size mismatch"),
+    "a strange input": (attribute("input_shape_", {"tuple": ["5"]}), "its examples have the shape"),
+    "no classes": (attribute("classes_", None), "its classes are None"),
+    "too few classes": (attribute("classes_", {"array": ["a", "b"], "dtype": "U"}), "size mismatch"),
+    "wide strings": (attribute("classes_", {"array": ["a"], "dtype": "<U1000000000"}), "an array of type '<U1000"),
+    "numbers out of range": (attribute("classes_", {"array": [10**400, 1, 2], "dtype": "<i8"}), "damaged"),
+    "a dtype with fields": (attribute("classes_", {"array": [1, 2], "dtype": [["a", "O"]]}), "damaged"),
+    "an infinite iteration": (entry("iteration", float("inf")), "can't be loaded"),
+    "an iteration that is no number": (entry("iteration", float("nan")), "can't be loaded"),
+    "no training parameters": (entry("used", {"dict": []}), "can't be loaded"),
+    "no history": (entry("history", 5), "can't be loaded"),
+    "a history of unequal columns": (entry("history", {"dict": [["a", [1]], ["b", [1, 2]]]}), "can't be loaded"),
+    "no dictionary": (lambda header: header.update(params=[1, 2]), "can't be loaded"),
+    "missing parts": (lambda header: header.pop("fitted"), "can't be loaded"),
+}
+
+
+@pytest.mark.parametrize("change, message", HOSTILE_HEADERS.values(), ids=HOSTILE_HEADERS)
+def test_a_hostile_header_is_refused(change, message, saved, tmp_path):
+    path = rewrite(saved, tmp_path, change)
+    with pytest.raises(ValueError, match=f"(?s){message}") as raised:
+        DMClassifier.load(path)
+    assert str(path) in str(raised.value)
+
+
+def test_attributes_of_other_names_are_not_set(saved, tmp_path, fitted, blobs):
+    loaded = DMClassifier.load(rewrite(saved, tmp_path, attribute("predict", "x")))
+    assert np.array_equal(loaded.predict(blobs[0]), fitted.predict(blobs[0]))
+    assert "predict" not in vars(loaded)
+
+
+@pytest.mark.parametrize("change", [
+    lambda tensors: {**tensors, "module.output.bias": torch.zeros(7)},
+    lambda tensors: {**tensors, "module.output.more": torch.zeros(7)},
+    lambda tensors: {name: tensor for name, tensor in tensors.items() if "bias" not in name},
+    lambda tensors: {name: tensor for name, tensor in tensors.items() if name != "label_quality"},
+], ids=["wrong shape", "too many", "too few", "no label quality"])  # fmt: skip
+def test_tensors_that_do_not_fit_are_refused(change, saved, tmp_path):
+    path = rewrite(saved, tmp_path, lambda header: None, tensors=change(load_file(saved)))
+    with pytest.raises(ValueError, match="can't be loaded as a fitted DMClassifier"):
+        DMClassifier.load(path)
+
+
+class Bomb:
+    """Leaves a trace when it is unpickled."""
+
+    def __init__(self, trace):
+        self.trace = trace
+
+    def __reduce__(self):
+        return os.mkdir, (str(self.trace),)
+
+
+def foreign_files(saved, trace):
+    data = saved.read_bytes()
+    yield "empty", b""
+    yield "truncated in the header", data[:100]
+    yield "truncated in the tensors", data[:-100]
+    yield "a header of endless length", (2**62).to_bytes(8, "little") + data[8:]
+    yield "a header that is no JSON", (16).to_bytes(8, "little") + b"{" * 16
+    yield "a pickle", pickle.dumps(Bomb(trace))
+    yield "a text", b"not a model, " * 100
+    yield "noise", np.random.default_rng(0).bytes(4096)
+
+
+def test_foreign_files_are_refused_and_not_executed(saved, tmp_path):
+    trace = tmp_path / "trace"
+    for what, data in foreign_files(saved, trace):
+        path = tmp_path / "foreign"
+        path.write_bytes(data)
+        with pytest.raises(ValueError, match="foreign' is damaged or no file of a saved classifier"):
+            DMClassifier.load(path)
+        assert not trace.exists(), what
+
+
+def test_a_torch_file_is_refused_and_not_executed(tmp_path):
+    torch.save({"model": Bomb(tmp_path / "trace")}, tmp_path / "foreign.pt")
+    with pytest.raises(ValueError, match="damaged or no file of a saved classifier"):
+        DMClassifier.load(tmp_path / "foreign.pt")
+    assert not (tmp_path / "trace").exists()
+
+
+def test_tensors_of_another_program_are_refused(tmp_path):
+    save_file({"weight": torch.zeros(2)}, tmp_path / "other")
+    with pytest.raises(ValueError, match="expected format 'sklabelnoise-1', got None"):
+        DMClassifier.load(tmp_path / "other")
+
+
+def test_a_header_nested_without_end_is_refused(saved, tmp_path):
+    with safe_open(saved, framework="pt") as file:
+        metadata = file.metadata()
+    save_file(load_file(saved), tmp_path / "deep", {**metadata, "header": "[" * 100_000})
+    with pytest.raises(ValueError, match="damaged or no file of a saved classifier"):
+        DMClassifier.load(tmp_path / "deep")
+
+
+def test_another_classifier_is_named(saved):
+    with pytest.raises(ValueError, match="holds a 'DMClassifier', not a RobustLossClassifier"):
+        RobustLossClassifier.load(saved)
+
+
+def test_a_missing_file_is_a_missing_file(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        DMClassifier.load(tmp_path / "none")
+
+
+@pytest.mark.parametrize("value", [
+    None, True, 3, 0.1, float("inf"), "text", (1, (2, "x")), [1, [2]], {"a": 1, 2: (3,)}, nn.ReLU, torch.optim.SGD, MLP,
+    NormalEmphasis(0.5, 2.0),
+])  # fmt: skip
+def test_values_survive_json(value):
+    again = decode(json.loads(json.dumps(encode(value, "x"))))
+    assert again == value and type(again) is type(value)
+
+
+# What is kept
+
+
+def test_nothing_of_the_training_data_is_kept(blobs):
+    X, y = np.tile(blobs[0], (200, 1)).astype(np.float32), np.tile(blobs[1], 200)
+    params = {"max_epochs": 2, "batch_size": 10_000, "early_stopping": True, "dtype": "float32"}
+    large = len(pickle.dumps(DMClassifier(**params).fit(X, y)))
+    small = len(pickle.dumps(DMClassifier(**params).fit(X[:600], y[:600])))
+    # Only label_quality_ grows with the rows, by one float32 each.
+    assert large - small < 4.5 * (len(X) - 600)
