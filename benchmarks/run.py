@@ -172,12 +172,12 @@ def parse(arguments=None):
     parser.add_argument("--output", type=Path, help="file of the rows; default results/<profile>.jsonl")
     options = parser.parse_args(arguments)
     chosen = {name: tuple(value) for name in ("tasks", "methods", "seeds") if (value := getattr(options, name))}
-    profile = PROFILES[options.profile]
-    return (
-        Profile(**{**vars(profile), **chosen}),
-        options.output or RESULTS / f"{options.profile}.jsonl",
-        options.n_jobs,
-    )
+    profile = Profile(**{**vars(PROFILES[options.profile]), **chosen})
+    try:
+        plan(profile)
+    except ValueError as error:
+        parser.error(str(error))
+    return profile, options.output or RESULTS / f"{options.profile}.jsonl", options.n_jobs
 
 
 def main():
