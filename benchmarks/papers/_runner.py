@@ -1,0 +1,114 @@
+"""What the scripts of this folder share: jobs that leave rows, resumed where a run was killed, and tables of them."""
+
+import argparse
+import itertools
+import json
+import os
+import time
+import warnings
+from pathlib import Path
+
+import pandas as pd
+import torch
+
+from benchmarks.report import markdown, mean_sd
+from benchmarks.rows import RESULTS, append_row, environment, read_rows
+
+FOLDER = RESULTS / "papers"
+CACHE = Path(__file__).parents[1] / ".cache"
+
+
+def rows_path(name):
+    """File of the rows of one script."""
+    return FOLDER / f"{name}.jsonl"
+
+
+def use_shared_data():
+    """Let the package find the real data beside the checkout, unless SKLABELNOISE_DATA names another folder."""
+    os.environ.setdefault("SKLABELNOISE_DATA", str(Path(__file__).parents[3] / "shared" / "data"))
+
+
+def run_jobs(path, jobs, execute, *, report=print):
+    """Execute the jobs that have no row yet.
+
+    Parameters
+    ----------
+    path : path-like
+        File of the rows.
+    jobs : sequence of dict
+        Plain values; a job is recognised by them.
+    execute : callable
+        ``execute(**job)`` returns the measures of the job as a dict.
+    report : callable, default=print
+        Called with one line a job.
+    """
+    torch.set_num_threads(1)
+    done = {_key(row["job"]) for row in read_rows(path)}
+    jobs = [job for job in jobs if _key(job) not in done]
+    for count, job in enumerate(jobs, start=1):
+        start = time.perf_counter()
+        measures = execute(**job)
+        seconds = round(time.perf_counter() - start, 2)
+        append_row(path, {"job": job, **measures, "seconds": seconds, **environment()})
+        report(f"{count} of {len(jobs)}  {json.dumps(job)}  {seconds} s")
+
+
+def _key(job):
+    return json.dumps(job, sort_keys=True)
+
+
+def product_of(**lists):
+    """Jobs of all combinations, the first name outermost."""
+    return [dict(zip(lists, values, strict=True)) for values in itertools.product(*lists.values())]
+
+
+def frame_of(path):
+    """Rows as a frame, one column for each value of a job and for each measure."""
+    return pd.DataFrame([{**row, **row["job"]} for row in read_rows(path)])
+
+
+def beside_the_paper(frame, published, *, rows, columns, value, scale=100, digits=1):
+    """Table in Markdown: ours as mean ± sd over seeds, and what the paper states in brackets.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        One row a run.
+    published : dict of (row, column) to str or float
+        What the paper states.
+    rows, columns, value : str
+        Columns of `frame`: what becomes a row, what a column, what is averaged.
+    scale, digits
+        Of our figures.
+    """
+    order = {name: list(dict.fromkeys(frame[name])) for name in (rows, columns)}
+    cells = {
+        row: {
+            column: mean_sd(frame.loc[(frame[rows] == row) & (frame[columns] == column), value], scale, digits)
+            + (f" ({published[row, column]})" if (row, column) in published else "")
+            for column in order[columns]
+        }
+        for row in order[rows]
+    }
+    return markdown(pd.DataFrame.from_dict(cells, orient="index").rename_axis(rows))
+
+
+def command_line(document, *, scales=(), default_scale=None, seeds=(0, 1, 2)):
+    """Options of a script: its docstring is its help."""
+    parser = argparse.ArgumentParser(description=document, formatter_class=argparse.RawDescriptionHelpFormatter)
+    if scales:
+        parser.add_argument("--scale", choices=scales, default=default_scale, help="size of the experiment")
+    parser.add_argument("--seeds", nargs="+", type=int, default=list(seeds))
+    parser.add_argument("--report", action="store_true", help="print the tables of the rows there are, run nothing")
+    return parser
+
+
+def quietly(function):
+    """Run without the warnings that a table expects, such as that of a diverging candidate."""
+
+    def run(*args, **kwargs):
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Scoring failed|.*fits failed", category=UserWarning)
+            return function(*args, **kwargs)
+
+    return run
