@@ -67,6 +67,7 @@ PROFILES = {
     ),
     "tables": Profile(
         tasks=tuple(f"{dataset}/symmetric/0.4" for dataset in (*TABLES, "digits")),
+        methods=tuple(name for name in METHODS if name not in ("DM(0.5, 4)", "DM(1, 8)", "DM(2, 12)")),
         max_train=2000,
     ),
 }  # fmt: skip
