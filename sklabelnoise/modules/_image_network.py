@@ -6,19 +6,20 @@ from torch import nn
 class ImageNetwork(nn.Module):
     """Feature maps, averaged over the image, and one linear layer.
 
-    A subclass builds its layers, calls ``super().__init__`` first, and implements
-    ``_feature_maps(images)``, which returns a tensor (n, n_features, h, w).
-
     Parameters
     ----------
+    body : torch.nn.Module
+        Makes feature maps (n, n_features, h, w) from images (n, channels, height,
+        width).
+
     in_channels : int
         Number of colour channels.
 
+    n_features : int
+        Number of feature maps of `body`.
+
     n_classes : int
         Number of outputs (logits).
-
-    n_features : int
-        Number of feature maps before the average.
 
     dropout : float
         Probability of dropping an averaged feature before the linear layer.
@@ -27,16 +28,18 @@ class ImageNetwork(nn.Module):
         Whether inputs have shape (n, height, width, channels).
     """
 
-    def __init__(self, in_channels, n_classes, *, n_features, dropout, channels_last):
+    def __init__(self, body, *, in_channels, n_features, n_classes, dropout, channels_last):
         super().__init__()
         self.in_channels = in_channels
         self.channels_last = channels_last
+        self.body = body
         self.dropout = nn.Dropout(dropout) if dropout else nn.Identity()
         self.output = nn.Linear(n_features, n_classes)
+        _initialise(self)
 
     def forward_features(self, x):
         """Feature maps averaged over the image, shape (n_samples, n_features)."""
-        return self._feature_maps(self._as_channels_first(x)).mean(dim=(2, 3))
+        return self.body(self._as_channels_first(x)).mean(dim=(2, 3))
 
     def forward(self, x):
         """Logits, shape (n_samples, n_classes)."""
@@ -57,7 +60,7 @@ class ImageNetwork(nn.Module):
         return x.permute(0, 3, 1, 2) if self.channels_last else x
 
 
-def initialise(network):
+def _initialise(network):
     """Draw the weights so that activations neither grow nor vanish with depth, in place.
 
     Convolutions and linear layers are normal with variance 2 / fan-in, biases

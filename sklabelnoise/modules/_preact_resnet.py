@@ -1,8 +1,10 @@
 """Residual networks that normalise and rectify before each convolution (He et al., ECCV 2016)."""
 
+from collections import OrderedDict
+
 from torch import nn
 
-from sklabelnoise.modules._image_network import ImageNetwork, convolution_3x3, initialise, one_by_one
+from sklabelnoise.modules._image_network import ImageNetwork, convolution_3x3, one_by_one
 
 
 class _PreActBlock(nn.Module):
@@ -92,17 +94,23 @@ class PreActResNet18(ImageNetwork):
     }
 
     def __init__(self, in_channels, n_classes, *, dropout=0.0, channels_last=False):
-        super().__init__(in_channels, n_classes, n_features=512, dropout=dropout, channels_last=channels_last)
-        self.stem = convolution_3x3(in_channels, 64)
         blocks = []
         n_in = 64
         for n_out in (64, 128, 256, 512):
             blocks.append(_PreActBlock(n_in, n_out, stride=1 if n_in == n_out else 2, first=True))
             blocks.append(_PreActBlock(n_out, n_out, stride=1, first=False))
             n_in = n_out
-        self.blocks = nn.Sequential(*blocks)
-        self.norm = nn.BatchNorm2d(512)
-        initialise(self)
-
-    def _feature_maps(self, images):
-        return self.norm(self.blocks(self.stem(images))).relu_()
+        layers = OrderedDict(
+            stem=convolution_3x3(in_channels, 64),
+            blocks=nn.Sequential(*blocks),
+            norm=nn.BatchNorm2d(512),
+            relu=nn.ReLU(inplace=True),
+        )
+        super().__init__(
+            nn.Sequential(layers),
+            in_channels=in_channels,
+            n_features=512,
+            n_classes=n_classes,
+            dropout=dropout,
+            channels_last=channels_last,
+        )

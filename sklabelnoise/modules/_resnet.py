@@ -1,9 +1,11 @@
 """Residual networks for small images (He et al., CVPR 2016), with squeeze-and-excitation as an option."""
 
+from collections import OrderedDict
+
 import torch.nn.functional as F
 from torch import nn
 
-from sklabelnoise.modules._image_network import ImageNetwork, convolution_3x3, initialise, one_by_one
+from sklabelnoise.modules._image_network import ImageNetwork, convolution_3x3, one_by_one
 
 
 class SqueezeExcitation(nn.Module):
@@ -93,7 +95,6 @@ class _CifarResNet(ImageNetwork):
     def __init__(self, in_channels, n_classes, *, shortcut="A", dropout=0.0, channels_last=False):
         if shortcut not in ("A", "B"):
             raise ValueError(f"shortcut of {type(self).__name__} must be 'A' or 'B', got {shortcut!r}.")
-        super().__init__(in_channels, n_classes, n_features=64, dropout=dropout, channels_last=channels_last)
         blocks_per_stage = (self._n_layers - 2) // 6
         blocks = []
         n_in = 16
@@ -104,12 +105,15 @@ class _CifarResNet(ImageNetwork):
                     _Block(n_in, n_out, stride=stride, shortcut=shortcut, squeeze_excitation=self._squeeze_excitation)
                 )
                 n_in = n_out
-        self.stem = nn.Sequential(convolution_3x3(in_channels, 16), nn.BatchNorm2d(16), nn.ReLU(inplace=True))
-        self.blocks = nn.Sequential(*blocks)
-        initialise(self)
-
-    def _feature_maps(self, images):
-        return self.blocks(self.stem(images))
+        stem = nn.Sequential(convolution_3x3(in_channels, 16), nn.BatchNorm2d(16), nn.ReLU(inplace=True))
+        super().__init__(
+            nn.Sequential(OrderedDict(stem=stem, blocks=nn.Sequential(*blocks))),
+            in_channels=in_channels,
+            n_features=64,
+            n_classes=n_classes,
+            dropout=dropout,
+            channels_last=channels_last,
+        )
 
 
 class ResNet20(_CifarResNet):

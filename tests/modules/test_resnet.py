@@ -85,7 +85,7 @@ def test_preact_resnet_has_its_known_size():
 def test_each_stage_halves_the_image_and_doubles_the_maps(module, stages):
     network = module(3, 10).eval()
     shapes = []
-    for block in network.blocks:
+    for block in network.body.blocks:
         block.register_forward_hook(lambda block, args, output: shapes.append(tuple(output.shape[1:])))
     network(images(n=1, size=32))
     per_stage = len(shapes) // len(stages)
@@ -104,6 +104,10 @@ class TestEveryNetwork:
     def test_logits_are_the_linear_layer_of_the_features(self, module):
         network = module(3, 7, dropout=0.5).eval()
         assert torch.equal(network(images()), network.output(network.forward_features(images())))
+
+    def test_the_output_is_the_last_linear_layer(self, module):
+        network = module(3, 7)
+        assert layers(network, nn.Linear)[-1] is network.output
 
     @pytest.mark.parametrize(("channels", "height", "width"), [(1, 28, 28), (1, 8, 8), (4, 9, 13)])
     def test_other_channels_and_sizes_serve(self, module, channels, height, width):
@@ -205,7 +209,7 @@ def test_milestones_are_those_of_the_papers():
 
 
 def test_shortcut_a_takes_every_second_pixel_and_appends_zero_maps():
-    block = ResNet20(3, 10).blocks[3].eval()
+    block = ResNet20(3, 10).body.blocks[3].eval()
     block.norm2.weight.data.zero_()  # switches the convolutions off
     batch = torch.rand(2, 16, 6, 6)  # not negative, so that the last rectifier changes nothing
     output = block(batch)
@@ -214,19 +218,19 @@ def test_shortcut_a_takes_every_second_pixel_and_appends_zero_maps():
 
 
 def test_a_block_without_residual_is_the_identity_where_shapes_agree():
-    rectified = ResNet20(3, 10).blocks[0].eval()
+    rectified = ResNet20(3, 10).body.blocks[0].eval()
     rectified.norm2.weight.data.zero_()
     batch = torch.randn(2, 16, 6, 6)
     assert torch.equal(rectified(batch), batch.relu())
 
-    preactivated = PreActResNet18(3, 10).blocks[1].eval()
+    preactivated = PreActResNet18(3, 10).body.blocks[1].eval()
     preactivated.conv2.weight.data.zero_()
     batch = torch.randn(2, 64, 6, 6)
     assert torch.equal(preactivated(batch), batch)
 
 
 def test_first_preactivation_block_of_a_stage_rectifies_both_paths():
-    block = PreActResNet18(3, 10).blocks[0].eval()
+    block = PreActResNet18(3, 10).body.blocks[0].eval()
     block.conv2.weight.data.zero_()
     batch = torch.randn(2, 64, 6, 6)
     assert torch.equal(block(batch), block.norm1(batch).relu())
