@@ -155,13 +155,16 @@ class EmphasisDisplay:
             **hyper,
         )
 
-    def plot(self, *, ax=None, color=None, mark_mode=True, **kwargs):
+    def plot(self, *, ax=None, data_ax=None, color=None, mark_mode=True, **kwargs):
         """Draw the curve, its mode, and the histogram of the data beneath.
 
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            Axes to draw in; several displays may share them. None makes a new figure.
+            Axes to draw in; several displays may share them. None makes a new figure, with the data beneath.
+
+        data_ax : matplotlib Axes, default=None
+            Axes for the histogram of the data, if `ax` is given.
 
         color : color, default=None
             Colour of curve, mode and histogram.
@@ -176,6 +179,8 @@ class EmphasisDisplay:
         -------
         self : EmphasisDisplay
         """
+        if ax is None and self.label_proba is not None:
+            ax, data_ax = new_axes(None, nrows=2, sharex=True, height_ratios=[3, 1], figsize=(5.5, 4.5))
         ax = new_axes(ax, figsize=(5.5, 4))
         color = color or PALETTE[len(ax.get_lines()) % len(PALETTE)]
         (self.line_,) = ax.plot(self.p, self.weight, color=color, label=self.name, **kwargs)
@@ -186,22 +191,14 @@ class EmphasisDisplay:
             ax.vlines(self.mode, 0, self.weight.max(), color=color, lw=0.8, ls=":")
         ax.set(xlim=(0, 1), ylabel="normalised emphasis" if self.density else "weight w(p)")
         ax.set_ylim(0, 1.06 * max(line.get_ydata().max() for line in ax.get_lines()))
-        ax.set_xlabel("probability p of the given label")
         remove_frame(ax)
         if self.name is not None:
             ax.legend(frameon=False)
-        self.data_ax_ = self._plot_data(ax, color)
+        self.data_ax_ = data_ax if self.label_proba is not None else None
+        if self.data_ax_ is not None:
+            self.data_ax_.hist(self.label_proba, bins=np.linspace(0, 1, 41), color=color, alpha=0.55)
+            self.data_ax_.set(xlim=(0, 1), ylabel="examples")
+            remove_frame(self.data_ax_)
+        (ax if self.data_ax_ is None else self.data_ax_).set_xlabel("probability p of the given label")
         self.ax_, self.figure_ = ax, ax.figure
         return self
-
-    def _plot_data(self, ax, color):
-        if self.label_proba is None:
-            return None
-        below = ax.inset_axes([0, -0.4, 1, 0.32], sharex=ax)
-        below.hist(self.label_proba, bins=np.linspace(0, 1, 41), color=color, alpha=0.55)
-        below.set_ylabel("examples")
-        below.set_xlabel(ax.get_xlabel())
-        ax.set_xlabel("")
-        ax.tick_params(labelbottom=False)
-        remove_frame(below)
-        return below

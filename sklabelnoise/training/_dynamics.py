@@ -1,5 +1,7 @@
 """What a network learns, epoch by epoch: clean labels, wrong labels, and how far it trusts itself."""
 
+import math
+
 import numpy as np
 import pandas as pd
 import scipy.sparse
@@ -134,17 +136,21 @@ class LearningDynamics(Callback):
         self.pending_, self.n_pending_ = [], 0
         if self.clean_ is not None or self.test_labels_ is not None:
             self._check_classes(logits.shape[-1])
-        proba, predicted = logits.softmax(-1), logits.argmax(-1)
-        labels = self.labels_[indices]
+        # Softmax and entropy from one exponential: torch's own softmax is several times slower over a few classes.
+        shifted = logits - logits.amax(-1, keepdim=True)
+        odds = shifted.exp()
+        total = odds.sum(-1)
+        entropy = total.log() - (odds * shifted).sum(-1) / total
+        predicted, labels = logits.argmax(-1), self.labels_[indices]
         values = [
-            proba.gather(1, labels[:, None]).squeeze(1),
-            torch.special.entr(proba).sum(-1),
+            odds.gather(1, labels[:, None]).squeeze(1) / total,
+            entropy,
             predicted == labels,
             torch.zeros_like(labels) if self.clean_ is None else predicted == self.clean_[indices],
             torch.zeros_like(labels),
         ]
         if self.has_trust_:
-            values[-1] = _trust(net.criterion_, logits, torch.tensor(progress).repeat_interleave(sizes))
+            values[-1] = _trust(net.criterion_, logits, entropy, torch.tensor(progress).repeat_interleave(sizes))
         self.values_[:, indices] = torch.stack([value.float() for value in values])
         self.seen_[indices] = 1  # an iterator with drop_last leaves some rows out
 
@@ -189,9 +195,11 @@ class LearningDynamics(Callback):
         del self.groups_, self.values_, self.seen_
 
 
-def _trust(criterion, logits, progress):
+def _trust(criterion, logits, entropy, progress):
     """Global times local trust of each row, with the progress its batch was trained at."""
     overall = global_trust(progress, slope=criterion.slope, midpoint=criterion.midpoint).to(logits.device)
+    if criterion.local_trust == "entropy" and criterion.temperature == 1:  # the entropy is at hand already
+        return overall * (1 - entropy / math.log(logits.shape[-1]))
     return overall * local_trust(logits, kind=criterion.local_trust, temperature=criterion.temperature)
 
 

@@ -1,0 +1,143 @@
+"""What LearningDynamics records, and what it leaves as it was."""
+
+import pickle
+
+import numpy as np
+import pytest
+import torch
+from sklearn.base import clone
+from skorch.callbacks import Callback
+
+from sklabelnoise import DMClassifier, ProSelfLCClassifier, RobustLossClassifier
+from sklabelnoise.losses import global_trust, local_trust
+from sklabelnoise.noise import corrupt_labels, symmetric_transition_matrix
+from sklabelnoise.training import LearningDynamics, _dynamics
+
+
+@pytest.fixture
+def noisy(blobs):
+    X, y_clean = blobs
+    names = np.array(["ant", "bee", "cow"])
+    y = corrupt_labels(names[y_clean], symmetric_transition_matrix(3, 0.3), exact_counts=True, random_state=0)
+    return X, y, names[y_clean]
+
+
+class KeepLogits(Callback):
+    """Keeps what the network said of every row, the slow way."""
+
+    def on_epoch_begin(self, net, **kwargs):
+        self.seen = {}
+
+    def on_batch_end(self, net, batch, training, y_pred, **kwargs):
+        for i, logits in zip(batch.indices.tolist(), y_pred.detach().double(), strict=True):
+            self.seen[i] = logits, getattr(net.criterion_, "progress", None)
+
+
+def slow_reference(seen, y, y_clean, classes):
+    logits = torch.stack([seen[i][0] for i in range(len(y))])
+    proba = logits.softmax(1).numpy()
+    given, true = np.searchsorted(classes, y), np.searchsorted(classes, y_clean)
+    label_proba, predicted = proba[np.arange(len(y)), given], proba.argmax(1)
+    wrong = given != true
+    reference = {
+        "label_proba": label_proba.mean(),
+        "entropy": -(proba * np.log(proba)).sum(1).mean(),
+        "label_proba_clean": label_proba[~wrong].mean(),
+        "label_proba_wrong": label_proba[wrong].mean(),
+        "corrupted_accuracy": np.mean(predicted == given),
+        "intact_accuracy": np.mean(predicted == true),
+        "memorisation_rate": np.mean(predicted[wrong] == given[wrong]),
+        "correction_rate": np.mean(predicted[wrong] == true[wrong]),
+    }
+    if seen[0][1] is not None:
+        overall = global_trust(torch.tensor([seen[i][1] for i in range(len(y))]).double())
+        reference["trust"] = float((overall * local_trust(logits)).mean())
+    return reference
+
+
+@pytest.mark.parametrize("classifier", [DMClassifier, ProSelfLCClassifier])
+@pytest.mark.parametrize("max_pending", [1, 10**9])
+def test_recorded_values_equal_a_slow_reference(classifier, max_pending, noisy, monkeypatch):
+    monkeypatch.setattr(_dynamics, "_MAX_PENDING", max_pending)
+    X, y, y_clean = noisy
+    keep = KeepLogits()
+    model = classifier(callbacks=[LearningDynamics(y_clean), keep], max_epochs=3, batch_size=32, random_state=0)
+    history = model.fit(X, y).history_
+    expected = slow_reference(keep.seen, y, y_clean, model.classes_)
+    for name, value in expected.items():
+        # Float32 sums of 150 values.
+        assert history[name].iloc[-1] == pytest.approx(value, abs=2e-6), name
+    assert set(expected) <= set(history)
+
+
+def test_test_accuracy_is_that_of_the_model_at_the_end_of_the_epoch(noisy):
+    X, y, y_clean = noisy
+    dynamics = LearningDynamics(X_test=X[:40], y_test=y_clean[:40])
+    model = DMClassifier(callbacks=[dynamics], max_epochs=4, random_state=0).fit(X, y)
+    assert model.history_["test_accuracy"].iloc[-1] == pytest.approx(model.score(X[:40], y_clean[:40]))
+    assert "label_proba_clean" not in model.history_
+
+
+def test_training_is_the_same_with_and_without_it(noisy):
+    X, y, y_clean = noisy
+    plain = DMClassifier(max_epochs=4, batch_size=32, random_state=0).fit(X, y)
+    dynamics = LearningDynamics(y_clean, X_test=X[:40], y_test=y_clean[:40])
+    watched = clone(plain).set_params(callbacks=[dynamics]).fit(X, y)
+    np.testing.assert_array_equal(plain.predict_proba(X), watched.predict_proba(X))
+    np.testing.assert_array_equal(plain.loss_curve_, watched.loss_curve_)
+
+
+def test_without_truth_it_records_what_can_be_known(noisy):
+    X, y, _ = noisy
+    model = ProSelfLCClassifier(callbacks=[LearningDynamics()], max_epochs=2, random_state=0).fit(X, y)
+    recorded = set(model.history_) - set(ProSelfLCClassifier(max_epochs=1).fit(X, y).history_)
+    assert recorded == {"label_proba", "entropy", "trust"}
+
+
+def test_no_wrong_label_is_nan_not_zero(noisy):
+    X, y, _ = noisy
+    history = DMClassifier(callbacks=[LearningDynamics(y)], max_epochs=1, random_state=0).fit(X, y).history_
+    assert np.isnan(history["memorisation_rate"][0]) and np.isnan(history["label_proba_wrong"][0])
+    assert history["label_proba_clean"][0] == pytest.approx(history["label_proba"][0])
+
+
+def test_rows_that_no_batch_held_do_not_count(noisy):
+    X, y, y_clean = noisy
+    model = DMClassifier(
+        callbacks=[LearningDynamics(y_clean)], max_epochs=1, batch_size=128, iterator_train__drop_last=True
+    ).fit(X, y)
+    assert 0.2 < model.history_["label_proba"][0] < 0.6  # 22 of 150 rows as zeros would make it smaller by a seventh
+
+
+def test_a_fitted_model_carries_no_training_data(noisy):
+    X, y, _ = noisy
+    wide = np.tile(X, (1, 2000))
+    model = DMClassifier(module__hidden=(2,), callbacks=[LearningDynamics()], max_epochs=1, random_state=0).fit(wide, y)
+    assert len(pickle.dumps(model)) < wide.astype(np.float32).nbytes / 4
+    assert not model.module_._forward_hooks
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"y_clean": ["ant"] * 149}, "y_clean must have one label for each training row: expected 150, got 149"),
+        ({"y_clean": ["ant", "bee"] * 75}, "have 2 classes, the network has 3: pass classes"),
+        ({"X_test": [[0.0] * 5]}, "X_test and y_test belong together"),
+        ({"X_test": np.zeros((2, 5)), "y_test": ["ant"]}, "y_test must have 2 labels as X_test, got 1"),
+        (
+            {"y_clean": ["elk"] * 150, "classes": ["ant", "bee", "cow"]},
+            r"labels of classes only: \['ant', 'bee', 'cow'\]",
+        ),
+    ],
+)
+def test_bad_input_is_named(noisy, change, message):
+    X, y, _ = noisy
+    with pytest.raises(ValueError, match=message):
+        DMClassifier(callbacks=[LearningDynamics(**change)], max_epochs=1).fit(X, y)
+
+
+def test_classes_that_only_the_given_labels_know_are_passed(noisy):
+    X, y, _ = noisy
+    dynamics = LearningDynamics(["ant", "bee"] * 75, classes=["ant", "bee", "cow"])
+    model = RobustLossClassifier(callbacks=[dynamics], max_epochs=1, random_state=0).fit(X, y)
+    assert 0 <= model.history_["intact_accuracy"][0] <= 1
