@@ -89,14 +89,25 @@ def local_trust(logits, *, kind="entropy", temperature=1.0):
     tensor([0.5000, 0.8808])
     """
     kind = _check_kind(kind)
-    logits = at_least_float32(logits)
+    return _trust_in(_tempered(at_least_float32(logits), temperature), kind)
+
+
+def _tempered(logits, temperature):
+    """Log-probabilities at a temperature; nothing is divided by one, which would cost a pass over the logits."""
+    if isinstance(temperature, torch.Tensor) or temperature != 1:
+        logits = logits / over_classes(temperature)
+    return logits.log_softmax(-1)
+
+
+def _trust_in(log_proba, kind, uncertainty=None):
+    """Local trust in log-probabilities, whose entropy may be at hand already."""
     if kind == "none":
-        return torch.ones_like(logits[..., 0])
-    log_proba = (logits / over_classes(temperature)).log_softmax(-1)
+        return torch.ones_like(log_proba[..., 0])
     if kind == "max":
         return log_proba.amax(-1).exp()
+    uncertainty = entropy(log_proba) if uncertainty is None else uncertainty
     # rounding may take the entropy of a uniform prediction above log C
-    return (1 - entropy(log_proba) / math.log(logits.shape[-1])).clamp(0, 1)
+    return (1 - uncertainty / math.log(log_proba.shape[-1])).clamp(0, 1)
 
 
 def _check_kind(kind):
@@ -149,7 +160,7 @@ def corrected_targets(logits, targets, trust, *, temperature=1.0, detach=False):
     """
     logits, targets = check_targets(logits, targets)
     given = as_distribution(targets, logits.shape[-1], logits.dtype)
-    predicted = ((logits.detach() if detach else logits) / over_classes(temperature)).softmax(-1)
+    predicted = _tempered(logits.detach() if detach else logits, temperature).exp()
     trust = trust.unsqueeze(-1) if isinstance(trust, torch.Tensor) else trust
     return (1 - trust) * given + trust * predicted
 
@@ -229,20 +240,18 @@ def proselflc(
     """
     _check_detach(detach_target, temperature)
     logits, targets = check_targets(logits, targets)
-    with torch.no_grad():
-        trust = _trust(logits, progress, slope, midpoint, temperature, local_trust)
+    kind = _check_kind(local_trust)
     log_proba = logits.log_softmax(-1)
-    predicted = ((logits.detach() if detach_target else logits) / over_classes(temperature)).softmax(-1)
     # cross entropy is linear in its target: no corrected rows are formed
-    return (1 - trust) * cross_entropy_of(log_proba, targets) + trust * cross_entropy_of(log_proba, predicted)
-
-
-_local_trust = local_trust  # the parameter of the same name hides it in proselflc
-
-
-def _trust(logits, progress, slope, midpoint, temperature, kind):
-    whole = over_samples(global_trust(progress, slope=slope, midpoint=midpoint))
-    return whole * _local_trust(logits, kind=kind, temperature=temperature)
+    if isinstance(temperature, torch.Tensor) or temperature != 1:
+        predicted = _tempered(logits.detach() if detach_target else logits, temperature)
+        self_entropy = cross_entropy_of(log_proba, predicted.exp())
+        trust = _trust_in(predicted.detach(), kind)
+    else:
+        self_entropy = entropy(log_proba)
+        trust = _trust_in(log_proba.detach(), kind, uncertainty=self_entropy.detach())
+    trust = over_samples(global_trust(progress, slope=slope, midpoint=midpoint)) * trust
+    return (1 - trust) * cross_entropy_of(log_proba, targets) + trust * self_entropy
 
 
 class ProSelfLCLoss(nn.Module):
