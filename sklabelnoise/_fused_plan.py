@@ -17,7 +17,17 @@ from sklabelnoise.training._vmap_check import why_not_stackable
 MAX_SEED = 2**31 - 1
 
 # A subclass that changes one of these may train or predict in a way the stacked training does not know.
-_OWN_METHODS = ("fit", "_train", "_split", "_build_net", "_forward", "predict", "predict_proba", "decision_function")
+_OWN_METHODS = (
+    "fit",
+    "_train",
+    "_split",
+    "_build_net",
+    "_forward",
+    "predict",
+    "predict_proba",
+    "predict_log_proba",
+    "decision_function",
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,7 +139,7 @@ class Recipe:
         if not all(same(a.X, b.X) and same(a.soft_targets, b.soft_targets) for a, b in self._pairs(other)):
             return "another class_weight"
         try:
-            stack_criteria([self.criterion, other.criterion])
+            check_criteria([self, other])
         except NotStackableError as error:
             return str(error)
         return None
@@ -223,7 +233,7 @@ def plan_fits(estimators, folds):
         reason = _why_unusable(stack, folds[0])
         try:
             if reason is None:
-                _check_criterion(stack)
+                check_criteria(stack.blocks[0])
             else:
                 plan.unusable_modules.add(reason)
         except NotStackableError as error:
@@ -327,8 +337,8 @@ def _why_unusable(stack, fold):
     return why_not_stackable(recipe.net.module_, X if recipe.net.preprocess is None else recipe.net.preprocess(X))
 
 
-def _check_criterion(stack):
-    recipes = stack.blocks[0]
+def check_criteria(recipes):
+    """Raise a NotStackableError where the losses of some candidates can't be one loss of several replicas."""
     criteria = [recipe.criterion for recipe in recipes]
     like = {"dtype": recipes[0].net.dtype, "device": recipes[0].net.device}
     n_classes = len(recipes[0].sets[0].classes)

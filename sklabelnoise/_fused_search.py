@@ -162,7 +162,7 @@ class Evaluation:
         for reason in sorted(plan.unusable_modules):
             warnings.warn(f"Candidates are fitted one by one, not together: {reason}.", UserWarning, stacklevel=2)
         for stack in plan.stacks:
-            apart = stack.apart_by or ("other transformers" if self._parts else "")
+            apart = stack.apart_by or ("other rows to train on, of other transformers or dtype" if self._parts else "")
             self._train_and_score(stack, data, numbers, apart)
 
     def _train_and_score(self, stack, data, numbers, apart):

@@ -124,10 +124,9 @@ class TestEquality:
     def test_folds_of_any_size(self, noisy, cv):
         X, y = noisy
         fit_params = {"groups": np.repeat(np.arange(22), 10)[:211] ** 2} if isinstance(cv, GroupKFold) else None
-        fused, plain = searches(
-            DMClassifier(**{**SMALL, "batch_size": 40}), {"lam": [0, 1]}, X, y, cv=cv, refit=False, fit_params=fit_params,
-            scoring="neg_log_loss",
-        )  # fmt: skip
+        classifier = DMClassifier(**{**SMALL, "batch_size": 40})
+        params = {"cv": cv, "refit": False, "scoring": "neg_log_loss"}
+        fused, plain = searches(classifier, {"lam": [0, 1]}, X, y, fit_params=fit_params, **params)
         assert fused.fused_["fused"].all()
         assert_same_results(fused, plain)
 
@@ -344,16 +343,25 @@ class TestOrdinaryFits:
 
     def test_groups_say_what_sets_them_apart(self, noisy):
         X, y = noisy
-        grid = [{"lam": [0, 1]}, {"max_epochs": [2]}, {"early_stopping": [True]}, {"normalization": ["none"]}]
+        grid = [
+            {"lam": [0, 1]},
+            {"max_epochs": [2]},
+            {"early_stopping": [True]},
+            {"normalization": ["none"]},
+            {"damping": [0.1], "lam": [0, 1]},  # a number that the loss takes no tensor for
+        ]
         search = FusedGridSearchCV(DMClassifier(**SMALL), grid, cv=2).fit(X, y)
-        assert search.fused_["group"].tolist() == [0, 0, 1, -1, 2]
-        assert search.fused_["reason"].tolist() == [
+        assert search.fused_["group"].tolist() == [0, 0, 1, -1, 2, 3, 3]
+        reasons = search.fused_["reason"].tolist()
+        assert reasons[:5] == [
             "",
             "",
             "another max_epochs",
             "early_stopping ends each training by itself",
             "loss.normalization differs in more than numbers",
         ]
+        assert reasons[5] == reasons[6]
+        assert reasons[5].startswith("the loss does not run on several replicas at once")
         assert search.fused_["finished"].all()
 
     def test_other_estimators_are_searched_as_usual(self, noisy):
@@ -474,7 +482,7 @@ class TestBadInput:
     def test_when_all_fits_fail_the_reason_is_raised(self, noisy):
         X, y = noisy
         X = np.where(X > 3, np.nan, X)
-        with pytest.raises(ValueError, match="All the 4 fits failed(.|\n)*Input X contains NaN"):
+        with pytest.raises(ValueError, match=r"All the 4 fits failed(.|\n)*Input X contains NaN"):
             FusedGridSearchCV(DMClassifier(**SMALL), {"lam": [0, 1]}, cv=2).fit(X, y)
 
     @pytest.mark.parametrize("cv", [0, "five"])

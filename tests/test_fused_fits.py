@@ -1,0 +1,122 @@
+"""Fits trained together are the fits they replace."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import clone
+from sklearn.model_selection import KFold
+
+from sklabelnoise import DMClassifier, RobustLossClassifier
+from sklabelnoise._fused_fits import fit_together, predict_left_out
+
+SMALL = {"module__hidden": (8,), "max_epochs": 3, "batch_size": 32, "device": "cpu", "random_state": 0}
+
+
+@pytest.fixture(scope="module")
+def table():
+    rng = np.random.default_rng(0)
+    labels = np.arange(103) % 3
+    X = rng.normal(size=(103, 4)) + np.eye(3, 4)[labels]
+    return X, labels, rng.dirichlet(np.ones(3), 103)
+
+
+def left_out_one_by_one(estimator, X, targets, splits, sample_weight=None):
+    """The definition: a fit for each fold, on soft labels unless all are one-hot."""
+    proba = np.zeros(targets.shape)
+    for train, test in splits:
+        params = {} if sample_weight is None else {"sample_weight": sample_weight[train]}
+        if targets[train].max(axis=1).min() < 1:
+            params["soft_labels"] = pd.DataFrame(targets[train])
+        model = clone(estimator).fit(X[train], targets[train].argmax(axis=1), **params)
+        proba[np.ix_(test, model.classes_)] = model.predict_proba(X[test])
+    return proba
+
+
+class TestPredictLeftOut:
+    @pytest.mark.parametrize("kind", ["soft", "hard", "one fold hard", "weighted", "class missing"])
+    def test_it_is_a_fit_for_each_fold(self, table, kind):
+        X, labels, soft = table
+        hard = np.eye(3)[labels]
+        splits = list(KFold(4, shuffle=True, random_state=0).split(X))
+        targets, weight = soft, None
+        if kind == "hard":
+            targets = hard
+        elif kind == "one fold hard":
+            targets = np.where(np.isin(np.arange(len(X)), splits[0][1])[:, None], soft, hard)
+        elif kind == "weighted":
+            weight = np.random.default_rng(1).integers(0, 3, len(X)).astype(float)
+        elif kind == "class missing":
+            targets = hard.copy()
+            targets[labels == 2] = hard[0]
+            targets[splits[0][1][0]] = [0, 0, 1]  # the only row of its class
+        estimator = DMClassifier(**SMALL)
+        together = predict_left_out(estimator, X, targets, splits, weight)
+        alone = left_out_one_by_one(estimator, X, targets, splits, weight)
+        np.testing.assert_allclose(together, alone, rtol=1e-9, atol=1e-9)
+        np.testing.assert_allclose(together.sum(axis=1), 1)
+
+    def test_what_cannot_be_trained_together_is_fitted_fold_by_fold(self, table):
+        X, _, soft = table
+        splits = list(KFold(3).split(X))
+        estimator = DMClassifier(**SMALL, optimizer="RMSprop")
+        np.testing.assert_array_equal(
+            predict_left_out(estimator, X, soft, splits), left_out_one_by_one(estimator, X, soft, splits)
+        )
+
+    def test_frames_and_sparse_rows(self, table):
+        import scipy.sparse
+
+        X, _, soft = table
+        splits = list(KFold(3).split(X))
+        expected = predict_left_out(DMClassifier(**SMALL), X, soft, splits)
+        for rows in (pd.DataFrame(X, columns=list("abcd")), scipy.sparse.csr_matrix(X)):
+            np.testing.assert_allclose(
+                predict_left_out(DMClassifier(**SMALL), rows, soft, splits), expected, rtol=1e-9, atol=1e-9
+            )
+
+    def test_a_fold_that_diverges_raises(self, table):
+        X, _, soft = table
+        estimator = DMClassifier(**{**SMALL, "optimizer": "SGD", "lr": 1e300})
+        with pytest.raises(ValueError, match="Training stopped: the train loss became nan"):
+            predict_left_out(estimator, X, soft, list(KFold(3).split(X)))
+
+
+class TestFitTogether:
+    def test_members_are_the_fits_of_their_seeds(self, table, monkeypatch):
+        X, labels, _ = table
+        y = np.array(["a", "b", "c"])[labels]
+        members = [DMClassifier(**{**SMALL, "random_state": seed}) for seed in range(3)]
+        alone = [clone(member).fit(X, y) for member in members]
+        monkeypatch.setattr("sklabelnoise._fused_plan._OWN_METHODS", ())
+        monkeypatch.setattr(DMClassifier, "fit", None)  # not one of them is fitted alone
+        together = fit_together(members, X, y)
+        for ours, theirs in zip(together, alone, strict=True):
+            assert ours.random_state == theirs.random_state
+            np.testing.assert_allclose(ours.predict_proba(X), theirs.predict_proba(X), rtol=1e-9)
+            np.testing.assert_allclose(ours.loss_curve_, theirs.loss_curve_, rtol=1e-9)
+            np.testing.assert_allclose(ours.label_quality_, theirs.label_quality_, rtol=1e-9)
+            assert list(ours.classes_) == ["a", "b", "c"]
+            assert list(ours.history_) == list(theirs.history_)
+            assert ours.history_["train_accuracy"].tolist() == theirs.history_["train_accuracy"].tolist()
+            assert vars(ours).keys() == vars(theirs).keys()
+
+    def test_configurations_may_differ_and_some_may_be_fitted_alone(self, table):
+        X, labels, soft = table
+        estimators = [
+            DMClassifier(**SMALL, lam=1),
+            RobustLossClassifier(**SMALL, loss="mae"),
+            DMClassifier(**SMALL, early_stopping=True),
+            DMClassifier(**SMALL, lam=0),
+        ]
+        weight = np.linspace(0, 1, len(X))
+        together = fit_together(estimators, X, labels, sample_weight=weight, soft_labels=soft)
+        for ours, estimator in zip(together, estimators, strict=True):
+            theirs = clone(estimator).fit(X, labels, weight, soft_labels=soft)
+            np.testing.assert_allclose(ours.predict_proba(X), theirs.predict_proba(X), rtol=1e-9)
+            assert ours.label_quality_.shape == (len(X),)
+
+    def test_a_member_that_diverges_raises(self, table):
+        X, labels, _ = table
+        members = [DMClassifier(**{**SMALL, "optimizer": "SGD", "lr": lr}) for lr in (0.1, 1e300)]
+        with pytest.raises(ValueError, match="Training stopped"):
+            fit_together(members, X, labels)
