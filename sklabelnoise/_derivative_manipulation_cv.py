@@ -25,6 +25,7 @@ from sklabelnoise._known_predictions import KnownPredictions
 from sklabelnoise._net_params import NetParamsMixin
 from sklabelnoise._prediction import LogitsPredictionMixin
 from sklabelnoise.training._device import resolve_device
+from sklabelnoise.training._stacked_criteria import NotStackableError
 
 # On noisy labels these reward a model for being as unsure, or as wrong, as the labels are.
 _MISLEADING = ("neg_log_loss", "neg_brier_score")
@@ -271,13 +272,17 @@ class DMClassifierCV(NetParamsMixin, LogitsPredictionMixin, ClassifierMixin, Bas
         estimators = [self._candidate(pair, seed) for pair in pairs]
         scorer = check_scoring(estimators[0], scoring=self.scoring)
         trials = _Trials(X, y, splits, scorer, fit_params["sample_weight"])
-        data = make_folds(estimators[0], X, y, splits, fit_params)
-        plan = plan_fits(estimators, data.folds)
-        for stack in plan.stacks:
+        try:
+            data = make_folds(estimators[0], X, y, splits, fit_params)
+            plan = plan_fits(estimators, data.folds)
+            stacks, numbers = plan.stacks, sorted(plan.reasons)
+        except NotStackableError:
+            stacks, numbers = [], range(len(estimators))
+        for stack in stacks:
             for trained in train_stack(stack, data.folds, record_accuracy=not self.refit):
                 for group in trained:
                     trials.add_group(group)
-        alone = [(number, split) for number in sorted(plan.reasons) for split in range(len(splits))]
+        alone = [(number, split) for number in numbers for split in range(len(splits))]
         fits = Parallel(n_jobs=self.n_jobs)(
             delayed(_fit_one)(estimators[number], X, y, splits[split][0], fit_params) for number, split in alone
         )

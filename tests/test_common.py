@@ -6,6 +6,7 @@ from sklearn.utils.estimator_checks import check_estimator, parametrize_with_che
 
 from sklabelnoise import (
     DMClassifier,
+    DMClassifierCV,
     ProSelfLCClassifier,
     RobustLossClassifier,
     StochasticLabelRefinery,
@@ -14,6 +15,7 @@ from sklabelnoise import (
 
 DEFAULTS = [
     DMClassifier(),
+    DMClassifierCV(),
     ProSelfLCClassifier(),
     RobustLossClassifier(),
     StochasticLabelRefinery(LogisticRegression()),
@@ -22,6 +24,7 @@ DEFAULTS = [
 # The same laws at a budget that keeps the suite fast; the learning they ask for needs this many epochs at least.
 QUICK = [
     DMClassifier(max_epochs=20),
+    DMClassifierCV(max_epochs=10, candidates=((0, 0), (1, 8)), cv=2, n_members=1),
     ProSelfLCClassifier(max_epochs=20),
     RobustLossClassifier(max_epochs=20),
     StochasticLabelRefinery(LogisticRegression(), n_rounds=2),

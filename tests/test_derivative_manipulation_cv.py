@@ -1,0 +1,145 @@
+"""DMClassifierCV: it chooses by left-out accuracy, and averages its members."""
+
+import pickle
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.datasets import make_moons
+from sklearn.metrics import accuracy_score
+from sklearn.model_selection import StratifiedKFold, cross_val_predict
+
+from sklabelnoise import DMClassifier, DMClassifierCV
+
+QUICK = {"max_epochs": 8, "random_state": 0, "module__hidden": (16,), "lr": 0.02}
+CANDIDATES = [(0, 0), (0.5, 8), (2, 24)]
+
+
+@pytest.fixture(scope="module")
+def moons():
+    X, y = make_moons(240, noise=0.2, random_state=0)
+    flipped = np.random.default_rng(0).random(240) < 0.2
+    return X, np.where(flipped, 1 - y, y)
+
+
+@pytest.fixture(scope="module")
+def fitted(moons):
+    return DMClassifierCV(candidates=CANDIDATES, cv=3, n_members=2, **QUICK).fit(*moons)
+
+
+def test_scores_are_pooled_left_out_accuracies_of_single_fits(moons):
+    X, y = moons
+    cv = StratifiedKFold(3, shuffle=True, random_state=1)
+    scores = DMClassifierCV(candidates=CANDIDATES, cv=cv, n_members=1, **QUICK).fit(X, y).scores_
+    drawn = np.random.RandomState(0).randint(2**31 - 2)
+    for row in scores.itertuples():
+        single = DMClassifier(lam=row.lam, beta=row.beta, **{**QUICK, "random_state": int(drawn)})
+        assert row.score == pytest.approx(accuracy_score(y, cross_val_predict(single, X, y, cv=cv)), abs=1e-12)
+
+
+def test_the_best_candidate_is_chosen(fitted):
+    best = fitted.scores_["score"].argmax()
+    assert (fitted.lam_, fitted.beta_) == CANDIDATES[best]
+    assert [(m.lam, m.beta) for m in fitted.estimators_] == [CANDIDATES[best]] * 2
+
+
+def test_the_prediction_is_the_mean_of_the_members(fitted, moons):
+    X, y = moons
+    mean = np.mean([member.predict_proba(X) for member in fitted.estimators_], axis=0)
+    np.testing.assert_allclose(fitted.predict_proba(X), mean, rtol=1e-9)
+    np.testing.assert_allclose(np.exp(fitted.predict_log_proba(X)), mean, rtol=1e-9)
+    np.testing.assert_allclose(fitted.label_quality_, mean[np.arange(len(y)), y], rtol=1e-9)
+    assert (fitted.predict(X) == mean.argmax(axis=1)).all()
+    assert ((fitted.decision_function(X) > 0) == (mean[:, 1] > mean[:, 0])).all()
+
+
+def test_members_differ_and_equal_single_fits(fitted, moons):
+    X, y = moons
+    first, second = fitted.estimators_
+    assert not np.array_equal(first.predict_proba(X), second.predict_proba(X))
+    alone = DMClassifier(**first.get_params()).fit(X, y)
+    # float64: only the order of sums differs between stacked and single training
+    np.testing.assert_allclose(first.predict_proba(X), alone.predict_proba(X), atol=1e-9)
+
+
+def test_without_refit_the_members_are_the_networks_of_the_folds(moons):
+    X, y = moons
+    cv = list(StratifiedKFold(3, shuffle=True, random_state=1).split(X, y))
+    model = DMClassifierCV(candidates=CANDIDATES, cv=cv, refit=False, **QUICK).fit(X, y)
+    assert len(model.estimators_) == 3
+    for member, (train, _) in zip(model.estimators_, cv, strict=True):
+        alone = DMClassifier(**member.get_params()).fit(X[train], y[train])
+        np.testing.assert_allclose(member.predict_proba(X), alone.predict_proba(X), atol=1e-9)
+
+
+def test_candidates_that_cannot_be_stacked_are_fitted_alone(moons):
+    X, y = moons
+    model = DMClassifierCV(candidates=CANDIDATES[:2], cv=2, n_members=1, early_stopping=True, **QUICK).fit(X, y)
+    assert model.scores_["score"].notna().all()
+    folds = DMClassifierCV(candidates=CANDIDATES[:2], cv=2, refit=False, early_stopping=True, **QUICK).fit(X, y)
+    assert len(folds.estimators_) == 2
+
+
+def test_string_labels_frames_and_weights(moons):
+    X, y = moons
+    names = np.array(["no", "yes"])[y]
+    frame = pd.DataFrame(X, columns=["a", "b"])
+    settings = {"candidates": CANDIDATES[:2], "cv": 2, "n_members": 1, **QUICK}
+    plain = DMClassifierCV(**settings).fit(X, y)
+    named = DMClassifierCV(**settings).fit(frame, names, sample_weight=np.ones(len(y)))
+    assert named.feature_names_in_.tolist() == ["a", "b"]
+    assert (named.predict(frame) == np.array(["no", "yes"])[plain.predict(X)]).all()
+    np.testing.assert_allclose(named.predict_proba(frame), plain.predict_proba(X), atol=1e-9)
+
+
+def test_hard_soft_labels_change_nothing(moons):
+    X, y = moons
+    settings = {"candidates": CANDIDATES[:2], "cv": 2, "n_members": 1, **QUICK}
+    hard = DMClassifierCV(**settings).fit(X, y)
+    soft = DMClassifierCV(**settings).fit(X, y, soft_labels=np.eye(2)[y])
+    np.testing.assert_allclose(soft.predict_proba(X), hard.predict_proba(X), atol=1e-9)
+
+
+def test_pickle_and_repeat(fitted, moons):
+    X, y = moons
+    again = DMClassifierCV(candidates=CANDIDATES, cv=3, n_members=2, **QUICK).fit(X, y)
+    assert np.array_equal(again.predict_proba(X), fitted.predict_proba(X))
+    assert np.array_equal(pickle.loads(pickle.dumps(fitted)).predict_proba(X), fitted.predict_proba(X))
+
+
+@pytest.mark.parametrize("scoring", ["neg_log_loss", "neg_brier_score"])
+def test_scores_that_reward_fitting_the_noise_warn(moons, scoring):
+    with pytest.warns(UserWarning, match=f"scoring='{scoring}' on noisy labels rewards fitting the noise"):
+        DMClassifierCV(candidates=CANDIDATES[:1], cv=2, n_members=1, scoring=scoring, **QUICK).fit(*moons)
+
+
+@pytest.mark.parametrize("candidates", [[], [1, 2], [(0, 1, 2)], [(-1, 2)], [(0, np.inf)], [("a", 1)]])
+def test_malformed_candidates(moons, candidates):
+    with pytest.raises(ValueError, match=r"candidates must be pairs \(lam, beta\) of finite numbers with lam >= 0"):
+        DMClassifierCV(candidates=candidates).fit(*moons)
+
+
+def test_a_failed_fit_keeps_what_was_fitted(moons):
+    X, y = moons
+    model = DMClassifierCV(candidates=CANDIDATES[:1], cv=2, n_members=1, **QUICK).fit(X, y)
+    before = model.predict_proba(X)
+    with pytest.raises(ValueError, match="Input X contains NaN"):
+        model.fit(np.full((10, 3), np.nan), np.arange(10) % 2)
+    assert np.array_equal(model.predict_proba(X), before)
+
+
+def test_when_every_candidate_diverges_the_error_says_why(moons):
+    model = DMClassifierCV(candidates=CANDIDATES[:2], cv=2, **{**QUICK, "lr": 1e200, "optimizer": "SGD"})
+    with pytest.raises(ValueError, match="No candidate could be trained: Training stopped"):
+        model.fit(*moons)
+
+
+@pytest.mark.slow  # half a minute: the promise of DMClassifierCV's default search on a table of 5,000 rows
+def test_it_finds_what_saves_digits_from_forty_percent_noise():
+    from sklabelnoise import RobustLossClassifier
+    from sklabelnoise.datasets import load_digits_noisy
+
+    digits = load_digits_noisy(0.4, random_state=0)
+    chosen = DMClassifierCV(random_state=0).fit(digits.X_train, digits.y_train)
+    plain = RobustLossClassifier(loss="cross_entropy", random_state=0).fit(digits.X_train, digits.y_train)
+    assert chosen.score(digits.X_test, digits.y_test) > plain.score(digits.X_test, digits.y_test) + 0.03
