@@ -215,6 +215,11 @@ def _encode(y, classes, soft_labels, name):
     if classes is None:
         classes, labels = np.unique(y, return_inverse=True)
         if isinstance(soft_labels, pd.DataFrame):
+            if set(classes.tolist()).isdisjoint(soft_labels.columns):
+                raise ValueError(
+                    f"The columns of soft_labels must be classes of y, which has {classes}, got "
+                    f"{list(soft_labels.columns)}."
+                )
             classes = np.unique(np.concatenate([classes, np.asarray(soft_labels.columns)]))
             labels = np.searchsorted(classes, y)
         return classes, labels

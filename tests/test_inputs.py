@@ -1,0 +1,460 @@
+"""What users pass is taken as it is meant, or refused with a message that says what was expected and what came."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.sparse
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from sklearn.exceptions import DataConversionWarning
+from torch.utils.data import Dataset, IterableDataset, Subset, TensorDataset
+
+from sklabelnoise import DMClassifier, RobustLossClassifier
+from sklabelnoise._inputs import _check_soft_labels, _encode, check_training_set, read_labels
+from sklabelnoise.modules import ResNet20
+
+FAST = {"max_epochs": 2, "random_state": 0}
+
+
+def fit(X, y, estimator=None, **kwargs):
+    return (DMClassifier(**FAST) if estimator is None else estimator).fit(X, y, **kwargs)
+
+
+def with_value(X, value):
+    X = X.copy()
+    X[3, 1] = value
+    return X
+
+
+def soft(y, n_classes=3):
+    return np.eye(n_classes)[y]
+
+
+# Bad tables
+
+
+@pytest.mark.parametrize("value, message", [
+    (np.nan, "Input X contains NaN"), (np.inf, "Input X contains infinity or a value too large"),
+    (-np.inf, "Input X contains infinity"),
+])  # fmt: skip
+def test_values_that_are_not_finite(value, message, blobs):
+    X, y = blobs
+    model = fit(*blobs)
+    for call in (lambda X: fit(X, y), model.predict, model.predict_proba, lambda X: model.partial_fit(X, y)):
+        with pytest.raises(ValueError, match=message):
+            call(with_value(X, value))
+
+
+def test_one_class_only(blobs):
+    X, _ = blobs
+    message = r"Need at least 2 classes with a positive weight to train a classifier, got one class: \['a'\]"
+    with pytest.raises(ValueError, match=message):
+        fit(X, ["a"] * len(X))
+
+
+def test_one_class_only_among_rows_of_positive_weight(blobs):
+    X, y = blobs
+    with pytest.raises(ValueError, match=r"got one class: \[2\]"):
+        fit(X, y, sample_weight=y == 2)
+
+
+@pytest.mark.parametrize("y, message", [
+    (lambda y: y[:-1], r"inconsistent numbers of samples: \[150, 149\]"),
+    (lambda y: y + 0.5, "Unknown label type: continuous"),
+    (lambda y: np.eye(3)[y], r"y should be a 1d array, got an array of shape \(150, 3\)"),
+    (lambda y: np.where(y == 0, np.nan, y), "Input y contains NaN"),
+    (lambda y: None, "requires y to be passed, but the target y is None"),
+])  # fmt: skip
+def test_wrong_labels(y, message, blobs):
+    with pytest.raises(ValueError, match=message):
+        fit(blobs[0], y(blobs[1]))
+
+
+def test_a_column_of_labels_is_taken_with_a_warning(blobs):
+    with pytest.warns(DataConversionWarning, match="A column-vector y was passed"):
+        fit(blobs[0], blobs[1][:, None])
+
+
+@pytest.mark.parametrize("X, message", [
+    (np.zeros((0, 5)), r"Found array with 0 sample\(s\)"),
+    (np.zeros((5, 0)), r"Found array with 0 feature\(s\)"),
+    (np.zeros(5), "Expected 2D array, got 1D array instead"),
+    (np.array([["a", "b"]] * 5), "could not convert string to float"),
+    (np.zeros((5, 2), dtype=complex), "Complex data not supported"),
+])  # fmt: skip
+def test_tables_that_are_none(X, message):
+    with pytest.raises(ValueError, match=message):
+        fit(X, [0, 1, 0, 1, 0][: len(X)])
+
+
+def test_predicting_with_other_features(blobs):
+    model = fit(*blobs)
+    for method in (model.predict, model.predict_proba, model.decision_function, model.embed):
+        with pytest.raises(ValueError, match="X has 4 features, but DMClassifier is expecting 5 features as input"):
+            method(blobs[0][:, :4])
+
+
+def test_predicting_with_other_feature_names(blobs):
+    frame = pd.DataFrame(blobs[0], columns=list("abcde"))
+    model = fit(frame, blobs[1])
+    assert model.feature_names_in_.tolist() == list("abcde")
+    with pytest.raises(ValueError, match=r"(?s)feature names should match those that were passed during fit.*- z"):
+        model.predict(frame.rename(columns={"e": "z"}))
+    with pytest.warns(UserWarning, match="X does not have valid feature names"):
+        model.predict(blobs[0])
+
+
+@pytest.mark.parametrize("weight, message", [
+    ([1.0] * 149, r"sample_weight\.shape == \(149,\), expected \(150,\)"),
+    ([-1.0] + [1.0] * 149, "Negative values in data passed to `sample_weight`"),
+    ([np.nan] + [1.0] * 149, "Input sample_weight contains NaN"),
+    ([0.0] * 150, "Sample weights must contain at least one non-zero number"),
+])  # fmt: skip
+def test_wrong_weights(weight, message, blobs):
+    with pytest.raises(ValueError, match=message):
+        fit(*blobs, sample_weight=weight)
+
+
+def test_class_weights_of_unknown_classes(blobs):
+    with pytest.raises(ValueError, match=r"class_weight has keys that are not among the classes \[0 1 2\]: \[7\]"):
+        fit(*blobs, DMClassifier(class_weight={7: 2.0}, **FAST))
+
+
+# Bad soft labels
+
+
+@pytest.mark.parametrize("change, message", [
+    (lambda q: q[:, :2], r"soft_labels must have shape \(n_samples, n_classes\) = \(150, 3\), .*got \(150, 2\)"),
+    (lambda q: q[:-1], r"= \(150, 3\), .* got \(149, 3\)"),
+    (lambda q: np.where(q == 1, 1.5, -0.25), r"soft_labels must be non-negative and finite, got \[.*\] in row 0"),
+    (lambda q: with_value(q, np.nan), r"soft_labels must be non-negative and finite, got \[.*nan.*\] in row 3"),
+    (lambda q: with_value(q, 0.5), r"Rows of soft_labels must sum to one, got 1\.5 in row 3"),
+    (lambda q: pd.DataFrame(q, columns=[0, 1, 1]), r"soft_labels must have one column for each class, got \[0, 1, 1\]"),
+    (lambda q: pd.DataFrame(q, columns=["x", "y", "z"]), r"columns of soft_labels must be classes of y, .*'z'"),
+])  # fmt: skip
+def test_wrong_soft_labels(change, message, blobs):
+    with pytest.raises(ValueError, match=message):
+        fit(*blobs, soft_labels=change(soft(blobs[1])))
+
+
+def test_rounding_of_rows_is_forgiven_and_removed():
+    rng = np.random.default_rng(0)
+    rows = rng.dirichlet(np.ones(1000), size=5).astype(np.float16)  # probabilities as half precision keeps them
+    rows = rows.astype(float) * (1 + 5e-5) / rows.astype(float).sum(axis=1, keepdims=True)
+    checked = _check_soft_labels(rows, np.arange(1000), 5)
+    assert np.allclose(checked.sum(axis=1), 1, atol=1e-15)
+
+
+# Encoding
+
+labels_of_any_kind = st.one_of(
+    hnp.arrays(np.int64, st.integers(2, 40), elements=st.integers(-5, 5)),
+    hnp.arrays(np.bool_, st.integers(2, 40)),
+    st.lists(st.text("abc ", max_size=3), min_size=2, max_size=40).map(np.array),
+    st.lists(st.sampled_from(["x", "yy", "é"]), min_size=2, max_size=40).map(lambda v: np.array(v, dtype=object)),
+)
+
+
+@given(labels_of_any_kind)
+@settings(max_examples=60, deadline=None)
+def test_encoding_is_undone_by_the_classes(y):
+    classes, labels = _encode(y, None, None, "y")
+    assert np.array_equal(classes[labels], y)
+    assert np.array_equal(classes, np.unique(y))
+    again, same = _encode(y, classes, None, "y")
+    assert again is classes and np.array_equal(same, labels)
+
+
+@given(labels_of_any_kind, st.data())
+@settings(max_examples=30, deadline=None)
+def test_encoding_of_a_part_agrees_with_that_of_the_whole(y, data):
+    classes, labels = _encode(y, None, None, "y")
+    rows = data.draw(hnp.arrays(np.bool_, len(y)))
+    assert np.array_equal(_encode(y[rows], classes, None, "y")[1], labels[rows])
+
+
+def test_columns_of_a_frame_add_classes_that_y_does_not_show():
+    frame = pd.DataFrame([[0.5, 0.5, 0.0]] * 2, columns=["c", "a", "b"])
+    classes, labels = _encode(np.array(["b", "a"]), None, frame, "y")
+    assert classes.tolist() == ["a", "b", "c"]
+    assert labels.tolist() == [1, 0]
+    assert _check_soft_labels(frame, classes, 2).tolist() == [[0.5, 0.0, 0.5]] * 2
+
+
+def test_a_class_that_was_never_declared():
+    with pytest.raises(ValueError, match=r"y has labels that are not among the classes \['a' 'b'\]: \['c'\]"):
+        _encode(np.array(["a", "c"]), np.array(["a", "b"]), None, "y")
+
+
+# Types and layouts
+
+TYPES = {
+    "float64": (np.float64, np.float64), "float32": (np.float32, np.float32), "float16": (np.float16, np.float32),
+    "int64": (np.int64, np.float64), "int8": (np.int8, np.float64), "bool": (np.bool_, np.float64),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("given, computed", TYPES.values(), ids=TYPES)
+def test_outputs_have_the_type_that_is_computed_in(given, computed, blobs):
+    X, y = (10 * blobs[0]).astype(given), blobs[1]
+    model = fit(X, y)
+    for output in (model.predict_proba(X), model.predict_log_proba(X), model.decision_function(X), model.embed(X),
+                   model.label_quality_):  # fmt: skip
+        assert output.dtype == computed
+    assert model.predict(X).dtype == y.dtype
+
+
+def test_float32_can_be_forced(blobs):
+    assert fit(*blobs, DMClassifier(dtype="float32", **FAST)).predict_proba(blobs[0]).dtype == np.float32
+
+
+def test_a_tensor_is_an_array_of_its_own_type(blobs):
+    X, y = blobs[0].astype(np.float32), blobs[1]
+    model = fit(torch.from_numpy(X), torch.from_numpy(y))
+    assert model.history_.attrs["dtype"] == "float32"
+    assert np.array_equal(model.predict_proba(torch.from_numpy(X)), fit(X, y).predict_proba(X))
+
+
+SAME = {
+    "frame": pd.DataFrame, "fortran": np.asfortranarray, "list": np.ndarray.tolist, "csr": scipy.sparse.csr_matrix,
+    "csc": scipy.sparse.csc_matrix, "coo": scipy.sparse.coo_array, "csr array": scipy.sparse.csr_array,
+    "strided": lambda X: np.repeat(X, 2, axis=0)[::2], "tensor": torch.from_numpy,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("convert", SAME.values(), ids=SAME)
+def test_every_form_of_the_same_table_gives_the_same_model(convert, blobs):
+    X, y = np.where(np.abs(blobs[0]) > 1, blobs[0], 0), blobs[1]
+    model = fit(X, y)
+    other = fit(convert(X), y)
+    assert np.array_equal(model.predict_proba(X), other.predict_proba(convert(X)))
+    assert np.array_equal(model.label_quality_, other.label_quality_)
+
+
+@pytest.mark.parametrize("convert", [
+    pd.Series, list, lambda y: pd.Series(y).astype("category"), lambda y: pd.Series(y.astype(str)),
+    lambda y: pd.Series(y.astype(str), dtype="string"), lambda y: y.astype(str).astype(object),
+    lambda y: y.astype(np.float32),
+])  # fmt: skip
+def test_every_form_of_the_same_labels_gives_the_same_model(convert, blobs):
+    X, y = blobs
+    model, other = fit(X, y), fit(X, convert(y))
+    assert np.array_equal(model.predict_proba(X), other.predict_proba(X))
+    assert np.array_equal(other.predict(X).astype(float), model.predict(X))
+
+
+def checked(X, y, **kwargs):
+    return check_training_set(DMClassifier(), X, y, single=False, **kwargs)
+
+
+def test_a_contiguous_float_table_is_not_copied(blobs):
+    X = blobs[0].astype(np.float32)
+    data = checked(X, blobs[1])
+    assert data.X is X or np.shares_memory(data.X, X)
+    tensors = DMClassifier()._as_tensors(data, torch.device("cpu"))
+    assert tensors.X.data_ptr() == X.ctypes.data
+
+
+def test_training_does_not_write_into_what_it_is_given(blobs):
+    X, y, weight, targets = blobs[0].copy(), blobs[1].copy(), np.arange(150.0), soft(blobs[1])
+    for array in (X, y, weight, targets):
+        array.flags.writeable = False
+    fit(X, y, sample_weight=weight, soft_labels=targets)
+
+
+def test_a_read_only_memory_map_works(blobs, tmp_path):
+    np.save(tmp_path / "X.npy", blobs[0].astype(np.float32))
+    X = np.load(tmp_path / "X.npy", mmap_mode="r")
+    assert np.array_equal(fit(X, blobs[1]).predict_proba(X), fit(np.array(X), blobs[1]).predict_proba(np.array(X)))
+
+
+def test_weights_that_are_all_the_same_are_none(blobs):
+    assert checked(*blobs).sample_weight is None
+    assert checked(*blobs, sample_weight=np.full(150, 3.0)).sample_weight is None
+    data = checked(*blobs, sample_weight=np.arange(150) % 2)
+    assert data.sample_weight is None and len(data) == 75 and len(data.all_labels) == 150
+
+
+# Images
+
+
+def images(n=12, channels=3, size=8):
+    X = np.random.default_rng(0).integers(0, 256, size=(n, channels, size, size), dtype=np.uint8)
+    return X, np.arange(n) % 2
+
+
+def fit_images(X, y, module=ResNet20, **params):
+    return DMClassifier(module, max_epochs=1, random_state=0, **params).fit(X, y)
+
+
+def test_images_of_mixed_sizes():
+    mixed = [np.zeros((3, 8, 8)), np.zeros((3, 9, 8))]
+    message = r"X must hold images of one size, got 2 different shapes, such as \(3, 8, 8\) and \(3, 9, 8\)"
+    with pytest.raises(ValueError, match=message):
+        fit_images(mixed, [0, 1])
+    objects = np.empty(2, dtype=object)
+    objects[:] = mixed
+    with pytest.raises(ValueError, match=message):
+        fit_images(objects, [0, 1])
+
+
+def test_images_with_channels_last_need_the_option():
+    X, y = images()
+    X = X.transpose(0, 2, 3, 1)
+    with pytest.raises(ValueError, match=r"X looks like images with channels last.*module__channels_last=True"):
+        fit_images(X, y)
+    with pytest.raises(ValueError, match=r"with 3 channels, got .* Pass channels_last=True to the module"):
+        fit_images(X, y, ResNet20(3, 2))
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_pixels_that_are_not_finite(value):
+    X, y = images()
+    X = X.astype(np.float32)
+    X[2, 1, 3, 3] = value
+    with pytest.raises(ValueError, match="Input X contains"):
+        fit_images(X, y)
+
+
+def test_a_module_that_wants_other_channels():
+    X, y = images(channels=1)
+    with pytest.raises(ValueError, match=r"ResNet20 can't take inputs of shape \(1, 8, 8\): .*with 3 channels"):
+        fit_images(X, y, ResNet20(3, 2))
+    with pytest.raises(ValueError, match=r"Sequential can't take inputs of shape \(1, 8, 8\): .*3 channels, but got 1"):
+        fit_images(X, y, torch.nn.Sequential(torch.nn.Conv2d(3, 2, 8), torch.nn.Flatten()))
+
+
+def test_predicting_images_of_another_size():
+    model = fit_images(*images())
+    with pytest.raises(ValueError, match=r"X must hold examples of shape \(3, 8, 8\), as in fit, got \(3, 9, 9\)"):
+        model.predict(images(size=9)[0])
+
+
+def test_images_as_a_list_or_a_tensor_are_the_same_images():
+    X, y = images()
+    proba = fit_images(X, y).predict_proba(X)
+    for other in (list(X), torch.from_numpy(X)):
+        model = fit_images(other, y)
+        assert np.array_equal(model.predict_proba(other), proba)
+        assert model.n_features_in_ == 3
+
+
+# Data sets of torch
+
+
+class Pairs(Dataset):
+    """Items from X and y, with nothing that tells the labels."""
+
+    def __init__(self, X, y=None):
+        self.inputs, self.outputs = X, y
+
+    def __len__(self):
+        return len(self.inputs)
+
+    def __getitem__(self, i):
+        return self.inputs[i] if self.outputs is None else (self.inputs[i], self.outputs[i])
+
+
+class WithTargets(Pairs):
+    """As torchvision's: the labels stand in an attribute."""
+
+    def __init__(self, X, y):
+        super().__init__(X, y)
+        self.targets = list(y)
+
+
+@pytest.mark.parametrize("make", [
+    Pairs, WithTargets, lambda X, y: TensorDataset(torch.from_numpy(X), torch.from_numpy(y)),
+    lambda X, y: Subset(WithTargets(np.concatenate([X, X]), np.concatenate([y, y])), range(len(X))),
+])  # fmt: skip
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_dataset_gives_the_model_of_its_arrays(make, dtype, blobs):
+    X, y = blobs[0].astype(dtype), blobs[1]
+    dataset = make(X, y)
+    arrays = DMClassifier(batch_size=32, dtype="float32", **FAST).fit(X, y)
+    model = DMClassifier(batch_size=32, **FAST).fit(dataset)
+    assert np.array_equal(model.predict_proba(dataset), arrays.predict_proba(X))
+    assert np.array_equal(model.label_quality_, arrays.label_quality_)
+    assert model.n_features_in_ == 5
+
+
+def test_labels_can_come_beside_a_dataset_of_inputs(blobs):
+    X, y = blobs[0].astype(np.float32), np.array(["a", "b", "c"])[blobs[1]]
+    model = fit(Pairs(X), y)
+    assert np.array_equal(model.predict(Pairs(X)), fit(X, y).predict(X))
+
+
+def test_labels_are_read_from_each_item_once(blobs):
+    class Counts(Pairs):
+        calls = 0
+
+        def __getitem__(self, i):
+            self.calls += 1
+            return super().__getitem__(i)
+
+    dataset = Counts(*blobs)
+    assert read_labels(dataset).tolist() == blobs[1].tolist()
+    assert dataset.calls <= len(dataset) + 1
+
+
+def test_a_dataset_can_be_held_out(blobs):
+    dataset = Pairs(blobs[0].astype(np.float32), blobs[1])
+    model = DMClassifier(early_stopping=True, **FAST).fit(dataset, X_val=dataset)
+    assert np.allclose(model.history_["valid_accuracy"].iloc[-1], model.score(blobs[0].astype(np.float32), blobs[1]))
+
+
+@pytest.mark.parametrize("make, y, error, message", [
+    (Pairs, None, ValueError, r"X is a Dataset whose items are not pairs \(x, y\), here ndarray: pass the labels as y"),
+    (Pairs, [0, 1], ValueError, "y must have one label for each of the 150 items of the Dataset, got 2"),
+    (lambda X: Pairs(X[:0]), [], ValueError, "X is a Dataset without items"),
+    (lambda X: Endless(), [0, 1], TypeError, "X is an IterableDataset, whose items have no numbers"),
+    (lambda X: TensorDataset(torch.from_numpy(X), torch.from_numpy(X)), None, ValueError, "should be a 1d array"),
+])  # fmt: skip
+def test_datasets_without_usable_labels(make, y, error, message, blobs):
+    with pytest.raises(error, match=message):
+        fit(make(blobs[0]), y)
+
+
+class Endless(IterableDataset):
+    def __iter__(self):
+        yield from ()
+
+
+def test_predicting_a_dataset_of_other_features(blobs):
+    model = fit(*blobs)
+    with pytest.raises(ValueError, match=r"X must hold examples of shape \(5,\), as in fit, got \(4,\)"):
+        model.predict(Pairs(blobs[0][:, :4]))
+
+
+# Held-out rows
+
+
+@pytest.mark.parametrize("held_out, message", [
+    ({"X_val": True}, "X_val and y_val must be passed together, got only X_val"),
+    ({"y_val": True}, "X_val and y_val must be passed together, got only y_val"),
+])  # fmt: skip
+def test_held_out_rows_and_labels_go_together(held_out, message, blobs):
+    X, y = blobs
+    values = {"X_val": X, "y_val": y}
+    with pytest.raises(ValueError, match=message):
+        fit(X, y, **{name: values[name] for name in held_out})
+
+
+def test_held_out_labels_must_be_known(blobs):
+    X, y = blobs
+    with pytest.raises(ValueError, match=r"y_val has labels that are not among the classes \[0 1 2\]: \[9\]"):
+        fit(X, y, X_val=X[:2], y_val=[0, 9])
+
+
+def test_held_out_rows_of_other_features(blobs):
+    X, y = blobs
+    with pytest.raises(ValueError, match="X has 4 features, but DMClassifier is expecting 5"):
+        fit(X, y, X_val=X[:, :4], y_val=y)
+
+
+def test_options_of_a_loader_need_a_dataset(blobs):
+    model = RobustLossClassifier(iterator_train__num_workers=1, **FAST)
+    with pytest.raises(TypeError, match="are options of a DataLoader, which needs X to be a torch Dataset"):
+        model.fit(*blobs)
