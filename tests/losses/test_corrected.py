@@ -1,0 +1,127 @@
+"""Forward and backward correction by a transition matrix."""
+
+import numpy as np
+import pytest
+import torch
+
+from sklabelnoise.losses import PerExampleLoss, backward, cross_entropy, forward, forward_symmetric
+
+N_CLASSES = 3
+T = torch.tensor([[0.7, 0.2, 0.1], [0.0, 0.9, 0.1], [0.3, 0.0, 0.7]], dtype=torch.double)
+
+
+def batch(n=16, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    logits = 2 * torch.randn(n, N_CLASSES, dtype=torch.double, generator=generator)
+    return logits, torch.randint(0, N_CLASSES, (n,), generator=generator)
+
+
+def gradient(loss, logits, labels, **hyper):
+    logits = logits.clone().requires_grad_()
+    return torch.autograd.grad(loss(logits, labels, **hyper).sum(), logits)[0]
+
+
+def test_forward_is_the_negative_log_of_the_given_labels_probability():
+    logits, labels = batch()
+    given = (logits.softmax(-1) @ T).gather(-1, labels[:, None]).squeeze(-1)
+    torch.testing.assert_close(forward(logits, labels, transition_matrix=T), -given.log())
+
+
+def test_forward_pulls_towards_the_posterior_of_the_true_class():
+    logits, labels = batch()
+    p = logits.softmax(-1)
+    posterior = p * T.T[labels]
+    posterior = posterior / posterior.sum(-1, keepdim=True)
+    torch.testing.assert_close(gradient(forward, logits, labels, transition_matrix=T), p - posterior)
+
+
+def test_backward_is_cross_entropy_with_a_row_of_the_inverse():
+    logits, labels = batch()
+    rows = torch.linalg.inv(T)[labels]
+    torch.testing.assert_close(backward(logits, labels, transition_matrix=T), -(rows * logits.log_softmax(-1)).sum(-1))
+    torch.testing.assert_close(gradient(backward, logits, labels, transition_matrix=T), logits.softmax(-1) - rows)
+
+
+def test_backward_is_unbiased():
+    # the mean over given labels is the loss of the true one
+    logits, true = batch()
+    by_label = torch.stack([backward(logits, torch.full((16,), k), transition_matrix=T) for k in range(N_CLASSES)], -1)
+    torch.testing.assert_close((T[true] * by_label).sum(-1), cross_entropy(logits, true))
+
+
+@pytest.mark.parametrize("loss", [forward, backward])
+def test_identity_is_cross_entropy(loss):
+    logits, labels = batch()
+    identity = torch.eye(N_CLASSES, dtype=torch.double)
+    torch.testing.assert_close(loss(logits, labels, transition_matrix=identity), cross_entropy(logits, labels))
+
+
+def test_forward_with_the_symmetric_matrix_is_forward_symmetric():
+    logits, labels = batch()
+    matrix = torch.full((N_CLASSES, N_CLASSES), 0.2, dtype=torch.double).fill_diagonal_(0.6)
+    torch.testing.assert_close(
+        forward(logits, labels, transition_matrix=matrix), forward_symmetric(logits, labels, noise_rate=0.4)
+    )
+
+
+@pytest.mark.parametrize("loss", [forward, backward])
+def test_arrays_serve_as_well_as_tensors(loss):
+    logits, labels = batch()
+    expected = loss(logits, labels, transition_matrix=T)
+    for matrix in (T.numpy(), T.tolist()):
+        torch.testing.assert_close(loss(logits, labels, transition_matrix=matrix), expected)
+        criterion = PerExampleLoss(loss.__name__, "none", transition_matrix=matrix)
+        torch.testing.assert_close(criterion(logits, labels), expected)
+
+
+@pytest.mark.parametrize("loss", [forward, backward])
+def test_replicas_may_have_a_matrix_each(loss):
+    logits, labels = (torch.stack(pair) for pair in zip(batch(seed=1), batch(seed=2), strict=True))
+    matrices = torch.stack([T, torch.eye(N_CLASSES, dtype=torch.double)])
+    for targets in (labels, logits.softmax(-1)):
+        together = loss(logits, targets, transition_matrix=matrices)
+        for r in range(2):
+            torch.testing.assert_close(together[r], loss(logits[r], targets[r], transition_matrix=matrices[r]))
+
+
+def test_inverse_follows_a_matrix_that_changes_in_place():
+    logits, labels = batch()
+    matrix = T.clone()
+    backward(logits, labels, transition_matrix=matrix)
+    matrix.copy_(torch.eye(N_CLASSES))
+    torch.testing.assert_close(backward(logits, labels, transition_matrix=matrix), cross_entropy(logits, labels))
+
+
+@pytest.mark.parametrize("build", [torch.tensor, np.array])
+def test_singular_matrix_is_refused(build):
+    singular = build([[0.5, 0.5], [0.5, 0.5]])
+    logits, labels = torch.zeros(2, 2), torch.tensor([0, 1])
+    with pytest.raises(ValueError, match=r"singular matrix"):
+        backward(logits, labels, transition_matrix=singular)
+    with pytest.raises(ValueError, match=r"'transition_matrix' of backward must be .* an inverse \(got a singular"):
+        PerExampleLoss("backward", transition_matrix=singular)
+
+
+@pytest.mark.parametrize(
+    "matrix",
+    [
+        np.array([[1.2, -0.2], [0.0, 1.0]]),
+        np.array([[0.5, 0.4], [0.0, 1.0]]),
+        np.array([[1.0, 0.0], [1.0, 0.0]]),
+        np.array([[np.nan, 1.0], [0.0, 1.0]]),
+        np.array([0.5, 0.5]),
+        np.ones((2, 3)) / 3,
+    ],
+)
+def test_what_is_no_transition_matrix_is_refused(matrix):
+    message = "'transition_matrix' of forward must be a square matrix with entries of at least 0, rows that sum to one"
+    with pytest.raises(ValueError, match=message):
+        forward(torch.zeros(2, 2), torch.tensor([0, 1]), transition_matrix=matrix)
+    with pytest.raises(ValueError, match=message):
+        PerExampleLoss("forward", transition_matrix=torch.as_tensor(matrix))
+
+
+@pytest.mark.parametrize("loss", [forward, backward])
+def test_matrix_of_another_size_is_refused(loss):
+    with pytest.raises(ValueError, match=r"shape \(4, 4\) to go with logits of 4 classes, got shape \(3, 3\)"):
+        loss(torch.zeros(2, 4), torch.tensor([0, 1]), transition_matrix=T)
