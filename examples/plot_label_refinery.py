@@ -116,6 +116,6 @@ figure.savefig("output/label_refinery_rounds.png", dpi=120)
 print(f"\nPictures: {Path('output').resolve()}/label_refinery_*.png")
 
 # %%
-# The refinery changes labels that the rest of the data contradicts. Where labels are wrong most of its changes are right,
-# whatever classifier is put into it, and the final classifier mostly gains too, but not always. Where no label is wrong
-# it has nothing to give, and changes some of them all the same.
+# The refinery changes labels that the rest of the data contradicts. Where labels are wrong most of its changes are
+# right, whatever classifier is put into it, and the final classifier mostly gains too, but not always. Where no label
+# is wrong it has nothing to give, and changes some of them all the same.
