@@ -2,6 +2,16 @@
 
 import difflib
 
+# What parameters are called in scikit-learn's MLPClassifier and HistGradientBoostingClassifier.
+_OF_SCIKIT_LEARN = {
+    "alpha": "weight_decay",
+    "hidden_layer_sizes": "module__hidden",
+    "learning_rate": "lr",
+    "learning_rate_init": "lr",
+    "max_iter": "max_epochs",
+    "solver": "optimizer",
+}
+
 
 class NetParamsMixin:
     """Keeps ``**net_params`` in a private dict and makes them part of the estimator's parameters.
@@ -32,8 +42,8 @@ class NetParamsMixin:
     def _nearest_param(self, name):
         """The parameter most like a misspelt one, also where only its prefix was left out (hidden, momentum)."""
         known = self._known_net_params()
-        spellings = {param.partition("__")[2]: param for param in known} | {param: param for param in known}
-        spellings |= {param: param for param in (*self._get_param_names(), *self._net_switches)}
+        spellings = {param.partition("__")[2]: param for param in reversed(known)} | {param: param for param in known}
+        spellings |= _OF_SCIKIT_LEARN | {param: param for param in (*self._get_param_names(), *self._net_switches)}
         return spellings[difflib.get_close_matches(name, spellings, n=1, cutoff=0)[0]]
 
     def _known_net_params(self):
