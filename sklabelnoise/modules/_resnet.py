@@ -1,5 +1,6 @@
 """Residual networks for small images (He et al., CVPR 2016), with squeeze-and-excitation as an option."""
 
+import inspect
 from collections import OrderedDict
 
 import torch.nn.functional as F
@@ -74,8 +75,35 @@ class _SubsampleAndPad(nn.Module):
         return F.pad(x[:, :, :: self.stride, :: self.stride], (0, 0, 0, 0, 0, self.n_new_maps))
 
 
+_PARAMETERS = """
+Parameters
+----------
+in_channels : int
+    Number of colour channels. The estimators fill it in.
+
+n_classes : int
+    Number of outputs (logits). The estimators fill it in.
+
+shortcut : {"A", "B"}, default="A"
+    The path around a block that changes the number of maps. ``"A"``, which
+    the paper uses on CIFAR, takes every second pixel and sets the new maps to
+    zero; it has no parameters. ``"B"`` is a 1 x 1 convolution with batch
+    normalisation.
+
+dropout : float, default=0.0
+    Probability of dropping an averaged feature before the linear layer.
+
+channels_last : bool, default=False
+    Whether inputs have shape (n, height, width, channels) in place of
+    (n, channels, height, width).
+"""
+
+
 class _CifarResNet(ImageNetwork):
-    """Three stages of 16, 32 and 64 feature maps, each half the size of the one before."""
+    """Three stages of 16, 32 and 64 feature maps, each half the size of the one before.
+
+    A subclass says how many layers; its docstring gets the common parameters in place of ``{parameters}``.
+    """
 
     # As in He et al., CVPR 2016, Section 4.2, with the batch, the length and the milestones of the experiments of
     # derivative manipulation on CIFAR-100: 30,000 iterations of 256 images are 154 epochs of 50,000.
@@ -91,6 +119,11 @@ class _CifarResNet(ImageNetwork):
     }
     _n_layers = None
     _squeeze_excitation = False
+
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        if cls.__doc__:  # python -OO strips docstrings
+            cls.__doc__ = inspect.cleandoc(cls.__doc__).replace("{parameters}", _PARAMETERS.strip())
 
     def __init__(self, in_channels, n_classes, *, shortcut="A", dropout=0.0, channels_last=False):
         if shortcut not in ("A", "B"):
@@ -124,26 +157,7 @@ class ResNet20(_CifarResNet):
     the image; the maps are averaged and go through one linear layer. Any size of
     image from about 8 x 8 pixels serves; the design is for 32 x 32.
 
-    Parameters
-    ----------
-    in_channels : int
-        Number of colour channels. The estimators fill it in.
-
-    n_classes : int
-        Number of outputs (logits). The estimators fill it in.
-
-    shortcut : {"A", "B"}, default="A"
-        The path around a block that changes the number of maps. ``"A"``, which
-        the paper uses on CIFAR, takes every second pixel and sets the new maps to
-        zero; it has no parameters. ``"B"`` is a 1 x 1 convolution with batch
-        normalisation.
-
-    dropout : float, default=0.0
-        Probability of dropping an averaged feature before the linear layer.
-
-    channels_last : bool, default=False
-        Whether inputs have shape (n, height, width, channels) in place of
-        (n, channels, height, width).
+    {parameters}
 
     Attributes
     ----------
@@ -181,7 +195,9 @@ class ResNet20(_CifarResNet):
 class ResNet32(_CifarResNet):
     """Residual network with 32 layers for small images, 0.46 million parameters.
 
-    As :class:`ResNet20`, with the same parameters, and five blocks in each stage.
+    As :class:`ResNet20`, with five blocks in each stage.
+
+    {parameters}
 
     Examples
     --------
@@ -196,9 +212,10 @@ class ResNet32(_CifarResNet):
 class ResNet44(_CifarResNet):
     """Residual network with 44 layers for small images, 0.66 million parameters.
 
-    As :class:`ResNet20`, with the same parameters, and seven blocks in each stage:
-    the network of derivative manipulation's and ProSelfLC's experiments on
-    CIFAR-100.
+    As :class:`ResNet20`, with seven blocks in each stage: the network of derivative
+    manipulation's and ProSelfLC's experiments on CIFAR-100.
+
+    {parameters}
 
     Examples
     --------
@@ -213,7 +230,9 @@ class ResNet44(_CifarResNet):
 class ResNet56(_CifarResNet):
     """Residual network with 56 layers for small images, 0.85 million parameters.
 
-    As :class:`ResNet20`, with the same parameters, and nine blocks in each stage.
+    As :class:`ResNet20`, with nine blocks in each stage.
+
+    {parameters}
 
     Examples
     --------
@@ -228,9 +247,10 @@ class ResNet56(_CifarResNet):
 class ResNet110(_CifarResNet):
     """Residual network with 110 layers for small images, 1.7 million parameters.
 
-    As :class:`ResNet20`, with the same parameters, and 18 blocks in each stage. The
-    paper trains this depth with a rate of 0.01 for the first 400 iterations, and
-    0.1 from there on.
+    As :class:`ResNet20`, with 18 blocks in each stage. The paper trains this depth
+    with a rate of 0.01 for the first 400 iterations, and 0.1 from there on.
+
+    {parameters}
 
     Examples
     --------
@@ -245,9 +265,11 @@ class ResNet110(_CifarResNet):
 class SEResNet56(_CifarResNet):
     """Residual network with 56 layers and squeeze-and-excitation, for small images.
 
-    As :class:`ResNet56`, with the same parameters; each block scales its feature
-    maps by :class:`SqueezeExcitation` before the shortcut is added [1]_. This is
-    the network of the stochastic label refinery's experiments on CIFAR-10.
+    As :class:`ResNet56`; each block scales its feature maps by numbers computed from
+    the averages of all maps, before the shortcut is added [1]_. This is the network
+    of the stochastic label refinery's experiments on CIFAR-10.
+
+    {parameters}
 
     References
     ----------
