@@ -49,7 +49,11 @@ class ImageNetwork(nn.Module):
         expected = "(n, height, width, channels)" if self.channels_last else "(n, channels, height, width)"
         name = type(self).__name__
         if x.ndim != 4:
-            raise ValueError(f"{name} takes images of shape {expected}, got shape {tuple(x.shape)}.")
+            message = f"{name} takes images of shape {expected}, got shape {tuple(x.shape)}."
+            if x.ndim == 3:
+                grey = "X[..., None]" if self.channels_last else "X[:, None]"
+                message += f" Grey images need an axis for their one channel: {grey}."
+            raise ValueError(message)
         channels, other = (x.shape[3], x.shape[1]) if self.channels_last else (x.shape[1], x.shape[3])
         if channels != self.in_channels:
             message = f"{name} takes images of shape {expected} with {self.in_channels} channels, got {tuple(x.shape)}."

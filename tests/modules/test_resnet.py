@@ -201,6 +201,13 @@ class TestEveryNetwork:
             module(3, 7)(torch.zeros(2, 12))
 
 
+@pytest.mark.parametrize(("channels_last", "axis"), [(False, r"X\[:, None\]"), (True, r"X\[\.\.\., None\]")])
+def test_grey_images_without_a_channel_axis_are_recognised(channels_last, axis):
+    network = ResNet20(1, 10, channels_last=channels_last)
+    with pytest.raises(ValueError, match=rf"got shape \(2, 8, 8\)\. Grey images need an axis .*: {axis}"):
+        network(torch.zeros(2, 8, 8))
+
+
 def test_milestones_are_those_of_the_papers():
     # He et al. divide by ten at 32,000 and 48,000 of 64,000; derivative manipulation at 15,000 and 22,000 of 30,000.
     factor = make_schedule(ResNet44.training_defaults["lr_schedule"])
