@@ -36,8 +36,8 @@ def nce_mae(logits, targets, *, alpha=1.0, beta=1.0):
 
     References
     ----------
-    Ma et al., Normalized Loss Functions for Deep Learning with Noisy Labels, ICML 2020, Eq. 11, and released
-    configurations.
+    Ma et al., Normalized Loss Functions for Deep Learning with Noisy Labels, ICML 2020, active-passive losses, and
+    released configurations.
 
     Examples
     --------
@@ -74,8 +74,8 @@ def nce_rce(logits, targets, *, alpha=1.0, beta=1.0):
 
     References
     ----------
-    Ma et al., Normalized Loss Functions for Deep Learning with Noisy Labels, ICML 2020, Eq. 11, and released
-    configurations.
+    Ma et al., Normalized Loss Functions for Deep Learning with Noisy Labels, ICML 2020, active-passive losses, and
+    released configurations.
 
     Examples
     --------
@@ -112,8 +112,8 @@ def nfl_mae(logits, targets, *, alpha=1.0, beta=1.0):
 
     References
     ----------
-    Ma et al., Normalized Loss Functions for Deep Learning with Noisy Labels, ICML 2020, Eq. 11, and released
-    configurations.
+    Ma et al., Normalized Loss Functions for Deep Learning with Noisy Labels, ICML 2020, active-passive losses, and
+    released configurations.
 
     Examples
     --------
@@ -150,8 +150,8 @@ def nfl_rce(logits, targets, *, alpha=1.0, beta=1.0):
 
     References
     ----------
-    Ma et al., Normalized Loss Functions for Deep Learning with Noisy Labels, ICML 2020, Eq. 11, and released
-    configurations.
+    Ma et al., Normalized Loss Functions for Deep Learning with Noisy Labels, ICML 2020, active-passive losses, and
+    released configurations.
 
     Examples
     --------

@@ -34,7 +34,7 @@ def agce(logits, targets, *, a=0.6, q=0.6):
 
     References
     ----------
-    Zhou et al., Asymmetric Loss Functions for Learning with Noisy Labels, ICML 2021, Eq. 8 and released code.
+    Zhou et al., Asymmetric Loss Functions for Learning with Noisy Labels, ICML 2021, and released code.
 
     Examples
     --------
@@ -82,7 +82,7 @@ def aue(logits, targets, *, a=5.5, q=3.0):
 
     References
     ----------
-    Zhou et al., Asymmetric Loss Functions for Learning with Noisy Labels, ICML 2021, Eq. 9 and released code.
+    Zhou et al., Asymmetric Loss Functions for Learning with Noisy Labels, ICML 2021, and released code.
 
     Examples
     --------
@@ -123,7 +123,7 @@ def ael(logits, targets, *, a=2.5):
 
     References
     ----------
-    Zhou et al., Asymmetric Loss Functions for Learning with Noisy Labels, ICML 2021, Eq. 10 and released code.
+    Zhou et al., Asymmetric Loss Functions for Learning with Noisy Labels, ICML 2021, and released code.
 
     Examples
     --------

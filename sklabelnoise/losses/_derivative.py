@@ -106,17 +106,17 @@ def _design(logits, targets, emphasis, normalization, damping, sample_weight):
     # As a power of two: on a CPU torch.exp takes three times as long, and so does softmax.
     rows = logits.scatter(-1, index, torch.full_like(label, -torch.inf))
     top = rows.amax(-1, keepdim=True)
-    others = rows.sub_(top).mul_(LOG2_E).exp2_().sum(-1)
-    rows = _put(rows, index, others.neg().unsqueeze(-1))
-    odds = LabelOdds((label - top).squeeze(-1) - others.log())
+    others = rows.sub_(top).mul_(LOG2_E).exp2_().sum(-1, keepdim=True)
+    rows = _put(rows, index, others.neg())
+    odds = LabelOdds((label - top - others.log()).squeeze(-1))
     distance = odds.miss + odds.miss
     weight = _normalized_weights(odds, emphasis, normalization, sample_weight)
     # rows / others is (p_j, -miss) / miss
     if damping:
-        scale = weight.mul_(odds.miss).div_((distance + damping).mul_(others))
+        scale = weight.mul_(odds.miss).div_(distance + damping)
     else:
-        scale = weight.div_(others + others)
-    return rows, scale.unsqueeze(-1), distance
+        scale = weight.mul_(0.5)
+    return rows, scale.unsqueeze(-1).div_(others), distance
 
 
 def _under_transforms():
@@ -186,20 +186,20 @@ class _Inject(torch.autograd.Function):
     """A value whose derivative with respect to the logits is handed in, as rows and their scale."""
 
     @staticmethod
-    def forward(ctx, logits, value, rows, scale, design):
+    def forward(ctx, logits, value, rows_and_scale, design):
         # The first backward pass turns the rows into the derivative where they lie, which saves a buffer of the
         # logits' size; they are ours and no saved tensor. Another pass (retain_graph) designs them anew.
         ctx.save_for_backward(logits)
-        ctx.rows_and_scale = rows, scale
+        ctx.rows_and_scale = rows_and_scale
         ctx.design = design
-        return value.clone()
+        return value[0]
 
     @staticmethod
     def backward(ctx, grad):
         (logits,) = ctx.saved_tensors
         rows, scale = ctx.rows_and_scale or ctx.design(logits.detach())[:2]
         ctx.rows_and_scale = None
-        return rows.mul_(scale * (grad[..., None, None] if grad.dim() else grad)), None, None, None, None
+        return rows.mul_(scale * (grad[..., None, None] if grad.dim() else grad)), None, None, None
 
 
 class _InjectUnderTransforms(torch.autograd.Function):
@@ -208,7 +208,7 @@ class _InjectUnderTransforms(torch.autograd.Function):
     generate_vmap_rule = True
 
     @staticmethod
-    def forward(logits, value, rows, scale, design):
+    def forward(logits, value, rows, scale):
         return value.clone()
 
     @staticmethod
@@ -218,7 +218,7 @@ class _InjectUnderTransforms(torch.autograd.Function):
     @staticmethod
     def backward(ctx, grad):
         rows, scale = ctx.saved_tensors
-        return rows * (scale * grad[..., None, None]), None, None, None, None
+        return rows * (scale * grad[..., None, None]), None, None, None
 
 
 class DMLoss(nn.Module):
@@ -278,8 +278,10 @@ class DMLoss(nn.Module):
         # detaching is cheaper than a no_grad block, and what torch.func needs as well
         rows, scale, distance = design(logits.detach())
         value = weighted_mean(distance, sample_weight)
-        inject = _InjectUnderTransforms if _under_transforms() else _Inject
-        return inject.apply(logits, value, rows, scale, design)
+        if _under_transforms():
+            return _InjectUnderTransforms.apply(logits, value, rows, scale)
+        # in tuples, because autograd looks at every tensor among the arguments
+        return _Inject.apply(logits, (value,), (rows, scale), design)
 
     def extra_repr(self):
         return f"{self.emphasis}, normalization={self.normalization!r}, damping={self.damping}"

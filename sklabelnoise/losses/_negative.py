@@ -31,7 +31,7 @@ def negative_learning(logits, targets):
 
     References
     ----------
-    Kim et al., NLNL: Negative Learning for Noisy Labels, ICCV 2019, Eq. 2.
+    Kim et al., NLNL: Negative Learning for Noisy Labels, ICCV 2019.
 
     Examples
     --------

@@ -46,7 +46,7 @@ def nce(logits, targets):
 
     References
     ----------
-    Ma et al., Normalized Loss Functions for Deep Learning with Noisy Labels, ICML 2020, Eq. 6.
+    Ma et al., Normalized Loss Functions for Deep Learning with Noisy Labels, ICML 2020.
 
     Examples
     --------
@@ -87,7 +87,7 @@ def nfl(logits, targets, *, gamma=0.5, detached=False):
 
     References
     ----------
-    Ma et al., Normalized Loss Functions for Deep Learning with Noisy Labels, ICML 2020, Eq. 8, and released code (0.5).
+    Ma et al., Normalized Loss Functions for Deep Learning with Noisy Labels, ICML 2020, and released code (0.5).
 
     Examples
     --------
@@ -126,7 +126,7 @@ def ngce(logits, targets, *, q=0.7):
 
     References
     ----------
-    Ma et al., Normalized Loss Functions for Deep Learning with Noisy Labels, ICML 2020, Section 3.2.
+    Ma et al., Normalized Loss Functions for Deep Learning with Noisy Labels, ICML 2020.
     Zhang and Sabuncu, Generalized Cross Entropy Loss, NeurIPS 2018 (0.7).
 
     Examples
@@ -166,7 +166,7 @@ def nmae(logits, targets):
 
     References
     ----------
-    Ma et al., Normalized Loss Functions for Deep Learning with Noisy Labels, ICML 2020, Eq. 7.
+    Ma et al., Normalized Loss Functions for Deep Learning with Noisy Labels, ICML 2020.
 
     Examples
     --------
@@ -200,7 +200,7 @@ def nrce(logits, targets):
 
     References
     ----------
-    Ma et al., Normalized Loss Functions for Deep Learning with Noisy Labels, ICML 2020, Eq. 9. Their
+    Ma et al., Normalized Loss Functions for Deep Learning with Noisy Labels, ICML 2020. Their
     code multiplies by (C - 1) / 4, where the sum over all labels asks for division by |A| (C - 1).
 
     Examples

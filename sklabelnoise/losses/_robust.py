@@ -112,7 +112,7 @@ def gce(logits, targets, *, q=0.7):
     References
     ----------
     Zhang and Sabuncu, Generalized Cross Entropy Loss for Training Deep Neural Networks with Noisy Labels, NeurIPS
-    2018, Eq. 6 (0.7 is theirs).
+    2018 (0.7 is theirs).
 
     Examples
     --------
@@ -153,7 +153,7 @@ def rce(logits, targets, *, log_zero=LOG_ZERO):
 
     References
     ----------
-    Wang et al., Symmetric Cross Entropy for Robust Learning with Noisy Labels, ICCV 2019, Eq. 6 and released code.
+    Wang et al., Symmetric Cross Entropy for Robust Learning with Noisy Labels, ICCV 2019, and released code.
 
     Examples
     --------
@@ -197,7 +197,7 @@ def sce(logits, targets, *, alpha=0.1, beta=1.0, log_zero=LOG_ZERO):
 
     References
     ----------
-    Wang et al., Symmetric Cross Entropy for Robust Learning with Noisy Labels, ICCV 2019, Eq. 7.
+    Wang et al., Symmetric Cross Entropy for Robust Learning with Noisy Labels, ICCV 2019.
 
     Examples
     --------
@@ -288,7 +288,7 @@ def taylor_ce(logits, targets, *, order=2):
 
     References
     ----------
-    Feng et al., Can Cross Entropy Loss Be Robust to Label Noise?, IJCAI 2020, Eq. 5.
+    Feng et al., Can Cross Entropy Loss Be Robust to Label Noise?, IJCAI 2020.
 
     Examples
     --------
@@ -348,8 +348,8 @@ def js(logits, targets, *, pi=0.5):
 
     References
     ----------
-    Englesson and Azizpour, Generalized Jensen-Shannon Divergence Loss for Learning with Noisy Labels, NeurIPS 2021,
-    Eq. 5 and 6. (Their loss over two augmented views needs two forward passes and is no function of one row.)
+    Englesson and Azizpour, Generalized Jensen-Shannon Divergence Loss for Learning with Noisy Labels, NeurIPS 2021.
+    (Their loss over two augmented views needs two forward passes and is no function of one row.)
 
     Examples
     --------

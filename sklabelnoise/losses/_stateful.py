@@ -95,7 +95,7 @@ class ELRLoss(_RowLoss):
 
     References
     ----------
-    Liu et al., Early-Learning Regularization Prevents Memorization of Noisy Labels, NeurIPS 2020, Eq. 6 to 9, and
+    Liu et al., Early-Learning Regularization Prevents Memorization of Noisy Labels, NeurIPS 2020, and
     released code (the defaults are those for CIFAR-10 with symmetric noise).
 
     Examples
@@ -165,7 +165,7 @@ class TruncatedGCELoss(_RowLoss):
     References
     ----------
     Zhang and Sabuncu, Generalized Cross Entropy Loss for Training Deep Neural Networks with Noisy Labels, NeurIPS
-    2018, Eq. 10 to 13.
+    2018, truncated loss.
 
     Examples
     --------

@@ -189,8 +189,8 @@ def soft_bootstrapping(logits, targets, *, beta=0.95):
 
     References
     ----------
-    Reed et al., Training Deep Neural Networks on Noisy Labels with Bootstrapping, ICLR 2015 workshop, Eq. 6 (0.95 is
-    theirs). Wang et al., ProSelfLC, CVPR 2021, Eq. 5, with epsilon = 1 - beta.
+    Reed et al., Training Deep Neural Networks on Noisy Labels with Bootstrapping, ICLR 2015 workshop, soft form
+    (0.95 is theirs). Wang et al., ProSelfLC, CVPR 2021, Eq. 5, with epsilon = 1 - beta.
 
     Examples
     --------
@@ -230,8 +230,8 @@ def hard_bootstrapping(logits, targets, *, beta=0.8):
 
     References
     ----------
-    Reed et al., Training Deep Neural Networks on Noisy Labels with Bootstrapping, ICLR 2015 workshop, Eq. 7 (0.8 is
-    theirs).
+    Reed et al., Training Deep Neural Networks on Noisy Labels with Bootstrapping, ICLR 2015 workshop, hard form
+    (0.8 is theirs).
 
     Examples
     --------
