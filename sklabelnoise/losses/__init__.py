@@ -12,7 +12,6 @@ from sklabelnoise.losses._emphasis import (
     ExponentialEmphasis,
     IMAEEmphasis,
     NormalEmphasis,
-    check_emphasis,
 )
 from sklabelnoise.losses._negative import negative_learning
 from sklabelnoise.losses._normalized import nce, nfl, ngce, nmae, nrce
@@ -40,6 +39,7 @@ from sklabelnoise.losses._targets import (
     label_smoothing,
     soft_bootstrapping,
 )
+from sklabelnoise.losses._weighting import check_emphasis
 
 __all__ = [
     # derivative manipulation

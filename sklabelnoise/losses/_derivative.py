@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from sklabelnoise.losses._emphasis import DMEmphasis, integrate_emphasis, weights_at, weights_of
+from sklabelnoise.losses._emphasis import DMEmphasis
 from sklabelnoise.losses._margin import (
     LabelOdds,
     check_targets,
@@ -18,6 +18,7 @@ from sklabelnoise.losses._margin import (
     weighted_mean,
 )
 from sklabelnoise.losses._targets import cross_entropy
+from sklabelnoise.losses._weighting import integrate_emphasis, weights_at, weights_of
 
 LOG2_E = math.log2(math.e)
 NORMALIZATIONS = ("batch", "integral", "none")

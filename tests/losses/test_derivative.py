@@ -20,6 +20,7 @@ from sklabelnoise.losses import (
     derivative_manipulation,
     potential,
 )
+from sklabelnoise.losses._weighting import integrate_emphasis
 
 N_CLASSES = 5
 EMPHASES = {
@@ -99,7 +100,7 @@ class TestDerivative:
         share = {
             "none": emphasis(p) / 20,
             "batch": emphasis(p) / emphasis(p).sum(),
-            "integral": emphasis(p) / 20 / losses._emphasis.integrate_emphasis(emphasis),
+            "integral": emphasis(p) / 20 / integrate_emphasis(emphasis),
         }
         torch.testing.assert_close(got.abs().sum(-1), share[normalization] * fade, rtol=1e-9, atol=1e-12)
 

@@ -17,7 +17,7 @@ from sklabelnoise.losses import (
     check_emphasis,
     emphasis_of,
 )
-from sklabelnoise.losses._emphasis import integrate_emphasis, weights_at
+from sklabelnoise.losses._weighting import integrate_emphasis, weights_at
 
 P = torch.linspace(0, 1, 1001, dtype=torch.double)
 EMPHASES = {
