@@ -5,6 +5,7 @@ import io
 import logging
 import os
 import pickle
+import uuid
 from pathlib import Path
 
 import joblib
@@ -80,8 +81,8 @@ class Checkpoint:
         buffer = io.BytesIO()
         np.lib.format.write_array(buffer, np.asarray(array), allow_pickle=False)
         content = buffer.getbuffer()
-        # The process number keeps two runs that share the folder out of each other's unfinished files.
-        part = self.path / f".{name}.{os.getpid()}"
+        # A name of its own: runs that share the folder must not write into each other's unfinished files.
+        part = self.path / f".{name}.{uuid.uuid4().hex}"
         with open(part, "wb") as file:
             file.write(hashlib.sha256(content).digest())
             file.write(content)

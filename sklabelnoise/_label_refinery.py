@@ -2,7 +2,7 @@
 
 import numpy as np
 from scipy.special import entr
-from sklearn.base import ClassifierMixin, RegressorMixin, _fit_context
+from sklearn.base import ClassifierMixin, RegressorMixin, _fit_context, is_classifier
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
@@ -503,7 +503,7 @@ class StochasticLabelRefineryRegressor(RegressorMixin, BaseLabelRefinery):
         Raises
         ------
         ValueError
-            If the estimator has no predict, if there are fewer rows or groups than folds, if the test sets of `cv` do
+            If the estimator is no regressor, if there are fewer rows or groups than folds, if the test sets of `cv` do
             not partition the rows, if `thresholds` do not fit the grades, or if the checkpoint folder cannot be
             written.
         RuntimeError
@@ -518,8 +518,10 @@ class StochasticLabelRefineryRegressor(RegressorMixin, BaseLabelRefinery):
         grades, thresholds = self._check_grades(y)
         members = [(ValueFit(), estimator) for estimator in self._estimators()]
         for _, estimator in members:
-            if not hasattr(estimator, "predict"):
-                raise ValueError(f"The 'estimator' parameter must have predict. Got {type(estimator).__name__}.")
+            if is_classifier(estimator) or not hasattr(estimator, "predict"):
+                raise ValueError(
+                    f"The 'estimator' parameter must be a regressor with predict. Got {type(estimator).__name__}."
+                )
 
         result = self._refine(members, X, y, y.astype(np.float64), sample_weight, groups)
         attributes = {"soft_labels_": result.refined, "history_": result.history, "n_iter_": result.n_iter}

@@ -1,6 +1,7 @@
 """One round of out-of-fold predictions: the E step of the stochastic label refinery."""
 
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from inspect import signature
 
 import numpy as np
@@ -142,25 +143,45 @@ class LeftOutPredictor:
             for key in todo
             if key not in pieces
         ]
-        try:
+        with failures_explained(f"round {number}", self.n_jobs, self.checkpoint):
             for key, values, model in _parallel(self.n_jobs)(tasks):
                 pieces[key] = values, model
                 if self.checkpoint is not None:
                     self.checkpoint.save(_piece_name(number, *key), values)
-        except BrokenProcessPool as error:
-            raise RuntimeError(
-                f"A worker process died in round {number}, most often for want of memory: with n_jobs={self.n_jobs} "
-                f"several fits run at once. {self._kept()}"
-            ) from error
-        except Exception as error:
-            error.add_note(f"This happened in round {number} of the label refinery. {self._kept()}")
-            raise
         return pieces
 
-    def _kept(self):
-        if self.checkpoint is None:
-            return "Nothing is kept without 'checkpoint'."
-        return f"What was finished is kept in {self.checkpoint.path}; the same fit goes on from there."
+
+@contextmanager
+def failures_explained(place, n_jobs, checkpoint):
+    """Say of any failure where in the refinery it happened, and what is left of the work.
+
+    Parameters
+    ----------
+    place : str
+        Such as "round 2".
+    n_jobs : int or None
+        Fits that run at the same time.
+    checkpoint : Checkpoint or None
+        Where finished work is.
+
+    Raises
+    ------
+    RuntimeError
+        In place of joblib's error if a worker process died; any other error gets a note.
+    """
+    kept = "Nothing is kept without 'checkpoint'."
+    if checkpoint is not None:
+        kept = f"What was finished is kept in {checkpoint.path}; the same fit goes on from there."
+    try:
+        yield
+    except BrokenProcessPool as error:
+        raise RuntimeError(
+            f"A worker process died in {place}, most often for want of memory: with n_jobs={n_jobs} several fits run "
+            f"at once. {kept}"
+        ) from error
+    except Exception as error:
+        error.add_note(f"This happened in {place} of the label refinery. {kept}")
+        raise
 
 
 def fit_member(fit, estimator, X, y, targets, sample_weight, seed):

@@ -19,7 +19,7 @@ from sklearn.utils.validation import _check_sample_weight, _check_y, check_consi
 
 import sklabelnoise
 from sklabelnoise._checkpoint import Checkpoint
-from sklabelnoise._left_out import MAX_SEED, LeftOutPredictor, fit_member
+from sklabelnoise._left_out import MAX_SEED, LeftOutPredictor, failures_explained, fit_member
 from sklabelnoise._soft_fit import last_step, takes
 from sklabelnoise._splits import FoldDrawer
 
@@ -100,7 +100,11 @@ class BaseLabelRefinery(MetaEstimatorMixin, BaseEstimator, metaclass=ABCMeta):
             if not self.estimator:
                 raise ValueError("The 'estimator' parameter must be an estimator or a list of them. Got an empty list.")
             return self.estimator
-        return [self._default_estimator() if self.estimator is None else self.estimator]
+        if self.estimator is not None:
+            return [self.estimator]
+        # Nobody can set requests on an estimator that was not given.
+        default = self._default_estimator()
+        return [default.set_fit_request(sample_weight=True) if _routing_enabled() else default]
 
     def _check_rows(self, X, y, sample_weight, groups):
         """Rows that can be indexed; labels, weights and groups of the same length."""
@@ -128,14 +132,16 @@ class BaseLabelRefinery(MetaEstimatorMixin, BaseEstimator, metaclass=ABCMeta):
                     f"sample_weight needs an estimator whose fit takes it. Got {type(last_step(estimator)).__name__}."
                 )
 
-        checkpoint = self._open_checkpoint(X, y, sample_weight, groups)
+        # An iterator can be gone through once: here, for its hash and for every round.
+        cv = list(self.cv) if hasattr(self.cv, "__next__") else self.cv
+        checkpoint = self._open_checkpoint(X, y, sample_weight, groups, cv)
         seeds = np.random.RandomState(self._draw_seed(checkpoint)).randint(MAX_SEED, size=1 + self.n_rounds)
         left_out = LeftOutPredictor(
             members,
             X,
             y,
             sample_weight,
-            folds=FoldDrawer(self.cv, X, y, groups, classes=classes, resplit=self.resplit) if self.n_rounds else None,
+            folds=FoldDrawer(cv, X, y, groups, classes=classes, resplit=self.resplit) if self.n_rounds else None,
             seeds=seeds,
             augment=self.augment,
             n_augment=self.n_augment,
@@ -162,7 +168,8 @@ class BaseLabelRefinery(MetaEstimatorMixin, BaseEstimator, metaclass=ABCMeta):
                 break
 
         if self.final == "refit":
-            models = self._refit(members, X, y, refined, sample_weight, seeds[0])
+            with failures_explained("the final fit", self.n_jobs, checkpoint):
+                models = self._refit(members, X, y, refined, sample_weight, seeds[0])
         elif models is None:
             _, models = left_out.predict(number, learnt, keep_models=True)
         return Bunch(
@@ -215,12 +222,12 @@ class BaseLabelRefinery(MetaEstimatorMixin, BaseEstimator, metaclass=ABCMeta):
             router.add(splitter=self.cv, method_mapping=MethodMapping().add(caller="fit", callee="split"))
         return router
 
-    def _open_checkpoint(self, X, y, sample_weight, groups):
+    def _open_checkpoint(self, X, y, sample_weight, groups, cv):
         if self.checkpoint is None:
             return None
         parameters = {
             name: clone(value, safe=False)
-            for name, value in self.get_params(deep=False).items()
+            for name, value in {**self.get_params(deep=False), "cv": cv}.items()
             if name not in _NOT_IN_THE_ROUNDS
         }
         identity = {

@@ -133,10 +133,12 @@ class FoldDrawer:
                 "of range."
             )
         for fold, (train, test) in enumerate(splits):
-            if len(train) == 0 or np.isin(test, train).any():
+            seen = np.zeros(n_samples, dtype=bool)
+            seen[train] = True
+            if len(train) == 0 or seen[test].any():
                 raise ValueError(
                     f"Each split of 'cv' must train on some rows and on none of its test rows. Got {len(train)} "
-                    f"training rows and {int(np.isin(test, train).sum())} test rows among them in split {fold}."
+                    f"training rows and {seen[test].sum()} test rows among them in split {fold}."
                 )
             if self.groups is not None:
                 groups = np.asarray(self.groups)

@@ -438,6 +438,13 @@ class TestWeightsAndRouting:
         np.testing.assert_array_equal(unweighted.soft_labels_, refinery(n_rounds=1).fit(X, y).soft_labels_)
         np.testing.assert_array_equal(weighted.soft_labels_, refinery(n_rounds=1).fit(X, y, weights).soft_labels_)
 
+    def test_the_default_estimator_gets_weights_without_being_asked(self, noisy):
+        X, y, _ = noisy
+        with sklearn.config_context(enable_metadata_routing=True):
+            model = StochasticLabelRefinery(n_rounds=1, random_state=0).fit(X, y, np.arange(150) % 2)
+        expected = StochasticLabelRefinery(n_rounds=1, random_state=0).fit(X, y, np.arange(150) % 2)
+        np.testing.assert_array_equal(model.soft_labels_, expected.soft_labels_)
+
     def test_routing_carries_weights_and_groups_through_a_grid_search(self, noisy):
         X, y, _ = noisy
         groups = np.arange(150) // 3
@@ -583,7 +590,8 @@ class TestRegressor:
             ({"thresholds": "qwk", "n_rounds": 0}, np.arange(60) % 4, "fitted to out-of-fold predictions"),
             ({"soft_label_method": "replicate"}, np.arange(60), "'soft_label_method' parameter of Stochastic"),
             ({}, np.array(["low", "high"] * 30), "needs a numeric y. Got dtype <U4"),
-            ({"estimator": StandardScaler()}, np.arange(60), "must have predict. Got StandardScaler"),
+            ({"estimator": StandardScaler()}, np.arange(60), "must be a regressor with predict. Got StandardScaler"),
+            ({"estimator": GaussianNB()}, np.arange(60), "must be a regressor with predict. Got GaussianNB"),
         ],
     )
     def test_bad_input(self, parameters, y, message):

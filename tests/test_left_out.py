@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 import joblib
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression, Ridge
-from sklearn.model_selection import GridSearchCV
+from sklearn.model_selection import GridSearchCV, KFold
 from sklearn.naive_bayes import GaussianNB
 
 from sklabelnoise import StochasticLabelRefinery, StochasticLabelRefineryRegressor
@@ -152,6 +153,13 @@ StochasticLabelRefinery(
                 path.unlink()
         assert_same(clone(model).fit(X, y), model, X)
 
+    def test_an_iterator_of_splits_is_part_of_what_a_run_is_known_by(self, noisy, tmp_path):
+        X, y = noisy
+        model = refinery(CountingNB(), checkpoint=tmp_path, cv=KFold(3).split(X)).fit(X, y)
+        assert fits_of(refinery(CountingNB(), checkpoint=tmp_path, cv=list(KFold(3).split(X))), X, y) == 1
+        assert fits_of(refinery(CountingNB(), checkpoint=tmp_path, cv=KFold(4).split(X)), X, y) == 13
+        assert model.n_iter_ == 3
+
     def test_an_open_seed_is_kept_with_the_run(self, noisy, tmp_path):
         X, y = noisy
         model = refinery(GaussianNB(), random_state=None, checkpoint=tmp_path).fit(X, y)
@@ -228,3 +236,11 @@ class TestProcesses:
         ):
             model = refinery(LogisticRegression(), checkpoint=tmp_path / "checkpoint").fit(X, y)
         assert_same(model, refinery(LogisticRegression()).fit(X, y), X)
+
+    def test_a_worker_that_dies_in_the_final_fit_is_reported_too(self, noisy, monkeypatch):
+        def break_pool(*args, **kwargs):
+            raise BrokenProcessPool("a process was terminated abruptly")
+
+        monkeypatch.setattr("sklabelnoise._refinement.fit_member", break_pool)
+        with pytest.raises(RuntimeError, match=r"died in the final fit.*Nothing is kept without 'checkpoint'"):
+            refinery(GaussianNB()).fit(*noisy)
