@@ -26,10 +26,11 @@ def audit_labels(
         The given labels.
 
     evidence : {"auto", "fit", "out_of_fold"}, default="auto"
-        "out_of_fold" fits `cv` times, so that no row is judged by a model that saw its label. "fit" fits once and
-        takes what the model says about its training rows, which is evidence only if it does not memorise wrong labels.
-        "auto" takes "fit" for the classifiers of this package (also as the last step of a Pipeline), other than plain
-        cross entropy, and "out_of_fold" for all others.
+        * "out_of_fold" fits `cv` times, so that no row is judged by a model that saw its label.
+        * "fit" fits once and takes what the model says about its training rows, for the networks of this package their
+          mean prediction over all epochs. It is evidence only of a model that does not memorise wrong labels.
+        * "auto" takes "fit" for the classifiers of this package (also as the last step of a Pipeline), other than plain
+          cross entropy, and "out_of_fold" for all others.
 
     pred_probs : array-like of shape (n_samples, n_classes), default=None
         Out-of-fold probabilities that are at hand already, as cleanlab takes them; nothing is fitted then.
@@ -71,7 +72,7 @@ def audit_labels(
         raise ValueError("classes name the columns of pred_probs; an estimator finds its own.")
     y = column_or_1d(y)
     if evidence == "fit" or (evidence == "auto" and _does_not_memorise(estimator)):
-        return _report_of_one_fit(clone(estimator).fit(X, y), X, y)
+        return _report_of_one_fit(clone(estimator), X, y)
     if isinstance(cv, int):
         seed = check_random_state(random_state).randint(np.iinfo(np.int32).max)
         cv = StratifiedKFold(cv, shuffle=True, random_state=seed)
@@ -90,8 +91,25 @@ def _does_not_memorise(estimator):
     return ours and getattr(final, "loss", None) != "cross_entropy"
 
 
-def _report_of_one_fit(fitted, X, y):
-    final = _final_step(fitted)
+def _report_of_one_fit(estimator, X, y):
+    final = _final_step(estimator)
+    mean = _watch(final)
+    estimator.fit(X, y)
     if hasattr(final, "oof_proba_"):  # a label refinery has out-of-fold probabilities of its own
         return LabelReport(y, final.oof_proba_, classes=final.classes_, X=X)
-    return LabelReport(y, fitted.predict_proba(X), classes=final.classes_, X=X, in_sample=True)
+    proba = getattr(mean, "proba_", None)
+    # Held-out rows and rows of weight zero are not trained on: then only the fitted model speaks of all of them.
+    if proba is None or len(proba) != len(y):
+        proba = estimator.predict_proba(X)
+    return LabelReport(y, proba, classes=final.classes_, X=X, in_sample=True)
+
+
+def _watch(final):
+    """Make a network of this package average its predictions while it trains; None for anything else."""
+    if not hasattr(final, "embed") or "callbacks" not in final.get_params(deep=False):
+        return None
+    from sklabelnoise.training import MeanPrediction  # torch, which a network has loaded already
+
+    mean = MeanPrediction()
+    final.set_params(callbacks=[*(final.callbacks or []), mean])
+    return mean

@@ -1,5 +1,6 @@
 """How a network is trained: batches on the device, schedules, and the skorch net that joins them."""
 
 from sklabelnoise.training._dynamics import LearningDynamics
+from sklabelnoise.training._mean_prediction import MeanPrediction
 
-__all__ = ["LearningDynamics"]
+__all__ = ["LearningDynamics", "MeanPrediction"]

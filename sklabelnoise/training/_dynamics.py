@@ -6,19 +6,16 @@ import numpy as np
 import pandas as pd
 import scipy.sparse
 import torch
-from skorch.callbacks import Callback
 from torch.utils.data import Dataset
 
 from sklabelnoise.losses import global_trust, local_trust
-
-# Logits kept before they are summarised: bounds the memory, and keeps the summary off the path of each batch.
-_MAX_PENDING = 4_000_000
+from sklabelnoise.training._watch import TrainingLogits, odds_of
 
 _VALUES = ("label_proba", "entropy", "as_given", "as_true", "trust")
 _GROUPS = ("all", "clean", "wrong")
 
 
-class LearningDynamics(Callback):
+class LearningDynamics(TrainingLogits):
     """Record what the network makes of clean and of wrong training labels, in each epoch.
 
     The values are taken from the forward passes of training itself, each row once an epoch, before the update it takes
@@ -79,6 +76,7 @@ class LearningDynamics(Callback):
         self.classes = classes
 
     def on_train_begin(self, net, X=None, y=None, **kwargs):
+        super().on_train_begin(net, X, y, **kwargs)
         labels = getattr(X, "labels", None)
         self.labels_ = X.side.labels if labels is None else labels
         self.clean_, self.test_labels_ = self._encode(len(self.labels_), net)
@@ -87,8 +85,6 @@ class LearningDynamics(Callback):
         right = everything[:0] if self.clean_ is None else (self.labels_ == self.clean_)[None].float()
         self.groups_ = torch.cat([everything, right, 1 - right])  # in the order of _GROUPS
         self.has_trust_ = hasattr(net.criterion_, "local_trust")
-        self.pending_, self.n_pending_ = [], 0
-        self.handle_ = net.module_.register_forward_hook(lambda module, _, logits: self._keep(net, module, logits))
 
     def _encode(self, n_samples, net):
         """Indices of the true training and test labels among the classes, None where they are not known."""
@@ -116,30 +112,10 @@ class LearningDynamics(Callback):
         self.values_ = torch.zeros(len(_VALUES), len(self.labels_), device=self.labels_.device)
         self.seen_ = torch.zeros(len(self.labels_), device=self.labels_.device)
 
-    def _keep(self, net, module, logits):
-        """Remember the logits of a training batch; they are summarised many at a time."""
-        if not module.training:
-            return
-        logits = logits.detach()
-        self.pending_.append((net.batch_.indices, logits, getattr(net.criterion_, "progress", None)))
-        self.n_pending_ += logits.numel()
-        if self.n_pending_ > _MAX_PENDING:
-            self._summarise(net)
-
-    @torch.no_grad()
-    def _summarise(self, net):
-        if not self.pending_:
-            return
-        indices, logits, progress = zip(*self.pending_, strict=True)
-        sizes = torch.tensor([len(index) for index in indices])
-        indices, logits = torch.cat(indices), torch.cat(logits).float()
-        self.pending_, self.n_pending_ = [], 0
+    def take(self, net, indices, logits, progress):
         if self.clean_ is not None or self.test_labels_ is not None:
             self._check_classes(logits.shape[-1])
-        # Softmax and entropy from one exponential: torch's own softmax is several times slower over a few classes.
-        shifted = logits - logits.amax(-1, keepdim=True)
-        odds = shifted.exp()
-        total = odds.sum(-1)
+        odds, shifted, total = odds_of(logits)
         entropy = total.log() - (odds * shifted).sum(-1) / total
         predicted, labels = logits.argmax(-1), self.labels_[indices]
         values = [
@@ -150,7 +126,7 @@ class LearningDynamics(Callback):
             torch.zeros_like(labels),
         ]
         if self.has_trust_:
-            values[-1] = _trust(net.criterion_, logits, entropy, torch.tensor(progress).repeat_interleave(sizes))
+            values[-1] = _trust(net.criterion_, logits, entropy, progress)
         self.values_[:, indices] = torch.stack([value.float() for value in values])
         self.seen_[indices] = 1  # an iterator with drop_last leaves some rows out
 
@@ -162,7 +138,7 @@ class LearningDynamics(Callback):
 
     @torch.no_grad()
     def on_epoch_end(self, net, **kwargs):
-        self._summarise(net)
+        self.flush(net)
         groups = self.groups_ * self.seen_
         totals = torch.cat([self.values_ @ groups.T, groups.sum(1)[None]]).tolist()  # one transfer from the device
         mean = {
@@ -189,9 +165,9 @@ class LearningDynamics(Callback):
             net.history.record(name, value)
 
     def on_train_end(self, net, X=None, y=None, **kwargs):
-        self.handle_.remove()
+        super().on_train_end(net, X, y, **kwargs)
         # The training set belongs to the caller; a pickle of the classifier need not carry it.
-        del self.handle_, self.labels_, self.clean_, self.test_, self.test_labels_
+        del self.labels_, self.clean_, self.test_, self.test_labels_
         del self.groups_, self.values_, self.seen_
 
 

@@ -11,7 +11,7 @@ from skorch.callbacks import Callback
 from sklabelnoise import DMClassifier, ProSelfLCClassifier, RobustLossClassifier
 from sklabelnoise.losses import global_trust, local_trust
 from sklabelnoise.noise import corrupt_labels, symmetric_transition_matrix
-from sklabelnoise.training import LearningDynamics, _dynamics
+from sklabelnoise.training import LearningDynamics, MeanPrediction, _watch
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def slow_reference(seen, y, y_clean, classes):
 @pytest.mark.parametrize("classifier", [DMClassifier, ProSelfLCClassifier])
 @pytest.mark.parametrize("max_pending", [1, 10**9])
 def test_recorded_values_equal_a_slow_reference(classifier, max_pending, noisy, monkeypatch):
-    monkeypatch.setattr(_dynamics, "_MAX_PENDING", max_pending)
+    monkeypatch.setattr(_watch, "_MAX_PENDING", max_pending)
     X, y, y_clean = noisy
     keep = KeepLogits()
     model = classifier(callbacks=[LearningDynamics(y_clean), keep], max_epochs=3, batch_size=32, random_state=0)
@@ -141,3 +141,24 @@ def test_classes_that_only_the_given_labels_know_are_passed(noisy):
     dynamics = LearningDynamics(["ant", "bee"] * 75, classes=["ant", "bee", "cow"])
     model = RobustLossClassifier(callbacks=[dynamics], max_epochs=1, random_state=0).fit(X, y)
     assert 0 <= model.history_["intact_accuracy"][0] <= 1
+
+
+def test_mean_prediction_averages_what_training_saw(noisy):
+    X, y, _ = noisy
+
+    class Sum(KeepLogits):
+        total = 0
+
+        def on_epoch_end(self, net, **kwargs):
+            self.total = self.total + torch.stack([self.seen[i][0] for i in range(len(X))]).softmax(1)
+
+    mean, slow = MeanPrediction(), Sum()
+    DMClassifier(callbacks=[mean, slow], max_epochs=4, batch_size=32, random_state=0).fit(X, y)
+    np.testing.assert_allclose(mean.proba_, slow.total / 4, rtol=0, atol=1e-6)  # float32
+
+
+def test_mean_prediction_leaves_unseen_rows_undecided(noisy):
+    X, y, _ = noisy
+    mean = MeanPrediction()
+    DMClassifier(callbacks=[mean], max_epochs=1, batch_size=128, iterator_train__drop_last=True).fit(X, y)
+    assert (np.abs(mean.proba_ - 1 / 3) < 1e-7).all(axis=1).sum() == 150 - 128
