@@ -584,6 +584,33 @@ class BaseNoisyLabelClassifier(NetParamsMixin, CallbackSupportMixin, ClassifierM
             )
         return self.net_.map_batches(X, extract).flatten(1).numpy()
 
+    def _predict_left_out(self, X, targets, splits, sample_weight=None):
+        """Predict every row by a model trained without it; all folds are trained as one.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+
+        targets : ndarray of shape (n_samples, n_classes)
+            Rows on the simplex.
+
+        splits : list of (train, test)
+            Row numbers.
+
+        sample_weight : ndarray of shape (n_samples,), default=None
+            Weight of each row.
+
+        Returns
+        -------
+        proba : ndarray of shape (n_samples, n_classes)
+            Predicted distributions.
+        """
+        # Imported late: the fused fits stand on this class.
+        from sklabelnoise._fused_fits import predict_left_out
+
+        return predict_left_out(self, X, targets, splits, sample_weight)
+
     # Persistence
 
     def save(self, path):

@@ -70,6 +70,7 @@ class TrainedGroup:
         with torch.no_grad():
             for name, tensor in (*net.module_.named_parameters(), *net.module_.named_buffers()):
                 tensor.copy_(state[name])
+        net.iteration_ = len(self.log.loss) * self.group.n_batches(used["batch_size"])
         for epoch in range(len(self.log.loss)):
             net.history.new_epoch()
             net.history.record("epoch", epoch + 1)

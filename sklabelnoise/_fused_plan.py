@@ -215,15 +215,18 @@ def plan_fits(estimators, folds):
     plan = Plan([], {}, set())
     # Where no seed is given one is drawn for all: candidates are then compared on equal weights and orders.
     common_seed = None
+    checked = []
     for number, estimator in enumerate(estimators):
         try:
             check_stackable(estimator)
+            estimator._validate_params()
             if estimator.random_state is None:
                 common_seed = check_random_state(None).randint(MAX_SEED) if common_seed is None else common_seed
                 seed = common_seed
             else:
                 seed = check_random_state(estimator.random_state).randint(MAX_SEED)
-            _put(plan.stacks, _read_recipe(number, estimator, folds, int(seed)))
+            sets = _training_sets(estimator, folds, checked)
+            _put(plan.stacks, _read_recipe(number, clone(estimator), folds[0], sets, int(seed)))
         except NotStackableError as error:
             plan.reasons[number] = str(error)
         except Exception as error:  # the ordinary fit raises it again, where scikit-learn expects it
@@ -283,11 +286,18 @@ def build_net(estimator, fold, data, seed):
         return estimator._build_net(estimator._as_tensors(data, device), data, device, seed)
 
 
-def _read_recipe(number, estimator, folds, seed):
-    # An estimator of its own: validation leaves attributes on it.
-    estimator = clone(estimator)
+def _training_sets(estimator, folds, checked):
+    """The training set of each fold; they depend on one parameter alone, by which `checked` remembers them."""
+    for class_weight, sets in checked:
+        if same(class_weight, estimator.class_weight):
+            return sets
     sets = [fold.training_set(estimator) for fold in folds]
-    net, used = build_net(estimator, folds[0], sets[0], seed)
+    checked.append((estimator.class_weight, sets))
+    return sets
+
+
+def _read_recipe(number, estimator, fold, sets, seed):
+    net, used = build_net(estimator, fold, sets[0], seed)
     if net.augment is not None:
         raise NotStackableError("augment draws random numbers for each training")
     if hasattr(net.criterion_, "prepare"):

@@ -12,10 +12,10 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 
 # Private modules at the top level, by the layer they belong to.
 LAYERS = {
-    "base": {"_base", "_inputs", "_net_params", "_common_docs", "_persistence"},
+    "base": {"_base", "_inputs", "_net_params", "_common_docs", "_persistence", "_fused_fits", "_fused_plan"},
     "classifiers": {"_derivative_manipulation", "_progressive_correction", "_robust_loss"},
     "refinery": {"_label_refinery", "_checkpoint", "_grades", "_left_out", "_refinement", "_soft_fit", "_splits"},
-    "model_selection": {"_fused_fits", "_fused_folds", "_fused_plan", "_fused_search", "_known_predictions"},
+    "model_selection": {"_fused_folds", "_fused_search", "_known_predictions"},
 }
 LAYER_OF = {module: layer for layer, modules in LAYERS.items() for module in modules}
 

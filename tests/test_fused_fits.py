@@ -6,7 +6,8 @@ import pytest
 from sklearn.base import clone
 from sklearn.model_selection import KFold
 
-from sklabelnoise import DMClassifier, RobustLossClassifier
+from sklabelnoise import DMClassifier, RobustLossClassifier, StochasticLabelRefinery
+from sklabelnoise import _fused_fits as fused_fits
 from sklabelnoise._fused_fits import fit_together, predict_left_out
 
 SMALL = {"module__hidden": (8,), "max_epochs": 3, "batch_size": 32, "device": "cpu", "random_state": 0}
@@ -81,6 +82,26 @@ class TestPredictLeftOut:
             predict_left_out(estimator, X, soft, list(KFold(3).split(X)))
 
 
+class TestRefinery:
+    def test_a_refinery_trains_its_folds_together(self, table, monkeypatch):
+        X, labels, _ = table
+
+        class FoldByFold(DMClassifier):
+            _predict_left_out = None
+
+        alone = StochasticLabelRefinery(FoldByFold(**SMALL), n_rounds=3, cv=4, random_state=0).fit(X, labels)
+        refinery = StochasticLabelRefinery(DMClassifier(**SMALL), n_rounds=3, cv=4, random_state=0)
+        together = refinery.fit(X, labels)
+        np.testing.assert_allclose(together.soft_labels_, alone.soft_labels_, rtol=1e-9, atol=1e-9)
+        np.testing.assert_allclose(together.predict_proba(X), alone.predict_proba(X), rtol=1e-8, atol=1e-8)
+
+        stacked = []
+        train = fused_fits.train_replicas
+        monkeypatch.setattr(fused_fits, "train_replicas", lambda *a, **k: stacked.append(a) or train(*a, **k))
+        refinery.fit(X, labels)
+        assert len(stacked) == 3  # one training a round
+
+
 class TestFitTogether:
     def test_members_are_the_fits_of_their_seeds(self, table, monkeypatch):
         X, labels, _ = table
@@ -98,6 +119,7 @@ class TestFitTogether:
             assert list(ours.classes_) == ["a", "b", "c"]
             assert list(ours.history_) == list(theirs.history_)
             assert ours.history_["train_accuracy"].tolist() == theirs.history_["train_accuracy"].tolist()
+            assert ours.net_.iteration_ == theirs.net_.iteration_
             assert vars(ours).keys() == vars(theirs).keys()
 
     def test_configurations_may_differ_and_some_may_be_fitted_alone(self, table):

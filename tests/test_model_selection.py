@@ -470,13 +470,13 @@ class TestBadInput:
         with pytest.raises(ValueError, match=r"Training stopped: the train loss became nan in epoch \d+, batch \d+"):
             search.fit(X, y)
 
-    def test_an_invalid_value_fails_as_in_grid_search(self, noisy):
+    @pytest.mark.parametrize(("name", "values"), [("lam", [-1, 0.5]), ("max_epochs", [0, 2]), ("lr", ["fast", 0.1])])
+    def test_an_invalid_value_fails_as_in_grid_search(self, noisy, name, values):
         X, y = noisy
-        grid = {"lam": [-1, 0.5]}
-        with pytest.warns(FitFailedWarning, match="'lam'"):
-            fused, plain = searches(DMClassifier(**SMALL), grid, X, y, cv=2, error_score=-1)
+        with pytest.warns(FitFailedWarning, match=f"'{name}'"):
+            fused, plain = searches(DMClassifier(**SMALL), {name: values}, X, y, cv=2, error_score=-1)
         assert fused.fused_["fused"].tolist() == [False, True]
-        assert "'lam'" in fused.fused_["reason"][0]
+        assert f"'{name}'" in fused.fused_["reason"][0]
         assert_same_results(fused, plain)
 
     def test_when_all_fits_fail_the_reason_is_raised(self, noisy):

@@ -1,0 +1,216 @@
+"""Speed and memory of training together: searches, refineries, and how they grow.
+
+    python -m benchmarks.speed --only search fused_refinery growth
+
+Times are seconds of processor time on one thread, ours and the reference in turn, so that a busy machine counts as
+little as it can. The fits of a reference do not know of each other, so one candidate is run on all folds and its time
+multiplied by their number; two jobs of joblib are taken to halve it exactly, which they never quite do.
+"""
+
+import resource
+import subprocess
+import sys
+import time
+import warnings
+
+import numpy as np
+import torch
+from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import GridSearchCV, StratifiedKFold
+from sklearn.neural_network import MLPClassifier
+from skorch import NeuralNetClassifier
+from torch import nn
+from torch.nn import functional as F
+
+from benchmarks.rows import environment
+from sklabelnoise import DMClassifier, StochasticLabelRefinery
+from sklabelnoise.model_selection import FusedGridSearchCV
+
+ROWS, FEATURES, CLASSES, HIDDEN, BATCH, EPOCHS, FOLDS, CANDIDATES = 20_000, 100, 2, 8, 250, 5, 5, 30
+LR = 1e-3
+
+
+def make_table(rows=ROWS, features=FEATURES, classes=CLASSES):
+    """Normal rows in float32, and the class whose linear score is highest."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(rows, features)).astype(np.float32)
+    return X, (X @ rng.normal(size=(features, classes))).argmax(axis=1)
+
+
+def make_classifier(hidden=HIDDEN):
+    """The classifier of the promise."""
+    return DMClassifier(
+        module__hidden=(hidden,),
+        batch_size=BATCH,
+        max_epochs=EPOCHS,
+        optimizer="Adam",
+        lr=LR,
+        device="cpu",
+        random_state=0,
+    )
+
+
+def make_grid(candidates=CANDIDATES):
+    """That many pairs of lam and beta."""
+    return {"lam": np.linspace(0, 2, 5).tolist(), "beta": np.linspace(0, 16, candidates // 5).tolist()}
+
+
+def fused_search(X, y, *, candidates=CANDIDATES, hidden=HIDDEN):
+    """Search over all candidates and folds, without the last fit."""
+    return FusedGridSearchCV(make_classifier(hidden), make_grid(candidates), cv=FOLDS, refit=False).fit(X, y)
+
+
+def ordinary_search(estimator, X, y):
+    """One candidate on all folds."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # MLPClassifier: five epochs are what is compared
+        return GridSearchCV(clone(estimator), {}, cv=FOLDS, refit=False).fit(X, y)
+
+
+def skorch_net():
+    """What a skorch user writes."""
+    torch.manual_seed(0)
+    return NeuralNetClassifier(
+        nn.Sequential(nn.Linear(FEATURES, HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, CLASSES)),
+        criterion=nn.CrossEntropyLoss, optimizer=torch.optim.Adam, lr=LR, max_epochs=EPOCHS, batch_size=BATCH,
+        iterator_train__shuffle=True, train_split=None, verbose=0,
+    )  # fmt: skip
+
+
+def plain_torch(X, y):
+    """The loop that a careful torch user writes, for one candidate on all folds."""
+    X, y = torch.from_numpy(X), torch.from_numpy(y)
+    for train, test in StratifiedKFold(FOLDS).split(X, y):
+        torch.manual_seed(0)
+        module = nn.Sequential(nn.Linear(FEATURES, HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, CLASSES))
+        optimizer = torch.optim.Adam(module.parameters(), lr=LR)
+        rows = torch.from_numpy(train)
+        for _ in range(EPOCHS):
+            for batch in rows[torch.randperm(len(rows))].split(BATCH):
+                optimizer.zero_grad()
+                F.cross_entropy(module(X[batch]), y[batch]).backward()
+                optimizer.step()
+        with torch.no_grad():
+            (module(X[test]).argmax(dim=1) == y[test]).float().mean().item()
+
+
+def measure(case, promise, ours, reference, *, repeats, scale=1.0, **more):
+    """One row: the median over repeats of ours / (scale x reference)."""
+    for function in (ours, reference):
+        function()
+    ratios, seconds = [], []
+    for repeat in range(repeats):
+        taken = {}
+        for function in (ours, reference) if repeat % 2 else (reference, ours):
+            start = time.process_time()
+            function()
+            taken[function] = time.process_time() - start
+        seconds.append((taken[ours], scale * taken[reference]))
+        ratios.append(taken[ours] / (scale * taken[reference]))
+    low, ratio, high = np.quantile(ratios, (0.25, 0.5, 0.75))
+    mine, theirs = np.median(seconds, axis=0)
+    return {
+        "case": case,
+        "ratio": round(float(ratio), 4),
+        "ratio_low": round(float(low), 4),
+        "ratio_high": round(float(high), 4),
+        "promise": promise,
+        "ours_ms": round(1e3 * float(mine), 4),
+        "reference_ms": round(1e3 * float(theirs), 4),
+        "repeats": repeats,
+        **more,
+        **environment(),
+    }
+
+
+def search(quick):
+    """The search of the promise, 30 candidates x 5 folds, against what users have today; its growth and its memory."""
+    X, y = make_table()
+    repeats = 1 if quick else 5
+    ours = lambda: fused_search(X, y)  # noqa: E731
+    references = {
+        "skorch's NeuralNetClassifier, 2 jobs": (0.1, lambda: ordinary_search(skorch_net(), X, y), CANDIDATES / 2),
+        "our own one by one": (0.2, lambda: ordinary_search(make_classifier(), X, y), CANDIDATES),
+        "plain PyTorch, one loop after the other": (1.0, lambda: plain_torch(X, y), CANDIDATES),
+        "scikit-learn's MLPClassifier, 2 jobs": (1.0, lambda: ordinary_search(sklearn_mlp(), X, y), CANDIDATES / 2),
+    }
+    for name, (promise, reference, scale) in references.items():
+        yield measure(f"150-fit search against {name}", promise, ours, reference, repeats=repeats, scale=scale)
+    twice = lambda: fused_search(X, y, candidates=2 * CANDIDATES)  # noqa: E731
+    yield measure("300-fit search against 150-fit search", 2.2, twice, ours, repeats=repeats)
+    yield memory()
+
+
+def sklearn_mlp():
+    """scikit-learn's own network with the same training."""
+    return MLPClassifier(
+        (HIDDEN,), batch_size=BATCH, max_iter=EPOCHS, learning_rate_init=LR, alpha=0.0, n_iter_no_change=EPOCHS + 1,
+        random_state=0,
+    )  # fmt: skip
+
+
+def memory():
+    """Peak memory of a fresh process that makes its table and runs the 150-fit search, in GB."""
+    code = "from benchmarks import fused; fused.torch.set_num_threads(1); print(fused.peak_of_search())"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    before, peak = (float(value) for value in done.stdout.split())
+    return {
+        "case": "peak memory of the 150-fit search, GB",
+        "ratio": round(peak, 4),
+        "ratio_low": round(peak, 4),
+        "ratio_high": round(peak, 4),
+        "promise": 1.0,
+        "before_gb": round(before, 4),
+        "repeats": 1,
+        **environment(),
+    }
+
+
+def peak_of_search():
+    """Memory of this process before and at the peak of the search, as text."""
+    X, y = make_table()
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    fused_search(X, y)
+    return f"{before / 2**20} {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20}"
+
+
+def fused_refinery(quick):
+    """A refinery whose folds are trained together against the same one, fold by fold."""
+    X, y = make_table(rows=10_000)
+
+    class FoldByFold(DMClassifier):
+        """The same classifier without the way to train folds together."""
+
+        _predict_left_out = None
+
+    def refine(kind):
+        estimator = kind(**make_classifier().get_params())
+        return StochasticLabelRefinery(estimator, n_rounds=2, random_state=0).fit(X, y)
+
+    yield measure(
+        "fused refinery against fold by fold, 10,000 x 100, 5 folds",
+        round(1 / 1.2, 4),
+        lambda: refine(DMClassifier),
+        lambda: refine(FoldByFold),
+        repeats=3 if quick else 9,
+    )
+
+
+def growth(quick):
+    """How the search grows: each size four times that of the base, against the base; linear growth is a ratio of 4."""
+    base = {"rows": 5_000, "features": 50, "classes": 3, "hidden": 8, "candidates": 15}
+    run = lambda rows, features, classes, hidden, candidates: fused_search(  # noqa: E731
+        *make_table(rows, features, classes), candidates=candidates, hidden=hidden
+    )
+    for name, value in base.items():
+        larger = {**base, name: 4 * value}
+        yield measure(
+            f"search with four times the {name}",
+            4.0,
+            lambda larger=larger: run(**larger),
+            lambda: run(**base),
+            repeats=1 if quick else 5,
+            axis=name,
+            value=4 * value,
+        )
