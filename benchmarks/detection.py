@@ -1,0 +1,210 @@
+"""Find wrong labels, and say how many there are: one fit against five fits scored by cleanlab.
+
+    python -m benchmarks.detection                      # everything that has no row yet
+    python -m benchmarks.detection --parts tables --seeds 0
+    python -m benchmarks.detection --print              # the tables
+
+Every method of a network has the same network, budget and rows. "One fit" is `audit_labels` with its defaults: what the
+network predicted for its training rows, averaged over its epochs. "Five fits" are out-of-fold probabilities, ranked by
+cleanlab's ``get_label_quality_scores`` (pip install cleanlab --no-deps; pip install termcolor). No clean label is used
+but for scoring.
+
+Parts: ``tables`` has 20 % symmetric noise on every table; ``rates`` has 10, 30 and 40 % on the tables that cross
+entropy, trained on clean labels, gets right out of fold for more than 90 % of the rows; ``cifar10n`` has the human
+labels of CIFAR-10N, with images as vectors of unsupervised patch features.
+"""
+
+import argparse
+import functools
+import time
+import warnings
+
+import numpy as np
+import pandas as pd
+import torch
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from benchmarks.patch_features import patch_features
+from benchmarks.report import markdown, mean_sd
+from benchmarks.rows import PACKAGES, RESULTS, append_row, environment, read_rows
+from benchmarks.tasks import TABLES, Task, data_home
+from sklabelnoise import DMClassifier, ProSelfLCClassifier, RobustLossClassifier
+from sklabelnoise.audit import audit_labels, estimate_noise_rate
+from sklabelnoise.datasets import fetch_cifar_n
+from sklabelnoise.metrics import detection_scores
+
+PATH = RESULTS / "detection.jsonl"
+NETWORKS = {
+    "cross entropy": functools.partial(RobustLossClassifier, loss="cross_entropy"),
+    "DM(0.5, 8)": DMClassifier,
+    "ProSelfLC": ProSelfLCClassifier,
+}
+ONE_FIT, FIVE_FITS = "one fit", "five fits, cleanlab"
+EVIDENCE = {ONE_FIT: "fit", FIVE_FITS: "out_of_fold"}
+CLEAN_ERROR = "clean error"
+RATES = (0.1, 0.2, 0.3, 0.4)
+MAX_CLEAN_ERROR = 0.1
+N_IMAGES = 10_000
+LABEL_SETS = ("aggre", "random1", "worse")
+
+
+def network(name, seed):
+    return make_pipeline(StandardScaler(), NETWORKS[name](device="cpu", random_state=seed))
+
+
+def draw(task, seed):
+    """Features, given labels and true labels of a task."""
+    if not task.startswith("cifar10n/"):
+        drawn = Task.from_name(task, max_train=2000).draw(seed)
+        return drawn.X_train, drawn.y_given, drawn.y_clean
+    labels = fetch_cifar_n(task.removeprefix("cifar10n/"), data_home=data_home())
+    return _image_vectors(), labels.target[:N_IMAGES], labels.target_clean[:N_IMAGES]
+
+
+@functools.cache
+def _image_vectors():
+    from sklabelnoise.datasets import fetch_cifar10
+
+    return patch_features(fetch_cifar10(data_home=data_home()).data[:N_IMAGES], random_state=0)
+
+
+def audit(name, evidence, X, y, seed):
+    """Report of an audit; its warnings concern what the table shows anyway."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="The predictions disagree with", category=UserWarning)
+        return audit_labels(network(name, seed), X, y, evidence=EVIDENCE[evidence], random_state=seed)
+
+
+def scores_of(report, evidence):
+    if evidence == ONE_FIT:
+        return report.label_quality
+    from cleanlab.rank import get_label_quality_scores
+
+    return get_label_quality_scores(**report.to_cleanlab())
+
+
+def run(task, seed, name, evidence):
+    """The measurements of one row."""
+    X, y, y_clean = draw(task, seed)
+    start = time.perf_counter()
+    if evidence == CLEAN_ERROR:
+        report = audit(name, FIVE_FITS, X, y_clean, seed)
+        measured = {"clean_error": round(float(np.mean(report.classes[report.proba.argmax(axis=1)] != y_clean)), 5)}
+    else:
+        report = audit(name, evidence, X, y, seed)
+        wrong = y != y_clean
+        measured = {"realised_rate": float(wrong.mean()), "estimated_rate": report.noise_rate}
+        measured |= detection_scores(wrong, scores_of(report, evidence))
+        if evidence == FIVE_FITS:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", UserWarning)
+                joint = estimate_noise_rate(y, report.proba, method="confident_joint", classes=report.classes)
+            measured["confident_joint_rate"] = joint
+        measured = {key: round(float(value), 5) for key, value in measured.items()}
+    seconds = round(time.perf_counter() - start, 3)
+    return {"task": task, "seed": seed, "network": name, "evidence": evidence, **measured, "seconds": seconds}
+
+
+def runs_of(part, seeds, rows):
+    """What a part measures, seeds outermost; `rates` follows from the clean errors measured with `tables`."""
+    pairs = [(name, evidence) for name in NETWORKS for evidence in EVIDENCE if (name, evidence) != NEVER]
+    if part == "tables":
+        pairs.append(("cross entropy", CLEAN_ERROR))
+        tasks = [f"{table}/symmetric/0.2" for table in TABLES]
+    elif part == "rates":
+        pairs = [("cross entropy", FIVE_FITS), ("ProSelfLC", ONE_FIT), ("ProSelfLC", FIVE_FITS)]
+        tasks = [f"{table}/symmetric/{rate:g}" for table in accurate_tables(rows) for rate in RATES if rate != 0.2]
+    else:
+        tasks = [f"cifar10n/{label_set}" for label_set in LABEL_SETS]
+    return [(task, seed, *pair) for seed in seeds for task in tasks for pair in pairs]
+
+
+# One fit of plain cross entropy memorises: the package does not take it for evidence.
+NEVER = ("cross entropy", ONE_FIT)
+
+
+def accurate_tables(rows):
+    """Tables whose out-of-fold error on clean labels is small enough for noise rates to be estimated."""
+    errors = pd.DataFrame([row for row in rows if row["evidence"] == CLEAN_ERROR], columns=["task", "clean_error"])
+    means = errors.groupby("task")["clean_error"].mean()
+    return [task.partition("/")[0] for task in means.index[means < MAX_CLEAN_ERROR]]
+
+
+def detection_table(rows):
+    """AUC of finding wrong labels, mean ± sd over seeds; the best of a task in bold."""
+    frame = pd.DataFrame(
+        [row for row in rows if "auc" in row and row["task"].endswith(("/symmetric/0.2", *LABEL_SETS))]
+    )
+    frame["method"] = frame["network"] + ", " + frame["evidence"]
+    by = frame.groupby(["task", "method"])["auc"]
+    means, cells = by.mean().unstack(), by.apply(mean_sd, digits=3).unstack().fillna("–")
+    for task, best in means.idxmax(axis=1).items():
+        cells.loc[task, best] = f"**{cells.loc[task, best]}**"
+    on_tables = means.index.str.endswith("/symmetric/0.2")
+    cells.loc["mean over tables"] = means[on_tables].mean().map("{:.4f}".format)
+    return cells.rename_axis("task", axis=0)
+
+
+def noise_rate_table(rows):
+    """Error of the estimated noise rate in points, mean ± sd over seeds, and the greatest error of all."""
+    tables = accurate_tables(rows)
+    frame = pd.DataFrame([row for row in rows if "estimated_rate" in row and row["task"].partition("/")[0] in tables])
+    frame["rate"] = frame["task"].str.rpartition("/")[2].astype(float)
+    columns = {}
+    for (name, evidence), group in frame.groupby(["network", "evidence"]):
+        if group["rate"].nunique() == len(RATES):
+            columns[f"{name}, {evidence.split(',')[0]}"] = (group, "estimated_rate")
+            if evidence == FIVE_FITS:
+                columns[f"{name}, five fits, confident joint"] = (group, "confident_joint_rate")
+    table = {}
+    for title, (group, column) in columns.items():
+        error = 100 * (group[column] - group["realised_rate"])
+        cells = {f"{rate:.0%}": mean_sd(error[group["rate"] == rate]) for rate in RATES}
+        by_task = error.groupby(group["task"]).mean().abs()
+        table[title] = cells | {
+            "greatest": f"{by_task.max():.1f} ({by_task.idxmax()})",
+            "tasks within 5": f"{(by_task <= 5).sum()} of {len(by_task)}",
+        }
+    return pd.DataFrame.from_dict(table, orient="index").rename_axis("estimate from")
+
+
+def detection_block(rows):
+    """Both tables with where they come from, for `benchmarks.report`."""
+    seeds = pd.DataFrame(rows).groupby("task")["seed"].nunique()
+    versions = rows[-1]["versions"]
+    return (
+        "AUC of telling wrong from right labels. At most 2,000 rows of each table with 20 % symmetric noise, "
+        f"{N_IMAGES:,} images with the human labels of CIFAR-10N, {seeds.min()} to {seeds.max()} seeds, ± the standard "
+        f"deviation. cleanlab {versions.get('cleanlab')}, torch {versions['torch']}, {rows[-1]['processor']}, commit "
+        f"{', '.join(sorted({row['commit'] or '?' for row in rows}))}.\n\n"
+        f"{markdown(detection_table(rows))}\n"
+        "Estimated minus true noise rate, in points, on the tables whose out-of-fold error on clean labels is under "
+        f"{MAX_CLEAN_ERROR:.0%} ({', '.join(accurate_tables(rows))}).\n\n{markdown(noise_rate_table(rows))}"
+    )
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        "--parts", nargs="+", choices=("tables", "rates", "cifar10n"), default=("tables", "rates", "cifar10n")
+    )
+    parser.add_argument("--seeds", nargs="+", type=int, default=(0, 1, 2))
+    parser.add_argument("--print", action="store_true", help="show the tables, measure nothing")
+    options = parser.parse_args()
+    if options.print:
+        print(detection_block(read_rows(PATH)))
+        return
+    torch.set_num_threads(1)
+    about = environment((*PACKAGES, "cleanlab"))
+    for part in options.parts:
+        done = {(row["task"], row["seed"], row["network"], row["evidence"]) for row in read_rows(PATH)}
+        for key in runs_of(part, options.seeds, read_rows(PATH)):
+            if key not in done:
+                row = run(*key)
+                append_row(PATH, row | about)
+                print(row, flush=True)
+
+
+if __name__ == "__main__":
+    main()
