@@ -1,5 +1,6 @@
 """The stochastic label refinery, its reductions, its bookkeeping and what it must never do."""
 
+import pickle
 import subprocess
 import sys
 
@@ -9,6 +10,7 @@ import pytest
 import sklearn
 from scipy import sparse
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, clone
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestRegressor
 from sklearn.exceptions import NotFittedError, UnsetMetadataPassedError
 from sklearn.linear_model import LogisticRegression, Ridge
@@ -106,6 +108,30 @@ class TestScikitLearn:
         search = GridSearchCV(refinery(), {"label_weight": [2, 3], "estimator__var_smoothing": [1e-9, 1e-3]}, cv=3)
         assert search.fit(X, y).score(X, y_clean) > 0.9
         assert cross_val_score(refinery(n_rounds=1), X, y, cv=3).mean() > 0.5
+
+    def test_a_network_is_refined_searched_and_given_its_soft_labels(self, noisy):
+        from sklabelnoise import DMClassifier
+
+        X, y, _ = noisy
+        network = DMClassifier(max_epochs=3, random_state=0, device="cpu")
+        names = np.array(["x", "y", "z"])[y]
+        frame = pd.DataFrame(X, index=np.arange(150) + 1000)
+        model = refinery(network, n_rounds=2, cv=KFold(5)).fit(frame, names)
+        expected = refinery(network, n_rounds=2, cv=KFold(5)).fit(X, y)
+        np.testing.assert_array_equal(model.soft_labels_, expected.soft_labels_)
+        within = refinery(make_pipeline(StandardScaler(), network), n_rounds=2).fit(X, names)
+        assert within.predict_proba(X).shape == (150, 3)
+        grid = {"label_weight": [2, 3], "estimator__lam": [0.5, 1]}
+        search = GridSearchCV(refinery(network, n_rounds=1, cv=KFold(5)), grid, cv=2).fit(X, y)
+        assert set(search.best_params_) == set(grid)
+
+    def test_a_fitted_refinery_survives_pickling_and_goes_into_other_estimators(self, noisy):
+        X, y, _ = noisy
+        model = refinery(n_rounds=1).fit(X, y)
+        copy = pickle.loads(pickle.dumps(model))
+        np.testing.assert_array_equal(copy.predict_proba(X), model.predict_proba(X))
+        calibrated = CalibratedClassifierCV(make_pipeline(StandardScaler(), refinery(n_rounds=1)), cv=2).fit(X, y)
+        assert calibrated.predict_proba(X).shape == (150, 3)
 
     def test_data_frames_reach_the_estimator(self, noisy):
         X, y, _ = noisy
