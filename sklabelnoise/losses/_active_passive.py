@@ -26,7 +26,7 @@ def nce_mae(logits, targets, *, alpha=1.0, beta=1.0):
         Scores before softmax; leading dimensions are replicas.
     targets : tensor of shape (..., n_samples) or (..., n_samples, n_classes)
         Labels (integers) or soft targets (floating point, rows that sum to one; the expectation over labels).
-    alpha, beta : float or tensor, default=1.0, 1.0
+    alpha, beta : float or tensor, default=1.0
         Weights of the two, at least 0. The defaults are the authors' for CIFAR-10; for CIFAR-100 they take 10 and 1.
         Tensors broadcast over the leading dimensions.
 
@@ -64,7 +64,7 @@ def nce_rce(logits, targets, *, alpha=1.0, beta=1.0):
         Scores before softmax; leading dimensions are replicas.
     targets : tensor of shape (..., n_samples) or (..., n_samples, n_classes)
         Labels (integers) or soft targets (floating point, rows that sum to one; the expectation over labels).
-    alpha, beta : float or tensor, default=1.0, 1.0
+    alpha, beta : float or tensor, default=1.0
         Weights of the two, at least 0. The defaults are the authors' for CIFAR-10; for CIFAR-100 they take 10 and 0.1.
         Tensors broadcast over the leading dimensions.
 
@@ -102,7 +102,7 @@ def nfl_mae(logits, targets, *, alpha=1.0, beta=1.0):
         Scores before softmax; leading dimensions are replicas.
     targets : tensor of shape (..., n_samples) or (..., n_samples, n_classes)
         Labels (integers) or soft targets (floating point, rows that sum to one; the expectation over labels).
-    alpha, beta : float or tensor, default=1.0, 1.0
+    alpha, beta : float or tensor, default=1.0
         Weights of the two, at least 0. The defaults are the authors' for CIFAR-10; for CIFAR-100 they take 10 and 1.
         Tensors broadcast over the leading dimensions.
 
@@ -140,7 +140,7 @@ def nfl_rce(logits, targets, *, alpha=1.0, beta=1.0):
         Scores before softmax; leading dimensions are replicas.
     targets : tensor of shape (..., n_samples) or (..., n_samples, n_classes)
         Labels (integers) or soft targets (floating point, rows that sum to one; the expectation over labels).
-    alpha, beta : float or tensor, default=1.0, 1.0
+    alpha, beta : float or tensor, default=1.0
         Weights of the two, at least 0. The defaults are the authors' for CIFAR-10; for CIFAR-100 they take 10 and 0.1.
         Tensors broadcast over the leading dimensions.
 
@@ -184,11 +184,15 @@ def nce_agce(logits, targets, *, alpha=1.0, beta=4.0, a=6.0, q=1.5):
         Scores before softmax; leading dimensions are replicas.
     targets : tensor of shape (..., n_samples) or (..., n_samples, n_classes)
         Labels (integers) or soft targets (floating point, rows that sum to one; the expectation over labels).
-    alpha, beta : float or tensor, default=1.0, 4.0
-        Weights of the two, at least 0. The defaults are the authors' for CIFAR-10; for CIFAR-100 they take 10 and 0.1.
-        Tensors broadcast over the leading dimensions.
-    a, q : float or tensor, default=6.0, 1.5
-        Of :func:`agce`; 1.8 and 3 for CIFAR-100.
+    alpha : float or tensor, default=1.0
+        Weight of the active loss, at least 0. A tensor broadcasts over the leading dimensions.
+    beta : float or tensor, default=4.0
+        Weight of the passive loss, at least 0. The defaults are the authors' for CIFAR-10; for CIFAR-100 they take 10
+        and 0.1. A tensor broadcasts over the leading dimensions.
+    a : float or tensor, default=6.0
+        Of :func:`agce`; 1.8 for CIFAR-100.
+    q : float or tensor, default=1.5
+        Of :func:`agce`; 3 for CIFAR-100.
 
     Returns
     -------
@@ -229,11 +233,15 @@ def nce_aue(logits, targets, *, alpha=1.0, beta=4.0, a=6.3, q=1.5):
         Scores before softmax; leading dimensions are replicas.
     targets : tensor of shape (..., n_samples) or (..., n_samples, n_classes)
         Labels (integers) or soft targets (floating point, rows that sum to one; the expectation over labels).
-    alpha, beta : float or tensor, default=1.0, 4.0
-        Weights of the two, at least 0. The defaults are the authors' for CIFAR-10; for CIFAR-100 they take 10 and
-        0.015. Tensors broadcast over the leading dimensions.
-    a, q : float or tensor, default=6.3, 1.5
-        Of :func:`aue`; 6 and 3 for CIFAR-100.
+    alpha : float or tensor, default=1.0
+        Weight of the active loss, at least 0. A tensor broadcasts over the leading dimensions.
+    beta : float or tensor, default=4.0
+        Weight of the passive loss, at least 0. The defaults are the authors' for CIFAR-10; for CIFAR-100 they take 10
+        and 0.015. A tensor broadcasts over the leading dimensions.
+    a : float or tensor, default=6.3
+        Of :func:`aue`; 6 for CIFAR-100.
+    q : float or tensor, default=1.5
+        Of :func:`aue`; 3 for CIFAR-100.
 
     Returns
     -------
@@ -268,9 +276,11 @@ def nce_ael(logits, targets, *, alpha=1.0, beta=4.0, a=5.0):
         Scores before softmax; leading dimensions are replicas.
     targets : tensor of shape (..., n_samples) or (..., n_samples, n_classes)
         Labels (integers) or soft targets (floating point, rows that sum to one; the expectation over labels).
-    alpha, beta : float or tensor, default=1.0, 4.0
-        Weights of the two, at least 0. The defaults are the authors' for CIFAR-10; for CIFAR-100 they take 10 and 0.1.
-        Tensors broadcast over the leading dimensions.
+    alpha : float or tensor, default=1.0
+        Weight of the active loss, at least 0. A tensor broadcasts over the leading dimensions.
+    beta : float or tensor, default=4.0
+        Weight of the passive loss, at least 0. The defaults are the authors' for CIFAR-10; for CIFAR-100 they take 10
+        and 0.1. A tensor broadcasts over the leading dimensions.
     a : float or tensor, default=5.0
         Of :func:`ael`; 1.5 for CIFAR-100.
 

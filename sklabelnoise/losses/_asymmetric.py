@@ -24,7 +24,7 @@ def agce(logits, targets, *, a=0.6, q=0.6):
         Scores before softmax; leading dimensions are replicas.
     targets : tensor of shape (..., n_samples) or (..., n_samples, n_classes)
         Labels (integers) or soft targets (floating point, rows that sum to one; the expectation over labels).
-    a, q : float or tensor, default=0.6, 0.6
+    a, q : float or tensor, default=0.6
         Positive. The defaults are the authors' for CIFAR; for MNIST they take 4 and 0.2. Tensors broadcast over the
         leading dimensions.
 

@@ -61,7 +61,7 @@ def derivative_manipulation(logits, labels, emphasis, *, normalization="batch", 
         n_samples; 'none' divides by n_samples.
     damping : float, default=1e-8
         Added to 2 m, see above.
-    sample_weight : tensor of shape (..., n_samples), optional
+    sample_weight : tensor of shape (..., n_samples), default=None
         Multiplies the weights. Sums over the batch become weighted, so integer weights equal repetition and zero
         weights removal; where all are zero so is the derivative.
 

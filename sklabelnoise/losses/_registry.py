@@ -172,7 +172,7 @@ def emphasis_of(loss, p, *, n_classes=None, **hyper):
         A key of ``NAMES`` or of ``ROW_CRITERIA``.
     p : tensor of shape (..., n)
         Probabilities of the label.
-    n_classes : int, optional
+    n_classes : int, default=None
         Needed by losses that see more than the label's probability; the rest is then spread evenly over the other
         classes.
     **hyper

@@ -143,9 +143,9 @@ def rce(logits, targets, *, log_zero=LOG_ZERO):
         Scores before softmax; leading dimensions are replicas.
     targets : tensor of shape (..., n_samples) or (..., n_samples, n_classes)
         Labels (integers) or soft targets (floating point, rows that sum to one; the expectation over labels).
-    log_zero : float or tensor, default=log(1e-4)
-        A, negative. The authors' code clamps labels at 1e-4, their paper also speaks of -4. A tensor broadcasts over
-        the leading dimensions.
+    log_zero : float or tensor, default=-9.210340371976182
+        A, negative; the default is log(1e-4), because the authors' code clamps labels at 1e-4. Their paper also
+        speaks of -4. A tensor broadcasts over the leading dimensions.
 
     Returns
     -------
@@ -185,10 +185,12 @@ def sce(logits, targets, *, alpha=0.1, beta=1.0, log_zero=LOG_ZERO):
         Scores before softmax; leading dimensions are replicas.
     targets : tensor of shape (..., n_samples) or (..., n_samples, n_classes)
         Labels (integers) or soft targets (floating point, rows that sum to one; the expectation over labels).
-    alpha, beta : float or tensor, default=0.1, 1.0
-        Weights of cross entropy and of :func:`rce`, at least 0. The defaults are the authors' for CIFAR-10; for
-        CIFAR-100 they take 6 and 0.1. Tensors broadcast over the leading dimensions.
-    log_zero : float or tensor, default=log(1e-4)
+    alpha : float or tensor, default=0.1
+        Weight of cross entropy, at least 0. A tensor broadcasts over the leading dimensions.
+    beta : float or tensor, default=1.0
+        Weight of :func:`rce`, at least 0. The defaults are the authors' for CIFAR-10; for CIFAR-100 they take 6 and
+        0.1. A tensor broadcasts over the leading dimensions.
+    log_zero : float or tensor, default=-9.210340371976182
         A, see :func:`rce`.
 
     Returns

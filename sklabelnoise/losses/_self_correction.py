@@ -199,7 +199,9 @@ def proselflc(
         Labels (integers) or soft targets (floating point, rows that sum to one).
     progress : float or tensor
         Share of the training iterations that are done, in [0, 1].
-    slope, midpoint : float or tensor, default=10.0, 0.5
+    slope : float or tensor, default=10.0
+        Of :func:`global_trust`.
+    midpoint : float or tensor, default=0.5
         Of :func:`global_trust`.
     temperature : float or tensor, default=1.0
         Of the prediction in the target and in the local trust, positive.
@@ -259,7 +261,9 @@ class ProSelfLCLoss(nn.Module):
 
     Parameters
     ----------
-    slope, midpoint : float or tensor, default=10.0, 0.5
+    slope : float or tensor, default=10.0
+        Of :func:`global_trust`.
+    midpoint : float or tensor, default=0.5
         Of :func:`global_trust`.
     temperature : float or tensor, default=1.0
         Of the prediction in the target and in the local trust.

@@ -145,8 +145,10 @@ class TruncatedGCELoss(_RowLoss):
         Of :func:`gce`, in (0, 1].
     k : float, default=0.5
         Probability of the label below which a row is left out, in (0, 1).
-    start, interval : float, default=1/3, 1/12
-        Shares of the training, in [0, 1] and (0, 1]: epoch 40 of 120 and every tenth epoch in the released code.
+    start : float, default=0.3333333333333333
+        Share of the training before the first pruning, in [0, 1]: epoch 40 of 120 in the released code.
+    interval : float, default=0.08333333333333333
+        Share of the training between prunings, in (0, 1]: every tenth of 120 epochs in the released code.
 
     Attributes
     ----------
