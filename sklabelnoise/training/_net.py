@@ -15,6 +15,7 @@ from skorch.history import History
 from torch.utils.data import Dataset
 
 from sklabelnoise.training._batches import DatasetData, LoadedBatches, TensorBatches, TensorData
+from sklabelnoise.training._divergence import nonfinite_loss_message, nonfinite_parameter_message
 from sklabelnoise.training._schedules import constant
 
 # Rows of a table in one forward pass of prediction; images use the batch size of training.
@@ -49,6 +50,27 @@ class NoisyLabelNet(NeuralNet):
         Applied to every batch before augmentation and module (normalised images are padded with their mean colour).
     amp : bool, default=False
         Run the module under bfloat16 autocast.
+
+    Notes
+    -----
+    Training on several devices goes through skorch's ``AccelerateMixin``, one process a device, started by
+    ``accelerate launch``. The loader is what is shared out, so that the data must be a :class:`DatasetData`::
+
+        class DataParallelNet(AccelerateMixin, NoisyLabelNet):
+            def get_iterator(self, dataset, training=False):
+                batches = NoisyLabelNet.get_iterator(self, dataset, training=training)
+                batches.loader = self.accelerator.prepare(batches.loader)
+                return batches
+
+        split = DataLoaderConfiguration(split_batches=True)
+        accelerator = Accelerator(device_placement=False, dataloader_config=split)
+        net = DataParallelNet(module, criterion, accelerator=accelerator, device=accelerator.device)
+        net.initialize().fit_epochs(DatasetData(dataset, labels, device=accelerator.device), epochs=10)
+
+    Each process reduces the loss of its part of a batch, and the gradients are averaged. Where the criterion divides by
+    the number of rows (``DMLoss(normalization="none")`` or ``"integral"``, any mean), that is the gradient of the
+    whole batch as long as it splits evenly. ``"batch"`` divides by the sum of the weights of each process's part: rows
+    in a part of small weights count more than they would in the whole batch.
     """
 
     # Moved between devices when a net is unpickled, beside what skorch registers itself.
@@ -90,8 +112,10 @@ class NoisyLabelNet(NeuralNet):
         # Loss, accuracy and time of an epoch are recorded by the loop itself.
         return []
 
-    def initialize(self):
-        super().initialize()
+    def initialize_history(self):
+        # The last step of skorch's initialisation, and one that AccelerateMixin, which has its own, does not skip.
+        # A history of its own for each training, so that a copy of the net keeps what it had.
+        self.history_ = History()
         self.order_generator_ = torch.Generator().manual_seed(self.seed)
         self.augment_generator_ = torch.Generator().manual_seed(self.seed)
         self.worker_generator_ = torch.Generator().manual_seed(self.seed)
@@ -106,11 +130,6 @@ class NoisyLabelNet(NeuralNet):
         memo[id(self)] = copied
         vars(copied).update(copy.deepcopy(vars(self), memo))
         return copied
-
-    def initialize_history(self):
-        # A history of its own for each training, so that a copy of the net keeps what it had.
-        self.history_ = History()
-        return self
 
     # Data
 
@@ -284,8 +303,7 @@ class NoisyLabelNet(NeuralNet):
         for i, loss in enumerate(losses, start=1):
             if not math.isfinite(loss):
                 raise ValueError(
-                    f"Training stopped: the {prefix} loss became {loss} in epoch {len(self.history)}, batch {i} of "
-                    f"{len(losses)}, at lr={lr:g}. Scale the features, lower lr, or add weight_decay."
+                    nonfinite_loss_message(prefix, loss, epoch=len(self.history), batch=i, n_batches=len(losses), lr=lr)
                 )
         masses, hits = (
             torch.stack([torch.as_tensor(v, dtype=torch.float64) for v in x]).tolist() for x in (masses, hits)
@@ -310,10 +328,7 @@ class NoisyLabelNet(NeuralNet):
         """Refuse a network whose last update, after the last loss was seen, was not finite."""
         if not all(p.isfinite().all() for p in self.module_.parameters()):
             lr = self.optimizer_.param_groups[0]["lr"]
-            raise ValueError(
-                f"Training stopped: a parameter of the network is not finite after epoch {len(self.history)}, at "
-                f"lr={lr:g}. Scale the features, lower lr, or add weight_decay."
-            )
+            raise ValueError(nonfinite_parameter_message(epoch=len(self.history), lr=lr))
 
     # Prediction
 
