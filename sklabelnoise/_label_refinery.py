@@ -73,7 +73,8 @@ class StochasticLabelRefinery(ClassifierMixin, BaseLabelRefinery):
         `n_rounds`, `soft_labels` and `predicted`. The arrays are not to be changed.
     n_jobs : int or None, default=None
         Fits that run at the same time, through joblib: inside ``joblib.parallel_config(backend="dask")`` on a
-        cluster. The result does not depend on it.
+        cluster, or with ``backend="ray"`` once ``ray.util.joblib.register_ray()`` was called. The result does not
+        depend on it.
     random_state : int, RandomState instance or None, default=None
         Decides the folds, the augmentation and every ``random_state`` of the estimator that is not an integer.
     verbose : int, default=0

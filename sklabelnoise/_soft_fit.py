@@ -262,11 +262,12 @@ class DistributionFit(_TargetFit):
         """
         if self.method == "regression":
             proba = np.asarray(model.predict(X), dtype=np.float64).clip(min=0)
-            proba[proba.sum(axis=1) == 0] = 1  # nothing positive was predicted: no opinion
         else:
             proba = self._aligned(model, np.asarray(model.predict_proba(X), dtype=np.float64))
         _check_finite(model, proba)
-        return proba / proba.sum(axis=1, keepdims=True)
+        total = proba.sum(axis=1, keepdims=True)
+        # Where nothing positive was predicted there is no opinion: all classes alike.
+        return np.where(total > 0, proba, 1) / np.where(total > 0, total, len(self.classes))
 
     def _aligned(self, model, proba):
         known = np.asarray(getattr(model, "classes_", self.classes))
