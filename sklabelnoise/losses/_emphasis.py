@@ -101,7 +101,7 @@ class DMEmphasis:
             power = (lam * odds.log_p).exp()
         else:
             # Where float32 underflows, below exp(-87), the power is below 1e-9 and adds nothing to the other terms.
-            power = odds.p**lam
+            power = odds.p.pow(lam)
         return power * odds.miss * beta
 
     @cached_property
