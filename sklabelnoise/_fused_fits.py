@@ -9,7 +9,7 @@ import torch
 from sklearn.base import clone
 from sklearn.utils import _safe_indexing
 
-from sklabelnoise._fused_plan import Fold, build_net, plan_fits, validated_rows
+from sklabelnoise._fused_plan import Fold, build_net, plan_fits, takes_statistics, validated_rows
 from sklabelnoise.training._batches import TensorData
 from sklabelnoise.training._device import naming_batch_size, seeded
 from sklabelnoise.training._replicas import Group, TrainingLog, replica_logits, train_replicas
@@ -65,7 +65,7 @@ class TrainedGroup:
         """The fitted classifier that one of the replicas amounts to."""
         recipe = self.recipes[replica]
         data = recipe.sets[self.fold_number]
-        net, used = build_net(recipe.estimator, self.fold, data, recipe.seed)
+        net, used = build_net(recipe.estimator, self.fold, data, recipe.seed, whole=takes_statistics(self.fold))
         state = self.network.state_dict(self.place, replica)
         with torch.no_grad():
             for name, tensor in (*net.module_.named_parameters(), *net.module_.named_buffers()):
@@ -81,7 +81,7 @@ class TrainedGroup:
         estimator = clone(recipe.estimator)
         for name, value in self.fold.inputs.items():
             setattr(estimator, name, value)
-        return estimator._record(net, self.fold.with_rows(data), used)
+        return estimator._record(net, self.fold.all_rows(data), used)
 
 
 @dataclass(eq=False)
@@ -143,7 +143,9 @@ def _members(stack, folds):
             device = torch.device(recipe.net.device)
             if id(fold.X) not in tensors:
                 tensors[id(fold.X)] = TensorData(fold.X, np.zeros(0, dtype=np.int64), device=device).X
-            net = recipe.net if number == 0 else build_net(recipe.estimator, fold, data, recipe.seed)[0]
+            net, whole = recipe.net, takes_statistics(fold)
+            if number > 0 or whole:
+                net, _ = build_net(recipe.estimator, fold, data, recipe.seed, whole=whole)
             group = Group(
                 data=_rows_with_targets(tensors[id(fold.X)], data, device, net.dtype),
                 rows=torch.from_numpy(data.X).to(device),

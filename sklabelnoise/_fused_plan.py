@@ -68,7 +68,11 @@ class Fold:
 
     def with_rows(self, data):
         """A training set of row numbers with the rows themselves."""
-        return replace(data, X=self.X[data.X], all_X=self.X[self.train])
+        return replace(data, X=self.X[data.X])
+
+    def all_rows(self, data):
+        """The same with the rows of weight zero beside it."""
+        return replace(self.with_rows(data), all_X=self.X[self.train])
 
 
 def validated_rows(estimator, X, y):
@@ -230,7 +234,7 @@ def plan_fits(estimators, folds):
         except NotStackableError as error:
             plan.reasons[number] = str(error)
         except Exception as error:  # the ordinary fit raises it again, where scikit-learn expects it
-            plan.reasons[number] = f"{type(error).__name__}: {error}"
+            plan.reasons[number] = first_line(error)
     _join_seeds(plan.stacks)
     for stack in list(plan.stacks):
         reason = _why_unusable(stack, folds[0])
@@ -247,11 +251,17 @@ def plan_fits(estimators, folds):
     return plan
 
 
+def first_line(error):
+    """An error as a reason in a table."""
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
+
+
 def check_stackable(estimator):
     """Raise a NotStackableError where the parameters tell already that an estimator has to be fitted alone."""
     name = type(estimator).__name__
     if not isinstance(estimator, BaseNoisyLabelClassifier):
-        raise NotStackableError(f"{name} is no classifier of sklabelnoise")
+        raise NotStackableError(f"{name} is none of the classifiers that can be trained as replicas")
     for method in _OWN_METHODS:
         if getattr(type(estimator), method) is not getattr(BaseNoisyLabelClassifier, method):
             raise NotStackableError(f"{name} has a method {method} of its own")
@@ -264,7 +274,7 @@ def check_stackable(estimator):
             raise NotStackableError(f"{param} is set")
 
 
-def build_net(estimator, fold, data, seed):
+def build_net(estimator, fold, data, seed, *, whole=False):
     """The net that ``fit`` of an estimator would start from in a fold, and its training parameters.
 
     Parameters
@@ -277,13 +287,18 @@ def build_net(estimator, fold, data, seed):
         The training set of the fold, by row numbers.
     seed : int
         Seeds the weights.
+    whole : bool, default=False
+        Whether statistics of all training rows are wanted, as images are scaled by; else two rows tell the sizes.
     """
-    if fold.X.ndim == 2:  # a table is only looked at, images are measured as well
-        data = data.take(np.arange(min(2, len(data))))
-    data = fold.with_rows(data)
+    data = fold.with_rows(data if whole else data.take(np.arange(min(2, len(data)))))
     device = resolve_device(estimator.device)
     with seeded(seed, device):
         return estimator._build_net(estimator._as_tensors(data, device), data, device, seed)
+
+
+def takes_statistics(fold):
+    """Whether the net of a fold depends on its rows: images are scaled, tables are not."""
+    return fold.X.ndim > 2
 
 
 def _training_sets(estimator, folds, checked):

@@ -15,9 +15,9 @@ from sklearn.utils.validation import _check_method_params
 
 from sklabelnoise._fused_fits import train_stack
 from sklabelnoise._fused_folds import final_classifier, make_folds
-from sklabelnoise._fused_plan import plan_fits
+from sklabelnoise._fused_plan import first_line, plan_fits
 from sklabelnoise._known_predictions import KnownPredictions, predictions_suffice
-from sklabelnoise.training._stacked_criteria import same
+from sklabelnoise.training._stacked_criteria import NotStackableError, same
 
 
 @dataclass(eq=False)
@@ -155,7 +155,8 @@ class Evaluation:
         try:
             data = make_folds(estimators[0], self.X, self.y, self.splits, self.fit_params)
         except Exception as error:  # the ordinary fits raise it again, where scikit-learn expects it
-            self._reasons.update(dict.fromkeys(numbers, str(error)))
+            reason = str(error) if isinstance(error, NotStackableError) else first_line(error)
+            self._reasons.update(dict.fromkeys(numbers, reason))
             return
         plan = plan_fits([final_classifier(estimator) for estimator in estimators], data.folds)
         self._reasons.update({numbers[i]: reason for i, reason in plan.reasons.items()})
@@ -177,7 +178,7 @@ class Evaluation:
             try:
                 trained = next(trainings, None)
             except Exception as error:  # a user's module or loss may fail in ways that no probe shows
-                reason = f"training together failed: {type(error).__name__}: {error}"
+                reason = f"training together failed: {first_line(error)}"
                 warnings.warn(f"Candidates are fitted one by one: {reason}.", UserWarning, stacklevel=2)
                 for number in members:
                     if (number, 0) not in self.results:

@@ -370,7 +370,10 @@ class TestOrdinaryFits:
             forest = RandomForestClassifier(n_estimators=5, random_state=0)
             fused, plain = searches(forest, {"max_depth": [1, 3]}, X, y, cv=3, n_jobs=2)
         assert_same_results(fused, plain)
-        assert fused.fused_["reason"].tolist() == ["RandomForestClassifier is no classifier of sklabelnoise"] * 2
+        assert (
+            fused.fused_["reason"].tolist()
+            == ["RandomForestClassifier is none of the classifiers that can be trained as replicas"] * 2
+        )
 
     def test_a_subclass_with_a_fit_of_its_own_is_fitted_with_it(self, noisy):
         X, y = noisy
