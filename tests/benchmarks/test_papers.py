@@ -1,0 +1,232 @@
+"""The papers' tables: published figures are whole, runs resume, every script runs at a tiny size."""
+
+import importlib
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from sklearn.utils import Bunch
+
+from benchmarks.papers import _images, _runner, dm_table5, report, slr_ordinal
+from benchmarks.rows import read_rows
+from sklabelnoise.losses import BetaEmphasis, DMEmphasis
+
+IMAGE_TABLES = {
+    name: importlib.import_module(f"benchmarks.papers.{name}").TABLE
+    for name in (
+        "dm_table1", "dm_table2", "dm_table6", "dm_table7", "dm_table8", "dm_table9", "proselflc_table4", "slr_table1",
+    )
+}  # fmt: skip
+
+
+@pytest.fixture
+def small_images(monkeypatch):
+    """Noise images of 8 x 8 pixels in place of CIFAR."""
+    from sklabelnoise.datasets._cifar import _CIFAR10_CLASSES, _CIFAR100_CLASSES
+
+    def fetch(dataset):
+        names = _CIFAR10_CLASSES if dataset == "cifar10" else _CIFAR100_CLASSES
+        rng, sizes = np.random.default_rng(0), {"train": 6 * len(names), "test": 2 * len(names)}
+        data = Bunch(target_names=list(names))
+        for part, n in sizes.items():
+            data[f"X_{part}"] = rng.integers(0, 256, (n, 3, 8, 8), dtype=np.uint8)
+            data[f"y_{part}"] = np.arange(n) % len(names)
+        return data
+
+    monkeypatch.setattr(_images, "_fetch", fetch)
+    monkeypatch.setitem(_images.SCALES, "tiny", replace(_images.SCALES["tiny"], n_train=None, n_test=20, max_epochs=1))
+
+
+class TestImageTables:
+    @pytest.mark.parametrize("table", IMAGE_TABLES.values(), ids=IMAGE_TABLES)
+    def test_published_figures_belong_to_rows_and_columns(self, table):
+        assert {row for row, _ in table.published} <= set(table.methods)
+        assert {column for _, column in table.published} == set(table.conditions)
+        assert all(0 <= float(value) <= 100 for value in table.published.values())
+
+    @pytest.mark.parametrize("table", IMAGE_TABLES.values(), ids=IMAGE_TABLES)
+    def test_every_row_and_every_column_runs(self, table, small_images):
+        conditions, methods = list(table.conditions), list(table.methods)
+        # All columns with the last row, and all rows with the last column; CIFAR-100 has the largest of tiny sizes.
+        jobs = [(conditions[-1], method) for method in methods] + [(column, methods[-1]) for column in conditions[:-1]]
+        for condition, method in jobs[:3] if table.dataset == "cifar100" and not table.classes else jobs:
+            row = table.execute("tiny", condition, method, seed=0)
+            assert 0 <= row["final"] <= 1
+            assert row["n_classes"] == (len(table.classes) or (10 if table.dataset == "cifar10" else 100))
+            json.dumps(row, allow_nan=False)
+
+    def test_the_realised_rate_is_that_of_the_column(self, small_images):
+        table = IMAGE_TABLES["dm_table9"]
+        row = table.execute("tiny", "r=0.4", "CCE", seed=0)
+        assert row["realised_rate"] == pytest.approx(0.4, abs=4 * (0.24 / 60) ** 0.5)  # four standard errors of 60 rows
+        assert row["epochs"] == 1 and row["best"] == row["final"] == pytest.approx(row["curve"][0], abs=1e-4)
+
+    def test_classes_are_numbered_in_the_order_of_their_names(self, small_images):
+        table = IMAGE_TABLES["dm_table8"]
+        data = table.load(_images.Scale(), seed=0)
+        assert data.target_names == list(table.classes)
+        whole = _images._fetch("cifar100")
+        first = np.flatnonzero(whole.y_train == whole.target_names.index("lawn_mower"))
+        np.testing.assert_array_equal(data.X_train[data.y_train == 5], whole.X_train[first])
+
+    def test_a_missing_cifar100_is_named(self, tmp_path, monkeypatch):
+        monkeypatch.setenv("SKLABELNOISE_DATA", str(tmp_path))
+        monkeypatch.setenv("SCIKIT_LEARN_DATA", str(tmp_path))
+        with pytest.raises(SystemExit, match="This table needs CIFAR-100: put its files into the folder"):
+            IMAGE_TABLES["dm_table1"].execute("tiny", "clean", "CCE", seed=0)
+
+
+class TestSentiment:
+    """DM Table 5."""
+
+    @pytest.mark.parametrize(("loss", "gradient"), [
+        ("CCE", lambda p: 2 * (1 - p)),
+        ("GCE", lambda p: 2 * p**0.7 * (1 - p)),
+        ("MAE", lambda p: 2 * p * (1 - p)),
+        ("MSE", lambda p: 4 * p * (1 - p) ** 2),
+    ])  # fmt: skip
+    def test_plain_losses_have_the_l1_norm_of_their_derivative(self, loss, gradient):
+        p = torch.linspace(0, 1, 11, dtype=torch.double)
+        alpha, eta, factor = dm_table5.LOSSES[loss]
+        torch.testing.assert_close(factor * dm_table5.LossOrDMEmphasis(alpha, eta)(p), gradient(p))
+
+    def test_the_common_family_holds_both(self):
+        p = torch.linspace(0.01, 0.99, 11, dtype=torch.double)
+        both = dm_table5.LossOrDMEmphasis
+        torch.testing.assert_close(both(1.7, 2.0)(p), BetaEmphasis(1.7, 2.0)(p))
+        torch.testing.assert_close(both(lam=0.3, beta=6.5)(p), DMEmphasis(0.3, 6.5)(p))
+
+    def test_rate_and_decay_are_scaled_to_the_same_solver(self):
+        """SGD on c times a derivative g, plus decay d: rate lr c on g plus d / c; their product is lr d throughout."""
+        for condition in dm_table5.DM_SETTINGS:
+            for normalization in ("none", "batch"):
+                for _, _, parameters in dm_table5.candidates(normalization, condition):
+                    assert parameters["lr"] * parameters["weight_decay"] == pytest.approx(0.01 * 0.002)
+
+    def test_every_cell_of_the_paper_is_trained(self):
+        trained = {
+            (method, condition)
+            for condition in dm_table5.DM_SETTINGS
+            for normalization in ("none", "batch")
+            for method, _, _ in dm_table5.candidates(normalization, condition)
+        }
+        assert set(dm_table5.PAPER) <= trained
+        assert len(dm_table5.PAPER) == 45
+
+    @pytest.mark.parametrize(("condition", "sizes"), [("r=0.4", (500, 500)), ("10:1", (50, 500)), ("50:1", (10, 500))])
+    def test_conditions_have_the_papers_sizes(self, condition, sizes):
+        y = np.repeat([0, 1], 500)
+        rows, given = dm_table5.training_rows(y, condition, seed=0)
+        assert tuple(np.bincount(y[rows])) == sizes
+        rate = 0.4 if condition == "r=0.4" else 0
+        assert np.mean(given != y[rows]) == pytest.approx(rate, abs=0.062)  # four standard errors of 1,000 labels
+
+    def test_weights_are_drawn_as_caffe_does(self):
+        torch.manual_seed(0)
+        module = dm_table5.movie_net(100, 2)
+        first, second = (layer for layer in module.modules() if isinstance(layer, torch.nn.Linear))
+        assert first.weight.abs().max() <= (3 / 100) ** 0.5 and second.weight.abs().max() <= (3 / 8) ** 0.5
+        assert not first.bias.any() and not second.bias.any()
+        assert sum(parameter.numel() for parameter in module.parameters()) == 826  # the paper's network
+
+    def test_it_runs_and_learns_from_vectors_that_tell(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(dm_table5, "vectors", lambda scale, cache: _two_clouds())
+        path = tmp_path / "rows.jsonl"
+        jobs = _runner.product_of(scale=["tiny"], seed=[0], features=["raw", "standard"], group=["noise", "10:1"])
+        _runner.run_jobs(path, jobs, dm_table5.execute, report=lambda line: None)
+        accuracies = {
+            (a["method"], a["step"], a["condition"]): a["accuracy"]
+            for row in read_rows(path)
+            for a in row["accuracies"]
+            if row["job"]["features"] == "standard"
+        }
+        # 10 methods and 2 steps: three conditions in one group, one in the other.
+        assert len(accuracies) == 10 * 2 * 4
+        assert accuracies["CCE", "mean", "r=0"] > 0.9
+        shown = dm_table5.tables(path, scale="tiny")
+        assert "Features standard, step of a sum, seeds 0" in shown
+        assert "(88.9)" in shown and "| DM, integral |" in shown
+
+    def test_small_scales_draw_reviews_and_keep_their_vectors(self, shared_data, tmp_path, monkeypatch):
+        monkeypatch.setitem(dm_table5.SCALES, "tiny", dm_table5.Scale(30, 1, 10))
+        first = dm_table5.vectors("tiny", cache=tmp_path)
+        monkeypatch.setattr(dm_table5, "reviews", None)  # a second time they come from the file
+        second = dm_table5.vectors("tiny", cache=tmp_path)
+        assert first[0].shape == first[2].shape == (30, 100)
+        assert len(np.unique(first[1])) == 2
+        for a, b in zip(first, second, strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
+def _two_clouds():
+    rng = np.random.default_rng(0)
+    y = np.tile([0, 1], 300)
+    X = (rng.normal(size=(600, 10)) + 2 * y[:, None]).astype(np.float32)
+    return X[:400], y[:400], X[400:], y[400:]
+
+
+class TestOrdinal:
+    def test_neighbour_noise_moves_by_one(self):
+        T = slr_ordinal.neighbour_matrix(4, 0.4)
+        np.testing.assert_allclose(T.sum(axis=1), 1)
+        assert T[0, 1] == pytest.approx(0.4) and T[1, 0] == T[1, 2] == pytest.approx(0.2)
+        assert not T[0, 2:].any() and not T[3, :2].any()
+
+    @pytest.mark.parametrize("task", slr_ordinal.TASKS)
+    def test_every_task_runs(self, task, shared_data):
+        row = slr_ordinal.execute("tiny", task, "Ridge", seed=0)
+        assert all(len(row[name]) == slr_ordinal.N_ROUNDS + 1 for name in ("qwk_half", "qwk_fitted", "label_qwk"))
+        if task == "wine, as given":
+            assert row["label_qwk"][0] == 1
+        else:
+            assert row["label_qwk"][0] < 0.95
+
+    def test_patients_are_on_one_side(self, shared_data):
+        *_, groups, X_test, _ = slr_ordinal.draw("lidc, one radiologist", "full", seed=0)
+        assert len(groups) + len(X_test) == 809
+        source = slr_ordinal.load("lidc_malignancy")
+        test = np.flatnonzero((source.X.to_numpy()[:, None, :] == X_test[None, :, :]).all(axis=2).any(axis=1))
+        assert not set(source.groups[test]) & set(groups)
+
+
+class TestRunner:
+    def test_a_killed_run_goes_on(self, tmp_path):
+        path, jobs = tmp_path / "rows.jsonl", _runner.product_of(seed=[0, 1, 2], name=["a"])
+        calls = []
+
+        def execute(seed, name):
+            calls.append(seed)
+            if calls == [0, 1]:
+                raise KeyboardInterrupt
+            return {"value": seed}
+
+        with pytest.raises(KeyboardInterrupt):
+            _runner.run_jobs(path, jobs, execute, report=lambda line: None)
+        _runner.run_jobs(path, jobs, execute, report=lambda line: None)
+        assert calls == [0, 1, 1, 2]
+        rows = read_rows(path)
+        assert [row["value"] for row in rows] == [0, 1, 2]
+        assert all(row["versions"]["torch"] for row in rows)
+
+    def test_our_figures_stand_beside_the_published_ones(self, tmp_path):
+        path = tmp_path / "rows.jsonl"
+        jobs = _runner.product_of(seed=[0, 1], method=["m", "n"], condition=["c"])
+        _runner.run_jobs(path, jobs, lambda seed, **_: {"final": 0.5 + 0.1 * seed}, report=lambda line: None)
+        table = _runner.beside_the_paper(
+            _runner.frame_of(path), {("m", "c"): "61.2"}, rows="method", columns="condition", value="final"
+        )
+        assert "| m | 55.0 ± 7.1 (61.2) |" in table
+        assert "| n | 55.0 ± 7.1 |" in table
+
+
+def test_the_readme_says_what_the_rows_say():
+    text = report.README.read_text(encoding="utf-8")
+    assert report.fill(text) == text
+
+
+def test_the_readme_names_every_script():
+    text = report.README.read_text(encoding="utf-8")
+    scripts = [path.stem for path in report.README.parent.glob("*_*.py") if not path.stem.startswith("_")]
+    assert [name for name in scripts if f"`{name}`" not in text] == []
