@@ -1,5 +1,7 @@
 """The docstring parts that all classifiers share."""
 
+import inspect
+
 _COMMON_PARAMETERS = """
     lr : float, default=None
         Learning rate. Here and below None means the module's own ``training_defaults``, and those of
@@ -100,7 +102,13 @@ _COMMON_ATTRIBUTES = """
 
 
 def document_common(cls):
-    """Fill the shared parameters and attributes into a class docstring, so that their wording stands once."""
-    cls.__doc__ = cls.__doc__.replace("\n    %(common_parameters)s", _COMMON_PARAMETERS)
+    """Fill the shared parameters and attributes into a class docstring, so that their wording stands once.
+
+    Parameters that the class does not have are left out.
+    """
+    own = inspect.signature(cls).parameters
+    entries = _COMMON_PARAMETERS.split("\n\n")
+    shared = "\n\n".join(entry for entry in entries if entry.split()[0].strip("*") in own)
+    cls.__doc__ = cls.__doc__.replace("\n    %(common_parameters)s", f"\n{shared.lstrip()}".replace("\n", "\n    ", 1))
     cls.__doc__ = cls.__doc__.replace("\n    %(common_attributes)s", _COMMON_ATTRIBUTES)
     return cls

@@ -49,8 +49,7 @@ class DMClassifierCV(NetParamsMixin, LogitsPredictionMixin, ClassifierMixin, Bas
     module : torch.nn.Module, class or factory, default=None
         The network, as in :class:`DMClassifier`.
 
-    candidates : sequence of pairs of float, default=((0, 0), (0, 2), (0.5, 4), (0.5, 8), (1, 8), (1, 16), (2, 12), (2,
-    24))
+    candidates : sequence, default=((0, 0), (0, 2), (0.5, 4), (0.5, 8), (1, 8), (1, 16), (2, 12), (2, 24))
         Pairs (lam, beta).
 
     cv : int, splitter or iterable, default=5

@@ -2,7 +2,7 @@
 
 from sklabelnoise._base import BaseNoisyLabelClassifier
 from sklabelnoise._common_docs import document_common
-from sklabelnoise.losses import NAMES, PerExampleLoss, hyper_parameters
+from sklabelnoise.losses import NAMES, ROW_CRITERIA, hyper_parameters, make_criterion
 
 
 @document_common
@@ -15,9 +15,9 @@ class RobustLossClassifier(BaseNoisyLabelClassifier):
         The network, as in :class:`DMClassifier`.
 
     loss : str or callable, default="gce"
-        A name of ``sklabelnoise.losses.NAMES``, such as "cross_entropy", "gce" or "mae", or a function
-        ``loss(logits, labels_or_targets)`` that returns one value per example. Its hyper-parameters are set as
-        ``loss__q=0.7``, and can be searched.
+        A name of ``sklabelnoise.losses.NAMES``, such as "cross_entropy", "gce" or "mae", of ``ROW_CRITERIA`` for
+        losses that remember every row ("elr", "truncated_gce"), or a function ``loss(logits, labels_or_targets)`` that
+        returns one value per example. Its hyper-parameters are set as ``loss__q=0.7``, and can be searched.
 
     %(common_parameters)s
 
@@ -94,8 +94,8 @@ class RobustLossClassifier(BaseNoisyLabelClassifier):
         self.loss = loss
 
     def _known_net_params(self):
-        hyper = sorted({name for loss in NAMES for name in hyper_parameters(loss)})
+        hyper = sorted({name for loss in (*NAMES, *ROW_CRITERIA) for name in hyper_parameters(loss)})
         return [*super()._known_net_params(), *(f"loss__{name}" for name in hyper)]
 
     def _make_criterion(self):
-        return PerExampleLoss(self.loss, **self._params_for("loss"))
+        return make_criterion(self.loss, **self._params_for("loss"))
