@@ -59,14 +59,14 @@ def draw(task, seed):
         drawn = Task.from_name(task, max_train=2000).draw(seed)
         return drawn.X_train, drawn.y_given, drawn.y_clean
     labels = fetch_cifar_n(task.removeprefix("cifar10n/"), data_home=data_home())
-    return _image_vectors(), labels.target[:N_IMAGES], labels.target_clean[:N_IMAGES]
+    return _image_vectors(), labels.y_train[:N_IMAGES], labels.y_train_clean[:N_IMAGES]
 
 
 @functools.cache
 def _image_vectors():
     from sklabelnoise.datasets import fetch_cifar10
 
-    return patch_features(fetch_cifar10(data_home=data_home()).data[:N_IMAGES], random_state=0)
+    return patch_features(fetch_cifar10(data_home=data_home()).X_train[:N_IMAGES], random_state=0)
 
 
 def audit(name, evidence, X, y, seed):

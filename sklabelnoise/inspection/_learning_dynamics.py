@@ -1,6 +1,6 @@
 """What networks learned, epoch by epoch."""
 
-from sklabelnoise.inspection._style import PALETTE, RIGHT, WRONG, new_axes, remove_frame
+from sklabelnoise.inspection._style import NEUTRAL, PALETTE, RIGHT, WRONG, new_axes, remove_frame
 
 # Columns of the history, how they are called, and how they are drawn, for each quantity. With several networks colour
 # tells them apart, so lines of one network differ in style.
@@ -131,9 +131,10 @@ class LearningDynamicsDisplay:
             raise ValueError(f"quantity must be one of {list(_LINES)}, got {quantity!r}.")
         ax = new_axes(ax, figsize=(5.5, 4))
         self.lines_ = {}
+        several = len(self.histories) > 1
         for i, (name, history) in enumerate(self.histories.items()):
             for column, what, color, style in self._columns(quantity, history):
-                if len(self.histories) > 1:
+                if several:
                     color, what = PALETTE[i % len(PALETTE)], f"{name}: {what}"
                 style = {"color": color, "linestyle": style, "label": what} | kwargs
                 epochs = range(1, len(history) + 1)
@@ -145,9 +146,19 @@ class LearningDynamicsDisplay:
         if quantity != "confidence":
             ax.set_ylim(-0.02, 1.02)
         remove_frame(ax)
-        ax.legend(frameon=False)
+        ax.legend(handles=self._handles(quantity) if several else None, frameon=False)
         self.ax_, self.figure_ = ax, ax.figure
         return self
+
+    def _handles(self, quantity):
+        """Legend of several networks: a colour each, then a style for each kind of line."""
+        from matplotlib.lines import Line2D
+
+        names = [Line2D([], [], color=PALETTE[i % len(PALETTE)], label=name) for i, name in enumerate(self.histories)]
+        kinds = {
+            kind: style for history in self.histories.values() for _, kind, _, style in self._columns(quantity, history)
+        }
+        return names + [Line2D([], [], color=NEUTRAL, ls=style, label=kind) for kind, style in kinds.items()]
 
     @staticmethod
     def _columns(quantity, history):

@@ -112,7 +112,10 @@ class TestLearningDynamics:
         display = LearningDynamicsDisplay.from_estimators({"A": model, "B": model}).plot(ax=ax)
         assert display.ax_ is ax and len(display.lines_) == 4
         texts = [text.get_text() for text in ax.get_legend().get_texts()]
-        assert texts[0] == "A: right labels" and texts[2] == "B: right labels"
+        assert texts == ["A", "B", "right labels", "wrong labels"]
+        assert (
+            display.lines_["A", "label_proba_clean"].get_color() != display.lines_["B", "label_proba_clean"].get_color()
+        )
 
     def test_a_plain_history_shows_what_it_has(self, noisy):
         model = DMClassifier(max_epochs=2, random_state=0).fit(*noisy[:2])
