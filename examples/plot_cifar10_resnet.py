@@ -43,7 +43,7 @@ if full:
     n_train, n_watched, n_jobs = 50_000, 10_000, 1
 else:
     # Small batches and no augmentation, so that a minute suffices to learn every label by heart.
-    TRAINING = {"module": ResNet20, "max_epochs": 30, "batch_size": 32, "lr": 0.05, "augment": False}
+    TRAINING = {"module": ResNet20, "max_epochs": 25, "batch_size": 32, "lr": 0.05, "augment": False}
     n_train, n_watched, n_jobs = 800, 500, 2
 
 
