@@ -45,8 +45,8 @@ EVIDENCE = {ONE_FIT: "fit", FIVE_FITS: "out_of_fold"}
 CLEAN_ERROR = "clean error"
 RATES = (0.1, 0.2, 0.3, 0.4)
 MAX_CLEAN_ERROR = 0.1
-N_IMAGES = 10_000
-LABEL_SETS = ("aggre", "random1", "worse")
+N_IMAGES = 5_000
+LABEL_SETS = ("random1", "worse", "aggregate")
 
 
 def network(name, seed):
