@@ -644,7 +644,9 @@ class BaseNoisyLabelClassifier(NetParamsMixin, CallbackSupportMixin, ClassifierM
             "iteration": self.net_.iteration_,
             "has_scaler": self.net_.preprocess is not None,
         }
-        tensors = {f"module.{name}": tensor for name, tensor in self.module_.state_dict().items()}
+        # torch.compile wraps the module and renames its tensors.
+        module = getattr(self.module_, "_orig_mod", self.module_)
+        tensors = {f"module.{name}": tensor for name, tensor in module.state_dict().items()}
         tensors["label_quality"] = torch.from_numpy(self.label_quality_)
         if self.net_.preprocess is not None:
             tensors |= {f"scaler.{name}": tensor for name, tensor in self.net_.preprocess.state_dict().items()}

@@ -13,7 +13,7 @@ from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import StackingClassifier, VotingClassifier
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import GridSearchCV, StratifiedKFold, cross_val_predict, cross_val_score
+from sklearn.model_selection import GridSearchCV, KFold, StratifiedKFold, cross_val_predict, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.class_weight import compute_class_weight
@@ -340,6 +340,16 @@ def test_soft_labels_and_weights_follow_the_folds(enabled, blobs):
         assert np.array_equal(weights, weight if enabled else rows[:, 0] - X[:, 0].min() + 1)
         assert len(softs) == len(rows)
     assert np.array_equal(seen[-1][2], targets)
+
+
+def test_a_fold_without_a_class_still_predicts_it(blobs):
+    X, y = blobs
+    y = np.append(y[:-1], 3)
+    frame = pd.DataFrame(np.eye(4)[y], columns=[0, 1, 2, 3])
+    p = cross_val_predict(
+        DMClassifier(**FAST), X, y, cv=KFold(3), method="predict_proba", params={"soft_labels": frame}
+    )
+    assert p.shape == (150, 4)
 
 
 @each_classifier

@@ -380,6 +380,13 @@ def test_a_dataset_gives_the_model_of_its_arrays(make, dtype, blobs):
     assert model.n_features_in_ == 5
 
 
+def test_workers_change_nothing(blobs):
+    X, y = blobs[0].astype(np.float32), blobs[1]
+    workers = {"iterator_train__num_workers": 1, "iterator_valid__num_workers": 1, "batch_size": 75}
+    loaded = DMClassifier(**workers, **FAST).fit(Pairs(X, y)).predict_proba(Pairs(X))
+    assert np.array_equal(loaded, DMClassifier(batch_size=75, **FAST).fit(X, y).predict_proba(X))
+
+
 def test_labels_can_come_beside_a_dataset_of_inputs(blobs):
     X, y = blobs[0].astype(np.float32), np.array(["a", "b", "c"])[blobs[1]]
     model = fit(Pairs(X), y)

@@ -112,6 +112,19 @@ def test_feature_names_come_back(way, blobs, tmp_path):
         model.predict(X.rename(columns={"a": "z"}))
 
 
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # of torch's compiler
+@pytest.mark.parametrize("way", WAYS)
+def test_a_compiled_network_comes_back(way, blobs, tmp_path):
+    X = blobs[0].astype(np.float32)
+    model = DMClassifier(compile=True, **FAST).fit(X, blobs[1])
+    again = way(model, tmp_path)
+    plain = DMClassifier(**FAST).fit(X, blobs[1])
+    # float32 sums in the order the compiler chose
+    for each in (model, again):
+        assert np.allclose(each.predict_proba(X), plain.predict_proba(X), atol=1e-5)
+
+
 class Own(nn.Module):
     def __init__(self, n_features, n_classes):
         super().__init__()

@@ -12,6 +12,7 @@ from torch import nn
 from sklabelnoise.losses import PerExampleLoss, ProSelfLCLoss
 from sklabelnoise.modules import MLP
 from sklabelnoise.training._batches import DatasetData, TensorData
+from sklabelnoise.training._device import naming_batch_size
 from sklabelnoise.training._net import NoisyLabelNet
 from sklabelnoise.training._schedules import make_schedule
 
@@ -311,6 +312,12 @@ def test_hooks_change_nothing_in_what_is_learnt(rows):
 
 
 # Options
+
+
+def test_a_gpu_that_is_full_names_the_batch_size():
+    with pytest.raises(MemoryError, match="The GPU has too little memory for batch_size=512; use a smaller one"):
+        with naming_batch_size(512):
+            raise torch.cuda.OutOfMemoryError("CUDA out of memory")
 
 
 def test_augmentation_sees_training_batches_only_and_its_own_generator(rows):
