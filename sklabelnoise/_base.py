@@ -256,6 +256,9 @@ class BaseNoisyLabelClassifier(NetParamsMixin, CallbackSupportMixin, ClassifierM
             with naming_batch_size(used["batch_size"]):
                 net.fit_epochs(tensors, epochs=epochs, continues=partial, observers=observers)
             net.train_split = None
+            if self.early_stopping:
+                # A second copy of the network, no longer needed.
+                dict(net.callbacks_)["early_stopping"].best_model_weights_ = None
 
         return self._record(net, data, used)
 

@@ -276,6 +276,7 @@ def _class_weights(class_weight, classes, mass):
     if class_weight == "balanced":
         return np.divide(mass.sum(), len(classes) * mass, out=np.zeros_like(mass), where=mass > 0)
     unknown = [label for label in class_weight if label not in set(classes.tolist())]
-    if unknown:
+    # Weights of more classes than these are in order, as a fold may miss one; a name in place of another is not.
+    if unknown and not set(classes.tolist()) <= class_weight.keys():
         raise ValueError(f"class_weight has keys that are not among the classes {classes}: {unknown}.")
     return np.array([class_weight.get(label, 1.0) for label in classes.tolist()], dtype=float)

@@ -122,6 +122,14 @@ def test_class_weights_of_unknown_classes(blobs):
         fit(*blobs, DMClassifier(class_weight={7: 2.0}, **FAST))
 
 
+def test_class_weights_may_name_classes_that_a_fold_misses(blobs):
+    X, y = blobs
+    weight = {0: 1.0, 1: 2.0, 2: 3.0, 9: 4.0}
+    model = fit(X, y, DMClassifier(class_weight=weight, **FAST))
+    del weight[9]
+    assert np.array_equal(fit(X, y, DMClassifier(class_weight=weight, **FAST)).predict_proba(X), model.predict_proba(X))
+
+
 # Bad soft labels
 
 

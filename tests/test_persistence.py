@@ -383,6 +383,14 @@ def test_values_survive_json(value):
 # What is kept
 
 
+def test_early_stopping_keeps_no_second_network(blobs):
+    plain, stopped = (
+        DMClassifier(module__hidden=(2000,), early_stopping=early, **FAST).fit(*blobs) for early in (False, True)
+    )
+    size = len(pickle.dumps(plain))
+    assert len(pickle.dumps(stopped)) < 1.05 * size
+
+
 def test_nothing_of_the_training_data_is_kept(blobs):
     X, y = np.tile(blobs[0], (200, 1)).astype(np.float32), np.tile(blobs[1], 200)
     params = {"max_epochs": 2, "batch_size": 10_000, "early_stopping": True, "dtype": "float32"}
