@@ -45,7 +45,8 @@ _COMMON_PARAMETERS = """
         Epochs without a better accuracy before training stops.
 
     callbacks : list of skorch.callbacks.Callback, default=None
-        Called during training, as in skorch.
+        Called during training, as in skorch. Its ``LRScheduler`` needs ``lr_schedule="constant"``, which leaves the
+        learning rate to it.
 
     device : str or torch.device, default="auto"
         "auto" is CUDA where there is one, else the CPU.
@@ -55,7 +56,7 @@ _COMMON_PARAMETERS = """
         float32.
 
     warm_start : bool, default=False
-        Let `fit` continue with the weights and the optimiser of the last call.
+        Let `fit` continue with the weights and the optimiser of the last call, and the parameters as they are now.
 
     random_state : int, RandomState instance or None, default=None
         Determines weights, dropout, the order of rows, augmentation and the held-out rows. An integer gives
@@ -68,8 +69,9 @@ _COMMON_PARAMETERS = """
     **net_params : dict
         skorch's parameters with the prefixes ``module__``, ``optimizer__``, ``iterator_train__``, ``iterator_valid__``
         and ``callbacks__``, and the switches ``amp`` (bfloat16 autocast), ``compile`` (torch.compile) and
-        ``channels_last`` (memory format of images). They are parameters like all others in ``get_params``,
-        ``set_params``, ``clone`` and searches."""
+        ``channels_last`` (memory format of images). ``iterator_train__`` takes `drop_last`, `shuffle` and `batch_size`,
+        and the options of a ``DataLoader``, such as `num_workers`, where X is a ``Dataset``. All are parameters like
+        any other in ``get_params``, ``set_params``, ``clone`` and searches."""
 
 _COMMON_ATTRIBUTES = """
     classes_ : ndarray of shape (n_classes,)
