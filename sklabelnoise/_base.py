@@ -280,9 +280,15 @@ class BaseNoisyLabelClassifier(NetParamsMixin, CallbackSupportMixin, ClassifierM
         if validation is not None or not self.early_stopping:
             return data, validation
         rows = np.arange(len(data))
-        train, held_out = train_test_split(
-            rows, test_size=self.validation_fraction, stratify=data.labels, random_state=seed
-        )
+        try:
+            train, held_out = train_test_split(
+                rows, test_size=self.validation_fraction, stratify=data.labels, random_state=seed
+            )
+        except ValueError as error:
+            raise ValueError(
+                f"early_stopping can't hold out validation_fraction={self.validation_fraction:g} of {len(rows)} rows "
+                f"with every class among them; pass X_val and y_val, or do without. ({error})"
+            ) from error
         return data.take(np.sort(train)), data.take(np.sort(held_out))
 
     def _as_tensors(self, data, device):

@@ -457,6 +457,19 @@ def test_early_stopping_holds_out_a_stratified_part(blobs):
     assert model.net_.train_split is None
 
 
+@pytest.mark.parametrize("n, last", [(150, 7), (4, 1)])
+def test_early_stopping_says_where_no_part_can_be_held_out(n, last, blobs):
+    X, y = blobs[0][:n], np.append(blobs[1][: n - 1], last)
+    with pytest.raises(ValueError, match=rf"early_stopping can't hold out validation_fraction=0\.1 of {n} rows"):
+        DMClassifier(early_stopping=True, **FAST).fit(X, y)
+
+
+def test_training_needs_gradients_whatever_the_caller_does(blobs):
+    with torch.no_grad():
+        inside = proba(DMClassifier(**FAST), *blobs)
+    assert np.array_equal(inside, proba(DMClassifier(**FAST), *blobs))
+
+
 class Sizes(Callback):
     def on_epoch_end(self, net, dataset_train=None, dataset_valid=None, **kwargs):
         net.history.record("n_train", len(dataset_train))

@@ -157,6 +157,7 @@ class NoisyLabelNet(NeuralNet):
 
     # Training
 
+    @torch.enable_grad()
     def fit_epochs(self, data, *, epochs, continues=False, observers=()):
         """Train for some epochs on prepared data; the net must be initialised.
 
