@@ -13,7 +13,7 @@ from sklabelnoise._fused_plan import Fold, build_net, plan_fits, takes_statistic
 from sklabelnoise.training._batches import TensorData
 from sklabelnoise.training._device import naming_batch_size, seeded
 from sklabelnoise.training._replicas import Group, TrainingLog, replica_logits, train_replicas
-from sklabelnoise.training._stack_memory import replicas_within_memory
+from sklabelnoise.training._stack_memory import bytes_available, replicas_within_memory
 from sklabelnoise.training._stacked_criteria import NotStackableError, same, stack_criteria
 from sklabelnoise.training._stacked_network import StackedNetwork
 from sklabelnoise.training._stacked_optimizers import StackedOptimizer
@@ -58,8 +58,15 @@ class TrainedGroup:
 
     def logits(self, rows):
         """Logits of all K replicas for some rows of the fold's X, an array of shape (K, n_rows, n_classes)."""
+        return np.stack(list(self.each_logits(rows)))
+
+    def each_logits(self, rows):
+        """Logits of one replica after the other, arrays of shape (n_rows, n_classes), within bounds of memory."""
         rows = torch.as_tensor(rows, device=self.group.rows.device)
-        return replica_logits(self.network, self.place, self.group, rows).numpy()
+        at_once = max(1, bytes_available("cpu") // (8 * len(rows) * len(self.classes)))
+        for first in range(0, len(self.recipes), at_once):
+            replicas = slice(first, first + at_once)
+            yield from replica_logits(self.network, self.place, self.group, rows, replicas).numpy()
 
     def fitted(self, replica):
         """The fitted classifier that one of the replicas amounts to."""
@@ -294,7 +301,7 @@ def left_out_logits(estimator, folds):
     for trained in train_stack(plan.stacks[0], folds):
         for group in trained:
             group.check(0)
-            predicted[group.fold_number] = group.classes, group.logits(group.fold.test)[0]
+            predicted[group.fold_number] = group.classes, next(group.each_logits(group.fold.test))
     return [predicted[number] for number in range(len(folds))]
 
 

@@ -197,11 +197,11 @@ class Evaluation:
     def _score_group(self, trained, data, numbers):
         """Score all candidates of one stacked training on one split."""
         split = trained.fold_number
-        test = self._part(self.splits[split][1])
-        sides = [(test, trained.logits(trained.fold.test))]
+        sides = [(self._part(self.splits[split][1]), trained.each_logits(trained.fold.test))]
         if self.return_train_score:
-            sides.append((self._part(self.splits[split][0]), trained.logits(trained.fold.train)))
+            sides.append((self._part(self.splits[split][0]), trained.each_logits(trained.fold.train)))
         for replica, recipe in enumerate(trained.recipes):
+            answers = [(*side, next(logits)) for side, logits in sides]
             number = numbers[recipe.number]
             failure = trained.failure(replica)
             if failure is not None:
@@ -214,8 +214,8 @@ class Evaluation:
                 if not self._predictions_suffice(number):
                     fitted = data.with_classifier(split, trained.fitted(replica))
                 scores = []
-                for (X, y, params), logits in sides:
-                    answering = KnownPredictions(trained.classes, logits[replica]) if fitted is None else fitted
+                for X, y, params, logits in answers:
+                    answering = KnownPredictions(trained.classes, logits) if fitted is None else fitted
                     scores.append(_score(answering, X, y, self.scorer, params, self.error_score))
                 result = {"fit_error": None, **dict(zip(("test_scores", "train_scores"), scores, strict=False))}
                 result["score_time"] = time.perf_counter() - start

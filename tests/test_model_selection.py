@@ -313,7 +313,7 @@ class TestInterface:
         X, y = noisy
         grid = {"lam": [0, 0.5, 1]}
         whole = FusedGridSearchCV(DMClassifier(**SMALL), grid, cv=3, scoring="neg_log_loss").fit(X, y)
-        for n_bytes in (1, 400_000):  # one replica at a time, and some
+        for n_bytes in (1, 5_000, 400_000):  # one replica and one row at a time, two replicas to predict, to train
             monkeypatch.setattr("sklabelnoise.training._stack_memory._CPU_BYTES", n_bytes)
             chunked = FusedGridSearchCV(DMClassifier(**SMALL), grid, cv=3, scoring="neg_log_loss").fit(X, y)
             assert_same_results(chunked, whole)

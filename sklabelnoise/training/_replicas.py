@@ -140,8 +140,8 @@ def train_replicas(network, optimizer, criterion, groups, *, batch_size, max_epo
     return log
 
 
-def replica_logits(network, group_number, group, rows):
-    """Logits of all replicas of one group for some rows of its data.
+def replica_logits(network, group_number, group, rows, replicas=slice(None)):
+    """Logits of replicas of one group for some rows of its data.
 
     Parameters
     ----------
@@ -153,25 +153,25 @@ def replica_logits(network, group_number, group, rows):
         Its data and preprocessing.
     rows : LongTensor of shape (n,)
         Row numbers in ``group.data``.
+    replicas : slice, default=slice(None)
+        Which replicas.
 
     Returns
     -------
-    logits : Tensor of shape (K, n, n_classes)
+    logits : Tensor of shape (k, n, n_classes)
         On the CPU.
     """
     part = slice(group_number, group_number + 1)
-    parameters = {name: p[part] for name, p in network.parameters.items()}
+    parameters = {name: p[part, replicas] for name, p in network.parameters.items()}
+    n_replicas = len(range(*replicas.indices(network.n_replicas)))
     X = group.batch(rows[:1])[0]
-    fitting = rows_within_memory(network.module, X, n_replicas=network.n_replicas, device=X.device)
-    n_rows = min(_PREDICTION_ROWS, fitting)
+    n_rows = min(_PREDICTION_ROWS, rows_within_memory(network.module, X, n_replicas=n_replicas, device=X.device))
     with torch.no_grad():
-        return torch.cat(
-            [
-                network(parameters, group.batch(chunk)[0].unsqueeze(0), groups=part)[0].cpu()
-                for chunk in rows.split(n_rows)
-            ],
-            dim=1,
-        )
+        chunks = [
+            network(parameters, group.batch(chunk)[0].unsqueeze(0), groups=part, replicas=replicas)[0].cpu()
+            for chunk in rows.split(n_rows)
+        ]
+    return torch.cat(chunks, dim=1)
 
 
 class _Order:

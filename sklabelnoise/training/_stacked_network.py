@@ -76,25 +76,28 @@ class StackedNetwork:
         """Parameters of some groups as leaves of a new graph; they share memory with the stacked ones."""
         return {name: p[groups].detach().requires_grad_() for name, p in self.parameters.items()}
 
-    def __call__(self, parameters, X, *, groups=slice(None), training=False):
-        """Logits of every replica of some groups.
+    def __call__(self, parameters, X, *, groups=slice(None), replicas=slice(None), training=False):
+        """Logits of the replicas of some groups.
 
         Parameters
         ----------
         parameters : dict of str to Tensor
-            Parameters of these groups, shape (g, K, ...).
+            Parameters of these groups and replicas, shape (g, k, ...), contiguous.
         X : Tensor of shape (g, n, ...)
             One batch for each of these groups.
         groups : slice, default=slice(None)
             Which groups.
+        replicas : slice, default=slice(None)
+            Which replicas; all of them unless there is a single group.
         training : bool, default=False
             Whether batch statistics are used and updated, and units dropped.
 
         Returns
         -------
-        logits : Tensor of shape (g, K, n, n_classes)
+        logits : Tensor of shape (g, k, n, n_classes)
         """
-        state = {**parameters, **{name: b[groups] for name, b in self.buffers.items()}}
+        state = {**parameters, **{name: b[groups, replicas] for name, b in self.buffers.items()}}
+        n_replicas = len(range(*replicas.indices(self.n_replicas)))
         if self.chain is None:
             self.module.train(training)
             return nested_vmap(self.module)(state, X)
@@ -107,7 +110,7 @@ class StackedNetwork:
                 shared = False
                 continue
             if shared:
-                hidden, shared = hidden.unsqueeze(1).expand(-1, self.n_replicas, -1, -1), False
+                hidden, shared = hidden.unsqueeze(1).expand(-1, n_replicas, -1, -1), False
             if isinstance(layer, nn.BatchNorm1d):
                 hidden = _batch_norm(layer, hidden, training=training, **own)
             elif isinstance(layer, nn.Dropout):
@@ -115,7 +118,7 @@ class StackedNetwork:
             else:
                 hidden = layer(hidden)
         if shared:
-            hidden = hidden.unsqueeze(1).expand(-1, self.n_replicas, -1, -1)
+            hidden = hidden.unsqueeze(1).expand(-1, n_replicas, -1, -1)
         return hidden.mT
 
     def state_dict(self, group, replica):
