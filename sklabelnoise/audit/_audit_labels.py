@@ -28,7 +28,8 @@ def audit_labels(
     evidence : {"auto", "fit", "out_of_fold"}, default="auto"
         * "out_of_fold" fits `cv` times, so that no row is judged by a model that saw its label.
         * "fit" fits once and takes what the model says about its training rows, for the networks of this package their
-          mean prediction over all epochs. It is evidence only of a model that does not memorise wrong labels.
+          mean prediction over all epochs. That ranks labels well if the model does not memorise wrong ones; but what it
+          has memorised it cannot count, so the noise is estimated from two more fits, to one half of the rows each.
         * "auto" takes "fit" for the classifiers of this package (also as the last step of a Pipeline), other than plain
           cross entropy, and "out_of_fold" for all others.
 
@@ -42,10 +43,10 @@ def audit_labels(
         Folds of "out_of_fold". An int means as many stratified, shuffled folds.
 
     n_jobs : int, default=None
-        Folds fitted at the same time.
+        Folds (or halves) fitted at the same time.
 
     random_state : int, RandomState instance or None, default=None
-        Determines the folds that an int `cv` makes. The classifier has its own.
+        Determines the folds that an int `cv` makes, and the halves of "fit". The classifier has its own.
 
     Returns
     -------
@@ -71,37 +72,48 @@ def audit_labels(
     if classes is not None:
         raise ValueError("classes name the columns of pred_probs; an estimator finds its own.")
     y = column_or_1d(y)
-    if evidence == "fit" or (evidence == "auto" and _does_not_memorise(estimator)):
-        return _report_of_one_fit(clone(estimator), X, y)
+    final = _final_step(estimator)
+    if evidence != "out_of_fold" and _is_ours(final) and hasattr(final, "n_rounds"):
+        return _report_of_a_refinery(clone(estimator), X, y)
+    does_not_memorise = _is_ours(final) and getattr(final, "loss", None) != "cross_entropy"
+    if evidence == "fit" or (evidence == "auto" and does_not_memorise):
+        halves = _predict_left_out(estimator, X, y, 2, n_jobs, random_state)
+        return _report_of_one_fit(clone(estimator), X, y, halves)
+    return LabelReport(y, _predict_left_out(estimator, X, y, cv, n_jobs, random_state), X=X)
+
+
+def _predict_left_out(estimator, X, y, cv, n_jobs, random_state):
     if isinstance(cv, int):
         seed = check_random_state(random_state).randint(np.iinfo(np.int32).max)
         cv = StratifiedKFold(cv, shuffle=True, random_state=seed)
-    proba = cross_val_predict(estimator, X, y, cv=cv, n_jobs=n_jobs, method="predict_proba")
-    return LabelReport(y, proba, X=X)
+    return cross_val_predict(estimator, X, y, cv=cv, n_jobs=n_jobs, method="predict_proba")
 
 
 def _final_step(estimator):
     return estimator[-1] if isinstance(estimator, Pipeline) else estimator
 
 
-def _does_not_memorise(estimator):
-    """Whether one fit of it is evidence; asked by name, because importing the classes would import torch."""
-    final = _final_step(estimator)
-    ours = any(base.__module__.startswith("sklabelnoise.") for base in type(final).__mro__)
-    return ours and getattr(final, "loss", None) != "cross_entropy"
+def _is_ours(estimator):
+    """Whether it is a class of this package or derived from one; by name, because importing them would import torch."""
+    return any(base.__module__.startswith("sklabelnoise.") for base in type(estimator).__mro__)
 
 
-def _report_of_one_fit(estimator, X, y):
+def _report_of_one_fit(estimator, X, y, left_out):
     final = _final_step(estimator)
     mean = _watch(final)
     estimator.fit(X, y)
-    if hasattr(final, "oof_proba_"):  # a label refinery has out-of-fold probabilities of its own
-        return LabelReport(y, final.oof_proba_, classes=final.classes_, X=X)
     proba = getattr(mean, "proba_", None)
     # Held-out rows and rows of weight zero are not trained on: then only the fitted model speaks of all of them.
     if proba is None or len(proba) != len(y):
         proba = estimator.predict_proba(X)
-    return LabelReport(y, proba, classes=final.classes_, X=X, in_sample=True)
+    return LabelReport(y, proba, classes=final.classes_, X=X, in_sample=True, noise_proba=left_out)
+
+
+def _report_of_a_refinery(estimator, X, y):
+    """A label refinery has out-of-fold probabilities of its own, unless it runs no round."""
+    final = _final_step(estimator.fit(X, y))
+    proba = final.oof_proba_ if hasattr(final, "oof_proba_") else estimator.predict_proba(X)
+    return LabelReport(y, proba, classes=final.classes_, X=X, in_sample=not hasattr(final, "oof_proba_"))
 
 
 def _watch(final):

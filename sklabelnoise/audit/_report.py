@@ -30,8 +30,11 @@ class LabelReport:
 
     in_sample : bool, default=False
         Whether `proba` comes from a model that was fitted to these rows and is trusted not to have memorised wrong
-        labels. Noise is then what the model contradicts; otherwise it is estimated by
-        :func:`estimate_transition_matrix`.
+        labels: every label that it contradicts is then to doubt.
+
+    noise_proba : array-like of shape (n_samples, n_classes), default=None
+        Out-of-fold probabilities to estimate the noise from. None takes `proba`, and where that is `in_sample` counts
+        what the model contradicts.
 
     Attributes
     ----------
@@ -76,7 +79,7 @@ class LabelReport:
     ['cat', 'dog', 'dog', 'dog']
     """
 
-    def __init__(self, y, proba, *, classes=None, X=None, in_sample=False):
+    def __init__(self, y, proba, *, classes=None, X=None, in_sample=False, noise_proba=None):
         self._codes, self.proba, self.classes = check_evidence(y, proba, classes)
         if X is not None and _n_rows(X) != len(self._codes):
             raise ValueError(f"X must have one row for each of {len(self._codes)} labels, got {_n_rows(X)}.")
@@ -84,9 +87,14 @@ class LabelReport:
         self.X = X
         self.in_sample = in_sample
         self.label_quality = self.proba[np.arange(len(self.y)), self._codes]
-        which, method = ("disagree", "predictions") if in_sample else ("confident", "anchor_sets")
+        which = "disagree" if in_sample else "confident"
         self.issues = find_label_issues(self.y, self.proba, which=which, classes=self.classes)
-        self.transition_matrix, self.noise_rate = estimate_noise(self._codes, self.proba, method)
+        method = "predictions" if in_sample and noise_proba is None else "anchor_sets"
+        if noise_proba is None:
+            noise_proba = self.proba
+        else:
+            noise_proba = check_evidence(y, noise_proba, self.classes)[1]
+        self.transition_matrix, self.noise_rate = estimate_noise(self._codes, noise_proba, method)
         self.fingerprint = self._fingerprint()
 
     def __repr__(self):
