@@ -1,0 +1,66 @@
+"""Tables of the detection benchmark: made from rows, by the rules its page states."""
+
+import numpy as np
+import pytest
+
+from benchmarks import detection
+from benchmarks.patch_features import patch_features
+
+
+def row(task, network, evidence, seed=0, **measured):
+    versions = {"torch": "2", "cleanlab": "2.9.0"}
+    return {"task": task, "network": network, "evidence": evidence, "seed": seed, **measured} | {
+        "versions": versions,
+        "processor": "a machine",
+        "commit": "abc",
+    }
+
+
+@pytest.fixture
+def rows():
+    made = []
+    for table, error in (("good", 0.05), ("poor", 0.3)):
+        made.append(row(f"{table}/symmetric/0.2", "cross entropy", detection.CLEAN_ERROR, clean_error=error))
+        for rate in detection.RATES:
+            task = f"{table}/symmetric/{rate:g}"
+            off = 0.01 if table == "good" else 0.3
+            rates = {"realised_rate": rate, "estimated_rate": rate + off, "confident_joint_rate": rate + 2 * off}
+            made.append(row(task, "cross entropy", detection.FIVE_FITS, auc=0.9, **rates))
+            made.append(row(task, "ProSelfLC", detection.HALVES, realised_rate=rate, estimated_rate=rate - off))
+        made.append(row(f"{table}/symmetric/0.2", "ProSelfLC", detection.ONE_FIT, auc=0.95, realised_rate=0.2))
+    return made
+
+
+def test_rates_are_measured_where_the_clean_error_is_small(rows):
+    assert detection.accurate_tables(rows) == ["good"]
+    runs = detection.runs_of("rates", [0], rows)
+    assert {run[0] for run in runs} == {f"good/symmetric/{rate:g}" for rate in detection.RATES}
+
+
+def test_the_best_of_a_task_is_bold_and_tables_are_averaged(rows):
+    table = detection.detection_table(rows)
+    assert table.loc["good/symmetric/0.2", "ProSelfLC, one fit"] == "**0.950**"
+    assert table.loc["mean over tables", "cross entropy, five fits, cleanlab"] == "0.9000"
+
+
+def test_errors_of_the_rate_are_in_points_and_the_greatest_is_named(rows):
+    table = detection.noise_rate_table(rows)
+    assert table.loc["cross entropy, five fits", "40%"] == "1.0"
+    assert table.loc["cross entropy, five fits, confident joint", "10%"] == "2.0"
+    assert table.loc["ProSelfLC, two half fits", "greatest"].startswith("1.0 (good/")
+    assert table.loc["ProSelfLC, two half fits", "tasks within 5"] == "4 of 4"
+    assert "good" in detection.detection_block(rows)
+
+
+def test_plain_cross_entropy_is_no_evidence_after_one_fit():
+    assert detection.NEVER not in [run[2:] for run in detection.runs_of("tables", [0], [])]
+
+
+def test_patch_features_tell_textures_apart():
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 40, (60, 3, 12, 12), dtype=np.uint8)
+    images[30:, :, ::2] += 200  # stripes
+    features = patch_features(images, n_centers=8, n_components=2, random_state=0)
+    assert features.shape == (60, 2)
+    first = features[:, 0]
+    assert (first[:30].max() < first[30:].min()) or (first[:30].min() > first[30:].max())
