@@ -240,7 +240,7 @@ def fit_together(estimators, X, y, sample_weight=None, soft_labels=None):
     Parameters
     ----------
     estimators : list of BaseNoisyLabelClassifier
-        Unfitted, for example members of one configuration that differ in `random_state`.
+        Unfitted, for example members of one configuration that differ in `random_state`; None draws a seed for each.
     X, y, sample_weight, soft_labels
         As in ``fit``.
 
@@ -259,7 +259,7 @@ def fit_together(estimators, X, y, sample_weight=None, soft_labels=None):
     fold = Fold(
         **rows, train=everything, test=everything[:0], y=y, sample_weight=sample_weight, soft_labels=soft_labels
     )
-    plan = plan_fits(estimators, [fold])
+    plan = plan_fits(estimators, [fold], share_seed=False)
     fitted = {}
     for stack in plan.stacks:
         for trained in train_stack(stack, [fold], record_accuracy=True):

@@ -202,7 +202,7 @@ class Plan:
     unusable_modules: set
 
 
-def plan_fits(estimators, folds):
+def plan_fits(estimators, folds, *, share_seed=True):
     """Sort candidates into those that can be trained together and those that have to be fitted alone.
 
     Parameters
@@ -211,26 +211,25 @@ def plan_fits(estimators, folds):
         Unfitted, with their parameters set.
     folds : list of Fold
         What each of them is trained on.
+    share_seed : bool, default=True
+        Whether estimators without a seed get one in common, so that they are compared on equal weights and orders.
 
     Returns
     -------
     plan : Plan
     """
     plan = Plan([], {}, set())
-    # Where no seed is given one is drawn for all: candidates are then compared on equal weights and orders.
-    common_seed = None
+    common = None
     checked = []
     for number, estimator in enumerate(estimators):
         try:
             check_stackable(estimator)
             estimator._validate_params()
-            if estimator.random_state is None:
-                common_seed = check_random_state(None).randint(MAX_SEED) if common_seed is None else common_seed
-                seed = common_seed
-            else:
-                seed = check_random_state(estimator.random_state).randint(MAX_SEED)
+            seed = int(check_random_state(estimator.random_state).randint(MAX_SEED))
+            if estimator.random_state is None and share_seed:
+                seed = common = seed if common is None else common
             sets = _training_sets(estimator, folds, checked)
-            _put(plan.stacks, _read_recipe(number, clone(estimator), folds[0], sets, int(seed)))
+            _put(plan.stacks, _read_recipe(number, clone(estimator), folds[0], sets, seed))
         except NotStackableError as error:
             plan.reasons[number] = str(error)
         except Exception as error:  # the ordinary fit raises it again, where scikit-learn expects it

@@ -122,6 +122,11 @@ class TestFitTogether:
             assert ours.net_.iteration_ == theirs.net_.iteration_
             assert vars(ours).keys() == vars(theirs).keys()
 
+    def test_without_a_seed_every_member_draws_its_own(self, table):
+        X, labels, _ = table
+        first, second = fit_together([DMClassifier(**{**SMALL, "random_state": None}) for _ in range(2)], X, labels)
+        assert not np.allclose(first.predict_proba(X), second.predict_proba(X))
+
     def test_configurations_may_differ_and_some_may_be_fitted_alone(self, table):
         X, labels, soft = table
         estimators = [
