@@ -24,6 +24,7 @@ from torch.utils.data import Dataset
 from sklabelnoise import _persistence, modules
 from sklabelnoise._inputs import check_inputs, check_training_set
 from sklabelnoise._net_params import NetParamsMixin
+from sklabelnoise._prediction import LogitsPredictionMixin
 from sklabelnoise.modules import MLP
 from sklabelnoise.training._augmentation import average_over_views, resolve_augmentation
 from sklabelnoise.training._batches import DatasetData, TensorData
@@ -54,7 +55,9 @@ _TRAINING_PARAMETERS = ("optimizer", "lr", "weight_decay", "max_epochs", "batch_
 _SAVED_ATTRIBUTES = ("classes_", "n_features_in_", "feature_names_in_", "input_shape_")
 
 
-class BaseNoisyLabelClassifier(NetParamsMixin, CallbackSupportMixin, ClassifierMixin, BaseEstimator):
+class BaseNoisyLabelClassifier(
+    NetParamsMixin, LogitsPredictionMixin, CallbackSupportMixin, ClassifierMixin, BaseEstimator
+):
     """Base of the classifiers: validate, encode, build, train, record.
 
     A subclass adds its own parameters and :meth:`_make_criterion`.
@@ -471,26 +474,6 @@ class BaseNoisyLabelClassifier(NetParamsMixin, CallbackSupportMixin, ClassifierM
         """Logits of validated inputs, an array of shape (n_samples, n_classes)."""
         return np.concatenate([logits.numpy() for logits in self.net_.forward_iter(X, device="cpu")])
 
-    @staticmethod
-    def _softmax(logits):
-        return torch.from_numpy(logits).softmax(dim=1).numpy()
-
-    def predict(self, X):
-        """Predict the most probable class.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix, Dataset} of shape (n_samples, n_features)
-            Rows as in `fit`.
-
-        Returns
-        -------
-        y : ndarray of shape (n_samples,)
-            Class labels.
-        """
-        logits = self._logits(X)
-        return self.classes_[logits.argmax(axis=1)]
-
     def predict_proba(self, X, *, n_augment=0):
         """Predict class probabilities: the softmax of the logits.
 
@@ -530,37 +513,6 @@ class BaseNoisyLabelClassifier(NetParamsMixin, CallbackSupportMixin, ClassifierM
             return average_over_views(proba, batch, net.augment, n_augment, generator)
 
         return net.map_batches(check_inputs(self, X), mean_proba).numpy()
-
-    def predict_log_proba(self, X):
-        """Predict the logarithm of class probabilities, finite however small they are.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix, Dataset} of shape (n_samples, n_features)
-            Rows as in `fit`.
-
-        Returns
-        -------
-        log_proba : ndarray of shape (n_samples, n_classes)
-            Columns in the order of `classes_`.
-        """
-        return torch.from_numpy(self._logits(X)).log_softmax(dim=1).numpy()
-
-    def decision_function(self, X):
-        """Logits of the network.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix, Dataset} of shape (n_samples, n_features)
-            Rows as in `fit`.
-
-        Returns
-        -------
-        logits : ndarray of shape (n_samples, n_classes) or (n_samples,)
-            For two classes the difference of the second and the first.
-        """
-        logits = self._logits(X)
-        return logits[:, 1] - logits[:, 0] if len(self.classes_) == 2 else logits
 
     def embed(self, X):
         """Features before the last linear layer.
