@@ -7,11 +7,12 @@ from sklearn.decomposition import PCA
 from sklearn.utils import check_random_state
 
 _PATCH = 6  # pixels
-_N_PATCHES = 100_000
+_STRIDE = 2
+_N_PATCHES = 40_000
 _BLOCK = 250  # images encoded at a time
 
 
-def patch_features(images, *, n_centers=400, n_components=256, random_state=None):
+def patch_features(images, *, n_centers=200, n_components=256, random_state=None):
     """Features of images, learned from the images alone.
 
     Patches are normalised, whitened and clustered; each patch of an image is described by how much closer it is to each
@@ -22,7 +23,7 @@ def patch_features(images, *, n_centers=400, n_components=256, random_state=None
     ----------
     images : ndarray of uint8 of shape (n_samples, height, width, 3) or (n_samples, 3, height, width)
 
-    n_centers : int, default=400
+    n_centers : int, default=200
         Number of clusters.
 
     n_components : int, default=256
@@ -46,7 +47,7 @@ def patch_features(images, *, n_centers=400, n_components=256, random_state=None
     mean = patches.mean(0)
     values, vectors = torch.linalg.eigh(torch.cov(patches.T))
     whiten = vectors @ torch.diag((values + 0.1).rsqrt()) @ vectors.T
-    kmeans = MiniBatchKMeans(n_centers, batch_size=4096, n_init=1, max_iter=30, random_state=rng)
+    kmeans = MiniBatchKMeans(n_centers, batch_size=4096, n_init=1, max_iter=5, random_state=rng)
     centers = torch.from_numpy(kmeans.fit((patches - mean) @ whiten).cluster_centers_).float()
     blocks = [
         _encode(torch.from_numpy(X[i : i + _BLOCK]).float(), mean, whiten, centers) for i in range(0, len(X), _BLOCK)
@@ -62,8 +63,8 @@ def _normalise(patches):
 
 @torch.no_grad()
 def _encode(images, mean, whiten, centers):
-    side = images.shape[2] - _PATCH + 1
-    patches = _normalise(torch.nn.functional.unfold(images, _PATCH).transpose(1, 2))
+    side = (images.shape[2] - _PATCH) // _STRIDE + 1
+    patches = _normalise(torch.nn.functional.unfold(images, _PATCH, stride=_STRIDE).transpose(1, 2))
     distance = torch.cdist((patches - mean) @ whiten, centers)
     active = (distance.mean(-1, keepdim=True) - distance).clamp(min=0)
     active = active.unflatten(1, (side, side))
