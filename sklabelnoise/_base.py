@@ -15,26 +15,19 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
-from skorch.callbacks import Callback, EarlyStopping
 from skorch.helper import predefined_split
-from skorch.history import History
 from torch import nn
-from torch.utils.data import Dataset
 
-from sklabelnoise import _persistence, modules
 from sklabelnoise._inputs import check_inputs, check_training_set
+from sklabelnoise._net_building import NetBuildingMixin, takes_channels_last
 from sklabelnoise._net_params import NetParamsMixin
 from sklabelnoise._prediction import LogitsPredictionMixin
+from sklabelnoise._saving import SavingMixin
 from sklabelnoise.modules import MLP
-from sklabelnoise.training._augmentation import average_over_views, resolve_augmentation
-from sklabelnoise.training._batches import DatasetData, TensorData
-from sklabelnoise.training._callbacks import EpochProgressBar, SklearnTasks
+from sklabelnoise.training._augmentation import average_over_views
 from sklabelnoise.training._device import naming_batch_size, resolve_device, seeded
-from sklabelnoise.training._module import build_module, check_output, input_of, last_linear
-from sklabelnoise.training._net import NoisyLabelNet
-from sklabelnoise.training._optimizer import optimizer_params, resolve_optimizer, takes_weight_decay
-from sklabelnoise.training._preprocessing import ImageScaler
-from sklabelnoise.training._schedules import make_schedule
+from sklabelnoise.training._module import input_of, last_linear
+from sklabelnoise.training._optimizer import resolve_optimizer
 
 try:
     from sklearn.callback import CallbackSupportMixin, with_callbacks
@@ -48,15 +41,17 @@ except ImportError:  # scikit-learn before 1.9 has no callbacks
         return method
 
 
-# Parameters whose None means the module's own choice, see `training_defaults` of the modules.
-_TRAINING_PARAMETERS = ("optimizer", "lr", "weight_decay", "max_epochs", "batch_size", "lr_schedule", "augment")
-
 # Fitted attributes that `save` writes as they are.
-_SAVED_ATTRIBUTES = ("classes_", "n_features_in_", "feature_names_in_", "input_shape_")
 
 
 class BaseNoisyLabelClassifier(
-    NetParamsMixin, LogitsPredictionMixin, CallbackSupportMixin, ClassifierMixin, BaseEstimator
+    NetParamsMixin,
+    NetBuildingMixin,
+    LogitsPredictionMixin,
+    SavingMixin,
+    CallbackSupportMixin,
+    ClassifierMixin,
+    BaseEstimator,
 ):
     """Base of the classifiers: validate, encode, build, train, record.
 
@@ -270,7 +265,7 @@ class BaseNoisyLabelClassifier(
         vars(self).update(self._prediction_attributes(data, net))
         if len(data.input_shape) > 1:
             # scikit-learn counts features of tables only.
-            self.n_features_in_ = data.input_shape[-1 if _takes_channels_last(net.module_) else 0]
+            self.n_features_in_ = data.input_shape[-1 if takes_channels_last(net.module_) else 0]
         self.n_iter_ = len(net.history)
         self.history_ = _history_frame(net.history, used)
         self.loss_curve_ = [row["train_loss"] for row in net.history]
@@ -293,159 +288,6 @@ class BaseNoisyLabelClassifier(
                 f"with every class among them; pass X_val and y_val, or do without. ({error})"
             ) from error
         return data.take(np.sort(train)), data.take(np.sort(held_out))
-
-    def _as_tensors(self, data, device):
-        cls = DatasetData if isinstance(data.X, Dataset) else TensorData
-        dtype = torch.float64 if data.dtype == np.float64 else torch.float32
-        return cls(
-            data.X,
-            data.labels,
-            soft_targets=data.soft_targets,
-            sample_weight=data.sample_weight,
-            device=device,
-            dtype=dtype,
-        )
-
-    def _build_net(self, tensors, data, device, seed):
-        """A fresh, initialised net for this data, and the training parameters it uses."""
-        module = build_module(
-            MLP if self.module is None else self.module,
-            self._params_for("module"),
-            input_shape=data.input_shape,
-            n_classes=len(data.classes),
-        )
-        dtype = torch.float64 if data.dtype == np.float64 else torch.float32
-        module = module.to(device, dtype, memory_format=torch.channels_last if self._switch("channels_last") else None)
-        preprocess = self._image_scaler(tensors, module, dtype)
-        self._check_module(module, preprocess, tensors, len(data.classes))
-        used = self._training_parameters(module)
-        described = {
-            "module": f"{type(module).__module__}.{type(module).__qualname__}",
-            "device": str(device),
-            "dtype": str(dtype).removeprefix("torch."),
-            "seed": seed,
-        }
-        net = self._make_net(module, preprocess, used, device, seed)
-        optimizer = type(net.optimizer_)
-        return net, {**used, "optimizer": f"{optimizer.__module__}.{optimizer.__qualname__}", **described}
-
-    def _make_net(self, module, preprocess, used, device, seed):
-        """An initialised net around a module that is ready on its device."""
-        optimizer = resolve_optimizer(used["optimizer"])
-        net = NoisyLabelNet(
-            module,
-            self._make_criterion(),
-            seed=seed,
-            optimizer=optimizer,
-            lr=used["lr"],
-            max_epochs=used["max_epochs"],
-            batch_size=used["batch_size"],
-            lr_schedule=make_schedule(used["lr_schedule"]),
-            augment=self._augmentation(used, module),
-            preprocess=preprocess,
-            amp=self._switch("amp"),
-            compile=self._switch("compile"),
-            callbacks=self._callbacks(),
-            device=device,
-            **optimizer_params(optimizer, used),
-            **{k: v for k, v in self._net_params.items() if k.startswith(("iterator_", "callbacks__"))},
-        )
-        return net.initialize()
-
-    @staticmethod
-    def _augmentation(used, module):
-        return resolve_augmentation(used["augment"] or None, channels_last=_takes_channels_last(module))
-
-    def _continue_net(self, net):
-        """Give a copy of the fitted net the parameters as they are now; weights and optimiser state stay."""
-        used = {**self.history_.attrs, **self._training_parameters(net.module_)}
-        optimizer = resolve_optimizer(used["optimizer"])
-        used["optimizer"] = f"{optimizer.__module__}.{optimizer.__qualname__}"
-        if optimizer is not type(net.optimizer_):
-            raise ValueError(
-                f"Training can't go on with another optimizer: it was {self.history_.attrs['optimizer']}, now it is "
-                f"{used['optimizer']}."
-            )
-        net.max_epochs, net.batch_size = used["max_epochs"], used["batch_size"]
-        net.lr_schedule = make_schedule(used["lr_schedule"])
-        net.augment = self._augmentation(used, net.module_)
-        net.base_lrs_ = [used["lr"]] * len(net.base_lrs_)
-        options = {"optimizer__lr": used["lr"], **optimizer_params(optimizer, used)}
-        for group in net.optimizer_.param_groups:
-            group.update({name.removeprefix("optimizer__"): value for name, value in options.items()})
-        net.criterion_ = self._make_criterion()
-        net.callbacks = self._callbacks()
-        net.initialize_callbacks()
-        return net, used
-
-    def _training_parameters(self, module):
-        """What to train with: the user's choice, else the module's own, else the MLP's."""
-        used = {**MLP.training_defaults, **getattr(module, "training_defaults", {})}
-        if self.optimizer is not None:
-            # Arguments meant for the module's own optimiser mean nothing to another.
-            used = {k: v for k, v in used.items() if not k.startswith("optimizer__")}
-        used.update({k: v for k in _TRAINING_PARAMETERS if (v := getattr(self, k)) is not None})
-        used.update({k: v for k, v in self._net_params.items() if k.startswith("optimizer__")})
-        if self.weight_decay is None and not takes_weight_decay(resolve_optimizer(used["optimizer"])):
-            used["weight_decay"] = 0.0
-        return used
-
-    @staticmethod
-    def _image_scaler(tensors, module, dtype):
-        """Normalisation by the training statistics, for images only."""
-        if not isinstance(tensors, TensorData) or tensors.X.ndim != 4:
-            return None
-        scaler = ImageScaler.from_images(tensors.X, channels_last=_takes_channels_last(module), dtype=dtype)
-        return scaler.to(tensors.device)
-
-    def _callbacks(self):
-        callbacks = list(self.callbacks or [])
-        for callback in callbacks:
-            named = callback[1] if isinstance(callback, tuple) and len(callback) == 2 else callback
-            if not (issubclass(named, Callback) if isinstance(named, type) else isinstance(named, Callback)):
-                raise TypeError(
-                    f"callbacks must hold skorch callbacks, or pairs of a name and a callback, got {callback!r}."
-                )
-        if self.early_stopping:
-            stop = EarlyStopping(
-                monitor="valid_accuracy",
-                patience=self.n_iter_no_change,
-                lower_is_better=False,
-                threshold=0,
-                load_best=True,
-                sink=_ignore,
-            )
-            callbacks.append(("early_stopping", stop))
-        return callbacks
-
-    def _observers(self, X, y, data, epochs):
-        observers = []
-        if self.verbose:
-            observers.append(EpochProgressBar(epochs, type(self).__name__))
-        if getattr(self, "_skl_callbacks", None) or hasattr(self, "_parent_callback_ctx"):
-            context = self._init_callback_context(max_subtasks=epochs)
-            observers.append(SklearnTasks(self, context, X, y, partial(self._prediction_attributes, data)))
-        return observers
-
-    @staticmethod
-    def _prediction_attributes(data, net):
-        """Fitted attributes that prediction needs."""
-        return {"classes_": data.classes, "input_shape_": data.input_shape, "net_": net}
-
-    @staticmethod
-    def _check_module(module, preprocess, tensors, n_classes):
-        """Run the module once, on two rows: it must give logits for every class. Lazy layers take their sizes here."""
-        x = tensors.rows(np.arange(min(2, len(tensors))))
-        x = x if preprocess is None else preprocess(x)
-        module.eval()
-        try:
-            with torch.no_grad():
-                logits = module(x)
-        except (RuntimeError, ValueError) as error:
-            raise ValueError(
-                f"module {type(module).__name__} can't take inputs of shape {tuple(x.shape[1:])}: {error}"
-            ) from error
-        check_output(logits, len(x), n_classes, type(module).__name__)
 
     @contextmanager
     def _keeping_fitted_state(self):
@@ -572,122 +414,6 @@ class BaseNoisyLabelClassifier(
 
         return predict_left_out(self, X, targets, splits, sample_weight)
 
-    # Persistence
-
-    def save(self, path):
-        """Save the fitted classifier as one safetensors file, which can be loaded without executing anything.
-
-        Parameters
-        ----------
-        path : str or path-like
-            The file to write; its folder must exist. It is replaced at once, or left as it was.
-
-        Raises
-        ------
-        TypeError
-            If a parameter is a callable, a callback or another object without a name to store it by. A module that
-            is not a class of this package is left out: pass it to `load`.
-        FileNotFoundError
-            If the folder does not exist.
-        """
-        check_is_fitted(self)
-        params = self.get_params(deep=False)
-        own_module = self.module is None or getattr(modules, getattr(self.module, "__name__", ""), None) is self.module
-        if not own_module:
-            params["module"] = None
-        header = {
-            "params": params,
-            "own_module": own_module,
-            "module_name": self.history_.attrs["module"],
-            "fitted": {name: getattr(self, name) for name in _SAVED_ATTRIBUTES if hasattr(self, name)},
-            "used": self.history_.attrs,
-            "history": self.history_.to_dict("list"),
-            "iteration": self.net_.iteration_,
-            "has_scaler": self.net_.preprocess is not None,
-        }
-        # torch.compile wraps the module and renames its tensors.
-        module = getattr(self.module_, "_orig_mod", self.module_)
-        tensors = {f"module.{name}": tensor for name, tensor in module.state_dict().items()}
-        tensors["label_quality"] = torch.from_numpy(self.label_quality_)
-        if self.net_.preprocess is not None:
-            tensors |= {f"scaler.{name}": tensor for name, tensor in self.net_.preprocess.state_dict().items()}
-        _persistence.write(path, self, header=header, tensors=tensors)
-
-    @classmethod
-    def load(cls, path, module=None):
-        """Load a classifier that was saved by `save`.
-
-        It predicts as the saved one did, on the device its parameter `device` names, or on the CPU where this machine
-        has no such device. The state of the optimiser is not part of the file: training that goes on starts it anew.
-
-        Parameters
-        ----------
-        path : str or path-like
-            The file.
-
-        module : torch.nn.Module, class or factory, default=None
-            What the saved classifier had as `module`, where that was not a class of this package.
-
-        Returns
-        -------
-        classifier : estimator
-            A fitted classifier.
-
-        Raises
-        ------
-        ValueError
-            If the file is damaged, foreign or of another class, or its tensors do not fit the module.
-        """
-        header, tensors = _persistence.read(path, cls)
-        try:
-            return cls._from_saved(header, tensors, module)
-        except (ValueError, *_persistence.WRONG_CONTENT) as error:
-            raise ValueError(f"{str(path)!r} can't be loaded as a fitted {cls.__name__}: {error}") from error
-
-    @classmethod
-    def _from_saved(cls, header, tensors, module):
-        if not header["own_module"] and module is None:
-            raise ValueError(f"its module is {header['module_name']}, pass that class or factory as module=")
-        params = {**header["params"], **({} if header["own_module"] else {"module": module})}
-        self = cls(**params)
-        self._validate_params()
-        vars(self).update({name: header["fitted"][name] for name in _SAVED_ATTRIBUTES if name in header["fitted"]})
-        used, shape = header["used"], _checked_shape(self.input_shape_)
-        if not isinstance(self.classes_, np.ndarray) or len(self.classes_) < 2:
-            raise ValueError(f"its classes are {self.classes_!r}")
-        on_cpu = str(self.device).startswith("cuda") and not torch.cuda.is_available()
-        device = resolve_device("cpu" if on_cpu else self.device)
-        dtype = torch.float64 if used["dtype"] == "float64" else torch.float32
-        with seeded(used["seed"], device):
-            state = _with_prefix(tensors, "module.")
-            build = partial(
-                build_module,
-                MLP if self.module is None else self.module,
-                self._params_for("module"),
-                input_shape=shape,
-                n_classes=len(self.classes_),
-            )
-            if header["own_module"]:
-                # Without memory first: a file may claim any size.
-                with torch.device("meta"):
-                    sketch = build()
-                    sketch.load_state_dict({name: tensor.to("meta") for name, tensor in state.items()}, assign=True)
-                    check_output(sketch.eval()(torch.zeros(1, *shape, dtype=dtype)), 1, len(self.classes_), "saved")
-            built = build().to(device, dtype)
-            built.load_state_dict(state)
-            scaler = None
-            if header["has_scaler"]:
-                scaler = ImageScaler.from_state(_with_prefix(tensors, "scaler.")).to(device)
-            net = self._make_net(built, scaler, {**used, **self._training_parameters(built)}, device, used["seed"])
-        net.iteration_ = int(header["iteration"])
-        self.net_, self.input_shape_ = net, shape
-        self.history_ = pd.DataFrame(header["history"])
-        self.history_.attrs = used
-        net.history_ = History(self.history_.to_dict("records"))
-        self.n_iter_, self.loss_curve_ = len(self.history_), list(self.history_.get("train_loss", []))
-        self.label_quality_ = tensors["label_quality"].numpy()
-        return self
-
     def __sklearn_is_fitted__(self):
         return hasattr(self, "net_")
 
@@ -697,20 +423,6 @@ class BaseNoisyLabelClassifier(
         return tags
 
 
-def _checked_shape(shape):
-    if not isinstance(shape, tuple) or not all(isinstance(size, int) and size > 0 for size in shape):
-        raise ValueError(f"its examples have the shape {shape!r}")
-    return shape
-
-
-def _takes_channels_last(module):
-    return bool(getattr(module, "channels_last", False))
-
-
-def _ignore(text):
-    """A sink for skorch's messages."""
-
-
 def _history_frame(history, used):
     """The scalars of skorch's history, one row an epoch, without what only its callbacks read."""
     for_callbacks = ("batches", "_best", "_batch_count")
@@ -718,7 +430,3 @@ def _history_frame(history, used):
     frame = pd.DataFrame(rows)
     frame.attrs = used
     return frame
-
-
-def _with_prefix(tensors, prefix):
-    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}

@@ -19,6 +19,8 @@ LAYERS = {
         "_common_docs",
         "_persistence",
         "_prediction",
+        "_net_building",
+        "_saving",
         "_fused_fits",
         "_fused_plan",
     },
