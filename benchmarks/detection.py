@@ -182,8 +182,8 @@ def detection_block(rows):
     versions = rows[-1]["versions"]
     return (
         "AUC of telling wrong from right labels. At most 2,000 rows of each table with 20 % symmetric noise, "
-        f"{N_IMAGES:,} images with the human labels of CIFAR-10N, {seeds.min()} to {seeds.max()} seeds, ± the standard "
-        f"deviation. cleanlab {versions.get('cleanlab')}, torch {versions['torch']}, {rows[-1]['processor']}, commit "
+        f"{N_IMAGES:,} images with the human labels of CIFAR-10N, seeds a task: {seeds.min()} to {seeds.max()}; ± is the "
+        f"standard deviation over them. cleanlab {versions.get('cleanlab')}, torch {versions['torch']}, {rows[-1]['processor']}, commit "
         f"{', '.join(sorted({row['commit'] or '?' for row in rows}))}.\n\n"
         f"{markdown(detection_table(rows))}\n"
         "Estimated minus true noise rate, in points, on the tables whose out-of-fold error on clean labels is under "
