@@ -113,8 +113,8 @@ def kernel(quick):
             promise,
             lambda step=step, criterion=criterion: step(criterion),
             lambda step=step: step(F.cross_entropy),
-            repeats=31 if quick else 201,
-            calls=max(1, 400_000 // (n * n_classes)),  # some milliseconds: long for the clock, short for the neighbours
+            repeats=21 if quick else 101,
+            calls=max(3, 1_000_000 // (n * n_classes)),  # some milliseconds: long for the clock, short for neighbours
         )
 
 
