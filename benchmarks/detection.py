@@ -180,11 +180,12 @@ def detection_block(rows):
     """Both tables with where they come from, for `benchmarks.report`."""
     seeds = pd.DataFrame(rows).groupby("task")["seed"].nunique()
     versions = rows[-1]["versions"]
+    commits = ", ".join(sorted({row["commit"] or "?" for row in rows}))
     return (
         "AUC of telling wrong from right labels. At most 2,000 rows of each table with 20 % symmetric noise, "
-        f"{N_IMAGES:,} images with the human labels of CIFAR-10N, seeds a task: {seeds.min()} to {seeds.max()}; ± is the "
-        f"standard deviation over them. cleanlab {versions.get('cleanlab')}, torch {versions['torch']}, {rows[-1]['processor']}, commit "
-        f"{', '.join(sorted({row['commit'] or '?' for row in rows}))}.\n\n"
+        f"{N_IMAGES:,} images with the human labels of CIFAR-10N; seeds a task: {seeds.min()} to {seeds.max()}, ± is "
+        f"the standard deviation over them. cleanlab {versions.get('cleanlab')}, torch {versions['torch']}, "
+        f"{rows[-1]['processor']}, commits {commits}.\n\n"
         f"{markdown(detection_table(rows))}\n"
         "Estimated minus true noise rate, in points, on the tables whose out-of-fold error on clean labels is under "
         f"{MAX_CLEAN_ERROR:.0%} ({', '.join(accurate_tables(rows))}).\n\n{markdown(noise_rate_table(rows))}"
