@@ -1,6 +1,6 @@
 """Speed and memory of training together: searches, refineries, and how they grow.
 
-    python -m benchmarks.speed --only search fused_refinery growth
+    python -m benchmarks.speed --only search refinery growth
 
 Times are seconds of processor time on one thread, ours and the reference in turn, so that a busy machine counts as
 little as it can. The fits of a reference do not know of each other, so one candidate is run on all folds and its time
@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 import warnings
+from functools import partial
 
 import numpy as np
 import torch
@@ -128,16 +129,16 @@ def search(quick):
     """The search of the promise, 30 candidates x 5 folds, against what users have today; its growth and its memory."""
     X, y = make_table()
     repeats = 1 if quick else 5
-    ours = lambda: fused_search(X, y)  # noqa: E731
+    ours = partial(fused_search, X, y)
     references = {
-        "skorch's NeuralNetClassifier, 2 jobs": (0.1, lambda: ordinary_search(skorch_net(), X, y), CANDIDATES / 2),
-        "our own one by one": (0.2, lambda: ordinary_search(make_classifier(), X, y), CANDIDATES),
-        "plain PyTorch, one loop after the other": (1.0, lambda: plain_torch(X, y), CANDIDATES),
-        "scikit-learn's MLPClassifier, 2 jobs": (1.0, lambda: ordinary_search(sklearn_mlp(), X, y), CANDIDATES / 2),
+        "skorch's NeuralNetClassifier, 2 jobs": (0.1, partial(ordinary_search, skorch_net(), X, y), CANDIDATES / 2),
+        "our own one by one": (0.2, partial(ordinary_search, make_classifier(), X, y), CANDIDATES),
+        "plain PyTorch, one loop after the other": (1.0, partial(plain_torch, X, y), CANDIDATES),
+        "scikit-learn's MLPClassifier, 2 jobs": (1.0, partial(ordinary_search, sklearn_mlp(), X, y), CANDIDATES / 2),
     }
     for name, (promise, reference, scale) in references.items():
         yield measure(f"150-fit search against {name}", promise, ours, reference, repeats=repeats, scale=scale)
-    twice = lambda: fused_search(X, y, candidates=2 * CANDIDATES)  # noqa: E731
+    twice = partial(fused_search, X, y, candidates=2 * CANDIDATES)
     yield measure("300-fit search against 150-fit search", 2.2, twice, ours, repeats=repeats)
     yield memory()
 
@@ -175,7 +176,7 @@ def peak_of_search():
     return f"{before / 2**20} {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20}"
 
 
-def fused_refinery(quick):
+def refinery(quick):
     """A refinery whose folds are trained together against the same one, fold by fold."""
     X, y = make_table(rows=10_000)
 
@@ -200,17 +201,18 @@ def fused_refinery(quick):
 def growth(quick):
     """How the search grows: each size four times that of the base, against the base; linear growth is a ratio of 4."""
     base = {"rows": 5_000, "features": 50, "classes": 3, "hidden": 8, "candidates": 15}
-    run = lambda rows, features, classes, hidden, candidates: fused_search(  # noqa: E731
-        *make_table(rows, features, classes), candidates=candidates, hidden=hidden
-    )
     for name, value in base.items():
-        larger = {**base, name: 4 * value}
         yield measure(
             f"search with four times the {name}",
             4.0,
-            lambda larger=larger: run(**larger),
-            lambda: run(**base),
+            partial(sized_search, **{**base, name: 4 * value}),
+            partial(sized_search, **base),
             repeats=1 if quick else 5,
             axis=name,
             value=4 * value,
         )
+
+
+def sized_search(rows, features, classes, hidden, candidates):
+    """A fused search of any size, its table included."""
+    return fused_search(*make_table(rows, features, classes), candidates=candidates, hidden=hidden)

@@ -139,7 +139,9 @@ def _collapse(values):
 
 def _on_device(value, like):
     value = _collapse(value)
-    return value if isinstance(value, float) else torch.as_tensor(value, dtype=like.dtype, device=like.device)
+    if isinstance(value, float):
+        return value
+    return torch.as_tensor(value, dtype=like.dtype).to(like.device, non_blocking=True)
 
 
 def _add(out, x, scale):
