@@ -17,9 +17,11 @@ What the paper leaves open is varied: the *features* as they come (raw), with ro
 mean 0 and variance 1 (standard); and the *step*, the derivative of a batch being the mean of its examples (as Caffe's
 losses have it) or the sum of them, 250 times as large. A derivative that is divided by the sum of its weights (-DN) has
 the mass of a mean, and is multiplied by 250 for the step of a sum. "DM, integral" divides the emphasis by its integral,
-as Eq. 8 reads, in place of the sum over the batch.
+as Eq. 8 reads, in place of the sum over the batch. The group "emphases" tries other values of lam and beta than the
+paper's at 40 % noise, with the step of a mean.
 """
 
+import itertools
 from dataclasses import dataclass
 from hashlib import blake2b
 
@@ -67,8 +69,12 @@ STEPS = {"mean": 1, "sum": BATCH_SIZE}
 N_THREADS = 2
 
 # Conditions that have the same number of iterations in a pass are trained together.
-GROUPS = {"noise": ("r=0", "r=0.2", "r=0.4"), "10:1": ("10:1",), "50:1": ("50:1",)}
+GROUPS = {"noise": ("r=0", "r=0.2", "r=0.4"), "10:1": ("10:1",), "50:1": ("50:1",), "emphases": ("r=0.4",)}
+EMPHASES = "emphases"
 DM_SETTINGS = {"r=0": (0, 0.9), "r=0.2": (0, -0.52), "r=0.4": (0, -0.33), "10:1": (0.3, 6.5), "50:1": (0.3, 6.5)}
+OTHER_DM_SETTINGS = (
+    (0, -0.52), (0, -0.33), (0, -0.1), (0, 0), (0, 0.33), (0, 0.9), (0.5, 8), (1, 8), (1, 16), (2, 24),
+)  # fmt: skip
 
 # (alpha, eta) and the factor of the emphasis p^(alpha-1) (1-p)^(eta-1) that each loss amounts to (Eqs. 5 and 11).
 LOSSES = {"CCE": (1, 2, 2), "GCE": (1.7, 2, 2), "MAE": (2, 2, 2), "MSE": (2, 3, 4)}
@@ -144,6 +150,14 @@ def candidates(normalization, condition):
     ]
 
 
+def other_emphases():
+    """The same for the group "emphases"."""
+    return [
+        (f"DM({lam:g}, {beta:g})", "mean", {"emphasis": LossOrDMEmphasis(lam=float(lam), beta=float(beta))})
+        for lam, beta in OTHER_DM_SETTINGS
+    ]
+
+
 def reviews(scale):
     """Texts and labels of both halves, those of a smaller scale drawn at random."""
     imdb = fetch_imdb()
@@ -211,10 +225,12 @@ def execute(scale, features, group, seed, *, cache=CACHE):
     splits = [(np.arange(end - len(rows), end), test) for end, (rows, _) in zip(ends, drawn, strict=True)]
     n_batches = -(-len(drawn[0][0]) // BATCH_SIZE)
     accuracies = []
-    for normalization in ("none", "batch"):
+    for normalization in ("batch",) if group == EMPHASES else ("none", "batch"):
         classifier = DMClassifier(
             movie_net,
             normalization=normalization,
+            lr=0.01,
+            weight_decay=0.002,
             optimizer="SGD",
             optimizer__momentum=0.9,
             lr_schedule={"name": "inv", "gamma": 1e-5, "power": 0.75},
@@ -224,7 +240,7 @@ def execute(scale, features, group, seed, *, cache=CACHE):
             device="cpu",
             random_state=seed,
         )
-        settings = _settings(normalization, conditions)
+        settings = _settings(normalization, conditions, other_emphases() if group == EMPHASES else None)
         grid = [{name: [value] for name, value in parameters.items()} for _, parameters, _ in settings]
         search = FusedGridSearchCV(classifier, grid, cv=splits, scoring="accuracy", refit=False).fit(X, y)
         for number, (label, _, wanted) in enumerate(settings):
@@ -235,11 +251,11 @@ def execute(scale, features, group, seed, *, cache=CACHE):
     return {"n_train": [len(rows) for rows, _ in drawn], "vectors": digest, "accuracies": accuracies}
 
 
-def _settings(normalization, conditions):
+def _settings(normalization, conditions, listed=None):
     """Different trainings among the candidates of all conditions, with the conditions that want them."""
     settings = []
     for condition in conditions:
-        for method, step, parameters in candidates(normalization, condition):
+        for method, step, parameters in listed or candidates(normalization, condition):
             label = {"method": method, "step": step}
             for known, same, wanted in settings:
                 if known == label and same == parameters:
@@ -261,19 +277,20 @@ def tables(path=None, scale="paper"):
         return f"No rows of scale {scale} yet.\n"
     frame = frame[frame["scale"] == scale].explode("accuracies").reset_index(drop=True)
     frame = pd.concat([frame.drop(columns="accuracies"), pd.json_normalize(list(frame["accuracies"]))], axis=1)
-    order = {method: place for place, method in enumerate([*METHODS, "DM, integral"])}
-    frame = frame.sort_values("method", key=lambda column: column.map(order), kind="stable")
-    conditions = [c for group in GROUPS.values() for c in group]
+    others = [method for method, _, _ in other_emphases()]
+    order = {method: place for place, method in enumerate([*METHODS, "DM, integral", *others])}
+    conditions = list(DM_SETTINGS)
     parts = []
-    for features in FEATURES:
-        for step in STEPS:
-            part = frame[(frame["features"] == features) & (frame["step"] == step)]
-            if len(part):
-                part = part.sort_values("condition", key=lambda c: c.map(conditions.index), kind="stable")
-                part = part.sort_values("method", key=lambda column: column.map(order), kind="stable")
-                seeds = ", ".join(map(str, sorted(part["seed"].unique())))
-                table = beside_the_paper(part, PAPER, rows="method", columns="condition", value="accuracy")
-                parts.append(f"Features {features}, step of a {step}, seeds {seeds}:\n\n{table}")
+    for features, step, emphases in itertools.product(FEATURES, STEPS, (False, True)):
+        chosen = (frame["features"] == features) & (frame["step"] == step) & ((frame["group"] == EMPHASES) == emphases)
+        if not chosen.any():
+            continue
+        part = frame[chosen].sort_values("condition", key=lambda column: column.map(conditions.index), kind="stable")
+        part = part.sort_values("method", key=lambda column: column.map(order), kind="stable")
+        n_seeds = part.groupby("condition", sort=False)["seed"].nunique()
+        seeds = ", ".join(f"{condition}: {n}" for condition, n in n_seeds.items())
+        table = beside_the_paper(part, PAPER, rows="method", columns="condition", value="accuracy")
+        parts.append(f"Features {features}, step of a {step}; number of seeds {seeds}:\n\n{table}")
     return "\n".join(parts)
 
 

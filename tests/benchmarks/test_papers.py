@@ -134,20 +134,22 @@ class TestSentiment:
     def test_it_runs_and_learns_from_vectors_that_tell(self, tmp_path, monkeypatch):
         monkeypatch.setattr(dm_table5, "vectors", lambda scale, cache: _two_clouds())
         path = tmp_path / "rows.jsonl"
-        jobs = _runner.product_of(scale=["tiny"], seed=[0], features=["raw", "standard"], group=["noise", "10:1"])
+        jobs = _runner.product_of(
+            scale=["tiny"], seed=[0], features=["raw", "standard"], group=["noise", "10:1", "emphases"]
+        )
         _runner.run_jobs(path, jobs, dm_table5.execute, report=lambda line: None)
         accuracies = {
             (a["method"], a["step"], a["condition"]): a["accuracy"]
             for row in read_rows(path)
             for a in row["accuracies"]
-            if row["job"]["features"] == "standard"
+            if row["job"]["features"] == "standard" and row["job"]["group"] != dm_table5.EMPHASES
         }
         # 10 methods and 2 steps: three conditions in one group, one in the other.
         assert len(accuracies) == 10 * 2 * 4
         assert accuracies["CCE", "mean", "r=0"] > 0.9
         shown = dm_table5.tables(path, scale="tiny")
-        assert "Features standard, step of a sum, seeds 0" in shown
-        assert "(88.9)" in shown and "| DM, integral |" in shown
+        assert "Features standard, step of a sum; number of seeds r=0: 1" in shown
+        assert "(88.9)" in shown and "| DM, integral |" in shown and "| DM(0, -0.33) |" in shown
 
     def test_small_scales_draw_reviews_and_keep_their_vectors(self, shared_data, tmp_path, monkeypatch):
         monkeypatch.setitem(dm_table5.SCALES, "tiny", dm_table5.Scale(30, 1, 10))
