@@ -122,6 +122,9 @@ class FusedGridSearchCV(GridSearchCV):
     training amplifies. Without a seed GridSearchCV draws one for each fit; here one is drawn for all, so that
     candidates are compared on equal terms.
 
+    What is saved is the overhead of each step, so small networks gain most, and a network that keeps the processor busy
+    by itself gains little on it.
+
     After a KeyboardInterrupt `cv_results_` and `fused_` hold what was finished; the rest has `error_score`.
 
     Examples
