@@ -13,7 +13,18 @@ _HOME = {
     "StochasticLabelRefinery": "_label_refinery",
     "StochasticLabelRefineryRegressor": "_label_refinery",
 }
-_SUBMODULES = ("audit", "datasets", "losses", "metrics", "model_selection", "modules", "noise")
+_SUBMODULES = (
+    "audit",
+    "datasets",
+    "inspection",
+    "losses",
+    "metrics",
+    "model_selection",
+    "modules",
+    "noise",
+    "text",
+    "training",
+)
 
 __all__ = [*_HOME, *_SUBMODULES]
 

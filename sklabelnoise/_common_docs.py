@@ -27,8 +27,9 @@ _COMMON_PARAMETERS = """
         training progress in [0, 1).
 
     augment : str, callable, list or False, default=None
-        Augmentation of training batches on the device: "crop-flip", "cutout", a callable on (batch, generator), or a
-        list of these; False for none.
+        Augmentation of training batches on the device: "crop-flip", "cutout", their classes in
+        :mod:`sklabelnoise.training` with parameters of your own (``CropFlip(padding=2, flip=False)``), a callable on
+        (batch, generator), or a list of these; False for none.
 
     class_weight : dict or "balanced", default=None
         Weight of each class, multiplied into `sample_weight`; with `soft_labels`, each class's share of a row is

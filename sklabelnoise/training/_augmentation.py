@@ -35,7 +35,7 @@ class CropFlip:
     Examples
     --------
     >>> import torch
-    >>> from sklabelnoise.training._augmentation import CropFlip
+    >>> from sklabelnoise.training import CropFlip
     >>> images = torch.arange(9.).reshape(1, 1, 3, 3)
     >>> CropFlip(padding=1)(images, torch.Generator().manual_seed(0))
     tensor([[[[4., 5., 0.],
@@ -84,6 +84,13 @@ class Cutout:
     ----------
     .. [1] T. DeVries, G. W. Taylor, "Improved regularization of convolutional
        neural networks with cutout", arXiv:1708.04552, 2017, Section 3.2.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklabelnoise.training import Cutout
+    >>> Cutout(1)(torch.ones(1, 1, 3, 3), torch.Generator().manual_seed(0)).sum()
+    tensor(8.)
     """
 
     size: float = 0.5
