@@ -5,7 +5,6 @@ import itertools
 import json
 import os
 import time
-import warnings
 from pathlib import Path
 
 import pandas as pd
@@ -101,14 +100,3 @@ def command_line(document, *, scales=(), default_scale=None, seeds=(0, 1, 2)):
     parser.add_argument("--seeds", nargs="+", type=int, default=list(seeds))
     parser.add_argument("--report", action="store_true", help="print the tables of the rows there are, run nothing")
     return parser
-
-
-def quietly(function):
-    """Run without the warnings that a table expects, such as that of a diverging candidate."""
-
-    def run(*args, **kwargs):
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "Scoring failed|.*fits failed", category=UserWarning)
-            return function(*args, **kwargs)
-
-    return run

@@ -22,11 +22,13 @@ paper's at 40 % noise, with the step of a mean.
 """
 
 import itertools
+import warnings
 from dataclasses import dataclass
 from hashlib import blake2b
 
 import numpy as np
 import pandas as pd
+from sklearn.exceptions import FitFailedWarning
 from sklearn.preprocessing import StandardScaler, normalize
 from torch import nn
 
@@ -242,7 +244,11 @@ def execute(scale, features, group, seed, *, cache=CACHE):
         )
         settings = _settings(normalization, conditions, other_emphases() if group == EMPHASES else None)
         grid = [{name: [value] for name, value in parameters.items()} for _, parameters, _ in settings]
-        search = FusedGridSearchCV(classifier, grid, cv=splits, scoring="accuracy", refit=False).fit(X, y)
+        search = FusedGridSearchCV(classifier, grid, cv=splits, scoring="accuracy", refit=False)
+        with warnings.catch_warnings():  # a training that does not stay finite is a result, too
+            warnings.simplefilter("ignore", FitFailedWarning)
+            warnings.filterwarnings("ignore", "One or more of the test scores are non-finite")
+            search.fit(X, y)
         for number, (label, _, wanted) in enumerate(settings):
             for k, condition in enumerate(conditions):
                 if condition in wanted:
