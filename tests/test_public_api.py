@@ -6,6 +6,7 @@ import inspect
 import re
 
 import pytest
+from skorch.callbacks import Callback
 from torch import nn
 
 import sklabelnoise
@@ -28,8 +29,8 @@ def public_objects():
 def public_methods():
     for parameter in public_objects():
         (cls,) = parameter.values
-        # Methods of networks and criteria are torch's protocol; their classes document them.
-        if inspect.isclass(cls) and not issubclass(cls, nn.Module):
+        # Methods of networks, criteria and callbacks are torch's and skorch's protocols; their classes document them.
+        if inspect.isclass(cls) and not issubclass(cls, nn.Module | Callback):
             for name, method in vars(cls).items():
                 if inspect.isfunction(method) and not name.startswith("_"):
                     yield pytest.param(method, id=f"{parameter.id}.{name}")
