@@ -184,12 +184,12 @@ def report():
     rows = read_rows(PATH)
     curves = pd.DataFrame([row for row in rows if row["part"] == "curve"])
     for measure in ("refined_right", "oof_right", "test_accuracy", "in_sample_right", "in_sample_accuracy"):
-        print(f"\n{measure}, mean over {curves.seed.nunique()} seeds, by round\n")
-        table = curves.groupby(["estimator", "task"])[measure].agg(lambda values: np.mean(list(values), axis=0))
-        print("| estimator | task | " + " | ".join(str(n) for n in range(N_ROUNDS + 1)) + " |")
-        print("|---|---|" + "---:|" * (N_ROUNDS + 1))
-        for (estimator, task), values in table.items():
-            print(f"| {estimator} | {task} | " + " | ".join(f"{100 * value:.1f}" for value in values) + " |")
+        print(f"\n{measure} in %, mean over seeds, by round\n")
+        print("| estimator | task | seeds | " + " | ".join(str(n) for n in range(N_ROUNDS + 1)) + " |")
+        print("|---|---|---:|" + "---:|" * (N_ROUNDS + 1))
+        for (estimator, task), values in curves.groupby(["estimator", "task"])[measure]:
+            means = " | ".join(f"{100 * mean:.1f}" for mean in np.mean(list(values), axis=0))
+            print(f"| {estimator} | {task} | {len(values)} | {means} |")
     overhead = pd.DataFrame([row for row in rows if row["part"] == "overhead"])
     if len(overhead):
         print("\nOverhead, medians\n")

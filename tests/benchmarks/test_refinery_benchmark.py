@@ -52,4 +52,4 @@ def test_runs_that_have_a_row_are_not_run_again(draw, monkeypatch, tmp_path, cap
     refinery.run_curves(["magic"], ["naive Bayes"], [0])
     assert capsys.readouterr().out == ""
     refinery.report()
-    assert "| naive Bayes | magic/symmetric/0.4 | 75.0 | 75.0 |" in capsys.readouterr().out
+    assert "| naive Bayes | magic/symmetric/0.4 | 1 | 75.0 | 75.0 |" in capsys.readouterr().out
