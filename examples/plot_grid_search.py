@@ -9,8 +9,10 @@ those that are to be trained on. Is cross-validation on them good for anything?
 
 # %%
 # The digits with 40 % symmetric noise, and a pipeline as anybody would write it. Both scores that come to mind are
-# recorded: accuracy and log-loss on the held-out, noisy labels.
+# recorded: accuracy and log-loss on the held-out, noisy labels. FusedGridSearchCV takes the place of GridSearchCV and
+# trains all 16 candidates on all folds as one model.
 
+import time
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -18,31 +20,40 @@ import numpy as np
 import pandas as pd
 import torch
 from sklearn.base import clone
-from sklearn.model_selection import GridSearchCV, StratifiedKFold
+from sklearn.model_selection import StratifiedKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sklabelnoise import DMClassifier
 from sklabelnoise.datasets import load_digits_noisy
+from sklabelnoise.model_selection import FusedGridSearchCV
 
 torch.set_num_threads(1)  # small networks are slower with more
 digits = load_digits_noisy(0.4, random_state=0)
 X_train, X_test = digits.X_train.astype(np.float32), digits.X_test.astype(np.float32)
 grid = {"dmclassifier__lam": [0, 0.5, 1, 2], "dmclassifier__beta": [0, 8, 16, 24]}
-search = GridSearchCV(
+search = FusedGridSearchCV(
     make_pipeline(StandardScaler(), DMClassifier(random_state=0)),
     grid,
     cv=StratifiedKFold(3, shuffle=True, random_state=0),
     scoring=["accuracy", "neg_log_loss"],
     refit="accuracy",
-    n_jobs=2,
-).fit(X_train, digits.y_train)
+)
+start = time.perf_counter()
+search.fit(X_train, digits.y_train)
+seconds = time.perf_counter() - start
 
 # %%
 # For once the truth is known: what does each candidate reach on clean test labels? No search may use this column.
 
 results = pd.DataFrame(search.cv_results_)
+start = time.perf_counter()
 models = [clone(search.estimator).set_params(**params).fit(X_train, digits.y_train) for params in results["params"]]
+one_fit = (time.perf_counter() - start) / len(models)
+# Each candidate is fitted on two thirds of the rows three times, and the best one on all of them.
+one_by_one = one_fit * (len(models) * (search.n_splits_ - 1) + 1)
+print(f"The search took {seconds:.0f} s, about as long as {seconds / one_fit:.0f} single fits on all rows.")
+print(f"One fit after the other, it would have taken about {one_by_one:.0f} s.\n")
 results["clean"] = [model.score(X_test, digits.y_test) for model in models]
 
 SCORES = {

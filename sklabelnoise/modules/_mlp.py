@@ -62,7 +62,8 @@ class MLP(nn.Module):
         widths = (hidden,) if isinstance(hidden, int) else tuple(hidden)
         layers = []
         for n_in, n_out in zip((n_features, *widths), widths, strict=False):
-            layers.append(nn.Linear(n_in, n_out))
+            # Batch normalisation subtracts a bias again: its gradient would be rounding noise.
+            layers.append(nn.Linear(n_in, n_out, bias=not batch_norm))
             if batch_norm:
                 layers.append(nn.BatchNorm1d(n_out))
             layers.append(activation())
