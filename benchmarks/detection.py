@@ -154,7 +154,7 @@ def detection_table(rows):
 
 
 def noise_rate_table(rows):
-    """Error of the estimated noise rate in points, mean ± sd over seeds, and the greatest error of all."""
+    """Error of the estimated noise rate in points, mean ± sd over tables and seeds, and the greatest of a task."""
     tables = accurate_tables(rows)
     frame = pd.DataFrame([row for row in rows if "estimated_rate" in row and row["task"].partition("/")[0] in tables])
     frame["rate"] = frame["task"].str.rpartition("/")[2].astype(float)
@@ -187,7 +187,7 @@ def detection_block(rows):
         f"the standard deviation over them. cleanlab {versions.get('cleanlab')}, torch {versions['torch']}, "
         f"{rows[-1]['processor']}, commits {commits}.\n\n"
         f"{markdown(detection_table(rows))}\n"
-        "Estimated minus true noise rate, in points, on the tables whose out-of-fold error on clean labels is under "
+        "Estimated minus true noise rate, in points, ± the standard deviation over the tables whose out-of-fold error on clean labels is under "
         f"{MAX_CLEAN_ERROR:.0%} ({', '.join(accurate_tables(rows))}).\n\n{markdown(noise_rate_table(rows))}"
     )
 
