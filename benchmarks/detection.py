@@ -187,7 +187,8 @@ def detection_block(rows):
         f"the standard deviation over them. cleanlab {versions.get('cleanlab')}, torch {versions['torch']}, "
         f"{rows[-1]['processor']}, commits {commits}.\n\n"
         f"{markdown(detection_table(rows))}\n"
-        "Estimated minus true noise rate, in points, ± the standard deviation over the tables whose out-of-fold error on clean labels is under "
+        "Estimated minus true noise rate, in points, ± the standard deviation over the tables whose "
+        "out-of-fold error on clean labels is under "
         f"{MAX_CLEAN_ERROR:.0%} ({', '.join(accurate_tables(rows))}).\n\n{markdown(noise_rate_table(rows))}"
     )
 
