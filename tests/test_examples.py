@@ -9,8 +9,14 @@ import pytest
 ROOT = Path(__file__).parents[1]
 EXAMPLES = sorted((ROOT / "examples").glob("plot_*.py"))
 # More than ten seconds; .ci/run includes them.
-SLOW = set()
-NEED_DATA = set()
+SLOW = {
+    "plot_cifar10_resnet",
+    "plot_imdb_sentiment",
+    "plot_label_refinery",
+    "plot_learning_dynamics",
+    "plot_quickstart",
+}
+NEED_DATA = {"plot_cifar10_resnet", "plot_imdb_sentiment", "plot_ordinal_grades"}
 BLOCKS = re.findall(r"^```python\n(.*?)^```$", (ROOT / "README.md").read_text(), re.DOTALL | re.MULTILINE)
 
 

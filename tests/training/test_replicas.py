@@ -82,7 +82,7 @@ def train_both(
     data = make_data(dtype, soft)
     rng = np.random.default_rng(1)
     groups, alone = [], {}
-    for g, (size, seed) in enumerate(zip(sizes, seeds, strict=True)):
+    for _g, (size, seed) in enumerate(zip(sizes, seeds, strict=True)):
         torch.manual_seed(seed)
         module = make_module().to(dtype)
         rows = torch.from_numpy(np.sort(rng.choice(N, size, replace=False)))

@@ -6,7 +6,7 @@ import os
 import numpy as np
 import pytest
 
-from sklabelnoise._checkpoint import Checkpoint
+from sklabelnoise._label_refinery._checkpoint import Checkpoint
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC, LinearSVC
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
-from sklabelnoise._soft_fit import (
+from sklabelnoise._label_refinery._soft_fit import (
     AUTO_EARLY_STOPPING_ROWS,
     NEGLIGIBLE_WEIGHT,
     DistributionFit,

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.model_selection import GroupKFold, KFold, ShuffleSplit, StratifiedKFold
 
-from sklabelnoise._splits import FoldDrawer
+from sklabelnoise._label_refinery._splits import FoldDrawer
 
 N = 60
 Y = np.arange(N) % 3

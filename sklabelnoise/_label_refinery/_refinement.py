@@ -18,10 +18,10 @@ from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import _check_sample_weight, _check_y, check_consistent_length, check_is_fitted
 
 import sklabelnoise
-from sklabelnoise._checkpoint import Checkpoint
-from sklabelnoise._left_out import MAX_SEED, LeftOutPredictor, failures_explained, fit_member
-from sklabelnoise._soft_fit import last_step, takes
-from sklabelnoise._splits import FoldDrawer
+from sklabelnoise._label_refinery._checkpoint import Checkpoint
+from sklabelnoise._label_refinery._left_out import MAX_SEED, LeftOutPredictor, failures_explained, fit_member
+from sklabelnoise._label_refinery._soft_fit import last_step, takes
+from sklabelnoise._label_refinery._splits import FoldDrawer
 
 logger = logging.getLogger(__name__)
 

@@ -126,7 +126,7 @@ StochasticLabelRefinery(
         X, y = noisy
         model = refinery(CountingNB(), n_rounds=1, checkpoint=tmp_path)
         # Stop right before the round is complete, so that its folds are what is left.
-        monkeypatch.setattr("sklabelnoise._checkpoint.Checkpoint.remove", lambda self, *names: None)
+        monkeypatch.setattr("sklabelnoise._label_refinery._checkpoint.Checkpoint.remove", lambda self, *names: None)
         model.fit(X, y)
         for path in files(tmp_path):
             if path.name == "round-1":
@@ -241,6 +241,6 @@ class TestProcesses:
         def break_pool(*args, **kwargs):
             raise BrokenProcessPool("a process was terminated abruptly")
 
-        monkeypatch.setattr("sklabelnoise._refinement.fit_member", break_pool)
+        monkeypatch.setattr("sklabelnoise._label_refinery._refinement.fit_member", break_pool)
         with pytest.raises(RuntimeError, match=r"died in the final fit.*Nothing is kept without 'checkpoint'"):
             refinery(GaussianNB()).fit(*noisy)

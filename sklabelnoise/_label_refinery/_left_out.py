@@ -18,8 +18,9 @@ class LeftOutPredictor:
     Parameters
     ----------
     members : list of (fit, estimator)
-        Estimators whose predictions are averaged, each with a :class:`~sklabelnoise._soft_fit.DistributionFit` or
-        :class:`~sklabelnoise._soft_fit.ValueFit`.
+        Estimators whose predictions are averaged, each with a
+        :class:`~sklabelnoise._label_refinery._soft_fit.DistributionFit` or
+        :class:`~sklabelnoise._label_refinery._soft_fit.ValueFit`.
     X : array-like of shape (n_samples, n_features)
         Rows.
     y : ndarray of shape (n_samples,)

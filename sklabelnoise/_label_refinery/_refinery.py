@@ -9,9 +9,9 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
-from sklabelnoise._grades import check_thresholds, grade, halfway_thresholds, kappa_thresholds
-from sklabelnoise._refinement import BaseLabelRefinery
-from sklabelnoise._soft_fit import DistributionFit, ValueFit, choose_method, column_by_column
+from sklabelnoise._label_refinery._grades import check_thresholds, grade, halfway_thresholds, kappa_thresholds
+from sklabelnoise._label_refinery._refinement import BaseLabelRefinery
+from sklabelnoise._label_refinery._soft_fit import DistributionFit, ValueFit, choose_method, column_by_column
 
 
 def _is_one_model_with_decision_function(self):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import cohen_kappa_score
 
-from sklabelnoise._grades import check_thresholds, grade, halfway_thresholds, kappa_thresholds
+from sklabelnoise._label_refinery._grades import check_thresholds, grade, halfway_thresholds, kappa_thresholds
 
 GRADES = np.arange(5)
 
