@@ -237,9 +237,7 @@ def test_a_last_step_out_of_bounds_is_noted():
     data = make_data(torch.float32)
     data.X = data.X * 1e3
     groups = [Group(data, torch.arange(N), 0, module.state_dict())]
-    log = train_replicas(
-        network, optimizer, PerExampleLoss(), groups, batch_size=N, max_epochs=1, schedules=[constant]
-    )
+    log = train_replicas(network, optimizer, PerExampleLoss(), groups, batch_size=N, max_epochs=1, schedules=[constant])
     assert log.failures[0, 0].startswith("Training stopped: a parameter of the network is not finite after epoch 1")
 
 
