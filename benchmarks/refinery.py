@@ -35,7 +35,7 @@ from threadpoolctl import threadpool_limits
 from benchmarks.rows import RESULTS, append_row, environment, read_rows
 from benchmarks.tasks import Task
 from sklabelnoise import DMClassifier, StochasticLabelRefinery
-from sklabelnoise._soft_fit import DistributionFit, choose_method
+from sklabelnoise._label_refinery._soft_fit import DistributionFit, choose_method
 
 PATH = RESULTS / "refinery.jsonl"
 TABLES = ("car_evaluation", "magic", "nursery", "satimage", "spambase")

@@ -151,11 +151,18 @@ def _speed_block(rows):
     )
 
 
+def _detection_block(rows):
+    from benchmarks.detection import detection_block  # it writes its tables with this module
+
+    return detection_block(rows)
+
+
 # Block name: file of the rows and what becomes of them. Names end in "by-task" where tasks are rows.
 BLOCKS = {
     "quick": ("quick", _leaderboard_block),
     "tables": ("tables", _leaderboard_block),
     "tables-by-task": ("tables", _task_block),
+    "detection": ("detection", _detection_block),
     "speed": ("speed", _speed_block),
 }
 

@@ -15,6 +15,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from benchmarks import fused
 from benchmarks.rows import RESULTS, append_row, environment
 from sklabelnoise import RobustLossClassifier
 from sklabelnoise.losses import DMLoss
@@ -118,7 +119,13 @@ def kernel(quick):
         )
 
 
-PARTS = {"loop": loop, "kernel": kernel}
+PARTS = {
+    "loop": loop,
+    "kernel": kernel,
+    "search": fused.search,
+    "refinery": fused.refinery,
+    "growth": fused.growth,
+}
 
 
 def main():

@@ -31,7 +31,7 @@ from benchmarks.papers._runner import command_line, frame_of, product_of, rows_p
 from benchmarks.report import markdown, mean_sd
 from benchmarks.tasks import load, split_groups
 from sklabelnoise import StochasticLabelRefineryRegressor
-from sklabelnoise._grades import grade, halfway_thresholds, kappa_thresholds
+from sklabelnoise._label_refinery._grades import grade, halfway_thresholds, kappa_thresholds
 from sklabelnoise.metrics import quadratic_weighted_kappa
 from sklabelnoise.noise import corrupt_labels, symmetric_transition_matrix
 
