@@ -1,11 +1,14 @@
 """Laws of module building: sizes filled in from the data, instances copied, the output checked."""
 
 import re
+from functools import partial
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
+from sklabelnoise import DMClassifier
 from sklabelnoise.modules import MLP, ResNet20
 from sklabelnoise.training._module import build_module, check_output, input_of, last_linear
 
@@ -113,3 +116,56 @@ def test_the_input_of_the_last_linear_layer_is_the_embedding():
     assert torch.equal(input_of(module.output, module, x), module.forward_features(x))
     assert not module.output._forward_pre_hooks
     assert last_linear(nn.Identity()) is None
+
+
+class TestModelsOfOthers:
+    """Factories with the signatures of torchvision's and timm's models, and the real ones where they are installed."""
+
+    images = np.random.default_rng(0).integers(0, 256, (12, 3, 16, 16), dtype=np.uint8)
+    labels = np.arange(12) % 3
+
+    @staticmethod
+    def torchvision_like(*, weights=None, progress=True, **kwargs):
+        assert weights is None
+        n_classes = kwargs.get("num_classes", 1000)
+        return nn.Sequential(nn.Conv2d(3, 4, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, n_classes))
+
+    @staticmethod
+    def timm_like(model_name, pretrained=False, num_classes=1000, in_chans=3, **kwargs):
+        assert model_name == "tiny"
+        return nn.Sequential(
+            nn.Conv2d(in_chans, 4, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, num_classes)
+        )
+
+    def fit(self, module, images=images, **params):
+        model = DMClassifier(module=module, max_epochs=1, random_state=0, **params)
+        return model.fit(images, self.labels).predict_proba(images)
+
+    def test_a_factory_that_hides_its_arguments_takes_them_from_the_user(self):
+        assert self.fit(self.torchvision_like, module__num_classes=3).shape == (12, 3)
+
+    def test_it_is_said_what_to_pass_where_the_outputs_are_too_many(self):
+        with pytest.raises(ValueError, match=r"got \(2, 1000\)\. If it takes the number of outputs under another name"):
+            self.fit(self.torchvision_like)
+
+    def test_declared_sizes_of_a_bound_factory_are_filled_in(self):
+        grey = self.images[:, :1]
+        assert self.fit(partial(self.timm_like, "tiny"), images=grey).shape == (12, 3)
+
+    def test_weights_come_through_a_factory_of_the_user(self):
+        def pretrained(n_classes):
+            module = self.torchvision_like(num_classes=n_classes)
+            nn.init.constant_(module[0].weight, 0.5)
+            return module
+
+        model = DMClassifier(module=pretrained, max_epochs=1, lr=1e-12, weight_decay=0, random_state=0)
+        weight = model.fit(self.images, self.labels).module_[0].weight
+        torch.testing.assert_close(weight, torch.full_like(weight, 0.5))
+
+    def test_resnet18_of_torchvision(self):
+        models = pytest.importorskip("torchvision.models", reason="torchvision is not installed")
+        assert self.fit(models.resnet18, module__num_classes=3).shape == (12, 3)
+
+    def test_resnet10t_of_timm(self):
+        timm = pytest.importorskip("timm", reason="timm is not installed")
+        assert self.fit(partial(timm.create_model, "resnet10t")).shape == (12, 3)
