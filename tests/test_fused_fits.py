@@ -34,7 +34,7 @@ def left_out_one_by_one(estimator, X, targets, splits, sample_weight=None):
 
 
 class TestPredictLeftOut:
-    @pytest.mark.parametrize("kind", ["soft", "hard", "one fold hard", "weighted", "class missing"])
+    @pytest.mark.parametrize("kind", ["soft", "hard", "one fold hard", "weighted", "class missing", "one class ahead"])
     def test_it_is_a_fit_for_each_fold(self, table, kind):
         X, labels, soft = table
         hard = np.eye(3)[labels]
@@ -46,6 +46,8 @@ class TestPredictLeftOut:
             targets = np.where(np.isin(np.arange(len(X)), splits[0][1])[:, None], soft, hard)
         elif kind == "weighted":
             weight = np.random.default_rng(1).integers(0, 3, len(X)).astype(float)
+        elif kind == "one class ahead":
+            targets = 0.6 * np.eye(3)[0] + 0.4 * soft
         elif kind == "class missing":
             targets = hard.copy()
             targets[labels == 2] = hard[0]
