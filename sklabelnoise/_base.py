@@ -3,7 +3,7 @@
 import copy
 import inspect
 from abc import abstractmethod
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from functools import partial
 from numbers import Integral, Real
 
@@ -18,6 +18,7 @@ from sklearn.utils.validation import check_is_fitted
 from skorch.helper import predefined_split
 from torch import nn
 
+from sklabelnoise._fitted_state import keeping_fitted_state
 from sklabelnoise._inputs import check_inputs, check_training_set
 from sklabelnoise._net_building import NetBuildingMixin, takes_channels_last
 from sklabelnoise._net_params import NetParamsMixin
@@ -181,7 +182,7 @@ class BaseNoisyLabelClassifier(
             If the data or the module do not fit each other, or the loss becomes infinite or NaN. What was fitted before
             is kept.
         """
-        with self._keeping_fitted_state():
+        with keeping_fitted_state(self):
             continues = self.warm_start and hasattr(self, "net_")
             known = (self.classes_, self.input_shape_) if continues else None
             data = self._check_training_set(X, y, sample_weight, soft_labels, known=known, reset=not continues)
@@ -218,7 +219,7 @@ class BaseNoisyLabelClassifier(
         -------
         self : estimator
         """
-        with self._keeping_fitted_state():
+        with keeping_fitted_state(self):
             first = not hasattr(self, "net_")
             if first and classes is None:
                 raise ValueError("classes must be passed on the first call to partial_fit.")
@@ -288,17 +289,6 @@ class BaseNoisyLabelClassifier(
                 f"with every class among them; pass X_val and y_val, or do without. ({error})"
             ) from error
         return data.take(np.sort(train)), data.take(np.sort(held_out))
-
-    @contextmanager
-    def _keeping_fitted_state(self):
-        """Leave the estimator as it was when the block fails."""
-        before = dict(vars(self))
-        try:
-            yield
-        except BaseException:
-            vars(self).clear()
-            vars(self).update(before)
-            raise
 
     @property
     def module_(self):

@@ -17,6 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklabelnoise._common_docs import document_common
 from sklabelnoise._derivative_manipulation import DMClassifier
+from sklabelnoise._fitted_state import keeping_fitted_state
 from sklabelnoise._fused_fits import fit_together, train_stack
 from sklabelnoise._fused_folds import make_folds
 from sklabelnoise._fused_plan import plan_fits
@@ -228,8 +229,7 @@ class DMClassifierCV(NetParamsMixin, LogitsPredictionMixin, ClassifierMixin, Bas
             warnings.warn(
                 f"scoring={self.scoring!r} on noisy labels rewards fitting the noise; use 'accuracy'.", stacklevel=2
             )
-        before = dict(vars(self))
-        try:
+        with keeping_fitted_state(self):
             single = self.dtype == "float32" or resolve_device(self.device).type != "cpu"
             data = check_training_set(self, X, y, sample_weight, soft_labels, single=single)
             labels = data.classes[data.all_labels]
@@ -253,10 +253,6 @@ class DMClassifierCV(NetParamsMixin, LogitsPredictionMixin, ClassifierMixin, Bas
             self.n_iter_ = max(member.n_iter_ for member in self.estimators_)
             proba = self._softmax(self._mean_logits(data.all_X))
             self.label_quality_ = proba[np.arange(len(proba)), data.all_labels]
-        except BaseException:
-            vars(self).clear()
-            vars(self).update(before)
-            raise
         return self
 
     def _candidate(self, pair, seed):

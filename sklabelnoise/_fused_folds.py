@@ -123,9 +123,6 @@ class _Recorder(ClassifierMixin, BaseEstimator):
         self.X, self.y, self.params = X, y, params
         return self
 
-    def predict(self, X):
-        raise NotImplementedError("A recorder predicts nothing.")
-
     def forget(self):
         """Let go of the rows."""
         del self.X, self.y, self.params

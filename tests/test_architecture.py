@@ -21,6 +21,7 @@ LAYERS = {
         "_prediction",
         "_net_building",
         "_saving",
+        "_fitted_state",
         "_fused_fits",
         "_fused_plan",
     },
