@@ -27,8 +27,8 @@ import torch
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from benchmarks.cells import markdown, mean_sd
 from benchmarks.patch_features import patch_features
-from benchmarks.report import markdown, mean_sd
 from benchmarks.rows import PACKAGES, RESULTS, append_row, environment, read_rows
 from benchmarks.tasks import TABLES, Task, data_home
 from sklabelnoise import DMClassifier, ProSelfLCClassifier, RobustLossClassifier

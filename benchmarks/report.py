@@ -1,8 +1,8 @@
-"""Turn committed rows into tables, and write them into the README.
+"""Turn committed rows into tables and figures, and write them where readers look.
 
-    python -m benchmarks.report              # rewrite the blocks of README.md
+    python -m benchmarks.report              # rewrite the blocks of the READMEs, draw the figures
     python -m benchmarks.report --print      # show all tables
-    python -m benchmarks.report --check      # fail where README.md differs from the rows
+    python -m benchmarks.report --check      # fail where READMEs or figures are not what the rows say
 
 A block stands between ``<!-- benchmark:NAME -->`` and ``<!-- /benchmark:NAME -->``; nobody types a number.
 """
@@ -15,107 +15,26 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from benchmarks import figures
+from benchmarks.cells import markdown
+from benchmarks.comparison import Comparison, by_condition, frame_of, with_other_conditions
+from benchmarks.detection import detection_block
+from benchmarks.leaderboard import (
+    SCORE,
+    TIES,
+    caption,
+    leaderboard,
+    measures_table,
+    noise_table,
+    ranking_caption,
+    task_table,
+    wins_table,
+)
 from benchmarks.rows import RESULTS, read_rows
 
 README = Path(__file__).parents[1] / "README.md"
-CEILING, BASELINE = "cross entropy, clean labels", "cross entropy"
+DOCUMENTS = (README, README.parent / "benchmarks" / "README.md")
 BLOCK = re.compile(r"(<!-- benchmark:(?P<name>[\w-]+) -->\n).*?(<!-- /benchmark:(?P=name) -->)", re.DOTALL)
-
-
-def mean_sd(values, scale=1.0, digits=1):
-    """``mean ± standard deviation`` over seeds; a dash where nothing was measured."""
-    values = pd.Series(values).dropna() * scale
-    if values.empty:
-        return "–"
-    return (
-        f"{values.mean():.{digits}f} ± {values.std(ddof=1):.{digits}f}"
-        if len(values) > 1
-        else f"{values.mean():.{digits}f}"
-    )
-
-
-def markdown(frame):
-    """A table in Markdown; the index is the first column, numbers are text already."""
-    header = [frame.index.name or "", *frame.columns]
-    rule = ["---", *["---:"] * len(frame.columns)]
-    lines = [header, rule, *([index, *row] for index, row in zip(frame.index, frame.values.tolist(), strict=True))]
-    return "".join("| " + " | ".join(map(str, line)) + " |\n" for line in lines)
-
-
-def complete(rows):
-    """Rows as a frame, without the seeds in which a method lacks a task: means over different tasks say nothing."""
-    frame = pd.DataFrame(rows)
-    n_tasks = frame["task"].nunique()
-    return frame.groupby(["method", "seed"]).filter(lambda group: group["task"].nunique() == n_tasks)
-
-
-def share_recovered(accuracy):
-    """What a method wins back of what the noise takes from cross entropy; by seed, of mean accuracies over tasks.
-
-    Parameters
-    ----------
-    accuracy : DataFrame
-        Mean accuracies over tasks, one row a seed, one column a method.
-    """
-    if not {CEILING, BASELINE} <= set(accuracy.columns):
-        return pd.DataFrame(index=accuracy.index, columns=accuracy.columns, dtype=float)
-    lost = accuracy[CEILING] - accuracy[BASELINE]
-    return accuracy.sub(accuracy[BASELINE], axis=0).div(lost, axis=0)
-
-
-def leaderboard(rows):
-    """Methods over all tasks: accuracy, rank, share recovered, detection, calibration, time; mean ± sd over seeds."""
-    frame = complete(rows)
-    accuracy = frame.pivot_table("test_accuracy", "seed", "method")
-    recovered = share_recovered(accuracy)
-    by_task = frame.pivot_table("test_accuracy", "task", "method")
-    rank = by_task.drop(columns=CEILING, errors="ignore").rank(axis=1, ascending=False).mean()
-    by_seed = frame.groupby(["method", "seed"])[["label_recovery", "detection_auc", "calibration_error"]].mean()
-    seconds = frame.groupby("method")["fit_seconds"].median()
-    order = sorted(accuracy.columns, key=lambda method: (method != CEILING, -accuracy[method].mean()))
-    table = {
-        method: {
-            "test accuracy, %": mean_sd(accuracy[method], 100),
-            "mean rank": f"{rank[method]:.1f}" if method in rank else "–",
-            "recovered, %": mean_sd(recovered[method], 100, 0) if method != BASELINE else "0",
-            "noise removed, %": mean_sd(by_seed.loc[method, "label_recovery"], 100, 0),
-            "detection AUC": mean_sd(by_seed.loc[method, "detection_auc"], 1, 3),
-            "calibration error": mean_sd(by_seed.loc[method, "calibration_error"], 1, 3),
-            "fit, s": f"{seconds[method]:.2f}",
-            "n": str(accuracy[method].count()),
-        }
-        for method in order
-    }
-    return pd.DataFrame.from_dict(table, orient="index").rename_axis("method")
-
-
-def task_table(rows):
-    """Test accuracy by task and method, mean ± sd over seeds, the best method that saw no clean label in bold."""
-    frame = pd.DataFrame(rows)
-    values = frame.groupby(["task", "method"])["test_accuracy"]
-    cells = values.apply(mean_sd, scale=100).unstack("method").fillna("–")
-    means = values.mean().unstack("method")
-    for task, best in means.drop(columns=CEILING, errors="ignore").idxmax(axis=1).items():
-        cells.loc[task, best] = f"**{cells.loc[task, best]}**"
-    return cells[means.mean().sort_values(ascending=False).index]
-
-
-def caption(rows):
-    """Where the figures of a table come from: tasks, sizes, seeds, versions, machine, commit."""
-    frame = pd.DataFrame(rows)
-    parts = frame["task"].str.split("/", expand=True)
-    kinds = sorted(set(parts[[1, 2]].itertuples(index=False, name=None)))
-    noise = " and ".join(f"{kind.replace('_', ' ')} noise {float(rate):.0%}" for kind, rate in kinds)
-    names = ", ".join(sorted(parts[0].unique()))
-    versions = frame["versions"].iloc[-1]
-    budgets = frame["budget"].map(lambda budget: ", ".join(f"{k}={v!r}" for k, v in budget.items()) or "defaults")
-    return (
-        f"{frame['task'].nunique()} tasks ({names}), {noise}, at most {frame['max_train'].max():,} training rows, "
-        f"{frame['seed'].nunique()} seeds; networks trained with: {'; '.join(sorted(budgets.unique()))}. "
-        f"Accuracy is that on clean test labels; ± is the standard deviation over seeds; n is the number of seeds. "
-        f"torch {versions['torch']}, scikit-learn {versions['scikit-learn']}, {frame['processor'].iloc[-1]}, "
-        f"{frame['threads'].iloc[-1]} thread, commit {', '.join(sorted(frame['commit'].dropna().unique()))}.\n"
-    )
 
 
 def speed_table(rows):
@@ -136,11 +55,42 @@ def speed_table(rows):
 
 
 def _leaderboard_block(rows):
-    return f"{caption(rows)}\n{markdown(leaderboard(rows))}"
+    ranking = ranking_caption(Comparison.of(frame_of(rows)))
+    return f"{caption(rows)}\n\n{markdown(leaderboard(rows))}\n{ranking} {TIES}\n"
 
 
 def _task_block(rows):
-    return f"{caption(rows)}\n{markdown(task_table(rows))}"
+    return f"{caption(rows)}\n\n{markdown(task_table(rows))}"
+
+
+def _measures_block(rows):
+    left_out = Comparison.of(frame_of(rows)).left_out_text()
+    return (
+        f'{markdown(measures_table(rows))}\n± is the standard deviation over seeds. "Of" an oracle is the share of '
+        f"what it recovers, which chooses by test labels.{left_out}\n"
+    )
+
+
+def _wins_block(rows):
+    left_out = Comparison.of(frame_of(rows)).left_out_text()
+    return (
+        f"{markdown(wins_table(rows))}\n{TIES} Points are the mean difference over tasks; p is that of Wilcoxon's "
+        f"signed-rank test over tasks, adjusted by Holm for all methods compared with the same one.{left_out}\n"
+    )
+
+
+def _noise_block(noises, tables):
+    rows, borrowed = with_other_conditions(noises, tables)
+    elsewhere = f" {', '.join(borrowed)}: the {caption(tables)}" if borrowed else ""
+    left_out = "".join(
+        f" {name}:{text}" for name, comparison in by_condition(rows).items() if (text := comparison.left_out_text())
+    )
+    return (
+        f"{caption(noises)}{elsewhere}\n\n{markdown(noise_table(rows))}\n"
+        f"Mean accuracy over the data sets (and mean rank among methods that saw no clean label); {SCORE} In bold, "
+        "what is less than a critical difference (Nemenyi's test, 5 % level) from the best mean rank. Compare within a "
+        f"column: columns have different data sets. The first column is the mean of the mean ranks.{left_out}\n"
+    )
 
 
 def _speed_block(rows):
@@ -151,19 +101,17 @@ def _speed_block(rows):
     )
 
 
-def _detection_block(rows):
-    from benchmarks.detection import detection_block  # it writes its tables with this module
-
-    return detection_block(rows)
-
-
-# Block name: file of the rows and what becomes of them. Names end in "by-task" where tasks are rows.
+# Block name: files of the rows and what becomes of them.
 BLOCKS = {
-    "quick": ("quick", _leaderboard_block),
-    "tables": ("tables", _leaderboard_block),
-    "tables-by-task": ("tables", _task_block),
-    "detection": ("detection", _detection_block),
-    "speed": ("speed", _speed_block),
+    "quick": (("quick",), _leaderboard_block),
+    "tables": (("tables",), _leaderboard_block),
+    "tables-wins": (("tables",), _wins_block),
+    "tables-measures": (("tables",), _measures_block),
+    "tables-by-task": (("tables",), _task_block),
+    "noises": (("noises", "tables"), _noise_block),
+    "noises-by-task": (("noises",), _task_block),
+    "detection": (("detection",), detection_block),
+    "speed": (("speed",), _speed_block),
 }
 
 
@@ -171,10 +119,9 @@ def block(name, results=RESULTS):
     """The text of one block, made from its rows."""
     if name not in BLOCKS:
         raise ValueError(f"Unknown benchmark block {name!r}; expected one of {', '.join(BLOCKS)}.")
-    source, make = BLOCKS[name]
-    path = Path(results) / f"{source}.jsonl"
-    rows = read_rows(path)
-    return f"\n{make(rows)}\n" if rows else f"\nNo rows in {path.name} yet.\n\n"
+    sources, make = BLOCKS[name]
+    rows = [read_rows(Path(results) / f"{source}.jsonl") for source in sources]
+    return f"\n{make(*rows)}\n" if rows[0] else f"\nNo rows in {sources[0]}.jsonl yet.\n\n"
 
 
 def fill(text, results=RESULTS):
@@ -196,20 +143,22 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     action = parser.add_mutually_exclusive_group()
     action.add_argument("--print", action="store_true", help="show every table, write nothing")
-    action.add_argument("--check", action="store_true", help="fail where a document differs from the rows")
+    action.add_argument("--check", action="store_true", help="fail where a document or a figure differs from the rows")
     options = parser.parse_args()
     if options.print:
         for name in BLOCKS:
             print(f"## {name}\n{block(name)}")
         return
-    documents = [README, README.parent / "benchmarks" / "README.md"]
     if options.check:
-        stale = [str(path) for path in documents if fill(text := path.read_text(encoding="utf-8")) != text]
+        stale = [path for path in DOCUMENTS if fill(text := path.read_text(encoding="utf-8")) != text]
+        stale += figures.stale(RESULTS)
         if stale:
-            sys.exit(f"Not what the rows say: {', '.join(stale)}. Run python -m benchmarks.report.")
+            sys.exit(f"Not what the rows say: {', '.join(map(str, stale))}. Run python -m benchmarks.report.")
         return
-    for path in documents:
+    for path in DOCUMENTS:
         print(f"{path}: {'rewritten' if update(path) else 'unchanged'}")
+    for path, state in figures.update(RESULTS).items():
+        print(f"{path}: {state}")
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 import torch
 
-from benchmarks.report import markdown, mean_sd
+from benchmarks.cells import markdown, mean_sd
 from benchmarks.rows import RESULTS, append_row, environment, read_rows
 
 FOLDER = RESULTS / "papers"

@@ -27,8 +27,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from threadpoolctl import threadpool_limits
 
+from benchmarks.cells import markdown, mean_sd
 from benchmarks.papers._runner import command_line, frame_of, product_of, rows_path, run_jobs, use_shared_data
-from benchmarks.report import markdown, mean_sd
 from benchmarks.tasks import load, split_groups
 from sklabelnoise import StochasticLabelRefineryRegressor
 from sklabelnoise._label_refinery._grades import grade, halfway_thresholds, kappa_thresholds

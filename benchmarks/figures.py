@@ -1,0 +1,151 @@
+"""Figures of the leaderboard, drawn from the rows that its tables are made of.
+
+They are SVG files in ``results/figures``, without dates or random names, so that equal rows give equal files. Each
+carries a digest of the numbers it shows; whether a figure is up to date can be told without drawing it.
+"""
+
+import hashlib
+from pathlib import Path
+
+import pandas as pd
+
+from benchmarks.comparison import BASELINE, Comparison, by_condition, frame_of, noise_order, with_other_conditions
+from benchmarks.rows import read_rows
+
+STYLE = {
+    "svg.hashsalt": "sklabelnoise",  # names of clip paths are random otherwise
+    "svg.fonttype": "none",  # letters stay text: small files that can be searched
+    "font.family": "sans-serif",
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+}
+COLOURS = {"robust": "#0b6e99", "baseline": "#8c8c8c"}
+LIMIT = 20  # points at which the colours of a difference end
+
+
+def rank_data(tables):
+    """Mean rank of each method with its kind, and the critical difference."""
+    comparison = Comparison.of(frame_of(tables))
+    frame = pd.DataFrame({"rank": comparison.ranks})
+    return frame.assign(
+        kind=comparison.kinds.reindex(frame.index),
+        critical_difference=comparison.critical_difference,
+        n_tasks=len(comparison.tasks),
+    )
+
+
+def draw_ranks(data):
+    """Mean ranks, best on top, with half a critical difference on either side: apart is what does not overlap."""
+    import matplotlib.pyplot as plt
+
+    half = data["critical_difference"].iloc[0] / 2
+    figure, ax = plt.subplots(figsize=(7, 0.9 + 0.22 * len(data)), layout="constrained")
+    colours = data["kind"].map(COLOURS)
+    best = data["rank"].iloc[0]
+    ax.axvspan(best - half, best + half, color="#0b6e99", alpha=0.12, lw=0)
+    for y, (rank, colour) in enumerate(zip(data["rank"], colours, strict=True)):
+        ax.plot((rank - half, rank + half), (y, y), color=colour, lw=1.2)
+        ax.plot(rank, y, marker="o", ms=5, color=colour)
+    ax.set(
+        yticks=range(len(data)),
+        yticklabels=data.index,
+        ylim=(len(data) - 0.5, -0.5),
+        xlim=(min(0.5, best - half), max(len(data), data["rank"].iloc[-1] + half) + 0.5),
+        xlabel=f"mean rank over {data['n_tasks'].iloc[0]} tasks, 1 is best",
+    )
+    for label, colour in zip(ax.get_yticklabels(), colours, strict=True):
+        label.set_color(colour)
+    handles = [plt.Line2D([], [], color=colour, marker="o", ms=5, label=kind) for kind, colour in COLOURS.items()]
+    ax.legend(handles=handles, frameon=False, loc="upper right")
+    ax.set_title("Lines that do not overlap: a real difference (Nemenyi, 5 %)", loc="left", fontsize=9)
+    return figure
+
+
+def gain_data(noises, tables):
+    """Points of accuracy over cross entropy on the same labels: methods are rows, kinds of noise are columns."""
+    comparisons = by_condition(with_other_conditions(noises, tables)[0])
+    means = pd.DataFrame({name: c.rows.groupby("method")["score"].mean() for name, c in comparisons.items()})
+    return (100 * (means - means.loc[BASELINE])).reindex(noise_order(comparisons))
+
+
+def draw_gains(data):
+    """The gains as a map: blue is better than cross entropy, red worse, empty where a method was not compared."""
+    import matplotlib.pyplot as plt
+
+    figure, ax = plt.subplots(figsize=(2.6 + 0.72 * len(data.columns), 1.2 + 0.22 * len(data)), layout="constrained")
+    image = ax.imshow(data, cmap="RdBu", vmin=-LIMIT, vmax=LIMIT, aspect="auto")
+    for y, method in enumerate(data.index):
+        for x, name in enumerate(data.columns):
+            gain = data.loc[method, name]
+            if pd.notna(gain):
+                colour = "white" if abs(gain) > 0.6 * LIMIT else "black"
+                ax.text(x, y, f"{gain:+.1f}", ha="center", va="center", fontsize=7, color=colour)
+    ax.set(yticks=range(len(data)), yticklabels=data.index, xticks=range(len(data.columns)))
+    ax.set_xticklabels([name.replace(" ", "\n") for name in data.columns])
+    ax.tick_params(length=0, labeltop=True, labelbottom=False)
+    ax.spines[:].set_visible(False)
+    figure.colorbar(image, ax=ax, label="points over cross entropy", shrink=0.6, extend="both")
+    return figure
+
+
+# File name: files of the rows, the numbers, the drawing.
+FIGURES = {
+    "ranks": (("tables",), rank_data, draw_ranks),
+    "noises": (("noises", "tables"), gain_data, draw_gains),
+}
+
+
+def digest(data):
+    """What a figure of these numbers is recognised by."""
+    return hashlib.sha256(data.round(6).to_csv().encode()).hexdigest()[:16]
+
+
+def numbers(results):
+    """Name and numbers of every figure whose rows are there."""
+    for name, (sources, make, _) in FIGURES.items():
+        rows = [read_rows(Path(results) / f"{source}.jsonl") for source in sources]
+        if rows[0]:
+            yield name, make(*rows)
+
+
+def path_of(name, results):
+    return Path(results) / "figures" / f"{name}.svg"
+
+
+def stale(results):
+    """Figures that do not show what the rows say, or are missing."""
+    return [path_of(name, results) for name, data in numbers(results) if not _shows(path_of(name, results), data)]
+
+
+def _shows(path, data):
+    return path.exists() and digest(data) in path.read_text(encoding="utf-8")
+
+
+def update(results):
+    """Draw the figures that are stale; what was done with each, by path."""
+    states = {path_of(name, results): "unchanged" for name, _ in numbers(results)}
+    for name, data in numbers(results):
+        path = path_of(name, results)
+        if _shows(path, data):
+            continue
+        try:
+            draw(name, data, path)
+            states[path] = "drawn"
+        except ImportError:
+            states[path] = 'not drawn: needs matplotlib, pip install -e ".[plot]"'
+    return states
+
+
+def draw(name, data, path):
+    """Draw one figure and save it with the digest of its numbers."""
+    import matplotlib as mpl
+    import matplotlib.pyplot as plt
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with mpl.rc_context(STYLE):
+        figure = FIGURES[name][2](data)
+        # Without a date, a version and random names, equal numbers give equal files.
+        metadata = {"Date": None, "Creator": None, "Description": f"numbers {digest(data)}"}
+        figure.savefig(path, metadata=metadata)
+        plt.close(figure)

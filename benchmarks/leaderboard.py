@@ -1,0 +1,173 @@
+"""Rows of `benchmarks.run` to tables: who is how good, over all tasks, by kind of noise, and task by task."""
+
+import pandas as pd
+
+from benchmarks.cells import mean_sd
+from benchmarks.comparison import (
+    BASELINE,
+    CEILING,
+    INFORMED,
+    Comparison,
+    by_condition,
+    condition,
+    frame_of,
+    noise_order,
+    overall_ranks,
+    share_recovered,
+)
+from benchmarks.ranks import differences, friedman, holm, wilcoxon_p, win_tie_loss
+
+# Wins and losses are counted against what everybody has, and against what we recommend.
+REFERENCES = (BASELINE, "DMClassifierCV")
+# Sentences that more than one caption needs.
+TIES = (
+    "Tasks won/tied/lost; a tie is a mean difference within one standard error over seeds, which share rows and noise."
+)
+SCORE = "under imbalance it is accuracy averaged over the classes."
+
+
+def leaderboard(rows):
+    """Methods over all tasks: accuracy, rank, share recovered, wins, calibration, time; mean ± sd over seeds."""
+    comparison = Comparison.of(frame_of(rows))
+    frame, ranks, best = comparison.rows, comparison.ranks, comparison.best
+    accuracy = frame.pivot_table("score", "seed", "method")
+    recovered = share_recovered(accuracy)
+    calibration = frame.pivot_table("calibration_error", "seed", "method")
+    seconds = frame.groupby("method")["fit_seconds"].median()
+    table = {}
+    for method in comparison.order:
+        rank = f"{ranks[method]:.1f}" if method in ranks else "–"
+        table[method] = {
+            "test accuracy, %": mean_sd(accuracy[method], 100),
+            "mean rank": f"**{rank}**" if method in best else rank,
+            "recovered, %": mean_sd(recovered[method], 100, 0) if method != BASELINE else "0",
+            "against cross entropy": _wins(frame, method, BASELINE),
+            "calibration error": mean_sd(calibration[method], 1, 3),
+            "fit, s": f"{seconds[method]:.2f}",
+            "n": str(accuracy[method].count()),
+        }
+    return pd.DataFrame.from_dict(table, orient="index").rename_axis("method")
+
+
+def _wins(frame, method, reference):
+    if method == reference or reference not in set(frame["method"]):
+        return "–"
+    return "/".join(map(str, win_tie_loss(differences(frame, method, reference))))
+
+
+def measures_table(rows):
+    """What else is measured of each method over all tasks; mean ± sd over seeds."""
+    comparison = Comparison.of(frame_of(rows))
+    columns = {
+        "balanced accuracy, %": ("balanced_accuracy", 100, 1),
+        "wrong labels learned, %": ("memorised", 100, 0),
+        "noise removed, %": ("label_recovery", 100, 0),
+        "detection AUC": ("detection_auc", 1, 3),
+        "calibration error": ("calibration_error", 1, 3),
+    }
+    by_seed = comparison.rows.groupby(["method", "seed"])[[name for name, _, _ in columns.values()]].mean()
+    recovered = share_recovered(comparison.rows.pivot_table("score", "seed", "method"))
+    oracles = [method for method in comparison.methods if comparison.kinds[method] == "oracle"]
+    table = {}
+    for method in comparison.order:
+        of_oracle = {f"of {name}": mean_sd(recovered[method] / recovered[name], 100, 0) for name in oracles}
+        table[method] = {
+            "recovered, %": mean_sd(recovered[method], 100, 0),
+            **{title: text if method != CEILING else "–" for title, text in of_oracle.items()},
+            **{
+                title: mean_sd(by_seed.loc[method, name], scale, digits)
+                for title, (name, scale, digits) in columns.items()
+            },
+        }
+    return pd.DataFrame.from_dict(table, orient="index").rename_axis("method")
+
+
+def wins_table(rows):
+    """Each method against the references: tasks won, tied, lost, mean difference in points, p-value."""
+    comparison = Comparison.of(frame_of(rows))
+    table = pd.DataFrame(index=pd.Index(comparison.ranks.index, name="method"))
+    for reference in (name for name in REFERENCES if name in comparison.methods):
+        others = [method for method in table.index if method != reference]
+        by_method = {method: differences(comparison.rows, method, reference) for method in others}
+        p_values = holm(pd.Series({method: wilcoxon_p(by["mean"]) for method, by in by_method.items()}, dtype=float))
+        cells = {
+            method: ("/".join(map(str, win_tie_loss(by))), f"{100 * by['mean'].mean():+.1f}", f"{p_values[method]:.3f}")
+            for method, by in by_method.items()
+        }
+        for column, title in enumerate((f"against {reference}", f"points over {reference}", "p")):
+            # Two references have a column of p-values each, and headers of a frame must differ.
+            table[title if title != "p" else f"p ({reference})"] = [
+                cells[method][column] if method in cells else "–" for method in table.index
+            ]
+    return table
+
+
+def task_table(rows):
+    """Score by task and method, mean ± sd over seeds, the best method that saw no clean label in bold."""
+    frame = frame_of(rows)
+    values = frame.groupby(["task", "method"])["score"]
+    cells = values.apply(mean_sd, scale=100).unstack("method").fillna("–")
+    means = values.mean().unstack("method")
+    kinds = frame.groupby("method")["kind"].first()
+    informed = [method for kind in INFORMED for method in kinds.index[kinds == kind]]
+    for task, best in means.drop(columns=informed).idxmax(axis=1).items():
+        cells.loc[task, best] = f"**{cells.loc[task, best]}**"
+    # A mean over other tasks would say nothing: methods that lack one come last.
+    lacking = means.drop(columns=informed).isna().any()
+    order = means.mean().sort_values(ascending=False).index
+    order = sorted(order.drop(informed), key=lambda method: lacking[method])
+    return cells[[*informed, *order]]
+
+
+def noise_table(rows):
+    """Mean score (and mean rank) by kind of noise; bold is what the best mean rank is no critical difference from."""
+    comparisons = by_condition(rows)
+    order = noise_order(comparisons)
+    table = pd.DataFrame(index=pd.Index(order, name="method"))
+    ranks = overall_ranks(comparisons)
+    table["mean rank"] = [f"{ranks[method]:.1f}" if method in ranks else "–" for method in order]
+    for name, comparison in comparisons.items():
+        means = comparison.rows.groupby("method")["score"].mean()
+        best, ranked = comparison.best, comparison.ranks
+        cells = []
+        for method in order:
+            if method not in means:
+                cells.append("–")
+                continue
+            cell = f"{100 * means[method]:.1f}" + (f" ({ranked[method]:.1f})" if method in ranked else "")
+            cells.append(f"**{cell}**" if method in best else cell)
+        table[name] = cells
+    table.loc["*data sets*"] = ["", *(str(len(comparison.tasks)) for comparison in comparisons.values())]
+    table.loc["*critical difference of mean ranks*"] = [
+        "", *(f"{comparison.critical_difference:.1f}" for comparison in comparisons.values())
+    ]  # fmt: skip
+    return table
+
+
+def caption(rows):
+    """Where the figures of a table come from: tasks, sizes, seeds, versions, machine, commit."""
+    frame = frame_of(rows)
+    kinds = dict.fromkeys(condition(*kind) for kind in frame[["noise", "rate"]].itertuples(index=False, name=None))
+    names = sorted(frame["dataset"].unique())
+    versions = frame["versions"].iloc[-1]
+    budgets = frame["budget"].map(lambda budget: ", ".join(f"{k}={v!r}" for k, v in budget.items()) or "defaults")
+    return (
+        f"{frame['task'].nunique()} tasks: {len(names)} data sets ({', '.join(names)}), {', '.join(kinds)}; at most "
+        f"{frame['max_train'].max():,} training rows, {frame['seed'].nunique()} seeds; networks trained with: "
+        f"{'; '.join(sorted(budgets.unique()))}. Accuracy is that on clean test labels; ± is the standard deviation "
+        f"over seeds. torch {versions['torch']}, scikit-learn {versions['scikit-learn']}, "
+        f"{frame['processor'].iloc[-1]}, {frame['threads'].iloc[-1]} thread, commit "
+        f"{', '.join(sorted(frame['commit'].dropna().unique()))}."
+    )
+
+
+def ranking_caption(comparison):
+    """What the mean ranks of a comparison can say: Friedman's test and the critical difference."""
+    p_value = friedman(comparison.scores)
+    alike = "" if p_value is None else f"Friedman's test that all methods are alike: p = {p_value:.1g}. "
+    return (
+        f"Mean ranks are over {len(comparison.tasks)} tasks, among the {len(comparison.scores.columns)} methods that "
+        f"saw no clean label. {alike}Two mean ranks differ (Nemenyi's test, 5 % level) from "
+        f'{comparison.critical_difference:.1f} on; in bold, what is not that far from the best. "Recovered" is the '
+        f"share of the distance from cross entropy to its ceiling on clean labels.{comparison.left_out_text()}"
+    )
