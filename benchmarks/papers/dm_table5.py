@@ -42,6 +42,7 @@ from benchmarks.papers._runner import (
     run_jobs,
     use_shared_data,
 )
+from benchmarks.cells import markdown
 from sklabelnoise import DMClassifier
 from sklabelnoise.datasets import fetch_imdb
 from sklabelnoise.losses import BetaEmphasis, DMEmphasis
@@ -90,6 +91,7 @@ PUBLISHED = {
     "10:1": "78.9 77.0 75.4 77.6 77.5 59.1 0.5 78.5 80.6",
     "50:1": "63.4 0.5 0.5 58.6 61.4 0.5 0.5 64.4 65.0",
 }
+ONE_CLASS = "0.5"
 METHODS = [*LOSSES, *(f"{loss}-DN" for loss in LOSSES), "DM"]
 PAPER = {
     (method, condition): value
@@ -189,6 +191,11 @@ def vectors(name, *, cache=CACHE):
         return tuple(arrays[key] for key in ("X_train", "y_train", "X_test", "y_test"))
 
 
+def digest_of(X_train, X_test):
+    """Which vectors a row was measured on: those of two threads differ from run to run."""
+    return blake2b(X_train.tobytes() + X_test.tobytes(), digest_size=8).hexdigest()
+
+
 def scale_features(X_train, X_test, features):
     """The same features in one of the three scales."""
     if features == "unit":
@@ -215,7 +222,7 @@ def training_rows(y, condition, seed):
 def execute(scale, features, group, seed, *, cache=CACHE):
     """Train all methods with both steps on the conditions of a group; test accuracies."""
     X_train, y_train, X_test, y_test = vectors(scale, cache=cache)
-    digest = blake2b(X_train.tobytes() + X_test.tobytes(), digest_size=8).hexdigest()
+    digest = digest_of(X_train, X_test)
     X_train, X_test = scale_features(X_train, X_test, features)
     conditions = GROUPS[group]
     drawn = [training_rows(y_train, condition, seed) for condition in conditions]
@@ -225,36 +232,53 @@ def execute(scale, features, group, seed, *, cache=CACHE):
     ends = np.cumsum([len(rows) for rows, _ in drawn])
     test = np.arange(ends[-1], len(y))
     splits = [(np.arange(end - len(rows), end), test) for end, (rows, _) in zip(ends, drawn, strict=True)]
-    n_batches = -(-len(drawn[0][0]) // BATCH_SIZE)
     accuracies = []
     for normalization in ("batch",) if group == EMPHASES else ("none", "batch"):
-        classifier = DMClassifier(
-            movie_net,
-            normalization=normalization,
-            lr=0.01,
-            weight_decay=0.002,
-            optimizer="SGD",
-            optimizer__momentum=0.9,
-            lr_schedule={"name": "inv", "gamma": 1e-5, "power": 0.75},
-            batch_size=BATCH_SIZE,
-            max_epochs=max(1, round(SCALES[scale].n_iterations / n_batches)),
-            dtype="float32",
-            device="cpu",
-            random_state=seed,
-        )
         settings = _settings(normalization, conditions, other_emphases() if group == EMPHASES else None)
-        grid = [{name: [value] for name, value in parameters.items()} for _, parameters, _ in settings]
-        search = FusedGridSearchCV(classifier, grid, cv=splits, scoring="accuracy", refit=False)
-        with warnings.catch_warnings():  # a training that does not stay finite is a result, too
-            warnings.simplefilter("ignore", FitFailedWarning)
-            warnings.filterwarnings("ignore", "One or more of the test scores are non-finite")
-            search.fit(X, y)
-        for number, (label, _, wanted) in enumerate(settings):
-            for k, condition in enumerate(conditions):
+        scores = train(
+            scale,
+            normalization,
+            [parameters for _, parameters, _ in settings],
+            X,
+            y,
+            splits,
+            n_rows=len(drawn[0][0]),
+            seed=seed,
+        )
+        for (label, _, wanted), measured in zip(settings, scores, strict=True):
+            for condition, accuracy in zip(conditions, measured, strict=True):
                 if condition in wanted:
-                    accuracy = float(search.cv_results_[f"split{k}_test_score"][number])
-                    accuracies.append({**label, "condition": condition, "accuracy": _finite(accuracy)})
+                    accuracies.append({**label, "condition": condition, "accuracy": accuracy})
     return {"n_train": [len(rows) for rows, _ in drawn], "vectors": digest, "accuracies": accuracies}
+
+
+def train(scale, normalization, settings, X, y, splits, *, n_rows, seed):
+    """Train every setting on every split with the paper's solver, all together.
+
+    Returns for each setting the accuracies by split; None stands for a training that diverged.
+    """
+    classifier = DMClassifier(
+        movie_net,
+        normalization=normalization,
+        lr=0.01,
+        weight_decay=0.002,
+        optimizer="SGD",
+        optimizer__momentum=0.9,
+        lr_schedule={"name": "inv", "gamma": 1e-5, "power": 0.75},
+        batch_size=BATCH_SIZE,
+        max_epochs=max(1, round(SCALES[scale].n_iterations / -(-n_rows // BATCH_SIZE))),
+        dtype="float32",
+        device="cpu",
+        random_state=seed,
+    )
+    grid = [{name: [value] for name, value in parameters.items()} for parameters in settings]
+    search = FusedGridSearchCV(classifier, grid, cv=splits, scoring="accuracy", refit=False)
+    with warnings.catch_warnings():  # a training that does not stay finite is a result, too
+        warnings.simplefilter("ignore", FitFailedWarning)
+        warnings.filterwarnings("ignore", "One or more of the test scores are non-finite")
+        search.fit(X, y)
+    scores = np.stack([search.cv_results_[f"split{k}_test_score"] for k in range(len(splits))], axis=1)
+    return [[round(float(score), 5) if np.isfinite(score) else None for score in row] for row in scores]
 
 
 def _settings(normalization, conditions, listed=None):
@@ -270,10 +294,6 @@ def _settings(normalization, conditions, listed=None):
             else:
                 settings.append((label, parameters, [condition]))
     return settings
-
-
-def _finite(accuracy):
-    return round(accuracy, 5) if np.isfinite(accuracy) else None  # None: the training diverged
 
 
 def tables(path=None, scale="paper"):
@@ -297,7 +317,28 @@ def tables(path=None, scale="paper"):
         seeds = ", ".join(f"{condition}: {n}" for condition, n in n_seeds.items())
         table = beside_the_paper(part, PAPER, rows="method", columns="condition", value="accuracy")
         parts.append(f"Features {features}, step of a {step}; number of seeds {seeds}:\n\n{table}")
-    return "\n".join(parts)
+    return "\n".join([agreement(frame), *parts])
+
+
+def agreement(frame, points=2):
+    """Which cells of the paper ours comes close to, by features and step."""
+    ours = (
+        100 * frame[frame["group"] != EMPHASES].groupby(["features", "step", "condition", "method"])["accuracy"].mean()
+    )
+    lines = {}
+    for features, step in itertools.product(FEATURES, STEPS):
+        cells, n_near, n_all = {}, 0, 0
+        for condition in DM_SETTINGS:
+            gaps = {}
+            for method in METHODS:
+                published = 50.0 if PAPER[method, condition] == ONE_CLASS else float(PAPER[method, condition])
+                gaps[method] = abs(ours.get((features, step, condition, method), np.nan) - published)
+            near = [method for method, gap in gaps.items() if gap <= points]
+            cells[condition] = ", ".join(near) or "–"
+            n_near, n_all = n_near + len(near), n_all + len(gaps)
+        lines[f"{features}, {step}"] = {**cells, "cells": f"{n_near} of {n_all}"}
+    table = markdown(pd.DataFrame.from_dict(lines, orient="index").rename_axis("features, step"))
+    return f"Methods whose mean over seeds is within {points} points of the paper's figure:\n\n{table}"
 
 
 def main():
