@@ -5,18 +5,21 @@ import json
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from sklearn.utils import Bunch
 
-from benchmarks.papers import _images, _runner, dm_table5, report, slr_ordinal
+from benchmarks.papers import _images, _runner, cifar10_human, dm_table5, report, slr_ordinal
+from benchmarks.papers._small_network import SmallConvNet
 from benchmarks.rows import read_rows
 from sklabelnoise.losses import BetaEmphasis, DMEmphasis
 
 IMAGE_TABLES = {
     name: importlib.import_module(f"benchmarks.papers.{name}").TABLE
     for name in (
-        "dm_table1", "dm_table2", "dm_table6", "dm_table7", "dm_table8", "dm_table9", "proselflc_table4", "slr_table1",
+        "cifar10_human", "dm_table1", "dm_table2", "dm_table6", "dm_table7", "dm_table8", "dm_table9",
+        "proselflc_table4", "slr_table1",
     )
 }  # fmt: skip
 
@@ -27,12 +30,15 @@ def small_images(monkeypatch):
     from sklabelnoise.datasets._cifar import _CIFAR10_CLASSES, _CIFAR100_CLASSES
 
     def fetch(dataset):
-        names = _CIFAR10_CLASSES if dataset == "cifar10" else _CIFAR100_CLASSES
+        names = _CIFAR100_CLASSES if dataset == "cifar100" else _CIFAR10_CLASSES
         rng, sizes = np.random.default_rng(0), {"train": 6 * len(names), "test": 2 * len(names)}
         data = Bunch(target_names=list(names))
         for part, n in sizes.items():
             data[f"X_{part}"] = rng.integers(0, 256, (n, 3, 8, 8), dtype=np.uint8)
             data[f"y_{part}"] = np.arange(n) % len(names)
+        if dataset == "cifar10n":
+            sets = cifar10_human.LABEL_SETS
+            data.label_sets = pd.DataFrame({name: rng.permutation(data.y_train) for name in sets})
         return data
 
     monkeypatch.setattr(_images, "_fetch", fetch)
@@ -54,7 +60,7 @@ class TestImageTables:
         for condition, method in jobs[:3] if table.dataset == "cifar100" and not table.classes else jobs:
             row = table.execute("tiny", condition, method, seed=0)
             assert 0 <= row["final"] <= 1
-            assert row["n_classes"] == (len(table.classes) or (10 if table.dataset == "cifar10" else 100))
+            assert row["n_classes"] == (len(table.classes) or (100 if table.dataset == "cifar100" else 10))
             json.dumps(row, allow_nan=False)
 
     def test_the_realised_rate_is_that_of_the_column(self, small_images):
@@ -62,6 +68,27 @@ class TestImageTables:
         row = table.execute("tiny", "r=0.4", "CCE", seed=0)
         assert row["realised_rate"] == pytest.approx(0.4, abs=4 * (0.24 / 60) ** 0.5)  # four standard errors of 60 rows
         assert row["epochs"] == 1 and row["best"] == row["final"] == pytest.approx(row["curve"][0], abs=1e-4)
+
+    def test_human_labels_are_those_of_the_images_that_were_drawn(self, small_images):
+        """The labels of a column stay with their images through drawing, so that its rate is that of the answers."""
+        table, size = IMAGE_TABLES["cifar10_human"], _images.Scale(n_train=25)
+        data = table.load(size, seed=0)
+        whole = _images._fetch("cifar10n")
+        for image, *labels in zip(data.X_train, data.y_train, data.label_sets["worse"], strict=True):
+            row = np.flatnonzero((whole.X_train == image).all(axis=(1, 2, 3)))
+            assert [*whole.y_train[row], *whole.label_sets["worse"][row]] == labels
+        np.testing.assert_array_equal(table.conditions["worse"].given_labels(data, seed=0), data.label_sets["worse"])
+
+    def test_images_are_averaged_in_square_blocks(self):
+        images = np.arange(16, dtype=np.uint8).reshape(1, 1, 4, 4)
+        np.testing.assert_array_equal(_images.averaged_down(images, 2)[0, 0], [[2, 4], [10, 12]])  # 2.5 and 4.5 to even
+        assert _images.averaged_down(images, 8) is images
+        assert _images.averaged_down(images) is images
+
+    def test_the_small_network_takes_what_the_tables_set(self):
+        network = SmallConvNet(3, 7, dropout=0.2, channels_last=True)
+        assert network(torch.zeros(2, 16, 16, 3)).shape == (2, 7)
+        assert SmallConvNet(3, 7)(torch.zeros(2, 3, 8, 8)).shape == (2, 7)
 
     def test_classes_are_numbered_in_the_order_of_their_names(self, small_images):
         table = IMAGE_TABLES["dm_table8"]
