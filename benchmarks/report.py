@@ -93,6 +93,11 @@ def _noise_block(noises, tables):
     )
 
 
+def _human_block(rows):
+    rows = [row for row in rows if row["task"].split("/")[1] == "human"]
+    return _task_block(rows) if rows else "No rows of human noise yet.\n"
+
+
 def _speed_block(rows):
     last = rows[-1]
     return (
@@ -109,7 +114,7 @@ BLOCKS = {
     "tables-measures": (("tables",), _measures_block),
     "tables-by-task": (("tables",), _task_block),
     "noises": (("noises", "tables"), _noise_block),
-    "noises-by-task": (("noises",), _task_block),
+    "human": (("noises",), _human_block),
     "detection": (("detection",), detection_block),
     "speed": (("speed",), _speed_block),
 }
