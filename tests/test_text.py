@@ -11,10 +11,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.base import clone
+from sklearn.compose import make_column_transformer
+from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 
+from sklabelnoise import DMClassifierCV
 from sklabelnoise.text import PVDBOWVectorizer
 
 pytest.importorskip("gensim")
@@ -67,6 +70,24 @@ class TestVectors:
         two = clone(fitted).set_params(n_jobs=2)
         vars(two).update({name: value for name, value in vars(fitted).items() if name.endswith("_") or name[0] == "_"})
         np.testing.assert_array_equal(two.transform(texts), fitted.transform(texts))
+
+    def test_texts_are_shuffled_before_training(self, corpus, monkeypatch):
+        """Sorted reviews, read as they stand, would meet the rates of training class by class."""
+        import gensim
+
+        orders, build_vocab = [], gensim.models.Doc2Vec.build_vocab
+
+        def recording(model, documents, **options):
+            orders.append([document.tags[0] for document in documents])
+            return build_vocab(model, documents, **options)
+
+        monkeypatch.setattr(gensim.models.Doc2Vec, "build_vocab", recording)
+        for seed in (0, 0, 1):
+            PVDBOWVectorizer(**{**SMALL, "epochs": 1, "random_state": seed}).fit(corpus[0])
+        assert all(sorted(order) == list(range(100)) for order in orders)
+        assert orders[0] == orders[1] != orders[2]
+        # The corpus is sorted by topic; of a random order 50 +- 5 of the first half are of the first one.
+        assert 30 < sum(number < 50 for number in orders[0][:50]) * 2 < 70
 
     def test_the_order_of_sorted_texts_does_no_harm(self):
         X, y = two_topics(200)
@@ -181,7 +202,57 @@ class TestReproducible:
             np.testing.assert_array_equal(loaded.transform(texts), fitted.transform(texts))
 
 
+class TestParameters:
+    def test_each_reaches_gensim(self, corpus):
+        values = {
+            "vector_size": 6,
+            "window": 3,
+            "negative": 2,
+            "hs": True,
+            "sample": 0.01,
+            "min_count": 4,
+            "epochs": 2,
+        }
+        model = PVDBOWVectorizer(**values, n_jobs=2, random_state=0).fit(corpus[0]).model_
+        assert {name: getattr(model, name) for name in values} == values
+        assert model.workers == 2 and model.dbow
+
+    def test_several_threads_learn_as_well(self, corpus):
+        X, y = corpus
+        vectors = PVDBOWVectorizer(**SMALL, n_jobs=2).fit_transform(X)
+        assert LogisticRegression().fit(vectors, y).score(vectors, y) > 0.95  # topics are told apart by half the words
+
+
 class TestConventions:
+    def test_fit_returns_the_object_and_leaves_its_parameters(self, corpus):
+        vectorizer = PVDBOWVectorizer(**SMALL, unlabelled=["a b"])
+        before = vectorizer.get_params()
+        assert vectorizer.fit(corpus[0]) is vectorizer
+        assert vectorizer.get_params() == before
+
+    def test_labels_have_no_say(self, corpus, fitted):
+        X, y = corpus
+        np.testing.assert_array_equal(PVDBOWVectorizer(**SMALL).fit_transform(X, y), fitted.transform(X))
+
+    def test_a_column_of_texts_beside_other_columns(self, corpus):
+        frame = pd.DataFrame({"text": corpus[0], "stars": np.arange(100.0)})
+        columns = make_column_transformer((PVDBOWVectorizer(**SMALL), "text"), ("passthrough", ["stars"]))
+        assert columns.fit_transform(frame).shape == (100, 9)
+        assert list(columns.get_feature_names_out()[[0, -1]]) == [
+            "pvdbowvectorizer__pvdbowvectorizer0",
+            "passthrough__stars",
+        ]
+
+    def test_raw_texts_to_a_robust_classifier_in_one_pipeline(self, corpus):
+        X, y = corpus
+        names = np.array(["bad", "good"])[y]
+        pipeline = make_pipeline(
+            PVDBOWVectorizer(**SMALL),
+            DMClassifierCV(candidates=((0, 0), (0.5, 8)), cv=2, n_members=1, max_epochs=10, random_state=0),
+        )
+        assert pipeline.fit(X, names).score(X, names) > 0.9
+        assert set(pipeline.predict(["own0x1 own0x2", ""])) <= {"bad", "good"}
+
     def test_features_are_named_by_class_and_number(self, fitted):
         names = fitted.get_feature_names_out()
         assert list(names[:2]) == ["pvdbowvectorizer0", "pvdbowvectorizer1"] and len(names) == 8
@@ -208,9 +279,10 @@ class TestConventions:
         search = GridSearchCV(pipeline, {"pvdbowvectorizer__vector_size": [2, 8]}, cv=2).fit(np.array(X, object), y)
         assert search.best_score_ > 0.9
 
-    def test_transform_before_fit(self):
-        with pytest.raises(ValueError, match="not fitted"):
-            PVDBOWVectorizer().transform(["a"])
+    @pytest.mark.parametrize("call", [lambda v: v.transform(["a"]), lambda v: v.get_feature_names_out()])
+    def test_before_fit(self, call):
+        with pytest.raises(NotFittedError, match="not fitted"):
+            call(PVDBOWVectorizer())
 
     @pytest.mark.parametrize("make", [list, tuple, iter, np.array, pd.Series, lambda X: np.array(X, dtype=object)])
     def test_any_one_dimensional_container_does(self, corpus, fitted, make):
@@ -261,6 +333,9 @@ class TestBadInput:
             ([b"a"], TypeError, "X must hold texts of type str, got bytes in row 0; decode it first"),
             (["a", None], TypeError, "X must hold texts of type str, got NoneType in row 1"),
             (["a", float("nan")], TypeError, "got float in row 1"),
+            (pd.Series(["a", None], dtype="string"), TypeError, "got NAType in row 1"),
+            (np.array([b"a"]), TypeError, "got bytes_ in row 0; decode it first"),
+            (bytearray(b"ab"), TypeError, "got int in row 0"),
             ([["a", "b"]], TypeError, "got list in row 0"),
             (5, TypeError, "X must be an iterable of texts, got int"),
             (pd.DataFrame({"text": ["a"]}), ValueError, r"one-dimensional, one text a row, got shape \(1, 1\)"),
@@ -281,10 +356,11 @@ class TestBadInput:
         with pytest.raises(ValueError, match=f"The '{name}' parameter of PVDBOWVectorizer must be an int in the range"):
             PVDBOWVectorizer(**{name: 0}).fit(["a"])
 
-    def test_without_gensim_the_error_names_the_extra(self, monkeypatch):
+    def test_without_gensim_the_error_names_the_extra(self, fitted, monkeypatch):
         monkeypatch.setitem(sys.modules, "gensim", None)
-        with pytest.raises(ImportError, match=r"needs gensim, .*: pip install 'sklabelnoise\[text\]'"):
-            PVDBOWVectorizer().fit(["a a"])
+        for call in (PVDBOWVectorizer().fit, PVDBOWVectorizer().fit_transform, fitted.transform):
+            with pytest.raises(ImportError, match=r"needs gensim, .*: pip install 'sklabelnoise\[text\]'"):
+                call(["a a"])
 
 
 def test_progress_is_shown_on_request(corpus, fitted, capsys):

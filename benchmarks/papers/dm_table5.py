@@ -32,6 +32,7 @@ from sklearn.exceptions import FitFailedWarning
 from sklearn.preprocessing import StandardScaler, normalize
 from torch import nn
 
+from benchmarks.cells import markdown
 from benchmarks.papers._runner import (
     CACHE,
     beside_the_paper,
@@ -42,7 +43,6 @@ from benchmarks.papers._runner import (
     run_jobs,
     use_shared_data,
 )
-from benchmarks.cells import markdown
 from sklabelnoise import DMClassifier
 from sklabelnoise.datasets import fetch_imdb
 from sklabelnoise.losses import BetaEmphasis, DMEmphasis

@@ -13,6 +13,7 @@ of the *wrong* training labels the trained network gives back, which is what fit
 import numpy as np
 import pandas as pd
 
+from benchmarks.cells import markdown, mean_sd
 from benchmarks.papers._runner import (
     CACHE,
     command_line,
@@ -35,7 +36,6 @@ from benchmarks.papers.dm_table5 import (
     training_rows,
     vectors,
 )
-from benchmarks.cells import markdown, mean_sd
 
 NAME = "dm_table5_steps"
 CONDITION = "r=0.4"
