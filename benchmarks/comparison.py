@@ -77,8 +77,9 @@ class Comparison:
         left_out = {task: list(lacking.columns[row]) for task, row in lacking.iterrows() if row.any()}
         rows = frame[frame["method"].isin(has.columns[enough]) & ~frame["task"].isin(left_out)]
         n_tasks = rows["task"].nunique()
-        rows = rows.groupby(["method", "seed"]).filter(lambda group: group["task"].nunique() == n_tasks)
-        methods = [method for method in frame["method"].unique() if method in set(rows["method"])]
+        rows = rows[rows.groupby(["method", "seed"])["task"].transform("nunique") == n_tasks]
+        compared = set(rows["method"])
+        methods = [method for method in frame["method"].unique() if method in compared]
         incomplete = [method for method in frame["method"].unique() if method not in methods]
         return cls(rows, sorted(rows["task"].unique()), methods, left_out, incomplete)
 
@@ -114,15 +115,21 @@ class Comparison:
     def best(self):
         return not_worse_than_the_best(self.scores)
 
-    def left_out_text(self):
-        """Sentences on what was left out; empty where nothing was."""
-        texts = []
-        if self.left_out:
-            tasks = "; ".join(f"{task} ({', '.join(methods)})" for task, methods in self.left_out.items())
-            texts.append(f" Left out for all, because a method has no rows: {tasks}.")
-        if self.incomplete:
-            texts.append(f" Not compared, for want of rows: {', '.join(self.incomplete)}.")
-        return "".join(texts)
+
+def left_out_text(*comparisons):
+    """Sentences on what was left out of comparisons, led by a blank; empty where nothing was."""
+    tasks = {task: methods for comparison in comparisons for task, methods in comparison.left_out.items()}
+    by_methods = {}
+    for task, methods in tasks.items():
+        by_methods.setdefault(", ".join(methods), []).append(task)
+    incomplete = dict.fromkeys(method for comparison in comparisons for method in comparison.incomplete)
+    texts = []
+    if tasks:
+        listed = "; ".join(f"{', '.join(tasks)} (no rows of {methods})" for methods, tasks in by_methods.items())
+        texts.append(f" Left out for all: {listed}.")
+    if incomplete:
+        texts.append(f" Not compared everywhere, for want of rows: {', '.join(incomplete)}.")
+    return "".join(texts)
 
 
 def share_recovered(accuracy):

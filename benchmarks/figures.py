@@ -73,7 +73,7 @@ def draw_gains(data):
     """The gains as a map: blue is better than cross entropy, red worse, empty where a method was not compared."""
     import matplotlib.pyplot as plt
 
-    figure, ax = plt.subplots(figsize=(2.6 + 0.72 * len(data.columns), 1.2 + 0.22 * len(data)), layout="constrained")
+    figure, ax = plt.subplots(figsize=(2.6 + 0.8 * len(data.columns), 1.2 + 0.22 * len(data)), layout="constrained")
     image = ax.imshow(data, cmap="RdBu", vmin=-LIMIT, vmax=LIMIT, aspect="auto")
     for y, method in enumerate(data.index):
         for x, name in enumerate(data.columns):
@@ -82,7 +82,7 @@ def draw_gains(data):
                 colour = "white" if abs(gain) > 0.6 * LIMIT else "black"
                 ax.text(x, y, f"{gain:+.1f}", ha="center", va="center", fontsize=7, color=colour)
     ax.set(yticks=range(len(data)), yticklabels=data.index, xticks=range(len(data.columns)))
-    ax.set_xticklabels([name.replace(" ", "\n") for name in data.columns])
+    ax.set_xticklabels([name.replace(" ", "\n") for name in data.columns], fontsize=8)
     ax.tick_params(length=0, labeltop=True, labelbottom=False)
     ax.spines[:].set_visible(False)
     figure.colorbar(image, ax=ax, label="points over cross entropy", shrink=0.6, extend="both")

@@ -11,6 +11,7 @@ from benchmarks.comparison import (
     by_condition,
     condition,
     frame_of,
+    left_out_text,
     noise_order,
     overall_ranks,
     share_recovered,
@@ -120,7 +121,7 @@ def task_table(rows):
 
 
 def noise_table(rows):
-    """Mean score (and mean rank) by kind of noise; bold is what the best mean rank is no critical difference from."""
+    """Mean score (and mean rank) by kind of noise; the best of both in bold."""
     comparisons = by_condition(rows)
     order = noise_order(comparisons)
     table = pd.DataFrame(index=pd.Index(order, name="method"))
@@ -128,16 +129,14 @@ def noise_table(rows):
     table["mean rank"] = [f"{ranks[method]:.1f}" if method in ranks else "–" for method in order]
     for name, comparison in comparisons.items():
         means = comparison.rows.groupby("method")["score"].mean()
-        best, ranked = comparison.best, comparison.ranks
-        cells = []
-        for method in order:
-            if method not in means:
-                cells.append("–")
-                continue
-            cell = f"{100 * means[method]:.1f}" + (f" ({ranked[method]:.1f})" if method in ranked else "")
-            cells.append(f"**{cell}**" if method in best else cell)
-        table[name] = cells
-    table.loc["*data sets*"] = ["", *(str(len(comparison.tasks)) for comparison in comparisons.values())]
+        scores, ranked = comparison.scores.mean(), comparison.ranks
+        cells = {method: f"{100 * means[method]:.1f}" for method in comparison.informed}
+        for method in ranked.index:
+            score, rank = f"{100 * means[method]:.1f}", f"{ranked[method]:.1f}"
+            score = f"**{score}**" if scores[method] == scores.max() else score
+            cells[method] = f"{score} ({f'**{rank}**' if ranked[method] == ranked.min() else rank})"
+        table[name] = [cells.get(method, "–") for method in order]
+    table.loc["*tasks*"] = ["", *(str(len(comparison.tasks)) for comparison in comparisons.values())]
     table.loc["*critical difference of mean ranks*"] = [
         "", *(f"{comparison.critical_difference:.1f}" for comparison in comparisons.values())
     ]  # fmt: skip
@@ -169,5 +168,5 @@ def ranking_caption(comparison):
         f"Mean ranks are over {len(comparison.tasks)} tasks, among the {len(comparison.scores.columns)} methods that "
         f"saw no clean label. {alike}Two mean ranks differ (Nemenyi's test, 5 % level) from "
         f'{comparison.critical_difference:.1f} on; in bold, what is not that far from the best. "Recovered" is the '
-        f"share of the distance from cross entropy to its ceiling on clean labels.{comparison.left_out_text()}"
+        f"share of the distance from cross entropy to its ceiling on clean labels.{left_out_text(comparison)}"
     )

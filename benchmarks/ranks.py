@@ -8,6 +8,8 @@ References
 J. Demšar, Statistical comparisons of classifiers over multiple data sets, Journal of Machine Learning Research 7, 2006.
 """
 
+import functools
+
 import numpy as np
 import pandas as pd
 from scipy.stats import chi2, studentized_range, wilcoxon
@@ -35,6 +37,7 @@ def friedman(scores):
     return float(chi2.sf((n_methods - 1) * between / within, n_methods - 1))
 
 
+@functools.cache  # the quantile is slow
 def critical_difference(n_methods, n_tasks, alpha=0.05):
     """Least difference of two mean ranks that Nemenyi's test takes for real (Demšar 2006, section 3.2.2).
 

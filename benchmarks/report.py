@@ -17,7 +17,7 @@ import pandas as pd
 
 from benchmarks import figures
 from benchmarks.cells import markdown
-from benchmarks.comparison import Comparison, by_condition, frame_of, with_other_conditions
+from benchmarks.comparison import Comparison, by_condition, frame_of, left_out_text, with_other_conditions
 from benchmarks.detection import detection_block
 from benchmarks.leaderboard import (
     SCORE,
@@ -56,7 +56,7 @@ def speed_table(rows):
 
 def _leaderboard_block(rows):
     ranking = ranking_caption(Comparison.of(frame_of(rows)))
-    return f"{caption(rows)}\n\n{markdown(leaderboard(rows))}\n{ranking} {TIES}\n"
+    return f"{caption(rows)}\n\n{markdown(leaderboard(rows))}\n{ranking} {TIES} Fit is the median time of a fit.\n"
 
 
 def _task_block(rows):
@@ -64,7 +64,7 @@ def _task_block(rows):
 
 
 def _measures_block(rows):
-    left_out = Comparison.of(frame_of(rows)).left_out_text()
+    left_out = left_out_text(Comparison.of(frame_of(rows)))
     return (
         f'{markdown(measures_table(rows))}\n± is the standard deviation over seeds. "Of" an oracle is the share of '
         f"what it recovers, which chooses by test labels.{left_out}\n"
@@ -72,7 +72,7 @@ def _measures_block(rows):
 
 
 def _wins_block(rows):
-    left_out = Comparison.of(frame_of(rows)).left_out_text()
+    left_out = left_out_text(Comparison.of(frame_of(rows)))
     return (
         f"{markdown(wins_table(rows))}\n{TIES} Points are the mean difference over tasks; p is that of Wilcoxon's "
         f"signed-rank test over tasks, adjusted by Holm for all methods compared with the same one.{left_out}\n"
@@ -82,14 +82,12 @@ def _wins_block(rows):
 def _noise_block(noises, tables):
     rows, borrowed = with_other_conditions(noises, tables)
     elsewhere = f" {', '.join(borrowed)}: the {caption(tables)}" if borrowed else ""
-    left_out = "".join(
-        f" {name}:{text}" for name, comparison in by_condition(rows).items() if (text := comparison.left_out_text())
-    )
+    left_out = left_out_text(*by_condition(rows).values())
     return (
         f"{caption(noises)}{elsewhere}\n\n{markdown(noise_table(rows))}\n"
-        f"Mean accuracy over the data sets (and mean rank among methods that saw no clean label); {SCORE} In bold, "
-        "what is less than a critical difference (Nemenyi's test, 5 % level) from the best mean rank. Compare within a "
-        f"column: columns have different data sets. The first column is the mean of the mean ranks.{left_out}\n"
+        f"Mean accuracy over the tasks (and mean rank among methods that saw no clean label), the best in bold; "
+        f"{SCORE} Two mean ranks of a column differ (Nemenyi's test, 5 % level) from its critical difference on. Columns have "
+        f"different tasks: compare within one. The first column is the mean of the mean ranks.{left_out}\n"
     )
 
 

@@ -42,6 +42,14 @@ def test_example_runs_and_draws(path, scratch, request, monkeypatch, capsys):
     assert list(scratch.rglob("*.png")), "no picture was written"
 
 
+def test_the_leaderboard_away_from_a_checkout_says_what_it_needs(scratch):
+    copied = scratch / "examples" / "plot_which_method.py"
+    copied.parent.mkdir()
+    copied.write_text((ROOT / "examples" / copied.name).read_text())
+    with pytest.raises(SystemExit, match=r"No rows in .*results: this example reads those of a checkout"):
+        runpy.run_path(str(copied), run_name="__main__")
+
+
 @pytest.mark.parametrize("code", BLOCKS, ids=lambda code: code.strip().splitlines()[0])
 def test_readme_block_runs(code, scratch):
     exec(compile(code, "README.md", "exec"), {"__name__": "readme"})

@@ -122,7 +122,7 @@ def test_wins_are_counted_against_both_references():
     assert CEILING not in table.index
 
 
-def test_a_task_that_a_method_lacks_is_left_out_for_all():
+def test_a_task_that_a_method_lacks_is_left_out_for_all(tmp_path):
     tasks = [f"t{i}/symmetric/0.4" for i in range(5)]
     rows = [
         row(task, method, 0, accuracy + 0.1 * (task == tasks[0]))
@@ -130,6 +130,9 @@ def test_a_task_that_a_method_lacks_is_left_out_for_all():
         for task in tasks
         if (method, task) != ("slow", tasks[0])
     ]
+    for r in rows:
+        append_row(tmp_path / "tables.jsonl", r)
+    assert "Left out for all: t0/symmetric/0.4 (no rows of slow)." in block("tables", tmp_path)
     table = leaderboard(rows)
     assert table.loc["good", "test accuracy, %"] == "60.0"  # of the other four
     assert table.loc["slow", "mean rank"].strip("*") == "1.0"
@@ -149,7 +152,7 @@ def test_a_method_that_lacks_many_tasks_is_left_out_and_named(tmp_path):
         append_row(tmp_path / "tables.jsonl", r)
     assert "slow" not in leaderboard(rows).index
     assert leaderboard(rows).loc["good", "mean rank"].strip("*") == "1.0"
-    assert "Not compared, for want of rows: slow." in block("tables", tmp_path)
+    assert "Not compared everywhere, for want of rows: slow." in block("tables", tmp_path)
 
 
 def test_rows_of_two_sizes_are_an_error():
@@ -172,10 +175,11 @@ def test_kinds_of_noise_are_columns_in_their_order():
     assert list(table.columns) == ["mean rank", "clean", "symmetric 20%", "imbalance 1:10", "human"]
     assert list(table.index[:3]) == [CEILING, "good", BASELINE]
     assert table.loc["good", "mean rank"] == "1.0"
-    assert table.loc["good", "symmetric 20%"].strip("*") == "80.0 (1.0)"
+    assert table.loc["good", "symmetric 20%"] == "**80.0** (**1.0**)"
+    assert table.loc[BASELINE, "symmetric 20%"] == "70.0 (2.0)"
     assert table.loc[CEILING, "symmetric 20%"] == "85.0"
-    assert table.loc["good", "imbalance 1:10"].strip("*") == "45.0 (1.0)"  # the balanced accuracy
-    assert table.loc["*data sets*", "human"] == "2"
+    assert table.loc["good", "imbalance 1:10"] == "**45.0** (**1.0**)"  # the balanced accuracy
+    assert table.loc["*tasks*", "human"] == "2"
 
 
 def test_a_method_without_a_kind_of_noise_has_a_dash_and_no_mean_rank():
