@@ -3,25 +3,36 @@
 Every network is trained under the same budget, sees standardised features and gets no clean label. The kinds:
 
 * ``ceiling`` trains on the clean labels: what noise takes away is measured from here.
+* ``oracle`` trains on the given labels and chooses by the test labels: what a perfect choice would reach.
 * ``baseline`` knows nothing about noise.
 * ``robust`` is built for it.
 
-Values of `lam` and `beta`, and of the other losses, stand in the name or are the estimator's defaults: nothing is tuned
-per task.
+Values of `lam` and `beta` stand in the name; other losses have their default hyper-parameters, which are those of their
+papers: nothing is tuned per task. CleanLearning is cleanlab's (pip install --no-deps cleanlab termcolor).
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.ensemble import BaggingClassifier, HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from sklabelnoise import DMClassifier, ProSelfLCClassifier, RobustLossClassifier
+from sklabelnoise import (
+    DMClassifier,
+    DMClassifierCV,
+    ProSelfLCClassifier,
+    RobustLossClassifier,
+    StochasticLabelRefinery,
+)
+from sklabelnoise._fused_fits import fit_together
 
-KINDS = ("ceiling", "baseline", "robust")
+KINDS = ("ceiling", "oracle", "baseline", "robust")
+N_MEMBERS = 5
 
 
 @dataclass(frozen=True)
@@ -35,7 +46,7 @@ class Method:
     make : callable
         ``make(budget, seed)`` returns an unfitted estimator; `budget` holds training parameters of our networks
         (``max_epochs``, ``lr``, ...), empty for their defaults.
-    kind : {"ceiling", "baseline", "robust"}
+    kind : {"ceiling", "oracle", "baseline", "robust"}
         What it is in the comparison.
     """
 
@@ -43,9 +54,13 @@ class Method:
     make: Callable
     kind: str
 
-    @property
-    def takes_clean_labels(self):
-        return self.kind == "ceiling"
+    def fit(self, estimator, draw):
+        """Fit on what the kind may see of a draw, and no more."""
+        if self.kind == "ceiling":
+            return estimator.fit(draw.X_train, draw.y_clean)
+        if self.kind == "oracle":
+            return estimator.fit(draw.X_train, draw.y_given, X_test=draw.X_test, y_test=draw.y_test)
+        return estimator.fit(draw.X_train, draw.y_given)
 
 
 def _network(estimator, **parameters):
@@ -55,6 +70,10 @@ def _network(estimator, **parameters):
         return make_pipeline(StandardScaler(), estimator(**parameters, **budget, device="cpu", random_state=seed))
 
     return make
+
+
+def _loss(name, **parameters):
+    return _network(RobustLossClassifier, loss=name, **parameters)
 
 
 def _scaled(estimator):
@@ -71,25 +90,129 @@ def _plain(estimator):
     return make
 
 
+def _mean_of(make_member):
+    """Mean of the probabilities of fits that differ in their seed alone: no row is drawn anew."""
+
+    def make(budget, seed):
+        member = make_member(budget, seed)
+        return BaggingClassifier(member, n_estimators=N_MEMBERS, bootstrap=False, random_state=seed)
+
+    return make
+
+
+def _clean_learning(make_estimator):
+    def make(budget, seed):
+        return CleanLearned(make_estimator(budget, seed), seed)
+
+    return make
+
+
+def _refinery(make_estimator):
+    def make(budget, seed):
+        return StochasticLabelRefinery(make_estimator(budget, seed), random_state=seed)
+
+    return make
+
+
+class CleanLearned(ClassifierMixin, BaseEstimator):
+    """cleanlab's CleanLearning with its defaults; labels it has not seen in training need not be known to it.
+
+    Parameters
+    ----------
+    estimator : classifier
+        What it trains.
+    random_state : int
+        Decides its folds.
+    """
+
+    def __init__(self, estimator, random_state):
+        self.estimator = estimator
+        self.random_state = random_state
+
+    def fit(self, X, y):
+        from cleanlab.classification import CleanLearning
+
+        # It takes codes without gaps only.
+        self.classes_, codes = np.unique(y, return_inverse=True)
+        self.model_ = CleanLearning(self.estimator, seed=self.random_state, find_label_issues_kwargs={"n_jobs": 1})
+        self.model_.fit(X, codes)
+        return self
+
+    def predict_proba(self, X):
+        known = self.model_.clf.classes_  # pruning may remove a class
+        proba = np.zeros((len(X), len(self.classes_)))
+        proba[:, known] = self.model_.predict_proba(X)
+        return proba
+
+
+class BestCandidate(ClassifierMixin, BaseEstimator):
+    """What `DMClassifierCV` would be if it chose among its candidates by the test labels.
+
+    Parameters
+    ----------
+    budget : dict
+        Training parameters.
+    random_state : int
+        Seed of the first member; the others follow.
+    """
+
+    def __init__(self, budget, random_state):
+        self.budget = budget
+        self.random_state = random_state
+
+    def fit(self, X, y, *, X_test, y_test):
+        """Fit the mean of the members of each candidate, and keep the one with the best test accuracy."""
+        best = -1.0
+        self.scaler_ = StandardScaler().fit(X)
+        X, X_test = self.scaler_.transform(X), self.scaler_.transform(X_test)
+        for lam, beta in DMClassifierCV().candidates:
+            members = [
+                DMClassifier(lam=lam, beta=beta, **self.budget, device="cpu", random_state=self.random_state + member)
+                for member in range(N_MEMBERS)
+            ]
+            members = fit_together(members, X, y)
+            proba = sum(member.predict_proba(X_test) for member in members)
+            accuracy = np.mean(members[0].classes_[proba.argmax(axis=1)] == y_test)
+            if accuracy > best:
+                best, self.members_, self.candidate_ = accuracy, members, (lam, beta)
+        self.classes_ = self.members_[0].classes_
+        return self
+
+    def predict_proba(self, X):
+        X = self.scaler_.transform(X)
+        return sum(member.predict_proba(X) for member in self.members_) / len(self.members_)
+
+
 def _dm(lam, beta):
     return Method(f"DM({lam:g}, {beta:g})", _network(DMClassifier, lam=lam, beta=beta), "robust")
 
 
-_cross_entropy = _network(RobustLossClassifier, loss="cross_entropy")
+_cross_entropy = _loss("cross_entropy")
 
 METHODS = {
     method.name: method
     for method in (
         Method("cross entropy, clean labels", _cross_entropy, "ceiling"),
+        Method("DMClassifierCV, best by test labels", BestCandidate, "oracle"),
         Method("cross entropy", _cross_entropy, "baseline"),
-        Method(
-            "cross entropy, stopped early",
-            _network(RobustLossClassifier, loss="cross_entropy", early_stopping=True),
-            "baseline",
-        ),
+        Method("cross entropy, stopped early", _loss("cross_entropy", early_stopping=True), "baseline"),
+        Method("cross entropy, class weights", _loss("cross_entropy", class_weight="balanced"), "baseline"),
+        Method("cross entropy, mean of five", _mean_of(_cross_entropy), "baseline"),
+        Method("label smoothing", _loss("label_smoothing"), "baseline"),
         *(_dm(lam, beta) for lam, beta in ((0, 0), (0.5, 4), (0.5, 8), (1, 8), (1, 16), (2, 12), (2, 24))),
+        Method("DM(1, 16), mean of five", _mean_of(_network(DMClassifier, lam=1, beta=16)), "robust"),
+        Method("DMClassifierCV", _network(DMClassifierCV), "robust"),
+        Method("DMClassifierCV, refit=False", _network(DMClassifierCV, refit=False), "robust"),
         Method("ProSelfLC", _network(ProSelfLCClassifier), "robust"),
-        Method("GCE", _network(RobustLossClassifier, loss="gce"), "robust"),
+        Method("soft bootstrapping", _loss("soft_bootstrapping"), "robust"),
+        Method("hard bootstrapping", _loss("hard_bootstrapping"), "robust"),
+        Method("GCE", _loss("gce"), "robust"),
+        Method("SCE", _loss("sce"), "robust"),
+        Method("ELR", _loss("elr"), "robust"),
+        Method("forward, estimated", _loss("forward", loss__transition_matrix="estimate"), "robust"),
+        Method("refinery of cross entropy", _refinery(_cross_entropy), "robust"),
+        Method("CleanLearning of cross entropy", _clean_learning(_cross_entropy), "robust"),
+        Method("CleanLearning of RandomForest", _clean_learning(_plain(RandomForestClassifier)), "robust"),
         Method("LogisticRegression", _scaled(LogisticRegression), "baseline"),
         Method("RandomForest", _plain(RandomForestClassifier), "baseline"),
         Method("HistGradientBoosting", _plain(HistGradientBoostingClassifier), "baseline"),

@@ -6,23 +6,24 @@ The rules, the same for every task and method:
   rows with equal features, and rows of one patient, stay on one side of the split.
 * At most ``max_train`` training rows and ``max_test`` test rows are used, drawn at random.
 * Classes with fewer than `MIN_CLASS_SIZE` rows are left out: a split could not show them to both sides.
-* Categories become one-hot columns, learned from the training rows; numbers stay as they are (a method that needs a
-  scale brings its own scaler). Test rows and clean labels never reach anything that is fitted.
+* Categories become one-hot columns, texts become vectors of latent semantic analysis, both learned from the training
+  rows; numbers stay as they are (a method that needs a scale brings its own scaler). Test labels and clean labels never
+  reach anything that is fitted.
 * Labels are codes 0 to ``n_classes`` - 1. Only training labels are corrupted; test labels are the clean ones.
+* ``imbalance`` spoils no label: it removes training rows. With classes ordered from frequent to rare, class k of C
+  keeps at most ``rate ** (k / (C - 1))`` times as many rows as the first one, a long tail (Cui et al., CVPR 2019); the
+  test rows stay as they are.
+* ``human`` is not simulated: the training labels are those of one radiologist or of the annotators of CIFAR-10N.
 """
 
 import functools
-import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from sklearn.compose import make_column_transformer
-from sklearn.datasets import load_digits
-from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.preprocessing import StandardScaler
 
-from sklabelnoise.datasets import load_table
+from benchmarks.sources import CIFAR10N, DATASETS, TABLES, data_home, load
 from sklabelnoise.noise import (
     corrupt_labels,
     corrupt_labels_by_instance,
@@ -30,30 +31,9 @@ from sklabelnoise.noise import (
     symmetric_transition_matrix,
 )
 
-MIN_CLASS_SIZE = 20
+__all__ = ["CIFAR10N", "DATASETS", "NOISES", "TABLES", "Draw", "Task", "data_home", "split_groups"]
+
 TEST_SHARE = 0.25
-
-# ERA, ESL and SWD are not here: their labels are human judgements that contradict each other, so nothing is clean.
-TABLES = (
-    "abalone", "adult", "car_evaluation", "cmc", "letter", "magic", "mushroom", "nursery", "optdigits", "pendigits",
-    "satimage", "shuttle", "sleep", "spambase", "wine_quality",
-)  # fmt: skip
-DATASETS = (*TABLES, "lidc_malignancy", "digits")
-
-
-def data_home():
-    """Folder of the shared tables: ``SKLABELNOISE_DATA``, or ``../shared/data`` beside the checkout."""
-    return Path(os.environ.get("SKLABELNOISE_DATA", Path(__file__).parents[2] / "shared" / "data"))
-
-
-class Source(NamedTuple):
-    """A data set before splitting; `human` holds one annotator's labels where there are several annotators."""
-
-    X: object
-    y: np.ndarray
-    groups: np.ndarray
-    categories: list
-    human: np.ndarray | None
 
 
 class Draw(NamedTuple):
@@ -65,23 +45,6 @@ class Draw(NamedTuple):
     X_test: np.ndarray
     y_test: np.ndarray
     n_classes: int
-
-
-@functools.lru_cache(maxsize=1)
-def load(dataset):
-    """Read a data set, leave rare classes out, and group the rows that must not be separated."""
-    table = load_digits(as_frame=True) if dataset == "digits" else load_table(dataset, data_home=data_home())
-    sizes = table.target.value_counts()
-    keep = table.target.isin(sizes.index[sizes >= MIN_CLASS_SIZE]).to_numpy()
-    X, target = table.data[keep], table.target[keep]
-    classes, y = np.unique(target, return_inverse=True)
-    if "groups" in table:
-        groups = np.unique(table.groups[keep], return_inverse=True)[1]
-    else:
-        # Equal rows share a number; on both sides of a split they would let a model be scored on what it memorised.
-        groups = X.groupby(list(X.columns), dropna=False, observed=True, sort=False).ngroup().to_numpy()
-    human = np.searchsorted(classes, table.raters[keep].iloc[:, 0]) if "raters" in table else None
-    return Source(X, y, groups, table.get("categorical_features", []), human)
 
 
 def _by_matrix(make_matrix):
@@ -102,6 +65,10 @@ def _clean(X, y, human, n_classes, rate, random_state):
     return y.copy()
 
 
+def _imbalance(X, y, human, n_classes, rate, random_state):
+    return y.copy()  # rows are removed before, by `long_tail`
+
+
 def _human(X, y, human, n_classes, rate, random_state):
     if human is None or rate:
         raise ValueError("Human noise needs a data set with several annotators, and rate 0: nothing is simulated.")
@@ -110,6 +77,7 @@ def _human(X, y, human, n_classes, rate, random_state):
 
 NOISES = {
     "clean": _clean,
+    "imbalance": _imbalance,
     "symmetric": _by_matrix(symmetric_transition_matrix),
     "pair_flip": _by_matrix(pair_flip_transition_matrix),
     "instance": _by_instance,
@@ -161,26 +129,50 @@ class Task:
 
     def draw(self, seed):
         """Split, subsample, encode and corrupt, all fixed by the seed."""
-        X, y, groups, categories, human = load(self.dataset)
-        # Two streams, so that the split does not depend on the noise: all tasks of a data set share their rows.
-        split, noise = (np.random.default_rng([seed, stream]) for stream in range(2))
-        train, test = (split.permutation(rows) for rows in split_groups(groups, split))
-        train, test = train[: self.max_train], test[: self.max_test]
-        encode = make_column_transformer(
-            (OneHotEncoder(handle_unknown="ignore", sparse_output=False), categories), remainder="passthrough"
-        )
-        X_train = encode.fit_transform(X.iloc[train]).astype(np.float32)
-        X_test = encode.transform(X.iloc[test]).astype(np.float32)
-        n_classes = int(y.max()) + 1
-        y_given = NOISES[self.noise](
-            X_train,
-            y[train],
-            None if human is None else human[train],
-            n_classes,
-            self.rate,
-            int(noise.integers(2**31)),
-        )
-        return Draw(X_train, y_given, y[train], X_test, y[test], n_classes)
+        return _draw(self, seed)
+
+
+@functools.lru_cache(maxsize=1)
+def _draw(task, seed):
+    # The last draw is kept: the methods of a task come one after the other.
+    source = load(task.dataset)
+    X, y, human = source.X, source.y, source.human
+    # Two streams, so that the split does not depend on the noise: all tasks of a data set share their rows.
+    split, noise = (np.random.default_rng([seed, stream]) for stream in range(2))
+    train, test = (split.permutation(rows) for rows in split_groups(source.groups, split))
+    if task.noise == "imbalance":
+        train = long_tail(train, y[train], task.rate, noise)
+    train, test = train[: task.max_train], test[: task.max_test]
+    encoder = source.make_encoder()
+    X_train = encoder.fit_transform(X.iloc[train]).astype(np.float32)
+    X_test = encoder.transform(X.iloc[test]).astype(np.float32)
+    n_classes = int(y.max()) + 1
+    y_given = NOISES[task.noise](
+        X_train, y[train], None if human is None else human[train], n_classes, task.rate, int(noise.integers(2**31))
+    )
+    return Draw(X_train, y_given, y[train], X_test, y[test], n_classes)
+
+
+def long_tail(rows, y, rate, rng):
+    """Rows that stay when the classes, from frequent to rare, may keep less and less; their order stays.
+
+    Parameters
+    ----------
+    rows : ndarray of shape (n_rows,)
+        Row numbers.
+    y : ndarray of shape (n_rows,)
+        Their labels, codes from 0.
+    rate : float
+        Largest size of the last class as a share of that of the first; a class that is smaller anyway stays whole.
+    rng : numpy.random.Generator
+        Decides which rows stay.
+    """
+    counts = np.bincount(y)
+    order = np.argsort(-counts, kind="stable")
+    most = np.empty(len(counts))
+    most[order] = counts.max() * rate ** (np.arange(len(counts)) / max(len(counts) - 1, 1))
+    kept = [rng.permutation(np.flatnonzero(y == label))[: max(1, round(limit))] for label, limit in enumerate(most)]
+    return rows[np.sort(np.concatenate(kept))]
 
 
 def split_groups(groups, rng, test_share=TEST_SHARE):

@@ -23,6 +23,7 @@ def test_measures_by_hand():
     knows_two_of_three = Says([[0.9, 0.1], [0.2, 0.8], [0.3, 0.7], [0.1, 0.9]], [0, 1])
     assert measure(knows_two_of_three, Draw(X, given, CLEAN, X, CLEAN, 3)) == {
         "test_accuracy": 0.75,
+        "balanced_accuracy": 0.75,  # one of two zeros, both ones
         "calibration_error": 0.275,  # right with .9, .8, .9, wrong with .7: (.1 + .2 + .1 + .7) / 4, bins of 1/15
         "fitted_given": 0.75,
         "label_recovery": 0.5,  # two wrong labels before, one after

@@ -1,3 +1,5 @@
+from functools import partial
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -5,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks import tasks
-from benchmarks.tasks import DATASETS, NOISES, TEST_SHARE, Source, Task, split_groups
+from benchmarks.sources import Source, _one_hot
+from benchmarks.tasks import CIFAR10N, DATASETS, NOISES, TEST_SHARE, Task, long_tail, split_groups
 
 
 def assert_equal_draws(a, b):
@@ -48,14 +51,18 @@ def test_a_split_keeps_groups_whole_and_uses_every_row_once(labels, seed):
 def test_categories_are_learned_from_training_rows_only(monkeypatch):
     n = 40
     X = pd.DataFrame({"name": [f"row {i}" for i in range(n)], "number": np.arange(n)})
-    source = Source(X, np.arange(n) % 2, np.arange(n), ["name"], None)
+    source = Source(X, np.arange(n) % 2, np.arange(n), partial(_one_hot, ["name"]))
     monkeypatch.setattr(tasks, "load", lambda dataset: source)
     draw = Task("digits").draw(0)
     assert draw.X_train.shape == (len(draw.y_given), len(draw.y_given) + 1)  # one column a training row
     np.testing.assert_array_equal(draw.X_test[:, :-1], 0)  # names of test rows are unknown
 
 
-@pytest.mark.parametrize("dataset", DATASETS)
+@pytest.mark.parametrize(
+    "dataset",
+    # The label sets of CIFAR-10N share their images.
+    [d if d not in CIFAR10N[1:] else pytest.param(d, marks=pytest.mark.slow) for d in DATASETS],
+)
 def test_every_data_set_becomes_numbers_and_codes(shared_data, dataset):
     draw = Task(dataset, max_train=1000, max_test=500).draw(0)
     assert draw.X_train.dtype == draw.X_test.dtype == np.float32
@@ -68,6 +75,25 @@ def test_every_data_set_becomes_numbers_and_codes(shared_data, dataset):
 def test_equal_rows_are_never_on_both_sides(shared_data):
     draw = Task("wine_quality", max_train=10**6, max_test=10**6).draw(0)
     assert not {row.tobytes() for row in draw.X_train} & {row.tobytes() for row in draw.X_test}
+
+
+@given(st.lists(st.integers(0, 4), min_size=30, max_size=200), st.floats(0.05, 1), st.integers(0, 1000))
+def test_a_long_tail_keeps_order_and_limits_every_class(labels, rate, seed):
+    y = np.unique(labels, return_inverse=True)[1]
+    rows = np.arange(len(y)) * 3
+    kept = long_tail(rows, y, rate, np.random.default_rng(seed))
+    assert np.all(np.diff(kept) > 0) and set(kept) <= set(rows)
+    before, after = np.bincount(y), np.bincount(y[kept // 3], minlength=y.max() + 1)
+    order = np.argsort(-before, kind="stable")
+    limits = before.max() * rate ** (np.arange(len(before)) / max(len(before) - 1, 1))
+    np.testing.assert_array_equal(after[order], np.minimum(before[order], np.maximum(1, np.round(limits))))
+
+
+def test_imbalance_removes_rows_and_spoils_no_label():
+    draw = Task("digits", "imbalance", 0.1).draw(0)
+    np.testing.assert_array_equal(draw.y_given, draw.y_clean)
+    sizes = np.bincount(draw.y_given)
+    assert sizes.min() == pytest.approx(sizes.max() / 10, abs=1)
 
 
 def test_human_noise_is_one_rater_against_all(shared_data):
