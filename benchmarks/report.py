@@ -85,9 +85,10 @@ def _noise_block(noises, tables):
     left_out = left_out_text(*by_condition(rows).values())
     return (
         f"{caption(noises)}{elsewhere}\n\n{markdown(noise_table(rows))}\n"
-        f"Mean accuracy over the tasks (and mean rank among methods that saw no clean label), the best in bold; "
-        f"{SCORE} Two mean ranks of a column differ (Nemenyi's test, 5 % level) from its critical difference on. Columns have "
-        f"different tasks: compare within one. The first column is the mean of the mean ranks.{left_out}\n"
+        "Mean accuracy over the tasks (and mean rank among methods that saw no clean label), the best in bold; "
+        f"{SCORE} Two mean ranks of a column differ (Nemenyi's test, 5 % level) from its critical difference on. "
+        "Columns have different tasks: compare within one. The first column is the mean of the mean ranks."
+        f"{left_out}\n"
     )
 
 
