@@ -1,0 +1,50 @@
+import sys
+
+import pytest
+
+from benchmarks import figures
+from benchmarks.comparison import BASELINE
+from benchmarks.rows import RESULTS
+
+
+def test_figures_are_equal_for_equal_rows_and_stale_for_others(results, rows, noise_rows, row):
+    folder = results(tables=rows, noises=noise_rows)
+    paths = [figures.path_of(name, folder) for name in figures.FIGURES]
+    assert figures.stale(folder) == paths
+    assert set(figures.update(folder).values()) == {"drawn"}
+    assert figures.stale(folder) == []
+    first = [path.read_bytes() for path in paths]
+    assert set(figures.update(folder).values()) == {"unchanged"}
+    for path in paths:
+        path.unlink()
+    figures.update(folder)
+    assert [path.read_bytes() for path in paths] == first
+    results(tables=[row(task, "newcomer", 0, 0.5) for task in {r["task"] for r in rows}])
+    assert paths[0] in figures.stale(folder)
+
+
+def test_without_matplotlib_the_tables_are_written_all_the_same(monkeypatch, results, rows):
+    folder = results(tables=rows)
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    (state,) = figures.update(folder).values()
+    assert state.startswith("not drawn: needs matplotlib")
+
+
+def test_the_rank_figure_shows_methods_from_the_best_on(rows):
+    figure = figures.draw_ranks(figures.rank_data(rows))
+    (ax,) = figure.axes
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["DM(2, 24)", "other", BASELINE]
+    assert ax.get_ylim()[0] > ax.get_ylim()[1]  # the first is on top
+    assert ax.get_xlabel() == "mean rank over 2 tasks, 1 is best"
+
+
+def test_the_map_of_gains_is_zero_for_cross_entropy(noise_rows):
+    data = figures.gain_data(noise_rows, [])
+    assert (data.loc[BASELINE] == 0).all()
+    assert data.loc["good", "symmetric 20%"] == pytest.approx(10)
+    figure = figures.draw_gains(data)
+    assert len(figure.axes[0].texts) == data.size
+
+
+def test_committed_figures_show_the_committed_rows():
+    assert figures.stale(RESULTS) == [], "run python -m benchmarks.report"
