@@ -42,9 +42,6 @@ except ImportError:  # scikit-learn before 1.9 has no callbacks
         return method
 
 
-# Fitted attributes that `save` writes as they are.
-
-
 class BaseNoisyLabelClassifier(
     NetParamsMixin,
     NetBuildingMixin,
@@ -142,6 +139,23 @@ class BaseNoisyLabelClassifier(
     def _make_criterion(self):
         """The criterion of this classifier, an ``nn.Module`` called with logits, target and sample_weight."""
 
+    def _learn_for_criterion(self, X, y, data, validation, *, seed, continues, partial):
+        """Learn from the training rows what the criterion is made from; most criteria need nothing.
+
+        Parameters
+        ----------
+        X, y : array-like
+            As in ``fit``.
+        data, validation : TrainingSet
+            Checked rows to train on, and those held out by the user or None.
+        seed : int
+            Of this training.
+        continues : bool
+            Whether a fitted net is trained further.
+        partial : bool
+            Whether these are a chunk of the rows only.
+        """
+
     # Fitting
 
     @with_callbacks
@@ -238,6 +252,7 @@ class BaseNoisyLabelClassifier(
         device = resolve_device(self.device)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         train, held_out = self._split(data, validation, seed)
+        self._learn_for_criterion(X, y, data, validation, seed=seed, continues=net is not None, partial=partial)
         # A net that goes on draws other dropout masks than the first time.
         with seeded(seed + (len(net.history) if net is not None else 0), device):
             tensors = self._as_tensors(train, device)

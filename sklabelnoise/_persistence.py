@@ -120,7 +120,7 @@ def encode(value, name):
         return {"tuple": [encode(item, name) for item in value]}
     if isinstance(value, dict):
         return {"dict": [[encode(key, name), encode(item, f"{key}")] for key, item in value.items()]}
-    if isinstance(value, np.ndarray) and value.ndim == 1 and value.dtype.kind in "biufUO":
+    if isinstance(value, np.ndarray) and value.ndim >= 1 and value.dtype.kind in "biufUO":
         # The width of strings is left to loading, where it follows from the strings themselves.
         dtype = value.dtype.kind if value.dtype.kind in "OU" else value.dtype.str
         return {"array": [encode(item, name) for item in value.tolist()], "dtype": dtype}

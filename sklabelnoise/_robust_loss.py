@@ -1,8 +1,15 @@
 """Any loss of the literature in one classifier."""
 
+from numbers import Integral
+
+import numpy as np
+from sklearn.base import clone
+
 from sklabelnoise._base import BaseNoisyLabelClassifier
 from sklabelnoise._common_docs import document_common
 from sklabelnoise.losses import NAMES, ROW_CRITERIA, hyper_parameters, make_criterion
+from sklabelnoise.noise._anchors import transition_matrix_of_predictions
+from sklabelnoise.training._stacked_criteria import NotStackableError
 
 
 @document_common
@@ -19,15 +26,40 @@ class RobustLossClassifier(BaseNoisyLabelClassifier):
         losses that remember every row ("elr", "truncated_gce"), or a function ``loss(logits, labels_or_targets)`` that
         returns one value per example. Its hyper-parameters are set as ``loss__q=0.7``, and can be searched.
 
+        "forward" and "backward" take the transition matrix of the noise as ``loss__transition_matrix``, classes in the
+        order of `classes_`, or ``loss__transition_matrix="estimate"``: then a first network of the same parameters is
+        trained with cross entropy, and the matrix read off its predictions of the training rows [1]_. See Notes.
+
     %(common_parameters)s
 
     Attributes
     ----------
     %(common_attributes)s
 
+    transition_matrix_ : ndarray of shape (n_classes, n_classes)
+        The estimate of ``T[i, j] = P(given = j | true = i)``, with ``loss__transition_matrix="estimate"`` only.
+
     See Also
     --------
     DMClassifier : Designs the derivative in place of the loss.
+    sklabelnoise.audit.estimate_transition_matrix : Other estimates, from out-of-fold probabilities.
+
+    Notes
+    -----
+    Where a row surely is of class i, a network that is trained on the given labels predicts row i of the transition
+    matrix. The paper reads it off the row surest of class i, or at the 97th percentile [1]_. But the surest row is
+    one whose label the network has memorised, and a percentile over all rows misses rare classes. Here row i is the
+    mean prediction over the surest half of the rows predicted as class i; a class that no row is predicted as is taken
+    to be free of noise. A network that memorises its labels still sees less noise than there is.
+
+    The first network has the same `random_state`, held-out rows and copies of the callbacks. With `warm_start` the
+    estimate of the first `fit` stays, as it does in `partial_fit` after `fit`. `partial_fit` without a `fit` before it
+    can't estimate, as it does not see all rows; nor can it train with a loss that remembers every row.
+
+    References
+    ----------
+    .. [1] Patrini et al.: "Making Deep Neural Networks Robust to Label Noise: a Loss Correction Approach", CVPR 2017,
+       equations 12 and 13.
 
     Examples
     --------
@@ -37,6 +69,12 @@ class RobustLossClassifier(BaseNoisyLabelClassifier):
     >>> model = RobustLossClassifier(loss="gce", loss__q=0.5, random_state=0).fit(X, y)
     >>> model.predict(X[:2])
     array([0, 0])
+
+    Forward correction of noise that is not known beforehand:
+
+    >>> model = RobustLossClassifier(loss="forward", loss__transition_matrix="estimate", random_state=0).fit(X, y)
+    >>> model.transition_matrix_.shape
+    (3, 3)
     """
 
     _net_prefixes = (*BaseNoisyLabelClassifier._net_prefixes, "loss")
@@ -97,5 +135,62 @@ class RobustLossClassifier(BaseNoisyLabelClassifier):
         hyper = sorted({name for loss in (*NAMES, *ROW_CRITERIA) for name in hyper_parameters(loss)})
         return [*super()._known_net_params(), *(f"loss__{name}" for name in hyper)]
 
+    def _learn_for_criterion(self, X, y, data, validation, *, seed, continues, partial):
+        if partial and isinstance(self.loss, str) and self.loss in ROW_CRITERIA:
+            raise ValueError(
+                f"loss={self.loss!r} remembers every training row by its number, and the chunks of partial_fit have "
+                "none: call fit."
+            )
+        if not self._estimates():
+            vars(self).pop("transition_matrix_", None)
+            return
+        if continues and hasattr(self, "transition_matrix_"):
+            return
+        if partial:
+            raise ValueError(
+                "loss__transition_matrix='estimate' needs all rows at once to train a first network on, and the chunks "
+                "of partial_fit are parts of them: call fit first, or pass a matrix."
+            )
+        # A wrong loss or hyper-parameter shows before the time is spent.
+        self._criterion_with(np.eye(len(data.classes)))
+        first = clone(self).set_params(
+            loss="cross_entropy", random_state=self.random_state if isinstance(self.random_state, Integral) else seed
+        )
+        first._net_params = {name: value for name, value in self._net_params.items() if not name.startswith("loss__")}
+        # scikit-learn's callbacks follow one training.
+        vars(first).pop("_skl_callbacks", None)
+        first._train(X, y, data, validation)
+        self.transition_matrix_ = transition_matrix_of_predictions(first._softmax(first._forward(data.X)))
+        try:
+            self._criterion_with(self.transition_matrix_)
+        except ValueError as error:
+            raise ValueError(_unusable(self.loss, self.transition_matrix_, data.classes)) from error
+
     def _make_criterion(self):
-        return make_criterion(self.loss, **self._params_for("loss"))
+        if not self._estimates():
+            return make_criterion(self.loss, **self._params_for("loss"))
+        if not hasattr(self, "transition_matrix_"):
+            # A net for a stacked training is built without a fit of its own.
+            raise NotStackableError("loss__transition_matrix='estimate' takes a training of its own")
+        return self._criterion_with(self.transition_matrix_)
+
+    def _estimates(self):
+        """Whether the transition matrix is to be estimated."""
+        matrix = self._net_params.get("loss__transition_matrix")
+        if isinstance(matrix, str) and matrix != "estimate":
+            raise ValueError(f"loss__transition_matrix must be a matrix or 'estimate', got {matrix!r}.")
+        return isinstance(matrix, str)
+
+    def _criterion_with(self, transition_matrix):
+        return make_criterion(self.loss, **{**self._params_for("loss"), "transition_matrix": transition_matrix})
+
+
+def _unusable(loss, T, classes):
+    """What to say of an estimated matrix that a loss refuses, which is for want of an inverse."""
+    distance = np.abs(T[:, None] - T).sum(axis=-1) + np.diag(np.full(len(T), np.inf))
+    a, b = classes[list(np.unravel_index(distance.argmin(), T.shape))].tolist()
+    return (
+        f"loss={loss!r} needs the inverse of the transition matrix, and the one estimated from the predictions of a "
+        f"first network is singular: its rows of the classes {a!r} and {b!r} are the nearest to each other. Use "
+        "loss='forward', which needs no inverse, or pass a matrix as loss__transition_matrix."
+    )

@@ -14,7 +14,8 @@ from sklabelnoise.training._device import resolve_device, seeded
 from sklabelnoise.training._module import build_module, check_output
 from sklabelnoise.training._preprocessing import ImageScaler
 
-_SAVED_ATTRIBUTES = ("classes_", "n_features_in_", "feature_names_in_", "input_shape_")
+# Fitted attributes that are written as they are, where a classifier has them.
+_SAVED_ATTRIBUTES = ("classes_", "n_features_in_", "feature_names_in_", "input_shape_", "transition_matrix_")
 
 
 class SavingMixin:

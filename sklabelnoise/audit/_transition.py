@@ -1,11 +1,11 @@
 """How much noise there is, and between which classes, from given labels and out-of-fold probabilities."""
 
-import itertools
 import warnings
 
 import numpy as np
 
 from sklabelnoise.audit._evidence import check_evidence, confident_classes
+from sklabelnoise.noise._anchors import anchor_sets, rows_of_each_prediction
 
 # Above these an estimate says more about the model than about the labels; see `estimate_transition_matrix`.
 _MAX_SHARE_OF_CHANCE = 0.75
@@ -131,20 +131,11 @@ def estimate_noise(codes, proba, method):
 
 
 def _joint_of_anchor_sets(codes, proba):
-    order, bounds = _rows_of_each_prediction(proba)
     T = np.eye(proba.shape[1])
-    for j, (start, stop) in enumerate(itertools.pairwise(bounds)):
-        if stop > start:
-            surest = order[start : start + max((stop - start + 1) // 2, min(10, stop - start))]
-            T[j] = np.bincount(codes[surest], minlength=len(T)) / len(surest)
-    return np.diff(bounds)[:, None] / len(codes) * T
-
-
-def _rows_of_each_prediction(proba):
-    """Row numbers by predicted class, the surest first, and where each class begins (and the last one ends)."""
-    predicted = proba.argmax(axis=1)
-    order = np.lexsort((-proba.max(axis=1), predicted))
-    return order, np.searchsorted(predicted[order], np.arange(proba.shape[1] + 1))
+    for j, rows in enumerate(anchor_sets(proba)):
+        if len(rows):
+            T[j] = np.bincount(codes[rows], minlength=len(T)) / len(rows)
+    return np.bincount(proba.argmax(axis=1), minlength=len(T))[:, None] / len(codes) * T
 
 
 def _joint_of_confident_rows(codes, proba):
@@ -184,8 +175,7 @@ def _warn_of_a_poor_model(codes, proba):
     by_chance = 1 - np.bincount(codes).max() / len(codes)
     # Noise that does not depend on the features is as frequent among the surest rows as among all: what the model
     # does better there, it does worse elsewhere by its own fault.
-    order, bounds = _rows_of_each_prediction(proba)
-    surest = np.concatenate([order[a : a + (b - a + 3) // 4] for a, b in itertools.pairwise(bounds)])
+    surest = np.concatenate([rows[: (len(rows) + 3) // 4] for rows in rows_of_each_prediction(proba)])
     # Counted with one hit and one miss more (Laplace), and two standard errors off: few rows prove little.
     n_surest = len(surest)
     agreement_of_surest = (np.sum(proba[surest].argmax(axis=1) == codes[surest]) + 1) / (n_surest + 2)
