@@ -248,7 +248,9 @@ class ImageTable:
         for measure in self.measures:
             published = self.published if measure == self.measures[0] else {}
             table = beside_the_paper(frame, published, rows="method", columns="condition", value=measure)
-            parts.append(f"{self.name}, scale {scale}, {measure}; seeds {sorted(frame['seed'].unique())}:\n\n{table}")
+            parts.append(
+                f"{self.name}, scale {scale}, {measure}; seeds {sorted(frame['seed'].unique().tolist())}:\n\n{table}"
+            )
         return "\n".join(parts)
 
     def main(self):

@@ -139,7 +139,7 @@ def tables(path=None, scale="full"):
     return (
         f"{NAME}, scale {scale}; {first['n_queries']} queries in a gallery of {first['n_gallery']} tracks, "
         f"trained on {first['n_frames']:,} frames of {first['n_identities']} others; seeds "
-        f"{sorted(frame['seed'].unique())}:\n\n{table}"
+        f"{sorted(frame['seed'].unique().tolist())}:\n\n{table}"
     )
 
 
