@@ -10,6 +10,13 @@ import pandas as pd
 from benchmarks.cells import markdown, mean_sd
 from benchmarks.papers._runner import command_line, frame_of, product_of, rows_path, run_jobs
 
+_HELP = {
+    "side": "height and width that images are scaled to (%(default)s)",
+    "max_epochs": "passes over the training images (%(default)s)",
+    "network": "package.module:name of a class or function of the number of classes (%(default)s)",
+    "n_train": "training images, or tracks, drawn at random (all)",
+}
+
 
 @dataclass(frozen=True)
 class Size:
@@ -32,6 +39,12 @@ class Size:
     max_epochs: int
     network: str
     n_train: int | None = None
+
+    def __post_init__(self):
+        for name in ("side", "max_epochs", "n_train"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ValueError(f"{name} must be at least 1, got {value}.")
 
     def module(self):
         """The network's factory."""
@@ -105,11 +118,13 @@ class Recipe:
         parser.add_argument("folder", nargs="?", help="the data set, as its authors publish it")
         parser.add_argument("--methods", nargs="+", choices=self.methods, default=self.methods)
         for option, default in asdict(self.size).items():
-            parser.add_argument(
-                f"--{option.replace('_', '-')}", type=str if option == "network" else int, default=default
-            )
+            kind = str if option == "network" else int
+            parser.add_argument(f"--{option.replace('_', '-')}", type=kind, default=default, help=_HELP[option])
         options = parser.parse_args(arguments)
-        size = Size(**{option: getattr(options, option) for option in asdict(self.size)})
+        try:
+            size = Size(**{option: getattr(options, option) for option in asdict(self.size)})
+        except ValueError as error:
+            parser.error(str(error))
         if not options.report:
             if options.folder is None:
                 parser.error("folder: where is the data set?")

@@ -84,7 +84,7 @@ def execute(folder, size, method, seed):
     return {
         "n_images": len(train),
         "n_test": len(test),
-        "fits given": round(float(np.mean(model.predict(train) == train.labels)), 5),
+        "label proba": round(float(np.mean(model.label_quality_)), 5),
         "final": round(float(np.mean(model.predict(test) == test.labels)), 5),
     }
 

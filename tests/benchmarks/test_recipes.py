@@ -2,6 +2,7 @@
 
 import builtins
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -311,3 +312,16 @@ class TestImageFiles:
 def test_a_network_that_is_not_there_is_an_error(network):
     with pytest.raises(SystemExit, match=f"--network must be package.module:name, got '{network}'"):
         Size(16, 1, network).module()
+
+
+@pytest.mark.parametrize("option", ["--side", "--max-epochs", "--n-train"])
+def test_sizes_below_one_are_an_error(option, capsys):
+    with pytest.raises(SystemExit):
+        recipe_mars.RECIPE.main(["folder", option, "0"])
+    assert f"{option[2:].replace('-', '_')} must be at least 1, got 0." in capsys.readouterr().err
+
+
+def test_fewer_training_images_can_be_drawn(recipe):
+    module, folder = recipe
+    row = module.execute(folder, replace(SIZE, n_train=3 if module is recipe_mars else 20), module.RECIPE.methods[0], 0)
+    assert row.get("n_images", 20) <= 20 and row.get("n_frames", 6) == 6
