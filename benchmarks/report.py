@@ -31,6 +31,7 @@ from benchmarks.leaderboard import (
     wins_table,
 )
 from benchmarks.rows import RESULTS, read_rows
+from benchmarks.schedules import schedules_block
 
 README = Path(__file__).parents[1] / "README.md"
 DOCUMENTS = (README, README.parent / "benchmarks" / "README.md")
@@ -115,6 +116,7 @@ BLOCKS = {
     "noises": (("noises", "tables"), _noise_block),
     "human": (("noises",), _human_block),
     "detection": (("detection",), detection_block),
+    "schedules": (("schedules",), schedules_block),
     "speed": (("speed",), _speed_block),
 }
 
