@@ -32,6 +32,7 @@ from benchmarks.leaderboard import (
 )
 from benchmarks.rows import RESULTS, read_rows
 from benchmarks.schedules import schedules_block
+from benchmarks.selection import selection_block
 
 README = Path(__file__).parents[1] / "README.md"
 DOCUMENTS = (README, README.parent / "benchmarks" / "README.md")
@@ -117,6 +118,7 @@ BLOCKS = {
     "human": (("noises",), _human_block),
     "detection": (("detection",), detection_block),
     "schedules": (("schedules",), schedules_block),
+    "selection": (("selection",), selection_block),
     "speed": (("speed",), _speed_block),
 }
 
