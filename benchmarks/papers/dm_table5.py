@@ -325,7 +325,8 @@ def tables(path=None, scale="paper"):
         n_seeds = part.groupby("condition", sort=False)["seed"].nunique()
         seeds = ", ".join(f"{condition}: {n}" for condition, n in n_seeds.items())
         table = beside_the_paper(part, PAPER, rows="method", columns="condition", value="accuracy")
-        parts.append(f"Features {features}, step of a {step}; number of seeds {seeds}:\n\n{table}")
+        size = step if step == FOUR_MEANS else f"a {step}"
+        parts.append(f"Features {features}, step of {size}; number of seeds {seeds}:\n\n{table}")
     return "\n".join([agreement(frame), *parts])
 
 

@@ -102,7 +102,7 @@ def tables(path=None, scale="paper"):
 
 
 def main():
-    parser = command_line(__doc__, scales=SCALES, default_scale="paper")
+    parser = command_line(__doc__, scales=SCALES, default_scale="paper", seeds=range(2))
     parser.add_argument("--features", nargs="+", choices=FEATURES, default=FEATURES)
     options = parser.parse_args()
     use_shared_data()
