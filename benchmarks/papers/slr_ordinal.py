@@ -20,16 +20,16 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from sklearn.compose import make_column_transformer
 from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.linear_model import Ridge
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
 from benchmarks.cells import markdown, mean_sd
 from benchmarks.papers._runner import command_line, frame_of, product_of, rows_path, run_jobs, use_shared_data
-from benchmarks.tasks import load, split_groups
+from benchmarks.sources import load
+from benchmarks.tasks import split_groups
 from sklabelnoise import StochasticLabelRefineryRegressor
 from sklabelnoise._label_refinery._grades import grade, halfway_thresholds, kappa_thresholds
 from sklabelnoise.metrics import quadratic_weighted_kappa
@@ -90,10 +90,8 @@ def draw(task, scale, seed):
         given = present[corrupt_labels(codes, make_matrix(len(present)), random_state=int(noise.integers(2**31)))]
     else:
         given = y
-    encode = make_column_transformer(
-        (OneHotEncoder(handle_unknown="ignore", sparse_output=False), source.categories), remainder="passthrough"
-    )
-    X_train, X_test = encode.fit_transform(source.X.iloc[train]), encode.transform(source.X.iloc[test])
+    encoder = source.make_encoder()
+    X_train, X_test = encoder.fit_transform(source.X.iloc[train]), encoder.transform(source.X.iloc[test])
     return X_train, given, y, source.groups[train], X_test, source.y[test]
 
 
