@@ -3,8 +3,10 @@
 import inspect
 import os
 import pickle
+import runpy
 import subprocess
 import sys
+from pathlib import Path
 
 import joblib
 import numpy as np
@@ -379,3 +381,15 @@ def test_training_costs_what_gensim_costs():
     assert vectorizer.model_.corpus_count == len(X)
     assert vectorizer.model_.epochs == 5
     assert vectorizer.model_.corpus_total_words == 30 * len(X)
+
+
+@pytest.mark.slow
+def test_the_example_takes_the_77_intents_too(shared_data, tmp_path, monkeypatch, capsys):
+    pytest.importorskip("matplotlib")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", ["plot_imdb_sentiment.py", "--banking", "--n-texts", "2500", "--seeds", "1"])
+    shown = runpy.run_path(str(Path(__file__).parents[1] / "examples" / "plot_imdb_sentiment.py"))
+    assert len(shown["classes"]) == 77
+    assert shown["cells"].min(axis=None) > 5 / 77  # a guess is right in one of 77
+    assert (tmp_path / "output" / "banking77.png").exists()
+    assert "2,500 training and 2,500 test texts" in capsys.readouterr().out
