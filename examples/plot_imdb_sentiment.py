@@ -135,4 +135,4 @@ print(f"\nPicture: {picture.resolve()}")
 # The text needs no label, and the choice of parameters no clean one: noise reaches the classifier alone, and there
 # derivative manipulation wins back much of what it costs. An early stop is the rival to beat.
 # The short questions of bank customers leave paragraph vectors less to learn from, and 77 intents are harder to tell
-# apart: all is lower with ``--banking``, and the order the same.
+# apart: all is lower with ``--banking``, an early stop does not help there, and derivative manipulation does.
