@@ -63,6 +63,7 @@ TABLE = ImageTable(
         86 83 80 57
         """,
     ),
+    measures=("final", "fits given"),
 )
 
 if __name__ == "__main__":

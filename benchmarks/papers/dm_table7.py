@@ -45,6 +45,7 @@ TABLE = ImageTable(
         82.0 83.8 84.0 78.2 80.8 79.2
         """,
     ),
+    measures=("final", "fits given"),
 )
 
 if __name__ == "__main__":
