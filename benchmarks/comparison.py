@@ -10,7 +10,7 @@ from functools import cached_property
 
 import pandas as pd
 
-from benchmarks.ranks import critical_difference, mean_ranks, not_worse_than_the_best
+from benchmarks.ranks import critical_difference, mean_ranks
 
 CEILING, BASELINE = "cross entropy, clean labels", "cross entropy"
 # Kinds that saw clean labels: they show what is possible, so they get no rank and are never the best.
@@ -111,17 +111,13 @@ class Comparison:
     def critical_difference(self):
         return critical_difference(len(self.scores.columns), len(self.tasks))
 
-    @property
-    def best(self):
-        return not_worse_than_the_best(self.scores)
-
 
 def left_out_text(*comparisons):
     """Sentences on what was left out of comparisons, led by a blank; empty where nothing was."""
     tasks = {task: methods for comparison in comparisons for task, methods in comparison.left_out.items()}
     by_methods = {}
     for task, methods in tasks.items():
-        by_methods.setdefault(", ".join(methods), []).append(task)
+        by_methods.setdefault(", ".join(methods) if len(methods) < 4 else f"{len(methods)} methods", []).append(task)
     incomplete = dict.fromkeys(method for comparison in comparisons for method in comparison.incomplete)
     texts = []
     if tasks:

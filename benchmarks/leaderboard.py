@@ -16,7 +16,7 @@ from benchmarks.comparison import (
     overall_ranks,
     share_recovered,
 )
-from benchmarks.ranks import differences, friedman, holm, wilcoxon_p, win_tie_loss
+from benchmarks.ranks import differences, friedman, holm, not_worse_than_the_best, wilcoxon_p, win_tie_loss
 
 # Wins and losses are counted against what everybody has, and against what we recommend.
 REFERENCES = (BASELINE, "DMClassifierCV")
@@ -30,17 +30,17 @@ SCORE = "under imbalance it is accuracy averaged over the classes."
 def leaderboard(rows):
     """Methods over all tasks: accuracy, rank, share recovered, wins, calibration, time; mean ± sd over seeds."""
     comparison = Comparison.of(frame_of(rows))
-    frame, ranks, best = comparison.rows, comparison.ranks, comparison.best
+    frame, ranks, scores = comparison.rows, comparison.ranks, comparison.scores.mean()
     accuracy = frame.pivot_table("score", "seed", "method")
     recovered = share_recovered(accuracy)
     calibration = frame.pivot_table("calibration_error", "seed", "method")
     seconds = frame.groupby("method")["fit_seconds"].median()
     table = {}
     for method in comparison.order:
-        rank = f"{ranks[method]:.1f}" if method in ranks else "–"
+        score, rank = mean_sd(accuracy[method], 100), f"{ranks[method]:.1f}" if method in ranks else "–"
         table[method] = {
-            "test accuracy, %": mean_sd(accuracy[method], 100),
-            "mean rank": f"**{rank}**" if method in best else rank,
+            "test accuracy, %": f"**{score}**" if method in ranks and scores[method] == scores.max() else score,
+            "mean rank": f"**{rank}**" if method in ranks and ranks[method] == ranks.min() else rank,
             "recovered, %": mean_sd(recovered[method], 100, 0) if method != BASELINE else "0",
             "against cross entropy": _wins(frame, method, BASELINE),
             "calibration error": mean_sd(calibration[method], 1, 3),
@@ -143,6 +143,10 @@ def noise_table(rows):
     return table
 
 
+def _count(number, noun):
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
 def caption(rows):
     """Where the figures of a table come from: tasks, sizes, seeds, versions, machine, commit."""
     frame = frame_of(rows)
@@ -150,23 +154,27 @@ def caption(rows):
     names = sorted(frame["dataset"].unique())
     versions = frame["versions"].iloc[-1]
     budgets = frame["budget"].map(lambda budget: ", ".join(f"{k}={v!r}" for k, v in budget.items()) or "defaults")
+    n_tasks = frame["task"].nunique()
+    tasks = "" if n_tasks == len(names) else f"{_count(n_tasks, 'task')}: "
     return (
-        f"{frame['task'].nunique()} tasks: {len(names)} data sets ({', '.join(names)}), {', '.join(kinds)}; at most "
-        f"{frame['max_train'].max():,} training rows, {frame['seed'].nunique()} seeds; networks trained with: "
-        f"{'; '.join(sorted(budgets.unique()))}. Accuracy is that on clean test labels; ± is the standard deviation "
-        f"over seeds. torch {versions['torch']}, scikit-learn {versions['scikit-learn']}, "
+        f"{tasks}{_count(len(names), 'data set')} ({', '.join(names)}), {', '.join(kinds)}; at most "
+        f"{frame['max_train'].max():,} training rows, {_count(frame['seed'].nunique(), 'seed')}; networks trained "
+        f"with: {'; '.join(sorted(budgets.unique()))}. Accuracy is that on clean test labels; ± is the standard "
+        f"deviation over seeds. torch {versions['torch']}, scikit-learn {versions['scikit-learn']}, "
         f"{frame['processor'].iloc[-1]}, {frame['threads'].iloc[-1]} thread, commit "
         f"{', '.join(sorted(frame['commit'].dropna().unique()))}."
     )
 
 
 def ranking_caption(comparison):
-    """What the mean ranks of a comparison can say: Friedman's test and the critical difference."""
+    """What the mean ranks of a comparison can say: Friedman's test, the critical difference, what it tells apart."""
     p_value = friedman(comparison.scores)
     alike = "" if p_value is None else f"Friedman's test that all methods are alike: p = {p_value:.1g}. "
+    best = not_worse_than_the_best(comparison.scores)
+    worse = [method for method in comparison.ranks.index if method not in best]
     return (
         f"Mean ranks are over {len(comparison.tasks)} tasks, among the {len(comparison.scores.columns)} methods that "
         f"saw no clean label. {alike}Two mean ranks differ (Nemenyi's test, 5 % level) from "
-        f'{comparison.critical_difference:.1f} on; in bold, what is not that far from the best. "Recovered" is the '
-        f"share of the distance from cross entropy to its ceiling on clean labels.{left_out_text(comparison)}"
+        f'{comparison.critical_difference:.1f} on: worse than the best are {"; ".join(worse) or "none"}. "Recovered" '
+        f"is the share of the distance from cross entropy to its ceiling on clean labels.{left_out_text(comparison)}"
     )

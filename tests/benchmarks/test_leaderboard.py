@@ -1,8 +1,15 @@
 import pytest
 
 from benchmarks.cells import markdown, mean_sd
-from benchmarks.comparison import BASELINE, CEILING
-from benchmarks.leaderboard import leaderboard, measures_table, noise_table, task_table, wins_table
+from benchmarks.comparison import BASELINE, CEILING, Comparison, frame_of
+from benchmarks.leaderboard import (
+    leaderboard,
+    measures_table,
+    noise_table,
+    ranking_caption,
+    task_table,
+    wins_table,
+)
 from benchmarks.report import block
 
 TASKS = ("magic/symmetric/0.4", "digits/symmetric/0.4")
@@ -24,18 +31,29 @@ def test_markdown_has_one_line_a_row(rows):
 def test_leaderboard_by_hand(rows):
     table = leaderboard(rows)
     assert list(table.index) == [CEILING, "DM(2, 24)", "other", BASELINE]
-    assert table.loc["DM(2, 24)", "test accuracy, %"] == "85.5 ± 0.7"
+    assert table.loc["DM(2, 24)", "test accuracy, %"] == "**85.5 ± 0.7**"
     # cross entropy is at 74, its ceiling at 94: DM's 85 wins back 11 of 20 points
     assert table.loc["DM(2, 24)", "recovered, %"] == "55 ± 0"
     assert table.loc[BASELINE, "recovered, %"] == "0"
     # ranks are those among methods without clean labels: DM is 1st and 2nd
     assert table.loc[CEILING, "mean rank"] == "–"
-    assert table.loc["DM(2, 24)", "mean rank"].strip("*") == "1.5"
+    assert table.loc["DM(2, 24)", "mean rank"] == "**1.5**"
+    assert table.loc["other", "mean rank"] == "2.0"
     # the seeds add the same to all methods, so differences have no error: no ties
     assert table.loc["DM(2, 24)", "against cross entropy"] == "2/0/0"
     assert table.loc["other", "against cross entropy"] == "1/0/1"
     assert table.loc[BASELINE, "against cross entropy"] == "–"
     assert set(table["n"]) == {"2"}
+
+
+def test_the_caption_names_what_the_ranks_tell_apart(row):
+    # three methods in the same order on 11 tasks: the critical difference is just below 1
+    rows = [row(f"t{i}/clean/0", m, 0, a) for i in range(11) for m, a in (("a", 0.9), ("b", 0.8), (BASELINE, 0.7))]
+    text = ranking_caption(Comparison.of(frame_of(rows)))
+    assert "from 1.0 on: worse than the best are b; cross entropy." in text
+    assert "p = 2e-05" in text  # exp(-11), of chi-square 22 with two degrees of freedom
+    text = ranking_caption(Comparison.of(frame_of(rows[:6])))
+    assert "worse than the best are none." in text
 
 
 def test_a_seed_that_lacks_a_task_does_not_count(rows):

@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[2]
 def test_a_kind_of_noise_measured_elsewhere_is_said_to_be(results, noise_rows, rows):
     folder = results(noises=noise_rows, tables=rows)
     text = block("noises", folder)
-    assert "symmetric 40%: the 2 tasks: 2 data sets" in text
+    assert "symmetric 40%: the 2 data sets (digits, magic)" in text
     assert "| imbalance 1:10 |" in text and "| symmetric 40% |" in text
 
 
