@@ -117,14 +117,14 @@ def left_out_text(*comparisons):
     tasks = {task: methods for comparison in comparisons for task, methods in comparison.left_out.items()}
     by_methods = {}
     for task, methods in tasks.items():
-        by_methods.setdefault(", ".join(methods) if len(methods) < 4 else f"{len(methods)} methods", []).append(task)
+        by_methods.setdefault(" and ".join(methods) if len(methods) < 4 else f"{len(methods)} methods", []).append(task)
     incomplete = dict.fromkeys(method for comparison in comparisons for method in comparison.incomplete)
     texts = []
     if tasks:
         listed = "; ".join(f"{', '.join(tasks)} (no rows of {methods})" for methods, tasks in by_methods.items())
         texts.append(f" Left out for all: {listed}.")
     if incomplete:
-        texts.append(f" Not compared everywhere, for want of rows: {', '.join(incomplete)}.")
+        texts.append(f" Not compared everywhere, for want of rows: {'; '.join(incomplete)}.")
     return "".join(texts)
 
 

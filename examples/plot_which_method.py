@@ -71,10 +71,10 @@ for (group, name), part in slices.items():
     leading[group, name] = (behind.mean() <= 2 * behind.sem()) & enough
     others = mean.index[leading[group, name]][1:]
     verdict = (
-        f"not told apart: {', '.join(others[:3])}" if len(others) else "alone" if enough else "too few to tell more"
+        f"not told apart: {'; '.join(others[:3])}" if len(others) else "alone" if enough else "too few to tell more"
     )
     more = f" and {len(others) - 3} more" if len(others) > 3 else ""
-    print(f"{group:8} {name:20} {len(table):3} data sets: {mean.index[0]} {mean.iloc[0]:+.1f}; {verdict}{more}")
+    print(f"{group:8} {name:20} {len(table):3} data sets: {mean.index[0]} {mean.iloc[0]:+.1f}, {verdict}{more}")
 gains = pd.DataFrame(gains)
 leading = pd.DataFrame(leading, index=gains.index).eq(True)
 
