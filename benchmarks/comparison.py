@@ -160,18 +160,6 @@ def by_condition(rows):
     return {condition(*kind): Comparison.of(of.get_group(kind)) for kind in kinds}
 
 
-def with_other_conditions(rows, others):
-    """Rows, those of `others` for the kinds of noise they lack, and the names of these kinds."""
-
-    def kind(row):
-        _, noise, rate = row["task"].split("/")
-        return condition(noise, float(rate))
-
-    present = {kind(row) for row in rows}
-    borrowed = [row for row in others if kind(row) not in present]
-    return [*rows, *borrowed], list(dict.fromkeys(map(kind, borrowed)))
-
-
 def overall_ranks(comparisons):
     """Mean over the kinds of noise of a method's mean rank, for methods that are ranked in all of them; best first."""
     ranks = pd.DataFrame({name: comparison.ranks for name, comparison in comparisons.items()})

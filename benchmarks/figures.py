@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from benchmarks.comparison import BASELINE, Comparison, by_condition, frame_of, noise_order, with_other_conditions
+from benchmarks.comparison import BASELINE, Comparison, by_condition, frame_of, noise_order
 from benchmarks.rows import read_rows
 
 STYLE = {
@@ -62,9 +62,9 @@ def draw_ranks(data):
     return figure
 
 
-def gain_data(noises, tables):
+def gain_data(noises):
     """Points of accuracy over cross entropy on the same labels: methods are rows, kinds of noise are columns."""
-    comparisons = by_condition(with_other_conditions(noises, tables)[0])
+    comparisons = by_condition(noises)
     means = pd.DataFrame({name: c.rows.groupby("method")["score"].mean() for name, c in comparisons.items()})
     return (100 * (means - means.loc[BASELINE])).reindex(noise_order(comparisons))
 
@@ -89,10 +89,10 @@ def draw_gains(data):
     return figure
 
 
-# File name: files of the rows, the numbers, the drawing.
+# File name: file of the rows, the numbers, the drawing.
 FIGURES = {
-    "ranks": (("tables",), rank_data, draw_ranks),
-    "noises": (("noises", "tables"), gain_data, draw_gains),
+    "ranks": ("tables", rank_data, draw_ranks),
+    "noises": ("noises", gain_data, draw_gains),
 }
 
 
@@ -103,10 +103,9 @@ def digest(data):
 
 def numbers(results):
     """Name and numbers of every figure whose rows are there."""
-    for name, (sources, make, _) in FIGURES.items():
-        rows = [read_rows(Path(results) / f"{source}.jsonl") for source in sources]
-        if rows[0]:
-            yield name, make(*rows)
+    for name, (source, make, _) in FIGURES.items():
+        if rows := read_rows(Path(results) / f"{source}.jsonl"):
+            yield name, make(rows)
 
 
 def path_of(name, results):

@@ -17,7 +17,7 @@ import pandas as pd
 
 from benchmarks import figures
 from benchmarks.cells import markdown
-from benchmarks.comparison import Comparison, by_condition, frame_of, left_out_text, with_other_conditions
+from benchmarks.comparison import Comparison, by_condition, frame_of, left_out_text
 from benchmarks.detection import detection_block
 from benchmarks.leaderboard import (
     SCORE,
@@ -81,12 +81,10 @@ def _wins_block(rows):
     )
 
 
-def _noise_block(noises, tables):
-    rows, borrowed = with_other_conditions(noises, tables)
-    elsewhere = f" {', '.join(borrowed)}: the {caption(tables)}" if borrowed else ""
+def _noise_block(rows):
     left_out = left_out_text(*by_condition(rows).values())
     return (
-        f"{caption(noises)}{elsewhere}\n\n{markdown(noise_table(rows))}\n"
+        f"{caption(rows)}\n\n{markdown(noise_table(rows))}\n"
         "Mean accuracy over the tasks (and mean rank among methods that saw no clean label), the best in bold; "
         f"{SCORE} Two mean ranks of a column differ (Nemenyi's test, 5 % level) from its critical difference on. "
         "Columns have different tasks: compare within one. The first column is the mean of the mean ranks."
@@ -107,19 +105,19 @@ def _speed_block(rows):
     )
 
 
-# Block name: files of the rows and what becomes of them.
+# Block name: file of the rows and what becomes of them.
 BLOCKS = {
-    "quick": (("quick",), _leaderboard_block),
-    "tables": (("tables",), _leaderboard_block),
-    "tables-wins": (("tables",), _wins_block),
-    "tables-measures": (("tables",), _measures_block),
-    "tables-by-task": (("tables",), _task_block),
-    "noises": (("noises", "tables"), _noise_block),
-    "human": (("noises",), _human_block),
-    "detection": (("detection",), detection_block),
-    "schedules": (("schedules",), schedules_block),
-    "selection": (("selection",), selection_block),
-    "speed": (("speed",), _speed_block),
+    "quick": ("quick", _leaderboard_block),
+    "tables": ("tables", _leaderboard_block),
+    "tables-wins": ("tables", _wins_block),
+    "tables-measures": ("tables", _measures_block),
+    "tables-by-task": ("tables", _task_block),
+    "noises": ("noises", _noise_block),
+    "human": ("noises", _human_block),
+    "detection": ("detection", detection_block),
+    "schedules": ("schedules", schedules_block),
+    "selection": ("selection", selection_block),
+    "speed": ("speed", _speed_block),
 }
 
 
@@ -127,9 +125,10 @@ def block(name, results=RESULTS):
     """The text of one block, made from its rows."""
     if name not in BLOCKS:
         raise ValueError(f"Unknown benchmark block {name!r}; expected one of {', '.join(BLOCKS)}.")
-    sources, make = BLOCKS[name]
-    rows = [read_rows(Path(results) / f"{source}.jsonl") for source in sources]
-    return f"\n{make(*rows)}\n" if rows[0] else f"\nNo rows in {sources[0]}.jsonl yet.\n\n"
+    source, make = BLOCKS[name]
+    path = Path(results) / f"{source}.jsonl"
+    rows = read_rows(path)
+    return f"\n{make(rows)}\n" if rows else f"\nNo rows in {path.name} yet.\n\n"
 
 
 def fill(text, results=RESULTS):

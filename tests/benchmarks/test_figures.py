@@ -39,7 +39,7 @@ def test_the_rank_figure_shows_methods_from_the_best_on(rows):
 
 
 def test_the_map_of_gains_is_zero_for_cross_entropy(noise_rows):
-    data = figures.gain_data(noise_rows, [])
+    data = figures.gain_data(noise_rows)
     assert (data.loc[BASELINE] == 0).all()
     assert data.loc["good", "symmetric 20%"] == pytest.approx(10)
     figure = figures.draw_gains(data)

@@ -9,11 +9,15 @@ from benchmarks.rows import append_row, environment
 ROOT = Path(__file__).parents[2]
 
 
-def test_a_kind_of_noise_measured_elsewhere_is_said_to_be(results, noise_rows, rows):
-    folder = results(noises=noise_rows, tables=rows)
-    text = block("noises", folder)
-    assert "symmetric 40%: the 2 data sets (digits, magic)" in text
-    assert "| imbalance 1:10 |" in text and "| symmetric 40% |" in text
+def test_the_block_of_noises_has_table_and_caption(results, noise_rows):
+    text = block("noises", results(noises=noise_rows))
+    assert "| imbalance 1:10 |" in text
+    assert "8 tasks: 2 data sets (digits, magic), clean, symmetric 20%, imbalance 1:10, human; at most 2,000" in text
+
+
+def test_the_block_of_human_noise_has_its_tasks_alone(results, noise_rows):
+    text = block("human", results(noises=noise_rows))
+    assert "| magic/human/0 |" in text and "magic/clean/0" not in text
 
 
 def test_blocks_are_replaced_and_nothing_else(tmp_path, results, rows):
