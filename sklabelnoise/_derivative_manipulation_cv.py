@@ -1,12 +1,13 @@
 """Derivative manipulation that chooses its emphasis by cross-validation on the given labels."""
 
 import warnings
-from numbers import Integral
+from numbers import Integral, Real
 
 import numpy as np
 import pandas as pd
 import torch
 from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context, clone
+from sklearn.exceptions import FitFailedWarning
 from sklearn.metrics import check_scoring
 from sklearn.metrics._scorer import _BaseScorer
 from sklearn.model_selection import StratifiedKFold, check_cv
@@ -21,15 +22,15 @@ from sklabelnoise._fitted_state import keeping_fitted_state
 from sklabelnoise._fused_fits import fit_together, train_stack
 from sklabelnoise._fused_folds import make_folds
 from sklabelnoise._fused_plan import plan_fits
-from sklabelnoise._inputs import check_inputs, check_training_set
+from sklabelnoise._inputs import check_inputs, check_training_set, check_weights, take_rows
 from sklabelnoise._known_predictions import KnownPredictions
 from sklabelnoise._net_params import NetParamsMixin
 from sklabelnoise._prediction import LogitsPredictionMixin
 from sklabelnoise.training._device import resolve_device
 from sklabelnoise.training._stacked_criteria import NotStackableError
 
-# On noisy labels these reward a model for being as unsure, or as wrong, as the labels are.
-_MISLEADING = ("neg_log_loss", "neg_brier_score")
+# Functions behind scorers that, on noisy labels, reward a model for being as unsure, or as wrong, as the labels are.
+_MISLEADING = ("log_loss", "brier_score_loss", "d2_log_loss_score", "d2_brier_score")
 
 
 @document_common
@@ -57,7 +58,7 @@ class DMClassifierCV(NetParamsMixin, LogitsPredictionMixin, ClassifierMixin, Bas
         An integer is the number of stratified, shuffled folds.
 
     scoring : str or callable, default="accuracy"
-        What a candidate is chosen by.
+        What a candidate is chosen by: the name of a scorer, or ``scoring(estimator, X, y)``.
 
     refit : bool, default=True
         Fit `n_members` networks on all rows; False averages the networks of the folds, which are there already.
@@ -202,11 +203,11 @@ class DMClassifierCV(NetParamsMixin, LogitsPredictionMixin, ClassifierMixin, Bas
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Training rows, as in :meth:`DMClassifier.fit`.
+        X : {array-like, sparse matrix, Dataset} of shape (n_samples, n_features)
+            Training rows, as in :meth:`DMClassifier.fit`. Candidates on a ``Dataset`` are trained one by one.
 
         y : array-like of shape (n_samples,), default=None
-            Given labels.
+            Given labels. None when X is a ``Dataset`` of pairs.
 
         sample_weight : array-like of shape (n_samples,), default=None
             Weight of each row, in training and in the scores.
@@ -222,10 +223,18 @@ class DMClassifierCV(NetParamsMixin, LogitsPredictionMixin, ClassifierMixin, Bas
         Raises
         ------
         ValueError
-            If the candidates are no pairs, the data do not fit, or no candidate could be trained.
+            If the candidates are no pairs, the data do not fit, or no candidate could be trained and scored.
+
+        Warns
+        -----
+        UserWarning
+            If `scoring` is a log-loss or a Brier score.
+        FitFailedWarning
+            If some candidates could not be trained, or scored, in every fold. They are not chosen.
         """
         pairs = _check_candidates(self.candidates)
-        if self.scoring in _MISLEADING:
+        scorer = check_scoring(DMClassifier(), scoring=self.scoring)
+        if getattr(getattr(scorer, "_score_func", None), "__name__", None) in _MISLEADING:
             warnings.warn(
                 f"scoring={self.scoring!r} on noisy labels rewards fitting the noise; use 'accuracy'.", stacklevel=2
             )
@@ -233,15 +242,25 @@ class DMClassifierCV(NetParamsMixin, LogitsPredictionMixin, ClassifierMixin, Bas
             single = self.dtype == "float32" or resolve_device(self.device).type != "cpu"
             data = check_training_set(self, X, y, sample_weight, soft_labels, single=single)
             labels = data.classes[data.all_labels]
+            if sample_weight is not None:
+                sample_weight = check_weights(sample_weight, len(labels))
             if soft_labels is not None and not isinstance(soft_labels, pd.DataFrame):
                 # Columns by name, so that a fold that misses a class still knows them all.
                 soft_labels = pd.DataFrame(np.asarray(soft_labels), columns=data.classes)
             seed = check_random_state(self.random_state).randint(2**31 - 1 - self.n_members)
             fit_params = {"sample_weight": sample_weight, "soft_labels": soft_labels}
-            trials = self._evaluate(pairs, data.all_X, labels, fit_params, seed)
+            trials = self._evaluate(pairs, scorer, data, labels, fit_params, seed)
             self.scores_ = trials.table(pairs)
-            if self.scores_["score"].isna().all():
-                raise ValueError(f"No candidate could be trained: {trials.first_failure()}")
+            failed = self.scores_["score"].isna()
+            if failed.all():
+                raise ValueError(f"No candidate could be trained and scored: {trials.first_failure()}")
+            if failed.any():
+                warnings.warn(
+                    f"{failed.sum()} of {len(pairs)} candidates could not be trained and scored in every fold: "
+                    f"{trials.first_failure()}",
+                    FitFailedWarning,
+                    stacklevel=2,
+                )
             best = int(self.scores_["score"].argmax())
             self.lam_, self.beta_ = pairs[best]
             if self.refit:
@@ -261,20 +280,22 @@ class DMClassifierCV(NetParamsMixin, LogitsPredictionMixin, ClassifierMixin, Bas
         params = {name: getattr(self, name) for name in names}
         return DMClassifier(lam=lam, beta=beta, random_state=int(seed), **clone(params, safe=False), **self._net_params)
 
-    def _evaluate(self, pairs, X, y, fit_params, seed):
+    def _evaluate(self, pairs, scorer, data, y, fit_params, seed):
+        X = data.all_X
         cv = StratifiedKFold(self.cv, shuffle=True, random_state=seed) if isinstance(self.cv, Integral) else self.cv
         splits = list(check_cv(cv, y, classifier=True).split(X, y))
+        if not splits:
+            raise ValueError(f"cv must give at least one split, got {self.cv!r}.")
         estimators = [self._candidate(pair, seed) for pair in pairs]
-        scorer = check_scoring(estimators[0], scoring=self.scoring)
-        trials = _Trials(X, y, splits, scorer, fit_params["sample_weight"])
+        trials = _Trials(X, y, splits, scorer, fit_params["sample_weight"], data.classes)
         try:
-            data = make_folds(estimators[0], X, y, splits, fit_params)
-            plan = plan_fits(estimators, data.folds)
+            folds = make_folds(estimators[0], X, y, splits, fit_params).folds
+            plan = plan_fits(estimators, folds)
             stacks, numbers = plan.stacks, sorted(plan.reasons)
         except NotStackableError:
             stacks, numbers = [], range(len(estimators))
         for stack in stacks:
-            for trained in train_stack(stack, data.folds, record_accuracy=not self.refit):
+            for trained in train_stack(stack, folds, record_accuracy=not self.refit):
                 for group in trained:
                     trials.add_group(group)
         alone = [(number, split) for number in numbers for split in range(len(splits))]
@@ -289,7 +310,12 @@ class DMClassifierCV(NetParamsMixin, LogitsPredictionMixin, ClassifierMixin, Bas
 
     def _mean_logits(self, X):
         """Logarithm of the members' mean probabilities for validated rows, finite however small they are."""
-        log_proba = torch.stack([torch.from_numpy(m._forward(X)).log_softmax(dim=1) for m in self.estimators_])
+        log_proba = torch.stack(
+            [
+                torch.from_numpy(_at_all_classes(m._forward(X), m.classes_, self.classes_)).log_softmax(dim=1)
+                for m in self.estimators_
+            ]
+        )
         return (log_proba.logsumexp(dim=0) - np.log(len(self.estimators_))).numpy()
 
     def _logits(self, X):
@@ -301,7 +327,7 @@ class DMClassifierCV(NetParamsMixin, LogitsPredictionMixin, ClassifierMixin, Bas
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        X : {array-like, sparse matrix, Dataset} of shape (n_samples, n_features)
             Rows as in `fit`.
 
         Returns
@@ -335,9 +361,11 @@ class DMClassifierCV(NetParamsMixin, LogitsPredictionMixin, ClassifierMixin, Bas
 class _Trials:
     """Scores of candidates on left-out rows, and the networks they come from."""
 
-    def __init__(self, X, y, splits, scorer, sample_weight):
+    def __init__(self, X, y, splits, scorer, sample_weight, classes):
         self.X, self.y, self.splits, self.scorer = X, y, splits, scorer
-        self.sample_weight = None if sample_weight is None else np.asarray(sample_weight, dtype=float)
+        self.sample_weight, self.classes = sample_weight, classes
+        # A scorer asks for predictions alone; a function may ask its estimator for anything.
+        self.takes_predictions = isinstance(scorer, _BaseScorer)
         self.scores, self.models, self.failures = {}, {}, []
 
     def add_group(self, group):
@@ -349,7 +377,11 @@ class _Trials:
             if failure is not None:
                 self.failures.append(failure)
                 continue
-            self.scores[key] = self._score(group.fold_number, KnownPredictions(group.classes, logits[replica]))
+            if self.takes_predictions:
+                model = KnownPredictions(self.classes, _at_all_classes(logits[replica], group.classes, self.classes))
+            else:
+                model = group.fitted(replica)
+            self.scores[key] = self._score(group.fold_number, model)
             self.models[key] = group, replica
 
     def add_model(self, number, split, model, failure):
@@ -362,9 +394,13 @@ class _Trials:
 
     def _score(self, split, model):
         test = self.splits[split][1]
-        weighted = self.sample_weight is not None and isinstance(self.scorer, _BaseScorer)
+        weighted = self.sample_weight is not None and self.takes_predictions
         weight = {"sample_weight": self.sample_weight[test]} if weighted else {}
-        return self.scorer(model, _safe_indexing(self.X, test), self.y[test], **weight)
+        try:
+            return self.scorer(model, take_rows(self.X, test), self.y[test], **weight)
+        except ValueError as error:
+            self.failures.append(str(error))
+            return np.nan
 
     def table(self, pairs):
         """One row a candidate; its score is the mean over all left-out rows, NaN where a fold failed."""
@@ -385,25 +421,38 @@ class _Trials:
         return [group.fitted(replica) for group, replica in models] if isinstance(models[0], tuple) else models
 
     def first_failure(self):
-        return self.failures[0]
+        return self.failures[0] if self.failures else "their scores are NaN."
+
+
+def _at_all_classes(logits, classes, all_classes):
+    """Logits with a column for each class; one that a fold has not seen is impossible to its network."""
+    if len(classes) == len(all_classes):
+        return logits
+    whole = np.full((len(logits), len(all_classes)), -np.inf, dtype=logits.dtype)
+    whole[:, np.searchsorted(all_classes, classes)] = logits
+    return whole
 
 
 def _fit_one(estimator, X, y, train, fit_params):
     """Fit one candidate on one fold; the model and None, or None and what went wrong."""
     params = {name: None if value is None else _safe_indexing(value, train) for name, value in fit_params.items()}
     try:
-        return clone(estimator).fit(_safe_indexing(X, train), y[train], **params), None
+        return clone(estimator).fit(take_rows(X, train), y[train], **params), None
     except ValueError as error:
         return None, str(error)
 
 
 def _check_candidates(candidates):
     """Candidates as pairs of floats."""
-    message = f"candidates must be pairs (lam, beta) of finite numbers with lam >= 0, got {candidates!r}."
     try:
-        pairs = [tuple(float(value) for value in pair) for pair in candidates]
-    except (TypeError, ValueError) as error:
-        raise ValueError(message) from error
-    if not pairs or any(len(pair) != 2 or not np.isfinite(pair).all() or pair[0] < 0 for pair in pairs):
-        raise ValueError(message)
-    return pairs
+        pairs = [tuple(pair) for pair in candidates]
+    except TypeError:
+        pairs = []
+    if not pairs or not all(map(_is_pair, pairs)):
+        raise ValueError(f"candidates must be pairs (lam, beta) of finite numbers with lam >= 0, got {candidates!r}.")
+    return [(float(lam), float(beta)) for lam, beta in pairs]
+
+
+def _is_pair(pair):
+    numbers = all(isinstance(value, Real) and not isinstance(value, bool) and np.isfinite(value) for value in pair)
+    return len(pair) == 2 and numbers and pair[0] >= 0

@@ -57,7 +57,7 @@ class TrainingSet:
         """The training set of some rows; `all_X` and `all_labels` stay whole."""
         return replace(
             self,
-            X=_take(self.X, rows),
+            X=take_rows(self.X, rows),
             labels=self.labels[rows],
             soft_targets=None if self.soft_targets is None else self.soft_targets[rows],
             sample_weight=None if self.sample_weight is None else self.sample_weight[rows],
@@ -74,7 +74,8 @@ def _example(dataset):
     return np.asarray(item[0] if isinstance(item, tuple | list) else item)
 
 
-def _take(X, rows):
+def take_rows(X, rows):
+    """Some rows of validated X."""
     return Subset(X, rows) if isinstance(X, Dataset) else X[rows]
 
 
@@ -136,7 +137,7 @@ def check_training_set(
         _check_shape(_example(X).shape if isinstance(X, Dataset) else X.shape[1:], input_shape, names[0])
     classes, labels = _encode(y, classes, soft_labels, names[1])
     soft_targets = None if soft_labels is None else _check_soft_labels(soft_labels, classes, len(labels))
-    weight = _check_weights(sample_weight, len(labels))
+    weight = check_weights(sample_weight, len(labels))
     if estimator.class_weight is not None:
         soft_targets, weight = _apply_class_weight(estimator.class_weight, classes, labels, soft_targets, weight)
 
@@ -250,7 +251,8 @@ def _check_soft_labels(soft_labels, classes, n_rows):
     return soft_labels / total[:, None]
 
 
-def _check_weights(sample_weight, n_rows):
+def check_weights(sample_weight, n_rows):
+    """One weight a row, as floats; ones for None."""
     if sample_weight is None:
         return np.ones(n_rows)
     # A column of zeros stands in for X, of which only the length matters: X may be a Dataset.

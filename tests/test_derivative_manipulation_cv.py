@@ -5,9 +5,12 @@ import pickle
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from sklearn.datasets import make_moons
-from sklearn.metrics import accuracy_score
+from sklearn.exceptions import FitFailedWarning
+from sklearn.metrics import accuracy_score, log_loss, make_scorer
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
+from torch.utils.data import TensorDataset
 
 from sklabelnoise import DMClassifier, DMClassifierCV
 
@@ -107,13 +110,84 @@ def test_pickle_and_repeat(fitted, moons):
     assert np.array_equal(pickle.loads(pickle.dumps(fitted)).predict_proba(X), fitted.predict_proba(X))
 
 
-@pytest.mark.parametrize("scoring", ["neg_log_loss", "neg_brier_score"])
+@pytest.mark.parametrize(
+    "scoring",
+    [
+        *("neg_log_loss", "neg_brier_score", "d2_log_loss_score", "d2_brier_score"),
+        make_scorer(log_loss, greater_is_better=False, response_method="predict_proba"),
+    ],
+    ids=str,
+)
 def test_scores_that_reward_fitting_the_noise_warn(moons, scoring):
-    with pytest.warns(UserWarning, match=f"scoring='{scoring}' on noisy labels rewards fitting the noise"):
+    with pytest.warns(UserWarning, match="scoring=.* on noisy labels rewards fitting the noise"):
         DMClassifierCV(candidates=CANDIDATES[:1], cv=2, n_members=1, scoring=scoring, **QUICK).fit(*moons)
 
 
-@pytest.mark.parametrize("candidates", [[], [1, 2], [(0, 1, 2)], [(-1, 2)], [(0, np.inf)], [("a", 1)]])
+def test_a_function_that_scores_gets_the_fitted_network(moons):
+    def shallow_accuracy(estimator, X, y):
+        assert estimator.n_features_in_ == 2
+        return estimator.score(X, y) - 0 * len(list(estimator.module_.parameters()))
+
+    settings = {"candidates": CANDIDATES, "cv": 3, "n_members": 1, **QUICK}
+    by_function = DMClassifierCV(scoring=shallow_accuracy, **settings).fit(*moons).scores_
+    pd.testing.assert_frame_equal(by_function, DMClassifierCV(**settings).fit(*moons).scores_)
+
+
+@pytest.mark.parametrize("early_stopping", [False, True], ids=["stacked", "alone"])
+def test_a_fold_may_miss_a_class(moons, early_stopping):
+    X, y = moons
+    y = y.copy()
+    y[:2] = 2  # of one fold, so that its network does not know them
+    cv = [(np.r_[40:240], np.r_[:40]), (np.r_[:200], np.r_[200:240])]
+    settings = {"candidates": CANDIDATES[:1], "cv": cv, "early_stopping": early_stopping, **QUICK}
+    model = DMClassifierCV(refit=False, **settings).fit(X, y)
+    assert [len(member.classes_) for member in model.estimators_] == [2, 3]
+    proba = model.predict_proba(X)
+    np.testing.assert_allclose(proba.sum(axis=1), 1, rtol=1e-9)
+    without, knows = (member.predict_proba(X) for member in model.estimators_)
+    np.testing.assert_allclose(proba, (np.c_[without, np.zeros(len(X))] + knows) / 2, rtol=1e-9)
+    assert (model.scores_["score"] > 0).all()
+
+
+def test_one_weight_for_all_rows_is_none(moons):
+    settings = {"candidates": CANDIDATES[:2], "cv": 2, "n_members": 1, **QUICK}
+    plain = DMClassifierCV(**settings).fit(*moons)
+    weighted = DMClassifierCV(**settings).fit(*moons, sample_weight=2.0)
+    assert np.array_equal(weighted.predict_proba(moons[0]), plain.predict_proba(moons[0]))
+
+
+def test_a_dataset_is_what_its_rows_are(moons):
+    X, y = moons[0].astype(np.float32), moons[1]
+    settings = {"candidates": CANDIDATES[:2], "cv": 2, "n_members": 2, **QUICK}
+    dataset = TensorDataset(torch.from_numpy(X), torch.from_numpy(y))
+    table, items = DMClassifierCV(**settings).fit(X, y), DMClassifierCV(**settings).fit(dataset)
+    # float32: trained together or one by one, rounding apart
+    np.testing.assert_allclose(items.predict_proba(dataset), table.predict_proba(X), atol=1e-4)
+    np.testing.assert_allclose(items.scores_["score"], table.scores_["score"], atol=0.02)
+
+
+def test_candidates_that_fail_are_named_and_not_chosen(moons):
+    model = DMClassifierCV(candidates=[(0, 1e6), (0.5, 8)], cv=2, n_members=1, normalization="none", **QUICK)
+    with pytest.warns(FitFailedWarning, match="1 of 2 candidates could not be trained and scored in every fold: "):
+        model.fit(*moons)
+    assert (model.lam_, model.beta_) == (0.5, 8)
+
+
+def test_scores_that_are_all_nan_are_an_error(moons):
+    model = DMClassifierCV(candidates=CANDIDATES[:2], cv=2, scoring=lambda estimator, X, y: np.nan, **QUICK)
+    with pytest.raises(ValueError, match=r"No candidate could be trained and scored: their scores are NaN\."):
+        model.fit(*moons)
+
+
+def test_folds_without_a_split_are_an_error(moons):
+    with pytest.raises(ValueError, match=r"cv must give at least one split, got \[\]"):
+        DMClassifierCV(cv=[], **QUICK).fit(*moons)
+
+
+@pytest.mark.parametrize(
+    "candidates",
+    [[], [1, 2], [(0, 1, 2)], [(-1, 2)], [(0, np.inf)], [("a", 1)], [("1", "2")], [(True, 8)], [(0, 0), None], (1, 16)],
+)
 def test_malformed_candidates(moons, candidates):
     with pytest.raises(ValueError, match=r"candidates must be pairs \(lam, beta\) of finite numbers with lam >= 0"):
         DMClassifierCV(candidates=candidates).fit(*moons)
@@ -130,7 +204,7 @@ def test_a_failed_fit_keeps_what_was_fitted(moons):
 
 def test_when_every_candidate_diverges_the_error_says_why(moons):
     model = DMClassifierCV(candidates=CANDIDATES[:2], cv=2, **{**QUICK, "lr": 1e200, "optimizer": "SGD"})
-    with pytest.raises(ValueError, match="No candidate could be trained: Training stopped"):
+    with pytest.raises(ValueError, match="No candidate could be trained and scored: Training stopped"):
         model.fit(*moons)
 
 

@@ -12,7 +12,7 @@ from sklearn.model_selection import GridSearchCV
 from torch import nn
 
 from sklabelnoise import RobustLossClassifier, StochasticLabelRefinery
-from sklabelnoise.losses import NAMES, cross_entropy, forward, gce
+from sklabelnoise.losses import NAMES, ELRLoss, PerExampleLoss, cross_entropy, forward, gce
 from sklabelnoise.model_selection import FusedGridSearchCV
 from sklabelnoise.noise import corrupt_labels, pair_flip_transition_matrix
 from sklabelnoise.noise._anchors import anchor_sets, transition_matrix_of_predictions
@@ -55,6 +55,27 @@ def test_a_loss_of_the_users_is_one_value_per_example(blobs):
     assert ours.loss_curve_[0] == pytest.approx(
         2 * RobustLossClassifier(loss="cross_entropy", **FAST).fit(*blobs).loss_curve_[0], rel=1e-6
     )
+
+
+@pytest.mark.parametrize(
+    ("loss", "got"),
+    [
+        (lambda logits, labels: cross_entropy(logits, labels).mean(), r"shape \(\)"),
+        (nn.CrossEntropyLoss(), r"shape \(\)"),
+        (lambda logits, labels: logits, "shape "),
+        (lambda logits, labels: 0.0, "float"),
+    ],
+)
+def test_a_loss_that_is_not_one_value_per_example_is_refused(loss, got, blobs):
+    # weights of rows would silently be ignored
+    with pytest.raises(ValueError, match=f"loss must return one value per example, a tensor of shape .*, got {got}"):
+        RobustLossClassifier(loss=loss, **FAST).fit(*blobs)
+
+
+@pytest.mark.parametrize("loss", [ELRLoss, ELRLoss(), PerExampleLoss], ids=repr)
+def test_classes_and_row_criteria_are_no_functions(loss, blobs):
+    with pytest.raises(TypeError, match=r"loss must be a name or a function .* go by their names: 'elr', 'truncated"):
+        RobustLossClassifier(loss=loss, **FAST).fit(*blobs)
 
 
 def test_gce_tends_to_cross_entropy_as_q_tends_to_zero(blobs):

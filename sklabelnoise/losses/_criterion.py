@@ -29,12 +29,13 @@ class PerExampleLoss(nn.Module):
     ValueError
         If the name is unknown (the error names the nearest) or a hyper-parameter lies outside its domain.
     TypeError
-        If the loss has no hyper-parameter of a given name.
+        If the loss has no hyper-parameter of a given name, or is a class or a criterion that needs row numbers.
 
     Notes
     -----
     ``forward(logits, target, sample_weight=None)`` takes labels or soft targets. In evaluation mode the loss is plain
-    cross entropy, so that validation values compare across losses.
+    cross entropy, so that validation values compare across losses. A function that returns something else than one
+    value per example, such as a mean over the batch, is a ValueError: weights could not be applied to it.
 
     Examples
     --------
@@ -61,6 +62,12 @@ class PerExampleLoss(nn.Module):
     def forward(self, logits, target, sample_weight=None):
         if self.training:
             values = self.function(logits, target, **self.hyper)
+            if getattr(values, "shape", None) != logits.shape[:-1]:
+                got = f"shape {tuple(values.shape)}" if isinstance(values, torch.Tensor) else type(values).__name__
+                raise ValueError(
+                    f"loss must return one value per example, a tensor of shape {tuple(logits.shape[:-1])} for logits "
+                    f"of shape {tuple(logits.shape)}, got {got}."
+                )
         else:
             values = cross_entropy(logits, target)
         if self.reduction == "mean":

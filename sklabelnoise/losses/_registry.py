@@ -50,6 +50,11 @@ def _nearest(name, names):
 
 def _find(loss):
     """The function or row criterion of a name; a callable is returned as it is."""
+    if isinstance(loss, type) or getattr(loss, "needs_indices", False):
+        raise TypeError(
+            f"loss must be a name or a function of logits and targets that returns one value per example, got "
+            f"{loss!r}. Losses that remember every row go by their names: {', '.join(map(repr, ROW_CRITERIA))}."
+        )
     if callable(loss):
         return loss
     if isinstance(loss, str) and loss in ROW_CRITERIA:
@@ -78,6 +83,8 @@ def get_loss(loss):
     ------
     ValueError
         If there is no loss of that name (the error lists the nearest names), or it is one of ``ROW_CRITERIA``.
+    TypeError
+        If it is a class, or a criterion that needs row numbers.
 
     Examples
     --------
