@@ -9,23 +9,23 @@ import torch
 from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context, clone
 from sklearn.exceptions import FitFailedWarning
 from sklearn.metrics import check_scoring
-from sklearn.metrics._scorer import _BaseScorer
 from sklearn.model_selection import StratifiedKFold, check_cv
-from sklearn.utils import _safe_indexing, check_random_state
+from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted
 
+from sklabelnoise._candidate_trials import Trials, at_all_classes, fit_one
 from sklabelnoise._common_docs import document_common
 from sklabelnoise._derivative_manipulation import DMClassifier
 from sklabelnoise._fitted_state import keeping_fitted_state
 from sklabelnoise._fused_fits import fit_together, train_stack
 from sklabelnoise._fused_folds import make_folds
 from sklabelnoise._fused_plan import plan_fits
-from sklabelnoise._inputs import check_inputs, check_training_set, check_weights, take_rows
-from sklabelnoise._known_predictions import KnownPredictions
+from sklabelnoise._inputs import check_inputs, check_training_set, check_weights
 from sklabelnoise._net_params import NetParamsMixin
 from sklabelnoise._prediction import LogitsPredictionMixin
+from sklabelnoise._saving import MembersSavingMixin
 from sklabelnoise.training._device import resolve_device
 from sklabelnoise.training._stacked_criteria import NotStackableError
 
@@ -34,7 +34,7 @@ _MISLEADING = ("log_loss", "brier_score_loss", "d2_log_loss_score", "d2_brier_sc
 
 
 @document_common
-class DMClassifierCV(NetParamsMixin, LogitsPredictionMixin, ClassifierMixin, BaseEstimator):
+class DMClassifierCV(NetParamsMixin, MembersSavingMixin, LogitsPredictionMixin, ClassifierMixin, BaseEstimator):
     """Derivative manipulation with `lam` and `beta` chosen on the given labels.
 
     All candidates are trained on all folds, together where the network allows it, and scored on the rows each fold
@@ -125,6 +125,8 @@ class DMClassifierCV(NetParamsMixin, LogitsPredictionMixin, ClassifierMixin, Bas
     >>> bool(model.fit(digits.X_train, digits.y_train).score(digits.X_test, digits.y_test) > 0.85)
     True
     """
+
+    _member_class = DMClassifier
 
     _parameter_constraints = {
         **{
@@ -287,7 +289,7 @@ class DMClassifierCV(NetParamsMixin, LogitsPredictionMixin, ClassifierMixin, Bas
         if not splits:
             raise ValueError(f"cv must give at least one split, got {self.cv!r}.")
         estimators = [self._candidate(pair, seed) for pair in pairs]
-        trials = _Trials(X, y, splits, scorer, fit_params["sample_weight"], data.classes)
+        trials = Trials(X, y, splits, scorer, fit_params["sample_weight"], data.classes)
         try:
             folds = make_folds(estimators[0], X, y, splits, fit_params).folds
             plan = plan_fits(estimators, folds)
@@ -300,7 +302,7 @@ class DMClassifierCV(NetParamsMixin, LogitsPredictionMixin, ClassifierMixin, Bas
                     trials.add_group(group)
         alone = [(number, split) for number in numbers for split in range(len(splits))]
         fits = Parallel(n_jobs=self.n_jobs)(
-            delayed(_fit_one)(estimators[number], X, y, splits[split][0], fit_params) for number, split in alone
+            delayed(fit_one)(estimators[number], X, y, splits[split][0], fit_params) for number, split in alone
         )
         for (number, split), (model, failure) in zip(alone, fits, strict=True):
             trials.add_model(number, split, model, failure)
@@ -312,7 +314,7 @@ class DMClassifierCV(NetParamsMixin, LogitsPredictionMixin, ClassifierMixin, Bas
         """Logarithm of the members' mean probabilities for validated rows, finite however small they are."""
         log_proba = torch.stack(
             [
-                torch.from_numpy(_at_all_classes(m._forward(X), m.classes_, self.classes_)).log_softmax(dim=1)
+                torch.from_numpy(at_all_classes(m._forward(X), m.classes_, self.classes_)).log_softmax(dim=1)
                 for m in self.estimators_
             ]
         )
@@ -356,90 +358,6 @@ class DMClassifierCV(NetParamsMixin, LogitsPredictionMixin, ClassifierMixin, Bas
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
-
-
-class _Trials:
-    """Scores of candidates on left-out rows, and the networks they come from."""
-
-    def __init__(self, X, y, splits, scorer, sample_weight, classes):
-        self.X, self.y, self.splits, self.scorer = X, y, splits, scorer
-        self.sample_weight, self.classes = sample_weight, classes
-        # A scorer asks for predictions alone; a function may ask its estimator for anything.
-        self.takes_predictions = isinstance(scorer, _BaseScorer)
-        self.scores, self.models, self.failures = {}, {}, []
-
-    def add_group(self, group):
-        """Score the candidates of one stacked training."""
-        logits = group.logits(group.fold.test)
-        for replica, recipe in enumerate(group.recipes):
-            key = recipe.number, group.fold_number
-            failure = group.failure(replica)
-            if failure is not None:
-                self.failures.append(failure)
-                continue
-            if self.takes_predictions:
-                model = KnownPredictions(self.classes, _at_all_classes(logits[replica], group.classes, self.classes))
-            else:
-                model = group.fitted(replica)
-            self.scores[key] = self._score(group.fold_number, model)
-            self.models[key] = group, replica
-
-    def add_model(self, number, split, model, failure):
-        """Score a candidate that was fitted alone."""
-        if failure is not None:
-            self.failures.append(failure)
-            return
-        self.scores[number, split] = self._score(split, model)
-        self.models[number, split] = model
-
-    def _score(self, split, model):
-        test = self.splits[split][1]
-        weighted = self.sample_weight is not None and self.takes_predictions
-        weight = {"sample_weight": self.sample_weight[test]} if weighted else {}
-        try:
-            return self.scorer(model, take_rows(self.X, test), self.y[test], **weight)
-        except ValueError as error:
-            self.failures.append(str(error))
-            return np.nan
-
-    def table(self, pairs):
-        """One row a candidate; its score is the mean over all left-out rows, NaN where a fold failed."""
-        mass = [len(test) if self.sample_weight is None else self.sample_weight[test].sum() for _, test in self.splits]
-        rows = []
-        for number, (lam, beta) in enumerate(pairs):
-            scores = [self.scores.get((number, split), np.nan) for split in range(len(self.splits))]
-            # A fold without weight has no score and no say.
-            known = [(score, m) for score, m in zip(scores, mass, strict=True) if m > 0]
-            score = sum(score * m for score, m in known) / sum(m for _, m in known)
-            folds = {f"fold{split}": score for split, score in enumerate(scores)}
-            rows.append({"lam": lam, "beta": beta, "score": score, **folds})
-        return pd.DataFrame(rows)
-
-    def fold_models(self, number):
-        """The fitted networks of a candidate, one a fold."""
-        models = [self.models[number, split] for split in range(len(self.splits))]
-        return [group.fitted(replica) for group, replica in models] if isinstance(models[0], tuple) else models
-
-    def first_failure(self):
-        return self.failures[0] if self.failures else "their scores are NaN."
-
-
-def _at_all_classes(logits, classes, all_classes):
-    """Logits with a column for each class; one that a fold has not seen is impossible to its network."""
-    if len(classes) == len(all_classes):
-        return logits
-    whole = np.full((len(logits), len(all_classes)), -np.inf, dtype=logits.dtype)
-    whole[:, np.searchsorted(all_classes, classes)] = logits
-    return whole
-
-
-def _fit_one(estimator, X, y, train, fit_params):
-    """Fit one candidate on one fold; the model and None, or None and what went wrong."""
-    params = {name: None if value is None else _safe_indexing(value, train) for name, value in fit_params.items()}
-    try:
-        return clone(estimator).fit(take_rows(X, train), y[train], **params), None
-    except ValueError as error:
-        return None, str(error)
 
 
 def _check_candidates(candidates):

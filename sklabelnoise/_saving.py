@@ -16,6 +16,8 @@ from sklabelnoise.training._preprocessing import ImageScaler
 
 # Fitted attributes that are written as they are, where a classifier has them.
 _SAVED_ATTRIBUTES = ("classes_", "n_features_in_", "feature_names_in_", "input_shape_", "transition_matrix_")
+# The same of a classifier that chose its parameters and averages members.
+_SAVED_OF_A_CHOICE = ("classes_", "n_features_in_", "feature_names_in_", "n_iter_", "lam_", "beta_")
 
 
 class SavingMixin:
@@ -38,13 +40,20 @@ class SavingMixin:
             If the folder does not exist.
         """
         check_is_fitted(self)
+        header, tensors = self._to_saved()
+        _persistence.write(path, self, header=header, tensors=tensors)
+
+    def _saved_params(self):
+        """Parameters, and whether the module is one that can be found by name."""
         params = self.get_params(deep=False)
         own_module = self.module is None or getattr(modules, getattr(self.module, "__name__", ""), None) is self.module
         if not own_module:
             params["module"] = None
+        return {"params": params, "own_module": own_module}
+
+    def _to_saved(self):
         header = {
-            "params": params,
-            "own_module": own_module,
+            **self._saved_params(),
             "module_name": self.history_.attrs["module"],
             "fitted": {name: getattr(self, name) for name in _SAVED_ATTRIBUTES if hasattr(self, name)},
             "used": self.history_.attrs,
@@ -58,7 +67,7 @@ class SavingMixin:
         tensors["label_quality"] = torch.from_numpy(self.label_quality_)
         if self.net_.preprocess is not None:
             tensors |= {f"scaler.{name}": tensor for name, tensor in self.net_.preprocess.state_dict().items()}
-        _persistence.write(path, self, header=header, tensors=tensors)
+        return header, tensors
 
     @classmethod
     def load(cls, path, module=None):
@@ -92,12 +101,17 @@ class SavingMixin:
             raise ValueError(f"{str(path)!r} can't be loaded as a fitted {cls.__name__}: {error}") from error
 
     @classmethod
-    def _from_saved(cls, header, tensors, module):
+    def _with_saved_params(cls, header, module):
         if not header["own_module"] and module is None:
             raise ValueError(f"its module is {header['module_name']}, pass that class or factory as module=")
         params = {**header["params"], **({} if header["own_module"] else {"module": module})}
         self = cls(**params)
         self._validate_params()
+        return self
+
+    @classmethod
+    def _from_saved(cls, header, tensors, module):
+        self = cls._with_saved_params(header, module)
         vars(self).update({name: header["fitted"][name] for name in _SAVED_ATTRIBUTES if name in header["fitted"]})
         used, shape = header["used"], _checked_shape(self.input_shape_)
         if not isinstance(self.classes_, np.ndarray) or len(self.classes_) < 2:
@@ -132,6 +146,41 @@ class SavingMixin:
         self.history_.attrs = used
         net.history_ = History(self.history_.to_dict("records"))
         self.n_iter_, self.loss_curve_ = len(self.history_), list(self.history_.get("train_loss", []))
+        self.label_quality_ = tensors["label_quality"].numpy()
+        return self
+
+
+class MembersSavingMixin(SavingMixin):
+    """`save` and `load` of a classifier that averages those in `estimators_`, which are of its `_member_class`."""
+
+    def _to_saved(self):
+        members = [member._to_saved() for member in self.estimators_]
+        header = {
+            **self._saved_params(),
+            "module_name": members[0][0]["module_name"],
+            "fitted": {name: getattr(self, name) for name in _SAVED_OF_A_CHOICE if hasattr(self, name)},
+            "scores": self.scores_.to_dict("list"),
+            "members": [of_member for of_member, _ in members],
+        }
+        tensors = {
+            f"{number}.{name}": tensor for number, (_, own) in enumerate(members) for name, tensor in own.items()
+        }
+        tensors["label_quality"] = torch.from_numpy(self.label_quality_)
+        return header, tensors
+
+    @classmethod
+    def _from_saved(cls, header, tensors, module):
+        self = cls._with_saved_params(header, module)
+        members = [
+            cls._member_class._from_saved(of_member, _with_prefix(tensors, f"{number}."), module)
+            for number, of_member in enumerate(header["members"])
+        ]
+        classes, shapes = header["fitted"]["classes_"], {member.input_shape_ for member in members}
+        if len(shapes) != 1 or not all(np.isin(member.classes_, classes).all() for member in members):
+            raise ValueError(f"its members do not fit each other: examples of the shapes {sorted(shapes)}")
+        vars(self).update({name: header["fitted"][name] for name in _SAVED_OF_A_CHOICE if name in header["fitted"]})
+        self.estimators_ = members
+        self.scores_ = pd.DataFrame(header["scores"])
         self.label_quality_ = tensors["label_quality"].numpy()
         return self
 

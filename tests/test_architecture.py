@@ -28,7 +28,7 @@ LAYERS = {
     "classifiers": {"_derivative_manipulation", "_progressive_correction", "_robust_loss"},
     "search_classifiers": {"_derivative_manipulation_cv"},
     "refinery": {"_label_refinery"},
-    "model_selection": {"_fused_folds", "_fused_search", "_known_predictions"},
+    "model_selection": {"_candidate_trials", "_fused_folds", "_fused_search", "_known_predictions"},
 }
 LAYER_OF = {module: layer for layer, modules in LAYERS.items() for module in modules}
 

@@ -110,6 +110,46 @@ def test_pickle_and_repeat(fitted, moons):
     assert np.array_equal(pickle.loads(pickle.dumps(fitted)).predict_proba(X), fitted.predict_proba(X))
 
 
+@pytest.mark.parametrize("refit", [True, False])
+def test_a_saved_one_predicts_as_before(moons, tmp_path, refit):
+    X, y = pd.DataFrame(moons[0], columns=["a", "b"]), np.array(["no", "yes"])[moons[1]]
+    model = DMClassifierCV(candidates=CANDIDATES[:2], cv=2, n_members=3, refit=refit, **QUICK).fit(X, y)
+    model.save(tmp_path / "model")
+    loaded = DMClassifierCV.load(tmp_path / "model")
+    assert np.array_equal(loaded.predict_proba(X), model.predict_proba(X))
+    assert (loaded.predict(X) == model.predict(X)).all()
+    assert np.array_equal(loaded.label_quality_, model.label_quality_)
+    pd.testing.assert_frame_equal(loaded.scores_, model.scores_)
+    assert loaded.get_params() == model.get_params()
+    for name in ("lam_", "beta_", "n_iter_", "n_features_in_"):
+        assert getattr(loaded, name) == getattr(model, name)
+    assert loaded.feature_names_in_.tolist() == ["a", "b"]
+
+
+def test_a_module_of_the_users_is_handed_in_on_loading(moons, tmp_path):
+    settings = {"candidates": CANDIDATES[:1], "cv": 2, "n_members": 2, "max_epochs": 2, "random_state": 0}
+    model = DMClassifierCV(module=torch.nn.Linear, **settings).fit(*moons)
+    model.save(tmp_path / "model")
+    with pytest.raises(ValueError, match=r"its module is .*Linear.*, pass that class or factory as module="):
+        DMClassifierCV.load(tmp_path / "model")
+    loaded = DMClassifierCV.load(tmp_path / "model", module=torch.nn.Linear)
+    assert np.array_equal(loaded.predict_proba(moons[0]), model.predict_proba(moons[0]))
+
+
+def test_what_cannot_be_saved_without_code_is_refused(moons, tmp_path):
+    settings = {"candidates": CANDIDATES[:1], "n_members": 1, **QUICK}
+    model = DMClassifierCV(cv=StratifiedKFold(2), **settings).fit(*moons)
+    with pytest.raises(TypeError, match=r"cv=StratifiedKFold.* can't be saved"):
+        model.save(tmp_path / "model")
+    assert not (tmp_path / "model").exists()
+
+
+def test_the_file_of_a_single_fit_is_refused(moons, tmp_path):
+    DMClassifier(**QUICK).fit(*moons).save(tmp_path / "model")
+    with pytest.raises(ValueError, match="holds a 'DMClassifier', not a DMClassifierCV"):
+        DMClassifierCV.load(tmp_path / "model")
+
+
 @pytest.mark.parametrize(
     "scoring",
     [
