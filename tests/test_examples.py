@@ -1,5 +1,6 @@
 """The examples and the README's Python blocks run."""
 
+import json
 import re
 import runpy
 from pathlib import Path
@@ -48,6 +49,29 @@ def test_the_leaderboard_away_from_a_checkout_says_what_it_needs(scratch):
     copied.write_text((ROOT / "examples" / copied.name).read_text())
     with pytest.raises(SystemExit, match=r"No rows in .*results: this example reads those of a checkout"):
         runpy.run_path(str(copied), run_name="__main__")
+
+
+def test_the_leaderboard_of_a_run_that_is_not_finished(scratch, capsys):
+    tasks = {
+        **{f"{table}/{noise}": ("cross entropy", "GCE") for table in "abc" for noise in ("clean/0", "symmetric/0.4")},
+        # of people's labels there is no row of cross entropy yet
+        "d/human/0": ("GCE",),
+    }
+    rows = [
+        {"task": task, "method": method, "kind": "robust", "seed": seed, "max_train": 100, "n_train": 100}
+        | {"n_classes": 3, "n_features": 2, "test_accuracy": 0.5 + 0.1 * (method == "GCE") + 0.01 * seed}
+        for task, methods in tasks.items()
+        for method in methods
+        for seed in (0, 1)
+    ]
+    results = scratch / "benchmarks" / "results"
+    results.mkdir(parents=True)
+    (results / "noises.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    copied = scratch / "examples" / "plot_which_method.py"
+    copied.parent.mkdir()
+    copied.write_text((ROOT / "examples" / copied.name).read_text())
+    runpy.run_path(str(copied), run_name="__main__")
+    assert "symmetric 40%          3 data sets: GCE +10.0, alone" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("code", BLOCKS, ids=lambda code: code.strip().splitlines()[0])

@@ -25,7 +25,8 @@ from sklabelnoise.losses._targets import (
 )
 
 # Losses that give one value per example, by name. Those that depend on a whole batch (the determinant of DMI, the
-# shuffled pairs of the peer loss) or on two views of a row (GJS) are no such functions and are left out.
+# shuffled pairs of the peer loss, whose expectation is label smoothing's) or on two views of a row (GJS) are no such
+# functions and are left out.
 NAMES = {
     function.__name__: function
     for function in (

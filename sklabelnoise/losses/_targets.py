@@ -75,7 +75,9 @@ def label_smoothing(logits, targets, *, smoothing=0.1):
         \frac{\partial \ell}{\partial z} = p - (1 - \epsilon) q - \epsilon u .
 
     A negative :math:`\epsilon` is *negative label smoothing*: it pushes the labels beyond one, suits high noise rates
-    after a warm-up with cross entropy, and is unbounded below.
+    after a warm-up with cross entropy, and is unbounded below. Up to a factor it is the *peer loss* in expectation where
+    classes are balanced: cross entropy minus :math:`\alpha` times cross entropy with the label of a row drawn at random
+    is :math:`1 - \alpha` times this loss at :math:`\epsilon = -\alpha / (1 - \alpha)`, for :math:`\alpha < 1`.
 
     Parameters
     ----------
@@ -94,6 +96,7 @@ def label_smoothing(logits, targets, *, smoothing=0.1):
     ----------
     Szegedy et al., Rethinking the Inception Architecture for Computer Vision, CVPR 2016, Section 7 (0.1 is theirs).
     Wei et al., To Smooth or Not? When Label Smoothing Meets Noisy Labels, ICML 2022 (negative values).
+    Liu and Guo, Peer Loss Functions: Learning from Noisy Labels without Knowing Noise Rates, ICML 2020.
 
     Examples
     --------

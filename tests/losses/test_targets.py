@@ -58,6 +58,17 @@ def test_smoothing_shifts_the_target_whatever_its_sign(smoothing):
     torch.testing.assert_close(gradient(label_smoothing, logits, labels, smoothing=smoothing), expected)
 
 
+@pytest.mark.parametrize("alpha", [0.1, 0.5, 0.9])
+def test_negative_smoothing_is_the_expected_peer_loss_of_balanced_classes(alpha):
+    logits, _ = batch()
+    labels = torch.arange(len(logits)) % N_CLASSES
+    # rows and labels drawn independently of each other: the mean over all pairs
+    strangers = torch.stack([cross_entropy(logits, labels.roll(shift)) for shift in range(len(labels))])
+    peer = cross_entropy(logits, labels).mean() - alpha * strangers.mean()
+    smoothed = label_smoothing(logits, labels, smoothing=-alpha / (1 - alpha)).mean()
+    torch.testing.assert_close(peer, (1 - alpha) * smoothed)
+
+
 @pytest.mark.parametrize(("rescale", "scale"), [(False, 1.0), (True, 0.7)])
 def test_confidence_penalty_subtracts_the_gradient_of_the_entropy(rescale, scale):
     logits, labels = batch()
