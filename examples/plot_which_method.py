@@ -131,8 +131,8 @@ print(
     f"\nLimits: {rows['dataset'].nunique()} data sets, at most {rows['n_train'].max():,} training rows, "
     f"{rows['n_features'].max():,} columns and {rows['n_classes'].max()} classes, {rows['seed'].nunique()} seeds. "
     f"Networks are multilayer perceptrons with one budget. Data sets with people's own mistakes: {human}; all other "
-    f'noise is simulated. The best of {len(gains)} methods is always flattered a little, and "forward, estimated" more: '
-    "how it reads its matrix off the predictions was chosen on tables that are compared here."
+    f'noise is simulated. The best of {len(gains)} methods is always flattered a little, and "forward, estimated" '
+    "more: how it reads its matrix off the predictions was chosen on tables that are compared here."
 )
 
 # %%

@@ -75,9 +75,10 @@ def label_smoothing(logits, targets, *, smoothing=0.1):
         \frac{\partial \ell}{\partial z} = p - (1 - \epsilon) q - \epsilon u .
 
     A negative :math:`\epsilon` is *negative label smoothing*: it pushes the labels beyond one, suits high noise rates
-    after a warm-up with cross entropy, and is unbounded below. Up to a factor it is the *peer loss* in expectation where
-    classes are balanced: cross entropy minus :math:`\alpha` times cross entropy with the label of a row drawn at random
-    is :math:`1 - \alpha` times this loss at :math:`\epsilon = -\alpha / (1 - \alpha)`, for :math:`\alpha < 1`.
+    after a warm-up with cross entropy, and is unbounded below. Where classes are balanced it is, up to a factor, the
+    expectation of the *peer loss*: cross entropy minus :math:`\alpha` times cross entropy with the label of a row drawn
+    at random is :math:`1 - \alpha` times this loss at :math:`\epsilon = -\alpha / (1 - \alpha)`, for
+    :math:`\alpha < 1`.
 
     Parameters
     ----------

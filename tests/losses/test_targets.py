@@ -60,7 +60,7 @@ def test_smoothing_shifts_the_target_whatever_its_sign(smoothing):
 
 @pytest.mark.parametrize("alpha", [0.1, 0.5, 0.9])
 def test_negative_smoothing_is_the_expected_peer_loss_of_balanced_classes(alpha):
-    logits, _ = batch()
+    logits, _ = batch(n=3 * N_CLASSES)
     labels = torch.arange(len(logits)) % N_CLASSES
     # rows and labels drawn independently of each other: the mean over all pairs
     strangers = torch.stack([cross_entropy(logits, labels.roll(shift)) for shift in range(len(labels))])
