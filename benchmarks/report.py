@@ -97,6 +97,11 @@ def _human_block(rows):
     return _task_block(rows) if rows else "No rows of human noise yet.\n"
 
 
+def _texts_and_images_block(rows):
+    rows = [row for row in rows if row["task"].split("/")[0] in ("banking77", "imdb", "mnist")]
+    return _task_block(rows) if rows else "No rows of texts and images yet.\n"
+
+
 def _speed_block(rows):
     last = rows[-1]
     return (
@@ -114,6 +119,7 @@ BLOCKS = {
     "tables-by-task": ("tables", _task_block),
     "noises": ("noises", _noise_block),
     "human": ("noises", _human_block),
+    "texts-and-images": ("noises", _texts_and_images_block),
     "detection": ("detection", detection_block),
     "schedules": ("schedules", schedules_block),
     "selection": ("selection", selection_block),

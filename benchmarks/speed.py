@@ -136,6 +136,7 @@ PARTS = {
     "search": fused.search,
     "refinery": fused.refinery,
     "growth": fused.growth,
+    "choice": fused.choice,
 }
 
 
