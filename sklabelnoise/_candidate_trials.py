@@ -85,10 +85,13 @@ def at_all_classes(logits, classes, all_classes):
     return whole
 
 
-def fit_one(estimator, X, y, train, fit_params):
-    """Fit one candidate on one fold; the model and None, or None and what went wrong."""
+def fit_one(estimator, X, y, train, fit_params, validation):
+    """Fit one candidate on one fold; the model and None, or None and what went wrong.
+
+    `fit_params` have one entry a row of X; `validation`, rows that the user holds out, is the same for every fold.
+    """
     params = {name: None if value is None else _safe_indexing(value, train) for name, value in fit_params.items()}
     try:
-        return clone(estimator).fit(take_rows(X, train), y[train], **params), None
+        return clone(estimator).fit(take_rows(X, train), y[train], **params, **validation), None
     except ValueError as error:
         return None, str(error)

@@ -101,6 +101,9 @@ class DMClassifierCV(NetParamsMixin, MembersSavingMixin, LogitsPredictionMixin, 
     n_iter_ : int
         Largest number of epochs that a member was trained.
 
+    history_, loss_curve_, net_, module_
+        Those of the first member, as of :class:`DMClassifier`.
+
     label_quality_ : ndarray of shape (n_samples,)
         Probability that the mean of the members gives to each given label of the training data.
 
@@ -200,7 +203,7 @@ class DMClassifierCV(NetParamsMixin, MembersSavingMixin, LogitsPredictionMixin, 
         self._set_net_params(net_params)
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None, sample_weight=None, *, soft_labels=None):
+    def fit(self, X, y=None, sample_weight=None, *, soft_labels=None, X_val=None, y_val=None, sample_weight_val=None):
         """Choose `lam` and `beta`, and fit the members.
 
         Parameters
@@ -216,6 +219,13 @@ class DMClassifierCV(NetParamsMixin, MembersSavingMixin, LogitsPredictionMixin, 
 
         soft_labels : array-like or DataFrame of shape (n_samples, n_classes), default=None
             Targets to train on in place of y, as in :meth:`DMClassifier.fit`. Scores use y.
+
+        X_val, y_val : array-like, default=None
+            Held-out rows for the early stopping of every fit, as in :meth:`DMClassifier.fit`; candidates are then
+            trained one by one. They are not what candidates are chosen by.
+
+        sample_weight_val : array-like of shape (n_val,), default=None
+            Weights of the held-out rows.
 
         Returns
         -------
@@ -251,7 +261,8 @@ class DMClassifierCV(NetParamsMixin, MembersSavingMixin, LogitsPredictionMixin, 
                 soft_labels = pd.DataFrame(np.asarray(soft_labels), columns=data.classes)
             seed = check_random_state(self.random_state).randint(2**31 - 1 - self.n_members)
             fit_params = {"sample_weight": sample_weight, "soft_labels": soft_labels}
-            trials = self._evaluate(pairs, scorer, data, labels, fit_params, seed)
+            validation = self._check_validation(data, X_val, y_val, sample_weight_val, single)
+            trials = self._evaluate(pairs, scorer, data, labels, fit_params, validation, seed)
             self.scores_ = trials.table(pairs)
             failed = self.scores_["score"].isna()
             if failed.all():
@@ -267,7 +278,12 @@ class DMClassifierCV(NetParamsMixin, MembersSavingMixin, LogitsPredictionMixin, 
             self.lam_, self.beta_ = pairs[best]
             if self.refit:
                 members = [self._candidate(pairs[best], seed + m) for m in range(self.n_members)]
-                self.estimators_ = fit_together(members, data.all_X, labels, sample_weight, soft_labels)
+                if validation:
+                    self.estimators_ = Parallel(n_jobs=self.n_jobs)(
+                        delayed(member.fit)(data.all_X, labels, **fit_params, **validation) for member in members
+                    )
+                else:
+                    self.estimators_ = fit_together(members, data.all_X, labels, **fit_params)
             else:
                 self.estimators_ = trials.fold_models(best)
             self.classes_ = data.classes
@@ -276,13 +292,24 @@ class DMClassifierCV(NetParamsMixin, MembersSavingMixin, LogitsPredictionMixin, 
             self.label_quality_ = proba[np.arange(len(proba)), data.all_labels]
         return self
 
+    def _check_validation(self, data, X_val, y_val, sample_weight_val, single):
+        """Held-out rows of the user as parameters of `fit`, none where there are none."""
+        if X_val is None and y_val is None:
+            return {}
+        known = data.classes, data.input_shape
+        held_out = check_training_set(
+            self, X_val, y_val, sample_weight_val, known=known, reset=False, names=("X_val", "y_val"), single=single
+        )
+        labels = data.classes[held_out.all_labels]
+        return {"X_val": held_out.all_X, "y_val": labels, "sample_weight_val": sample_weight_val}
+
     def _candidate(self, pair, seed):
         lam, beta = pair
         names = set(DMClassifier().get_params()) & set(self.get_params()) - {"random_state", "warm_start"}
         params = {name: getattr(self, name) for name in names}
         return DMClassifier(lam=lam, beta=beta, random_state=int(seed), **clone(params, safe=False), **self._net_params)
 
-    def _evaluate(self, pairs, scorer, data, y, fit_params, seed):
+    def _evaluate(self, pairs, scorer, data, y, fit_params, validation, seed):
         X = data.all_X
         cv = StratifiedKFold(self.cv, shuffle=True, random_state=seed) if isinstance(self.cv, Integral) else self.cv
         splits = list(check_cv(cv, y, classifier=True).split(X, y))
@@ -291,6 +318,8 @@ class DMClassifierCV(NetParamsMixin, MembersSavingMixin, LogitsPredictionMixin, 
         estimators = [self._candidate(pair, seed) for pair in pairs]
         trials = Trials(X, y, splits, scorer, fit_params["sample_weight"], data.classes)
         try:
+            if validation:
+                raise NotStackableError("held-out rows are followed by every fit alone")
             folds = make_folds(estimators[0], X, y, splits, fit_params).folds
             plan = plan_fits(estimators, folds)
             stacks, numbers = plan.stacks, sorted(plan.reasons)
@@ -302,7 +331,8 @@ class DMClassifierCV(NetParamsMixin, MembersSavingMixin, LogitsPredictionMixin, 
                     trials.add_group(group)
         alone = [(number, split) for number in numbers for split in range(len(splits))]
         fits = Parallel(n_jobs=self.n_jobs)(
-            delayed(fit_one)(estimators[number], X, y, splits[split][0], fit_params) for number, split in alone
+            delayed(fit_one)(estimators[number], X, y, splits[split][0], fit_params, validation)
+            for number, split in alone
         )
         for (number, split), (model, failure) in zip(alone, fits, strict=True):
             trials.add_model(number, split, model, failure)
@@ -338,6 +368,41 @@ class DMClassifierCV(NetParamsMixin, MembersSavingMixin, LogitsPredictionMixin, 
             Columns in the order of `classes_`.
         """
         return self._softmax(self._logits(X))
+
+    def embed(self, X):
+        """Features before the last linear layer, those of all members side by side.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, Dataset} of shape (n_samples, n_features)
+            Rows as in `fit`.
+
+        Returns
+        -------
+        features : ndarray of shape (n_samples, n_members * n_embedding)
+            What :meth:`DMClassifier.embed` gives for each member.
+        """
+        check_is_fitted(self)
+        X = check_inputs(self, X)
+        return np.hstack([member.embed(X) for member in self.estimators_])
+
+    @property
+    def history_(self):
+        """Training of the first member, as of :class:`DMClassifier`."""
+        check_is_fitted(self)
+        return self.estimators_[0].history_
+
+    @property
+    def loss_curve_(self):
+        """Training loss of the first member by epoch."""
+        check_is_fitted(self)
+        return self.estimators_[0].loss_curve_
+
+    @property
+    def module_(self):
+        """The module of the first member."""
+        check_is_fitted(self)
+        return self.estimators_[0].module_
 
     @property
     def net_(self):

@@ -103,6 +103,35 @@ def test_hard_soft_labels_change_nothing(moons):
     np.testing.assert_allclose(soft.predict_proba(X), hard.predict_proba(X), atol=1e-9)
 
 
+def test_held_out_rows_stop_the_members(moons):
+    X, y = moons
+    X_val = pd.DataFrame(X[:60], columns=["a", "b"])
+    settings = {**QUICK, "max_epochs": 30, "n_iter_no_change": 2, "early_stopping": True}
+    model = DMClassifierCV(candidates=[(0, 0), (1, 8)], cv=2, n_members=2, **settings)
+    model.fit(pd.DataFrame(X, columns=["a", "b"]), y, X_val=X_val, y_val=y[:60])
+    drawn = np.random.RandomState(0).randint(2**31 - 3)
+    for number, member in enumerate(model.estimators_):
+        single = DMClassifier(lam=model.lam_, beta=model.beta_, **{**settings, "random_state": int(drawn) + number})
+        single.fit(X, y, X_val=X[:60], y_val=y[:60])
+        np.testing.assert_array_equal(member.predict_proba(X), single.predict_proba(X))
+    assert model.n_iter_ < 30 and "valid_loss" in model.history_
+
+
+def test_held_out_rows_have_the_columns_of_the_others(moons):
+    X, y = moons
+    with pytest.raises(ValueError, match="has 3 features, but DMClassifierCV is expecting 2"):
+        DMClassifierCV(candidates=[(0, 0)], cv=2, **QUICK).fit(X, y, X_val=np.zeros((4, 3)), y_val=y[:4])
+
+
+def test_features_of_the_members_stand_side_by_side(fitted, moons):
+    X, _ = moons
+    features = fitted.embed(X[:5])
+    np.testing.assert_array_equal(features, np.hstack([member.embed(X[:5]) for member in fitted.estimators_]))
+    assert features.shape == (5, 2 * 16)
+    assert len(fitted.loss_curve_) == len(fitted.history_) == fitted.n_iter_
+    assert fitted.module_ is fitted.estimators_[0].module_
+
+
 def test_pickle_and_repeat(fitted, moons):
     X, y = moons
     again = DMClassifierCV(candidates=CANDIDATES, cv=3, n_members=2, **QUICK).fit(X, y)
