@@ -137,10 +137,16 @@ def noise_table(rows):
             cells[method] = f"{score} ({f'**{rank}**' if ranked[method] == ranked.min() else rank})"
         table[name] = [cells.get(method, "–") for method in order]
     table.loc["*tasks*"] = ["", *(str(len(comparison.tasks)) for comparison in comparisons.values())]
+    seeds = (comparison.rows.groupby("method")["seed"].nunique() for comparison in comparisons.values())
+    table.loc["*seeds*"] = ["", *(_range(number.min(), number.max()) for number in seeds)]
     table.loc["*critical difference of mean ranks*"] = [
         "", *(f"{comparison.critical_difference:.1f}" for comparison in comparisons.values())
     ]  # fmt: skip
     return table
+
+
+def _range(least, most):
+    return str(least) if least == most else f"{least} to {most}"
 
 
 def _count(number, noun):
@@ -152,15 +158,17 @@ def caption(rows):
     frame = frame_of(rows)
     kinds = dict.fromkeys(condition(*kind) for kind in frame[["noise", "rate"]].itertuples(index=False, name=None))
     names = sorted(frame["dataset"].unique())
+    per_task = frame.groupby("task")["seed"].nunique()
+    seeds = _range(per_task.min(), per_task.max()) + (" seed" if per_task.max() == 1 else " seeds")
     versions = frame["versions"].iloc[-1]
     budgets = frame["budget"].map(lambda budget: ", ".join(f"{k}={v!r}" for k, v in budget.items()) or "defaults")
     n_tasks = frame["task"].nunique()
     tasks = "" if n_tasks == len(names) else f"{_count(n_tasks, 'task')}: "
     return (
         f"{tasks}{_count(len(names), 'data set')} ({', '.join(names)}), {', '.join(kinds)}; at most "
-        f"{frame['max_train'].max():,} training rows, {_count(frame['seed'].nunique(), 'seed')}; networks trained "
-        f"with: {'; '.join(sorted(budgets.unique()))}. Accuracy is that on clean test labels; ± is the standard "
-        f"deviation over seeds. torch {versions['torch']}, scikit-learn {versions['scikit-learn']}, "
+        f"{frame['max_train'].max():,} training rows, {seeds}; networks trained with: "
+        f"{'; '.join(sorted(budgets.unique()))}. Accuracy is that on clean test labels; ± is the standard deviation "
+        f"over seeds. torch {versions['torch']}, scikit-learn {versions['scikit-learn']}, "
         f"{frame['processor'].iloc[-1]}, {frame['threads'].iloc[-1]} thread, commit "
         f"{', '.join(sorted(frame['commit'].dropna().unique()))}."
     )

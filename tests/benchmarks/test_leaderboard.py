@@ -3,6 +3,7 @@ import pytest
 from benchmarks.cells import markdown, mean_sd
 from benchmarks.comparison import BASELINE, CEILING, Comparison, frame_of
 from benchmarks.leaderboard import (
+    caption,
     leaderboard,
     measures_table,
     noise_table,
@@ -148,6 +149,14 @@ def test_kinds_of_noise_are_columns_in_their_order(noise_rows):
     assert table.loc[CEILING, "symmetric 20%"] == "85.0"
     assert table.loc["good", "imbalance 1:10"] == "**45.0** (**1.0**)"  # the balanced accuracy
     assert table.loc["*tasks*", "human"] == "2"
+    assert table.loc["*seeds*", "human"] == "2"
+
+
+def test_the_seeds_of_a_kind_of_noise_are_its_own(noise_rows):
+    rows = [r for r in noise_rows if r["task"].endswith("human/0") or r["seed"] == 0]
+    table = noise_table(rows)
+    assert table.loc["*seeds*", ["clean", "human"]].tolist() == ["1", "2"]
+    assert "1 to 2 seeds" in caption(rows)
 
 
 def test_a_method_without_a_kind_of_noise_has_a_dash_and_no_mean_rank(noise_rows):
