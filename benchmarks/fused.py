@@ -179,7 +179,7 @@ def peak_of_search():
 
 
 def choice(quick):
-    """Seconds of `DMClassifierCV` with its defaults on 5,000 x 40, by the clock and on two threads, as users see them."""
+    """Seconds of `DMClassifierCV` with its defaults on 5,000 x 40: wall time on two threads, what a user waits for."""
     code = "from benchmarks import fused; fused.torch.set_num_threads(2); print(fused.seconds_of_choice())"
     environment_of_two = {**os.environ, "OMP_NUM_THREADS": "2"}
     seconds = []
