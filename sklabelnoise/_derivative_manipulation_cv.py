@@ -387,34 +387,34 @@ class DMClassifierCV(NetParamsMixin, MembersSavingMixin, LogitsPredictionMixin, 
         return np.hstack([member.embed(X) for member in self.estimators_])
 
     @property
+    def _first_member(self):
+        check_is_fitted(self)
+        return self.estimators_[0]
+
+    @property
     def history_(self):
         """Training of the first member, as of :class:`DMClassifier`."""
-        check_is_fitted(self)
-        return self.estimators_[0].history_
+        return self._first_member.history_
 
     @property
     def loss_curve_(self):
         """Training loss of the first member by epoch."""
-        check_is_fitted(self)
-        return self.estimators_[0].loss_curve_
+        return self._first_member.loss_curve_
 
     @property
     def module_(self):
         """The module of the first member."""
-        check_is_fitted(self)
-        return self.estimators_[0].module_
+        return self._first_member.module_
 
     @property
     def net_(self):
         """The net of the first member."""
-        check_is_fitted(self)
-        return self.estimators_[0].net_
+        return self._first_member.net_
 
     @property
     def input_shape_(self):
         """Shape of one row."""
-        check_is_fitted(self)
-        return self.estimators_[0].input_shape_
+        return self._first_member.input_shape_
 
     def __sklearn_is_fitted__(self):
         return hasattr(self, "estimators_")
