@@ -66,6 +66,15 @@ def frame_of(path):
     return pd.DataFrame([{**row, **row["job"]} for row in read_rows(path)])
 
 
+def frame_of_scale(path, scale, measured):
+    """Rows of one scale as a frame with a line for each entry of their list `measured`; empty where there are none."""
+    frame = frame_of(path)
+    if frame.empty or not (frame["scale"] == scale).any():
+        return pd.DataFrame()
+    frame = frame[frame["scale"] == scale].explode(measured).reset_index(drop=True)
+    return pd.concat([frame.drop(columns=measured), pd.json_normalize(list(frame[measured]))], axis=1)
+
+
 def beside_the_paper(frame, published, *, rows, columns, value, scale=100, digits=1):
     """Table in Markdown: ours as mean ± sd over seeds, and what the paper states in brackets.
 

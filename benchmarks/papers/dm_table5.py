@@ -38,7 +38,7 @@ from benchmarks.papers._runner import (
     CACHE,
     beside_the_paper,
     command_line,
-    frame_of,
+    frame_of_scale,
     product_of,
     rows_path,
     run_jobs,
@@ -307,11 +307,9 @@ def _settings(normalization, group):
 
 def tables(path=None, scale="paper"):
     """The paper's table in each feature scale and with each step."""
-    frame = frame_of(path or rows_path(NAME))
-    if frame.empty or not (frame["scale"] == scale).any():
+    frame = frame_of_scale(path or rows_path(NAME), scale, "accuracies")
+    if frame.empty:
         return f"No rows of scale {scale} yet.\n"
-    frame = frame[frame["scale"] == scale].explode("accuracies").reset_index(drop=True)
-    frame = pd.concat([frame.drop(columns="accuracies"), pd.json_normalize(list(frame["accuracies"]))], axis=1)
     others = [method for method, _, _ in other_emphases()]
     order = {method: place for place, method in enumerate([*METHODS, "DM, integral", *others])}
     conditions = list(DM_SETTINGS)

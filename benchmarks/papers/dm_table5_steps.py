@@ -17,7 +17,7 @@ from benchmarks.cells import markdown, mean_sd
 from benchmarks.papers._runner import (
     CACHE,
     command_line,
-    frame_of,
+    frame_of_scale,
     product_of,
     rows_path,
     run_jobs,
@@ -76,11 +76,9 @@ def execute(scale, features, seed, *, cache=CACHE):
 
 def tables(path=None, scale="paper"):
     """Test accuracy and share of wrong labels given back, by features and step."""
-    frame = frame_of(path or rows_path(NAME))
-    if frame.empty or not (frame["scale"] == scale).any():
+    frame = frame_of_scale(path or rows_path(NAME), scale, "measured")
+    if frame.empty:
         return f"No rows of scale {scale} yet.\n"
-    frame = frame[frame["scale"] == scale].explode("measured").reset_index(drop=True)
-    frame = pd.concat([frame.drop(columns="measured"), pd.json_normalize(list(frame["measured"]))], axis=1)
     names = {factor: f"step × {factor}" for factor in FACTORS}
     parts = []
     for method in METHODS:
