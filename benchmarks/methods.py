@@ -29,7 +29,7 @@ from sklabelnoise import (
     RobustLossClassifier,
     StochasticLabelRefinery,
 )
-from sklabelnoise._fused_fits import fit_together
+from sklabelnoise._fused._fits import fit_together
 
 KINDS = ("ceiling", "oracle", "baseline", "robust")
 N_MEMBERS = 5

@@ -27,9 +27,9 @@ from benchmarks.comparison import BASELINE, CEILING
 from benchmarks.rows import RESULTS, append_row, environment, read_rows
 from benchmarks.tasks import TABLES, Task
 from sklabelnoise import DMClassifier, DMClassifierCV, RobustLossClassifier
-from sklabelnoise._fused_fits import fit_together, train_stack
-from sklabelnoise._fused_folds import make_folds
-from sklabelnoise._fused_plan import plan_fits
+from sklabelnoise._fused._fits import fit_together, train_stack
+from sklabelnoise._fused._folds import make_folds
+from sklabelnoise._fused._plan import plan_fits
 from sklabelnoise.audit import estimate_transition_matrix
 
 PATH = RESULTS / "selection.jsonl"

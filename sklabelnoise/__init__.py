@@ -6,10 +6,10 @@ __version__ = "0.1.0"
 
 # Names resolve on first use, so that `import sklabelnoise` loads neither torch nor skorch.
 _HOME = {
-    "DMClassifier": "_derivative_manipulation",
-    "DMClassifierCV": "_derivative_manipulation_cv",
-    "ProSelfLCClassifier": "_progressive_correction",
-    "RobustLossClassifier": "_robust_loss",
+    "DMClassifier": "_classifiers._derivative_manipulation",
+    "DMClassifierCV": "_classifiers._derivative_manipulation_cv",
+    "ProSelfLCClassifier": "_classifiers._progressive_correction",
+    "RobustLossClassifier": "_classifiers._robust_loss",
     "StochasticLabelRefinery": "_label_refinery",
     "StochasticLabelRefineryRegressor": "_label_refinery",
 }
@@ -25,6 +25,9 @@ _SUBMODULES = (
     "text",
     "training",
 )
+
+# Pickles of version 0.1 name modules that lived here; these are found in the folder `_moved`.
+__path__.append(f"{__path__[0]}/_moved")
 
 __all__ = [*_HOME, *_SUBMODULES]
 

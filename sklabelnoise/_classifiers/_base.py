@@ -18,17 +18,17 @@ from sklearn.utils.validation import check_is_fitted
 from skorch.helper import predefined_split
 from torch import nn
 
-from sklabelnoise._fitted_state import keeping_fitted_state
-from sklabelnoise._inputs import check_inputs, check_training_set
-from sklabelnoise._net_building import NetBuildingMixin, takes_channels_last
-from sklabelnoise._net_params import NetParamsMixin
-from sklabelnoise._prediction import LogitsPredictionMixin
-from sklabelnoise._saving import SavingMixin
+from sklabelnoise._classifiers._fitted_state import keeping_fitted_state
+from sklabelnoise._classifiers._net_classifier import NetParamsMixin
+from sklabelnoise._classifiers._prediction import LogitsPredictionMixin
+from sklabelnoise._classifiers._saving import SavingMixin
 from sklabelnoise.modules import MLP
 from sklabelnoise.training._augmentation import average_over_views
+from sklabelnoise.training._building import NetBuildingMixin, takes_channels_last
 from sklabelnoise.training._device import naming_batch_size, resolve_device, seeded
 from sklabelnoise.training._module import input_of, last_linear
 from sklabelnoise.training._optimizer import resolve_optimizer
+from sklabelnoise.training._training_set import check_inputs, check_training_set
 
 try:
     from sklearn.callback import CallbackSupportMixin, with_callbacks
@@ -415,7 +415,7 @@ class BaseNoisyLabelClassifier(
             Predicted distributions.
         """
         # Imported late: the fused fits stand on this class.
-        from sklabelnoise._fused_fits import predict_left_out
+        from sklabelnoise._fused._fits import predict_left_out
 
         return predict_left_out(self, X, targets, splits, sample_weight)
 

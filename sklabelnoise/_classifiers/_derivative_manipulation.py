@@ -4,8 +4,8 @@ from numbers import Real
 
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from sklabelnoise._base import BaseNoisyLabelClassifier
-from sklabelnoise._common_docs import document_common
+from sklabelnoise._classifiers._base import BaseNoisyLabelClassifier
+from sklabelnoise._classifiers._parameters import document_common
 from sklabelnoise.losses import DMEmphasis, DMLoss, check_emphasis
 
 

@@ -15,19 +15,19 @@ from sklearn.utils._param_validation import Interval
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted
 
-from sklabelnoise._candidate_trials import Trials, at_all_classes, fit_one
-from sklabelnoise._common_docs import document_common
-from sklabelnoise._derivative_manipulation import DMClassifier
-from sklabelnoise._fitted_state import keeping_fitted_state
-from sklabelnoise._fused_fits import fit_together, train_stack
-from sklabelnoise._fused_folds import make_folds
-from sklabelnoise._fused_plan import plan_fits
-from sklabelnoise._inputs import check_inputs, check_training_set, check_weights
-from sklabelnoise._net_params import NetParamsMixin
-from sklabelnoise._prediction import LogitsPredictionMixin
-from sklabelnoise._saving import MembersSavingMixin
+from sklabelnoise._classifiers._candidate_trials import Trials, at_all_classes, fit_one
+from sklabelnoise._classifiers._derivative_manipulation import DMClassifier
+from sklabelnoise._classifiers._fitted_state import keeping_fitted_state
+from sklabelnoise._classifiers._net_classifier import NetParamsMixin
+from sklabelnoise._classifiers._parameters import document_common
+from sklabelnoise._classifiers._prediction import LogitsPredictionMixin
+from sklabelnoise._classifiers._saving import MembersSavingMixin
+from sklabelnoise._fused._fits import fit_together, train_stack
+from sklabelnoise._fused._folds import make_folds
+from sklabelnoise._fused._plan import plan_fits
+from sklabelnoise._stacked._criterion import NotStackableError
 from sklabelnoise.training._device import resolve_device
-from sklabelnoise.training._stacked_criteria import NotStackableError
+from sklabelnoise.training._training_set import check_inputs, check_training_set, check_weights
 
 # Functions behind scorers that, on noisy labels, reward a model for being as unsure, or as wrong, as the labels are.
 _MISLEADING = ("log_loss", "brier_score_loss", "d2_log_loss_score", "d2_brier_score")

@@ -5,11 +5,11 @@ from numbers import Integral
 import numpy as np
 from sklearn.base import clone
 
-from sklabelnoise._base import BaseNoisyLabelClassifier
-from sklabelnoise._common_docs import document_common
+from sklabelnoise._classifiers._base import BaseNoisyLabelClassifier
+from sklabelnoise._classifiers._parameters import document_common
+from sklabelnoise._stacked._criterion import NotStackableError
 from sklabelnoise.losses import NAMES, ROW_CRITERIA, hyper_parameters, make_criterion
 from sklabelnoise.noise._anchors import transition_matrix_of_predictions
-from sklabelnoise.training._stacked_criteria import NotStackableError
 
 
 @document_common

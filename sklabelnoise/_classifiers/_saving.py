@@ -8,7 +8,8 @@ import torch
 from sklearn.utils.validation import check_is_fitted
 from skorch.history import History
 
-from sklabelnoise import _persistence, modules
+from sklabelnoise import modules
+from sklabelnoise._classifiers import _file_format
 from sklabelnoise.modules import MLP
 from sklabelnoise.training._device import resolve_device, seeded
 from sklabelnoise.training._module import build_module, check_output
@@ -41,7 +42,7 @@ class SavingMixin:
         """
         check_is_fitted(self)
         header, tensors = self._to_saved()
-        _persistence.write(path, self, header=header, tensors=tensors)
+        _file_format.write(path, self, header=header, tensors=tensors)
 
     def _saved_params(self):
         """Parameters, and whether the module is one that can be found by name."""
@@ -94,10 +95,10 @@ class SavingMixin:
         ValueError
             If the file is damaged, foreign or of another class, or its tensors do not fit the module.
         """
-        header, tensors = _persistence.read(path, cls)
+        header, tensors = _file_format.read(path, cls)
         try:
             return cls._from_saved(header, tensors, module)
-        except (ValueError, *_persistence.WRONG_CONTENT) as error:
+        except (ValueError, *_file_format.WRONG_CONTENT) as error:
             raise ValueError(f"{str(path)!r} can't be loaded as a fitted {cls.__name__}: {error}") from error
 
     @classmethod

@@ -9,14 +9,14 @@ import torch
 from sklearn.base import clone
 from sklearn.utils import _safe_indexing
 
-from sklabelnoise._fused_plan import Fold, build_net, plan_fits, takes_statistics, validated_rows
+from sklabelnoise._fused._plan import Fold, build_net, plan_fits, takes_statistics, validated_rows
+from sklabelnoise._stacked._criterion import NotStackableError, same, stack_criteria
+from sklabelnoise._stacked._loop import Group, TrainingLog, replica_logits, train_replicas
+from sklabelnoise._stacked._memory import bytes_available, replicas_within_memory
+from sklabelnoise._stacked._network import StackedNetwork
+from sklabelnoise._stacked._optimizer import StackedOptimizer
 from sklabelnoise.training._batches import TensorData
 from sklabelnoise.training._device import naming_batch_size, seeded
-from sklabelnoise.training._replicas import Group, TrainingLog, replica_logits, train_replicas
-from sklabelnoise.training._stack_memory import bytes_available, replicas_within_memory
-from sklabelnoise.training._stacked_criteria import NotStackableError, same, stack_criteria
-from sklabelnoise.training._stacked_network import StackedNetwork
-from sklabelnoise.training._stacked_optimizers import StackedOptimizer
 
 
 @dataclass(eq=False)

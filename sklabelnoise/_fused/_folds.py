@@ -11,8 +11,8 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import _check_method_params
 
-from sklabelnoise._fused_plan import Fold, check_stackable, validated_rows
-from sklabelnoise.training._stacked_criteria import NotStackableError
+from sklabelnoise._fused._plan import Fold, check_stackable, validated_rows
+from sklabelnoise._stacked._criterion import NotStackableError
 
 
 def final_classifier(estimator):

@@ -7,12 +7,12 @@ import torch
 from sklearn.base import clone
 from sklearn.utils import check_random_state
 
-from sklabelnoise._base import BaseNoisyLabelClassifier
-from sklabelnoise._inputs import check_training_set
+from sklabelnoise._classifiers._base import BaseNoisyLabelClassifier
+from sklabelnoise._stacked._criterion import NotStackableError, check_stacked_criterion, same, stack_criteria
+from sklabelnoise._stacked._optimizer import STACKABLE, optimizer_options
+from sklabelnoise._stacked._vmap_check import why_not_stackable
 from sklabelnoise.training._device import resolve_device, seeded
-from sklabelnoise.training._stacked_criteria import NotStackableError, check_stacked_criterion, same, stack_criteria
-from sklabelnoise.training._stacked_optimizers import STACKABLE, optimizer_options
-from sklabelnoise.training._vmap_check import why_not_stackable
+from sklabelnoise.training._training_set import check_training_set
 
 MAX_SEED = 2**31 - 1
 
@@ -109,7 +109,7 @@ class Recipe:
     used : dict
         The training parameters.
     rates, options : dict
-        See :func:`~sklabelnoise.training._stacked_optimizers.optimizer_options`.
+        See :func:`~sklabelnoise._stacked._optimizer.optimizer_options`.
     """
 
     number: int

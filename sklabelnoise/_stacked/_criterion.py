@@ -37,7 +37,7 @@ def stack_criteria(criteria, *, dtype=torch.float32, device="cpu"):
     Examples
     --------
     >>> from sklabelnoise.losses import DMEmphasis, DMLoss
-    >>> from sklabelnoise.training._stacked_criteria import stack_criteria
+    >>> from sklabelnoise._stacked._criterion import stack_criteria
     >>> stack_criteria([DMLoss(DMEmphasis(beta=b)) for b in (0, 4)]).emphasis.beta
     tensor([[0., 4.]])
     """

@@ -120,7 +120,7 @@ def optimizer_options(optimizer):
     Examples
     --------
     >>> import torch
-    >>> from sklabelnoise.training._stacked_optimizers import optimizer_options
+    >>> from sklabelnoise._stacked._optimizer import optimizer_options
     >>> optimizer_options(torch.optim.SGD([torch.zeros(1)], lr=0.1, momentum=0.9))
     ({'lr': 0.1, 'weight_decay': 0, 'momentum': 0.9, 'dampening': 0}, {'maximize': False, 'nesterov': False})
     """

@@ -24,7 +24,7 @@ class RowsLast(TorchFunctionMode):
     Examples
     --------
     >>> import torch
-    >>> from sklabelnoise.training._rows_last import RowsLast
+    >>> from sklabelnoise._stacked._rows_last import RowsLast
     >>> logits = torch.zeros(2, 5).mT
     >>> with RowsLast():
     ...     proba = logits.softmax(-1)

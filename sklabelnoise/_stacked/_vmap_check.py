@@ -4,7 +4,7 @@ import copy
 
 import torch
 
-from sklabelnoise.training._stacked_network import chain_of, nested_vmap
+from sklabelnoise._stacked._network import chain_of, nested_vmap
 
 
 def why_not_stackable(module, X):

@@ -2,7 +2,6 @@
 
 from sklabelnoise.losses._active_passive import nce_ael, nce_agce, nce_aue, nce_mae, nce_rce, nfl_mae, nfl_rce
 from sklabelnoise.losses._asymmetric import ael, agce, aue
-from sklabelnoise.losses._brier import brier
 from sklabelnoise.losses._corrected import backward, forward, forward_symmetric
 from sklabelnoise.losses._criterion import PerExampleLoss, make_criterion
 from sklabelnoise.losses._derivative import DMLoss, derivative_manipulation, potential
@@ -40,6 +39,7 @@ from sklabelnoise.losses._targets import (
     soft_bootstrapping,
 )
 from sklabelnoise.losses._weighting import check_emphasis
+from sklabelnoise.losses._whole_prediction import brier
 
 __all__ = [
     # derivative manipulation

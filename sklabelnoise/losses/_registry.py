@@ -8,7 +8,6 @@ import torch
 
 from sklabelnoise.losses._active_passive import nce_ael, nce_agce, nce_aue, nce_mae, nce_rce, nfl_mae, nfl_rce
 from sklabelnoise.losses._asymmetric import ael, agce, aue
-from sklabelnoise.losses._brier import brier
 from sklabelnoise.losses._corrected import backward, forward, forward_symmetric
 from sklabelnoise.losses._declare import check_values
 from sklabelnoise.losses._margin import over_samples
@@ -23,6 +22,7 @@ from sklabelnoise.losses._targets import (
     label_smoothing,
     soft_bootstrapping,
 )
+from sklabelnoise.losses._whole_prediction import brier
 
 # Losses that give one value per example, by name. Those that depend on a whole batch (the determinant of DMI, the
 # shuffled pairs of the peer loss, whose expectation is label smoothing's) or on two views of a row (GJS) are no such

@@ -13,11 +13,11 @@ from sklearn.utils import _safe_indexing
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import _check_method_params
 
-from sklabelnoise._fused_fits import train_stack
-from sklabelnoise._fused_folds import final_classifier, make_folds
-from sklabelnoise._fused_plan import first_line, plan_fits
-from sklabelnoise._known_predictions import KnownPredictions, predictions_suffice
-from sklabelnoise.training._stacked_criteria import NotStackableError, same
+from sklabelnoise._fused._fits import train_stack
+from sklabelnoise._fused._folds import final_classifier, make_folds
+from sklabelnoise._fused._known_predictions import KnownPredictions, predictions_suffice
+from sklabelnoise._fused._plan import first_line, plan_fits
+from sklabelnoise._stacked._criterion import NotStackableError, same
 
 
 @dataclass(eq=False)

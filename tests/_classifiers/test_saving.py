@@ -15,7 +15,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from sklabelnoise import DMClassifier, ProSelfLCClassifier, RobustLossClassifier
-from sklabelnoise._persistence import decode, encode
+from sklabelnoise._classifiers._file_format import decode, encode
 from sklabelnoise.losses import BetaEmphasis, NormalEmphasis
 from sklabelnoise.modules import MLP, ResNet20
 
@@ -138,7 +138,7 @@ class Own(nn.Module):
 def test_a_module_of_the_users_is_handed_in_by_the_user(module, blobs, tmp_path):
     model = DMClassifier(module, **FAST).fit(*blobs)
     model.save(tmp_path / "model")
-    name = r"torch\.nn\.modules\.linear\.Linear" if module is nn.Linear else r"test_persistence\.Own"
+    name = r"torch\.nn\.modules\.linear\.Linear" if module is nn.Linear else r"tests\._classifiers\.test_saving\.Own"
     with pytest.raises(ValueError, match=rf"its module is {name}, pass that class or factory as module="):
         DMClassifier.load(tmp_path / "model")
     loaded = DMClassifier.load(tmp_path / "model", module=module)

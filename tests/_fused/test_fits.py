@@ -7,8 +7,8 @@ from sklearn.base import clone
 from sklearn.model_selection import KFold
 
 from sklabelnoise import DMClassifier, RobustLossClassifier, StochasticLabelRefinery
-from sklabelnoise import _fused_fits as fused_fits
-from sklabelnoise._fused_fits import fit_together, predict_left_out
+from sklabelnoise._fused import _fits as fused_fits
+from sklabelnoise._fused._fits import fit_together, predict_left_out
 
 SMALL = {"module__hidden": (8,), "max_epochs": 3, "batch_size": 32, "device": "cpu", "random_state": 0}
 
@@ -110,7 +110,7 @@ class TestFitTogether:
         y = np.array(["a", "b", "c"])[labels]
         members = [DMClassifier(**{**SMALL, "random_state": seed}) for seed in range(3)]
         alone = [clone(member).fit(X, y) for member in members]
-        monkeypatch.setattr("sklabelnoise._fused_plan._OWN_METHODS", ())
+        monkeypatch.setattr("sklabelnoise._fused._plan._OWN_METHODS", ())
         monkeypatch.setattr(DMClassifier, "fit", None)  # not one of them is fitted alone
         together = fit_together(members, X, y)
         for ours, theirs in zip(together, alone, strict=True):

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
+from sklabelnoise._stacked._criterion import NotStackableError, check_stacked_criterion, same, stack_criteria
 from sklabelnoise.losses import DMEmphasis, DMLoss, PerExampleLoss, ProSelfLCLoss
-from sklabelnoise.training._stacked_criteria import NotStackableError, check_stacked_criterion, same, stack_criteria
 
 FAMILIES = {
     "dm": [DMLoss(DMEmphasis(lam, beta)) for lam, beta in ((0, 0), (0.5, 8), (2, 12.0))],

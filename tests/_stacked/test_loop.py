@@ -7,15 +7,15 @@ import pytest
 import torch
 from torch import nn
 
+from sklabelnoise._stacked._criterion import stack_criteria
+from sklabelnoise._stacked._loop import Group, replica_logits, train_replicas
+from sklabelnoise._stacked._network import StackedNetwork
+from sklabelnoise._stacked._optimizer import StackedOptimizer, optimizer_options
 from sklabelnoise.losses import DMEmphasis, DMLoss, PerExampleLoss, ProSelfLCLoss
 from sklabelnoise.modules import MLP
 from sklabelnoise.training._batches import TensorData
 from sklabelnoise.training._net import NoisyLabelNet
-from sklabelnoise.training._replicas import Group, replica_logits, train_replicas
 from sklabelnoise.training._schedules import constant, make_schedule
-from sklabelnoise.training._stacked_criteria import stack_criteria
-from sklabelnoise.training._stacked_network import StackedNetwork
-from sklabelnoise.training._stacked_optimizers import StackedOptimizer, optimizer_options
 
 N, FEATURES, CLASSES = 90, 4, 3
 
@@ -246,5 +246,5 @@ def test_prediction_in_chunks_of_rows_is_prediction_at_once(monkeypatch):
     network = StackedNetwork(module, [module.state_dict()], 2)
     group = Group(make_data(torch.float32), torch.arange(N), 0, module.state_dict())
     whole = replica_logits(network, 0, group, torch.arange(N))
-    monkeypatch.setattr("sklabelnoise.training._replicas._PREDICTION_ROWS", 7)
+    monkeypatch.setattr("sklabelnoise._stacked._loop._PREDICTION_ROWS", 7)
     torch.testing.assert_close(replica_logits(network, 0, group, torch.arange(N)), whole)

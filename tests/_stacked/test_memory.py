@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch import nn
 
+from sklabelnoise._stacked import _memory
+from sklabelnoise._stacked._memory import numbers_per_row, replicas_within_memory, rows_within_memory
 from sklabelnoise.modules import MLP
-from sklabelnoise.training import _stack_memory
-from sklabelnoise.training._stack_memory import numbers_per_row, replicas_within_memory, rows_within_memory
 
 
 def test_every_layer_counts_and_the_module_stays_as_it_was():
@@ -27,15 +27,15 @@ def test_images_count_every_pixel():
 @pytest.mark.parametrize("batch_size", [10, 1000])
 def test_half_the_memory_holds_half_the_replicas(batch_size, monkeypatch):
     module, X = MLP(20, 3), torch.randn(2, 20)
-    monkeypatch.setattr(_stack_memory, "_CPU_BYTES", 2**30)
+    monkeypatch.setattr(_memory, "_CPU_BYTES", 2**30)
     many = replicas_within_memory(module, X, batch_size=batch_size)
-    monkeypatch.setattr(_stack_memory, "_CPU_BYTES", 2**29)
+    monkeypatch.setattr(_memory, "_CPU_BYTES", 2**29)
     assert replicas_within_memory(module, X, batch_size=batch_size) == many // 2
     assert replicas_within_memory(module.double(), X.double(), batch_size=batch_size) == many // 4
 
 
 def test_one_replica_and_one_row_always_fit(monkeypatch):
-    monkeypatch.setattr(_stack_memory, "_CPU_BYTES", 1)
+    monkeypatch.setattr(_memory, "_CPU_BYTES", 1)
     module, X = MLP(20, 3), torch.randn(2, 20)
     assert replicas_within_memory(module, X, batch_size=1000) == 1
     assert rows_within_memory(module, X, n_replicas=100) == 1

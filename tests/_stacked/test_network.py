@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
+from sklabelnoise._stacked._network import StackedNetwork, chain_of
 from sklabelnoise.modules import MLP
-from sklabelnoise.training._stacked_network import StackedNetwork, chain_of
 
 # Rounding of float64 in sums over a few hundred products.
 TOLERANCE = 1e-12

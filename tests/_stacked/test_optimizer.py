@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from sklabelnoise.training._stacked_optimizers import StackedOptimizer, optimizer_options
+from sklabelnoise._stacked._optimizer import StackedOptimizer, optimizer_options
 
 SGD, Adam, AdamW = torch.optim.SGD, torch.optim.Adam, torch.optim.AdamW
 CASES = {

@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from sklabelnoise.training._rows_last import RowsLast
+from sklabelnoise._stacked._rows_last import RowsLast
 
 FUNCTIONS = {
     "method": lambda z: z.log_softmax(-1),

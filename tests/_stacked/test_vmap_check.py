@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
+from sklabelnoise._stacked._vmap_check import why_not_stackable
 from sklabelnoise.modules import MLP
-from sklabelnoise.training._vmap_check import why_not_stackable
 
 
 class Wrapping(nn.Module):

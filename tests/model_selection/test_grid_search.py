@@ -315,7 +315,7 @@ class TestInterface:
         grid = {"lam": [0, 0.5, 1]}
         whole = FusedGridSearchCV(DMClassifier(**SMALL), grid, cv=3, scoring="neg_log_loss").fit(X, y)
         for n_bytes in (1, 5_000, 400_000):  # one replica and one row at a time, two replicas to predict, to train
-            monkeypatch.setattr("sklabelnoise.training._stack_memory._CPU_BYTES", n_bytes)
+            monkeypatch.setattr("sklabelnoise._stacked._memory._CPU_BYTES", n_bytes)
             chunked = FusedGridSearchCV(DMClassifier(**SMALL), grid, cv=3, scoring="neg_log_loss").fit(X, y)
             assert_same_results(chunked, whole)
 
@@ -510,7 +510,7 @@ class TestBadInput:
         whole = FusedGridSearchCV(DMClassifier(**SMALL), grid, cv=2).fit(X, y)
 
         trained = []
-        train = sklabelnoise._fused_fits.train_replicas
+        train = sklabelnoise._fused._fits.train_replicas
 
         def interrupted(*args, **kwargs):
             if trained:
@@ -518,7 +518,7 @@ class TestBadInput:
             trained.append(train(*args, **kwargs))
             return trained[0]
 
-        monkeypatch.setattr("sklabelnoise._fused_fits.train_replicas", interrupted)
+        monkeypatch.setattr("sklabelnoise._fused._fits.train_replicas", interrupted)
         search = FusedGridSearchCV(DMClassifier(**SMALL), grid, cv=2)
         with pytest.raises(KeyboardInterrupt):
             search.fit(X, y)
@@ -562,7 +562,7 @@ class TestCrossValPredict:
     def test_folds_are_trained_together(self, noisy, monkeypatch):
         X, y = noisy
         monkeypatch.setattr(DMClassifier, "fit", None)  # an ordinary fit would fail
-        monkeypatch.setattr("sklabelnoise._fused_plan._OWN_METHODS", ())
+        monkeypatch.setattr("sklabelnoise._fused._plan._OWN_METHODS", ())
         assert len(fused_cross_val_predict(DMClassifier(**SMALL), X, y, cv=3)) == len(y)
 
     def test_what_cannot_be_trained_together_is_handed_on(self, noisy):

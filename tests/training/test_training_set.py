@@ -12,8 +12,8 @@ from sklearn.exceptions import DataConversionWarning
 from torch.utils.data import Dataset, IterableDataset, Subset, TensorDataset
 
 from sklabelnoise import DMClassifier, RobustLossClassifier
-from sklabelnoise._inputs import _check_soft_labels, _encode, check_training_set, read_labels
 from sklabelnoise.modules import ResNet20
+from sklabelnoise.training._training_set import _check_soft_labels, _encode, check_training_set, read_labels
 
 FAST = {"max_epochs": 2, "random_state": 0}
 

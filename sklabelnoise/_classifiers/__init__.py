@@ -1,0 +1,1 @@
+"""The classifiers: scikit-learn's conventions around one or several skorch nets."""

@@ -1,0 +1,1 @@
+"""Many fits of our classifiers, trained together where that is possible."""

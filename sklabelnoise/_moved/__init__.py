@@ -1,0 +1,1 @@
+"""Names of modules in version 0.1: a pickle remembers where its classes lived, and loads through these."""

@@ -1,0 +1,1 @@
+"""Many networks as tensors: one stacked training in place of many small ones."""

@@ -1,0 +1,34 @@
+"""What version 0.1 pickled or saved loads, and predicts as it did."""
+
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import sklabelnoise
+
+FOLDER = Path(__file__).parent / "saved_by_0_1"
+PREDICTIONS = np.load(FOLDER / "predictions.npz")
+
+
+def prediction(model):
+    predict = getattr(model, "predict_proba", None) or model.predict
+    return predict(PREDICTIONS["X"])
+
+
+@pytest.mark.parametrize("path", sorted(FOLDER.glob("*.pickle")), ids=lambda path: path.stem)
+def test_a_pickle_of_the_version_before_loads(path):
+    model = pickle.loads(path.read_bytes())
+    assert type(model).__name__ == path.stem
+    if path.stem == "LabelReport":
+        assert 0 < model.noise_rate < 1
+        assert list(model.classes) == ["ant", "bee"]
+    else:
+        np.testing.assert_allclose(prediction(model), PREDICTIONS[path.stem], rtol=1e-6)
+
+
+@pytest.mark.parametrize("path", sorted(FOLDER.glob("*.safetensors")), ids=lambda path: path.stem)
+def test_a_file_saved_by_the_version_before_loads(path):
+    model = getattr(sklabelnoise, path.stem).load(path)
+    np.testing.assert_allclose(prediction(model), PREDICTIONS[path.stem], rtol=1e-6)
