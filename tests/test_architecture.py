@@ -16,10 +16,11 @@ MAY_IMPORT = {
     "modules": set(),
     "noise": set(),
     "metrics": set(),
-    "training": {"losses", "modules"},
+    # tables with a column for each class are read in one place
+    "training": {"losses", "metrics", "modules"},
     "_stacked": {"losses", "modules", "training"},
     "_fused": {"_classifiers", "_stacked", "losses", "modules", "training"},
-    "_classifiers": {"_fused", "_stacked", "losses", "modules", "noise", "training"},
+    "_classifiers": {"_fused", "_stacked", "losses", "metrics", "modules", "noise", "training"},
     "model_selection": {"_fused", "_stacked", "_classifiers", "losses", "modules", "training"},
     "_moved": {"_classifiers"},
     "_label_refinery": {"metrics"},

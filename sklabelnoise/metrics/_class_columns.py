@@ -1,0 +1,164 @@
+"""Tables with one column for each class: a frame says by name which column is which class."""
+
+import numpy as np
+import pandas as pd
+
+
+def class_columns(table, labels, *, argument, ordered=False):
+    """The classes that the columns of a table are named after, and its values.
+
+    Names beat positions: what comes back has to be put in order by `in_class_order`, whatever the order of the columns.
+
+    Parameters
+    ----------
+    table : array-like or DataFrame of shape (n_samples, n_columns)
+        One column for each class. The frame may be that of any library: pandas, what narwhals knows where it is
+        installed (polars, pyarrow, modin and others), or what speaks pandas' interchange protocol.
+
+    labels : ndarray of shape (n_labels,)
+        The labels that are known already, distinct. Names count as these also if they are spelled alike: frames whose
+        column names must be text have a column "3" for the label 3.
+
+    argument : str
+        What messages call the table.
+
+    ordered : bool, default=False
+        Whether the caller was told the order of the columns. The numbers 0, 1, 2, ... that pandas gives to columns
+        without a name are then no names.
+
+    Returns
+    -------
+    classes : ndarray of shape (n_columns,) or None
+        The class of each column: all of `labels` that have one, and classes beyond them. None for what has no names.
+
+    values : array-like of shape (n_samples, n_columns)
+        What is in the table, an array where there were names, else the table as it came.
+
+    Raises
+    ------
+    ValueError
+        If columns have the same name, or if no name is a label or of the type of labels.
+
+    TypeError
+        If `table` is a frame that cannot be read.
+    """
+    names, values = _names_and_values(table, argument, ordered)
+    if names is None:
+        return None, table
+    if len(set(names)) < len(names):
+        twice = next(name for i, name in enumerate(names) if name in names[:i])
+        raise ValueError(f"{argument} must have one column for each class, got two columns named {twice!r}.")
+    return _as_labels(names, labels, argument), values
+
+
+def in_class_order(values, columns, classes, *, argument):
+    """Values with one column for each of `classes`, in their order.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_samples, n_columns)
+    columns : ndarray of shape (n_columns,)
+        The class of each column.
+    classes : ndarray of shape (n_classes,)
+    argument : str
+        What messages call the table.
+
+    Returns
+    -------
+    values : ndarray of shape (n_samples, n_classes)
+        Zero where a class has no column.
+
+    Raises
+    ------
+    ValueError
+        If a column is of no class.
+    """
+    place = {label: j for j, label in enumerate(np.asarray(classes).tolist())}
+    columns = np.asarray(columns).tolist()
+    unknown = [label for label in columns if label not in place]
+    if unknown:
+        raise ValueError(f"{argument} must have columns named after the classes {list(place)}, got {unknown} as well.")
+    order = [place[label] for label in columns]
+    if order == list(range(len(place))):
+        return values
+    placed = np.zeros((len(values), len(place)), dtype=values.dtype)
+    placed[:, order] = values
+    return placed
+
+
+def _names_and_values(table, argument, ordered):
+    frame = _pandas_frame(table, argument)
+    if frame is None or (ordered and _is_numbered(frame.columns)):
+        return None, None
+    if frame.columns.nlevels > 1:
+        raise ValueError(f"{argument} must have columns named after classes, got {frame.columns.nlevels} levels.")
+    values = frame.to_numpy()
+    if values.dtype == object:  # pandas' types with a missing value of their own
+        values = frame.to_numpy(dtype=np.float64, na_value=np.nan)
+    return frame.columns.tolist(), values
+
+
+def _is_numbered(columns):
+    return isinstance(columns, pd.RangeIndex) and columns.start == 0 and columns.step == 1
+
+
+def _pandas_frame(table, argument):
+    """The table as a pandas frame, or None for what is no frame."""
+    if isinstance(table, pd.DataFrame):
+        return table
+    if isinstance(table, np.ndarray) or not (
+        any(hasattr(table, name) for name in ("columns", "column_names", "__dataframe__", "__arrow_c_stream__"))
+    ):
+        return None
+    for read in (_read_with_narwhals, _read_from_arrow, _read_by_interchange):
+        try:
+            return read(table)
+        except Exception as failure:  # whatever the table's own library raises
+            reason = failure
+    # Its columns have names, so taking them by position would be the mistake that this file is to prevent.
+    raise TypeError(
+        f"{argument} must be an array, a pandas DataFrame, or a frame that narwhals (if it is installed) or pandas can "
+        f"read, got {type(table).__module__}.{type(table).__qualname__}."
+    ) from reason
+
+
+def _read_with_narwhals(table):
+    import narwhals  # optional dependency
+
+    frame = narwhals.from_native(table, eager_only=True)
+    return pd.DataFrame({name: frame[name].to_numpy() for name in frame.columns})
+
+
+def _read_from_arrow(table):
+    return pd.DataFrame.from_arrow(table)  # since pandas 3.0
+
+
+def _read_by_interchange(table):
+    return pd.api.interchange.from_dataframe(table)  # until pandas 4.0
+
+
+def _as_labels(names, labels, argument):
+    """Names of columns as labels: those that are labels, else those that are spelled as labels."""
+    labels = np.asarray(labels)
+    known = labels.tolist()
+    if not set(names).isdisjoint(known):
+        kinds = {isinstance(value, str) for value in [*names, *known]}
+        if len(kinds) == 1:
+            return _array_of(names, labels)
+    else:
+        spelled = {str(label): label for label in known}
+        found = [spelled.get(name) if isinstance(name, str) else None for name in names]
+        if None not in found:
+            return _array_of(found, labels)
+    raise ValueError(
+        f"{argument} must have columns named after the classes, which are {known}, got {names}. Name them so, or pass "
+        "the values alone if they are in the order of the sorted classes."
+    )
+
+
+def _array_of(names, labels):
+    if labels.dtype == object:
+        array = np.empty(len(names), dtype=object)
+        array[:] = names
+        return array
+    return np.asarray(names)
