@@ -7,11 +7,12 @@ from numbers import Integral, Real
 
 import numpy as np
 from joblib import Parallel, delayed, effective_n_jobs
-from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin, _fit_context
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 from tqdm import tqdm
+
+from sklabelnoise._compat import Interval, fit_context
 
 __all__ = ["PVDBOWVectorizer"]
 
@@ -174,7 +175,7 @@ class PVDBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         self.random_state = random_state
         self.verbose = verbose
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None):
         """Learn words and vectors from texts.
 
@@ -201,7 +202,7 @@ class PVDBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         self._fit(_check_texts(X, "X"))
         return self
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def fit_transform(self, X, y=None):
         """Learn words and vectors from texts, and return the vectors of X.
 

@@ -6,8 +6,9 @@ from inspect import signature
 
 import numpy as np
 from sklearn.base import clone
-from sklearn.utils import _safe_indexing
 from sklearn.utils.parallel import Parallel, delayed
+
+from sklabelnoise._compat import safe_indexing
 
 MAX_SEED = np.iinfo(np.int32).max
 
@@ -220,8 +221,8 @@ def seeded_clone(estimator, seed):
 def _fit_piece(key, fit, estimator, X, y, targets, sample_weight, split, seed, augment, n_augment, keep_model):
     train, test = split
     weights = None if sample_weight is None else sample_weight[train]
-    model = fit_member(fit, estimator, _safe_indexing(X, train), y[train], targets[train], weights, seed)
-    left_out = _safe_indexing(X, test)
+    model = fit_member(fit, estimator, safe_indexing(X, train), y[train], targets[train], weights, seed)
+    left_out = safe_indexing(X, test)
     predicted = fit.predict(model, left_out)
     rng = np.random.default_rng(seed)
     for _ in range(n_augment):

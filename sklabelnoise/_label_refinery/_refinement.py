@@ -9,15 +9,15 @@ from time import perf_counter
 import numpy as np
 import pandas as pd
 import sklearn
+from sklearn import get_config
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
 from sklearn.utils import Bunch, check_random_state, column_or_1d, get_tags, indexable
-from sklearn.utils._metadata_requests import _routing_enabled
-from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.parallel import Parallel, delayed
-from sklearn.utils.validation import _check_sample_weight, _check_y, check_consistent_length, check_is_fitted
+from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 import sklabelnoise
+from sklabelnoise._compat import HasMethods, Interval, StrOptions, check_sample_weight, check_y
 from sklabelnoise._label_refinery._checkpoint import Checkpoint
 from sklabelnoise._label_refinery._left_out import MAX_SEED, LeftOutPredictor, failures_explained, fit_member
 from sklabelnoise._label_refinery._soft_fit import last_step, takes
@@ -104,19 +104,19 @@ class BaseLabelRefinery(MetaEstimatorMixin, BaseEstimator, metaclass=ABCMeta):
             return [self.estimator]
         # Nobody can set requests on an estimator that was not given.
         default = self._default_estimator()
-        return [default.set_fit_request(sample_weight=True) if _routing_enabled() else default]
+        return [default.set_fit_request(sample_weight=True) if get_config()["enable_metadata_routing"] else default]
 
     def _check_rows(self, X, y, sample_weight, groups):
         """Rows that can be indexed; labels, weights and groups of the same length."""
         if y is None:
             raise ValueError(f"This {type(self).__name__} estimator requires y to be passed, but the target y is None.")
         X, groups = indexable(X, groups)
-        y = _check_y(y, estimator=self)
+        y = check_y(y, estimator=self)
         check_consistent_length(X, y)
         if len(y) < 2:
             raise ValueError(f"{type(self).__name__} needs at least 2 rows. Got n_samples = {len(y)}.")
         if sample_weight is not None:
-            sample_weight = _check_sample_weight(sample_weight, X, dtype=np.float64)
+            sample_weight = check_sample_weight(sample_weight, X, dtype=np.float64)
         return X, y, sample_weight, None if groups is None else column_or_1d(groups)
 
     def _refine(self, members, X, y, targets, sample_weight, groups, classes=None):
@@ -191,7 +191,7 @@ class BaseLabelRefinery(MetaEstimatorMixin, BaseEstimator, metaclass=ABCMeta):
 
     def _routed(self, sample_weight, groups):
         """Weights for the estimators and groups for the splitter, as far as those ask for them."""
-        if not _routing_enabled() or (sample_weight is None and groups is None):
+        if not get_config()["enable_metadata_routing"] or (sample_weight is None and groups is None):
             return sample_weight, groups
         metadata = {"sample_weight": sample_weight, "groups": groups}
         metadata = {name: value for name, value in metadata.items() if value is not None}

@@ -2,13 +2,13 @@
 
 import numpy as np
 from scipy.special import entr
-from sklearn.base import ClassifierMixin, RegressorMixin, _fit_context, is_classifier
+from sklearn.base import ClassifierMixin, RegressorMixin, is_classifier
 from sklearn.linear_model import LogisticRegression, Ridge
-from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
+from sklabelnoise._compat import StrOptions, fit_context
 from sklabelnoise._label_refinery._grades import check_thresholds, grade, halfway_thresholds, kappa_thresholds
 from sklabelnoise._label_refinery._refinement import BaseLabelRefinery
 from sklabelnoise._label_refinery._soft_fit import DistributionFit, ValueFit, choose_method, column_by_column
@@ -194,7 +194,7 @@ class StochasticLabelRefinery(ClassifierMixin, BaseLabelRefinery):
         )
 
     # The inner estimators validate their own parameters when they are fitted.
-    @_fit_context(prefer_skip_nested_validation=False)
+    @fit_context(prefer_skip_nested_validation=False)
     def fit(self, X, y, sample_weight=None, *, groups=None):
         """Refine the labels, then fit the estimator to them.
 
@@ -486,7 +486,7 @@ class StochasticLabelRefineryRegressor(RegressorMixin, BaseLabelRefinery):
         self.thresholds = thresholds
 
     # The inner estimators validate their own parameters when they are fitted.
-    @_fit_context(prefer_skip_nested_validation=False)
+    @fit_context(prefer_skip_nested_validation=False)
     def fit(self, X, y, sample_weight=None, *, groups=None):
         """Refine the targets, then fit the estimator to them.
 

@@ -5,14 +5,15 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from sklearn import get_config
 from sklearn.base import clone, is_regressor
-from sklearn.model_selection._search import BaseSearchCV
 from sklearn.multioutput import MultiOutputRegressor
 from sklearn.pipeline import Pipeline
-from sklearn.utils import _safe_indexing, get_tags
-from sklearn.utils._metadata_requests import _routing_enabled
+from sklearn.utils import get_tags
 from sklearn.utils.metadata_routing import get_routing_for_object
 from sklearn.utils.validation import has_fit_parameter
+
+from sklabelnoise._compat import BaseSearchCV, safe_indexing
 
 # A row is not repeated for a class this improbable; what is left out is spread over its other classes.
 NEGLIGIBLE_WEIGHT = 1e-6
@@ -304,7 +305,7 @@ class DistributionFit(_TargetFit):
         if isinstance(early_stopping, str) and len(targets) <= AUTO_EARLY_STOPPING_ROWS:
             # "auto" goes by the number of rows; copies must not switch it on.
             estimator.set_params(early_stopping=False)
-        estimator.fit(_safe_indexing(X, rows), self.classes[labels], sample_weight=weights)
+        estimator.fit(safe_indexing(X, rows), self.classes[labels], sample_weight=weights)
 
 
 def column_by_column(estimator):
@@ -379,7 +380,7 @@ def _weights(sample_weight):
 
 def _routed(head, sample_weight):
     """What the transformers of a Pipeline asked for; without metadata routing they cannot ask."""
-    if sample_weight is None or not _routing_enabled():
+    if sample_weight is None or not get_config()["enable_metadata_routing"]:
         return {}
     wanted = get_routing_for_object(head).consumes("fit_transform", ["sample_weight"])
     return _weights(sample_weight) if wanted else {}

@@ -6,7 +6,8 @@ from numbers import Integral
 
 import numpy as np
 from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, StratifiedKFold
-from sklearn.utils.validation import _num_samples
+
+from sklabelnoise._compat import num_samples
 
 DEFAULT_FOLDS = 5
 
@@ -153,7 +154,7 @@ class FoldDrawer:
 
 def _shape(X):
     n_features = f", n_features={X.shape[1]}" if len(getattr(X, "shape", ())) > 1 else ""
-    return f"n_samples={_num_samples(X)}{n_features}"
+    return f"n_samples={num_samples(X)}{n_features}"
 
 
 def _row_numbers(rows):

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from sklabelnoise._compat import under_functorch_transforms
 from sklabelnoise.losses._emphasis import DMEmphasis
 from sklabelnoise.losses._margin import (
     LabelOdds,
@@ -120,14 +121,9 @@ def _design(logits, targets, emphasis, normalization, damping, sample_weight):
     return rows, scale.unsqueeze(-1).div_(others), distance
 
 
-def _under_transforms():
-    # private, but torch.autograd.Function.apply itself decides by it
-    return torch._C._are_functorch_transforms_active()
-
-
 def _put(rows, index, values):
     """Write one value per row, in place where the buffer can take it: torch.vmap knows only the copying form."""
-    return rows.scatter(-1, index, values) if _under_transforms() else rows.scatter_(-1, index, values)
+    return rows.scatter(-1, index, values) if under_functorch_transforms() else rows.scatter_(-1, index, values)
 
 
 def _design_soft(logits, targets, emphasis, normalization, damping, sample_weight):
@@ -279,7 +275,7 @@ class DMLoss(nn.Module):
         # detaching is cheaper than a no_grad block, and what torch.func needs as well
         rows, scale, distance = design(logits.detach())
         value = weighted_mean(distance, sample_weight)
-        if _under_transforms():
+        if under_functorch_transforms():
             return _InjectUnderTransforms.apply(logits, value, rows, scale)
         # in tuples, because autograd looks at every tensor among the arguments
         return _Inject.apply(logits, (value,), (rows, scale), design)

@@ -4,8 +4,9 @@ from numbers import Real
 
 import numpy as np
 from scipy.stats import truncnorm
-from sklearn.utils import _safe_indexing, check_array, check_consistent_length, check_random_state
+from sklearn.utils import check_array, check_consistent_length, check_random_state
 
+from sklabelnoise._compat import safe_indexing
 from sklabelnoise.noise._rates import encode
 from sklabelnoise.noise._transition_matrices import check_rate, check_transition_matrix
 
@@ -221,4 +222,4 @@ def subsample_classes(X, y, ratio, *, random_state=None):
     rng = check_random_state(random_state)
     rows = [rng.choice(np.flatnonzero(codes == c), size=size, replace=False) for c, size in enumerate(kept)]
     rows = np.sort(np.concatenate(rows))
-    return _safe_indexing(X, rows), y[rows]
+    return safe_indexing(X, rows), y[rows]

@@ -1,0 +1,136 @@
+"""The one room for names of scikit-learn, torch and skorch that are private or differ between their versions.
+
+Each has a line on why it is needed and what will replace it. Everything else imports such names from here, which
+tests/test_compat.py holds to. scikit-learn's names load with this file; torch is imported by the function that needs
+it, so that what needs no torch does not load it.
+"""
+
+from contextlib import nullcontext
+from inspect import signature
+
+# Fits that check parameters against constraints, as scikit-learn's own do and its estimator checks ask for; goes when
+# `_fit_context` is public, or each fit calls a check of its own.
+from sklearn.base import _fit_context as fit_context
+
+# Tell which scorers ask for predictions alone; goes when scikit-learn's scorers have a public base class.
+from sklearn.metrics._scorer import _BaseScorer as BaseScorer
+from sklearn.metrics._scorer import _MultimetricScorer as MultimetricScorer
+from sklearn.metrics._scorer import _PassthroughScorer as PassthroughScorer
+
+# Recognizes searches, whose `fit` holds back rows and copies the estimator; goes with a public common base.
+from sklearn.model_selection._search import BaseSearchCV
+
+# One fit and its scores exactly as GridSearchCV notes them, its handling of failed fits included; replaced by nothing
+# public: goes if scikit-learn lets a search hand over how its fits are run.
+from sklearn.model_selection._validation import _fit_and_score
+from sklearn.model_selection._validation import _insert_error_scores as insert_error_scores
+from sklearn.model_selection._validation import _score as score_fitted
+from sklearn.model_selection._validation import _warn_or_raise_about_fit_failures as warn_or_raise_about_fit_failures
+
+# Rows of arrays, frames, sparse matrices and lists alike; goes when it has a public name again (it had one until 0.23).
+from sklearn.utils import _safe_indexing as safe_indexing
+
+# The language of `_parameter_constraints`; goes together with `fit_context`.
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+
+# Metadata of the right length cut to the rows of a fold, as GridSearchCV does it; a few lines of our own would do.
+from sklearn.utils.validation import _check_method_params as check_method_params
+
+# Weights of rows with scikit-learn's errors, which its estimator checks ask for; no public name yet.
+from sklearn.utils.validation import _check_sample_weight as check_sample_weight
+
+# A numeric target with scikit-learn's errors; `check_array(y, ensure_2d=False)` with other words.
+from sklearn.utils.validation import _check_y as check_y
+
+# Number of rows of anything that has rows; `check_consistent_length` has no public counterpart that returns it.
+from sklearn.utils.validation import _num_samples as num_samples
+
+try:  # scikit-learn 1.9 brings callbacks; when it is the floor, these two lines are all that stays
+    from sklearn.callback import CallbackSupportMixin, with_callbacks
+except ImportError:
+
+    class CallbackSupportMixin:
+        """Stands in for scikit-learn's mixin where it has no callbacks: there is no `set_callbacks`."""
+
+    def with_callbacks(method):
+        """Stand in for scikit-learn's decorator."""
+        return method
+
+
+__all__ = [
+    "BaseScorer",
+    "BaseSearchCV",
+    "CallbackSupportMixin",
+    "HasMethods",
+    "Interval",
+    "MultimetricScorer",
+    "PassthroughScorer",
+    "StrOptions",
+    "callback_context",
+    "check_method_params",
+    "check_sample_weight",
+    "check_y",
+    "fit_and_score",
+    "fit_context",
+    "has_callbacks",
+    "insert_error_scores",
+    "num_samples",
+    "safe_indexing",
+    "score_fitted",
+    "under_functorch_transforms",
+    "warn_or_raise_about_fit_failures",
+    "with_callbacks",
+]
+
+_FIT_AND_SCORE_TAKES_CALLBACKS = "callback_ctx" in signature(_fit_and_score).parameters
+
+
+class _NoCallbacks:
+    """The part of scikit-learn's ``CallbackContext`` that we use, where scikit-learn has none."""
+
+    def subcontext(self, **kwargs):
+        return self
+
+    def propagate_callback_context(self, estimator):
+        return nullcontext()
+
+    def call_on_fit_task_begin(self, **kwargs):
+        return self
+
+    def call_on_fit_task_end(self, **kwargs):
+        return False
+
+
+def has_callbacks(estimator):
+    """Whether anybody listens to the fit of this estimator: its own callbacks or those of what fits it.
+
+    Private attributes, as the public way, making a context, costs the fits that have no callbacks.
+    """
+    return bool(getattr(estimator, "_skl_callbacks", None)) or hasattr(estimator, "_parent_callback_ctx")
+
+
+def callback_context(estimator, *, max_subtasks):
+    """The root of an estimator's callback contexts; before scikit-learn 1.9 one that does nothing.
+
+    Private, as scikit-learn documents ``CallbackSupportMixin`` for third parties but not yet this method's name.
+    """
+    if not hasattr(estimator, "_init_callback_context"):
+        return _NoCallbacks()
+    return estimator._init_callback_context(max_subtasks=max_subtasks)
+
+
+def fit_and_score(estimator, X, y, *, caller, callback_ctx, **kwargs):
+    """scikit-learn's `_fit_and_score`; before 1.9 it takes neither the search nor a callback context."""
+    if _FIT_AND_SCORE_TAKES_CALLBACKS:
+        kwargs |= {"caller": caller, "callback_ctx": callback_ctx}
+    return _fit_and_score(estimator, X, y, **kwargs)
+
+
+def under_functorch_transforms():
+    """Whether this runs under ``torch.vmap`` or the like.
+
+    Private, but ``torch.autograd.Function.apply`` itself decides by it; goes when torch names it in ``torch.func``.
+    """
+    import torch
+
+    return torch._C._are_functorch_transforms_active()

@@ -1,0 +1,110 @@
+"""Private names of other libraries stand in one room, and that room works on every supported version."""
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from sklearn.base import BaseEstimator
+
+from sklabelnoise import _compat
+
+PACKAGE = Path(_compat.__file__).parent
+LIBRARIES = ("sklearn", "torch", "skorch", "numpy", "pandas", "scipy", "joblib")
+# Rooms whose imports move here next.
+MOVING = ("_classifiers", "_fused", "model_selection", "training")
+# Names by which these libraries go in our files.
+ALIASES = {"np": "numpy", "pd": "pandas"}
+
+
+def is_private(part):
+    return part.startswith("_") and not part.endswith("__")
+
+
+def private_names(source):
+    """Private names of other libraries that a file imports, or reaches as attributes of what it imports."""
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.level == 0:
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+        elif isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.Attribute) and re.fullmatch(r"[\w.]+", ast.unparse(node)):
+            names = [ast.unparse(node)]
+        else:
+            continue
+        for name in names:
+            first, *rest = name.split(".")
+            if ALIASES.get(first, first) in LIBRARIES and any(map(is_private, rest)):
+                yield name
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "from sklearn.utils import _safe_indexing",
+        "from sklearn.utils import check_array, _safe_indexing as rows",
+        "from sklearn.utils._param_validation import Interval",
+        "import sklearn.utils._tags",
+        "def late():\n    from sklearn.model_selection._search import BaseSearchCV",
+        "import torch\ntorch._C._are_functorch_transforms_active()",
+        "import numpy as np\nnp._core.multiarray",
+        "from skorch.utils import _infer_predict_nonlinearity",
+    ],
+)
+def test_a_planted_private_name_is_found(line):
+    assert list(private_names(line))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "from sklearn.utils import check_array",
+        "from __future__ import annotations",
+        "import numpy\nnumpy.__version__",
+        "from sklabelnoise._compat import Interval",
+    ],
+)
+def test_public_names_are_not_taken_for_private(line):
+    assert not list(private_names(line))
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_private_names_are_imported_in_one_room_only(path):
+    if path.name != "_compat.py" and path.relative_to(PACKAGE).parts[0] not in MOVING:
+        assert not list(private_names(path.read_text()))
+
+
+def test_every_private_name_has_a_line_on_why():
+    lines = (PACKAGE / "_compat.py").read_text().splitlines()
+    imports = [i for i, line in enumerate(lines) if line.startswith("from ") and list(private_names(line))]
+    assert imports
+    for i in imports:
+        above = lines[i - 1]
+        same_room = above.startswith("from ") and above.split(" import ")[0] == lines[i].split(" import ")[0]
+        assert above.startswith("# ") or same_room, lines[i]
+
+
+def test_the_room_loads_no_torch():
+    code = "import sys, sklabelnoise._compat\nprint(sorted({'torch', 'skorch'} & set(sys.modules)))"
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert shown.strip() == "[]"
+
+
+def test_an_estimator_without_callbacks_has_a_context_that_does_nothing():
+    context = _compat.callback_context(BaseEstimator(), max_subtasks=2)
+    task = context.subcontext(task_name="epoch")
+    assert not task.call_on_fit_task_begin(estimator=None).call_on_fit_task_end(estimator=None)
+    with context.propagate_callback_context(None):
+        assert not _compat.has_callbacks(BaseEstimator())
+
+
+def test_functorch_transforms_are_seen():
+    import torch
+
+    assert not _compat.under_functorch_transforms()
+    seen = []
+    torch.vmap(lambda x: (seen.append(_compat.under_functorch_transforms()), x)[1])(torch.zeros(2))
+    assert seen == [True]
