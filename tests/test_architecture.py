@@ -23,6 +23,7 @@ MAY_IMPORT = {
     "_classifiers": {"_fused", "_stacked", "losses", "metrics", "modules", "noise", "training"},
     "model_selection": {"_fused", "_stacked", "_classifiers", "losses", "modules", "training"},
     "_moved": {"_classifiers"},
+    "_ensemble": {"_classifiers", "_fused", "_label_refinery", "_stacked", "audit"},
     "_label_refinery": {"metrics"},
     "datasets": {"noise"},
     # one fit of our classifiers is watched through a callback, imported when there is such a fit
