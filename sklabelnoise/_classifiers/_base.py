@@ -22,6 +22,7 @@ from sklabelnoise._classifiers._fitted_state import keeping_fitted_state
 from sklabelnoise._classifiers._net_classifier import NetParamsMixin
 from sklabelnoise._classifiers._prediction import LogitsPredictionMixin
 from sklabelnoise._classifiers._saving import SavingMixin
+from sklabelnoise._fused._fits import predict_left_out
 from sklabelnoise.modules import MLP
 from sklabelnoise.training._augmentation import average_over_views
 from sklabelnoise.training._building import NetBuildingMixin, takes_channels_last
@@ -40,6 +41,20 @@ except ImportError:  # scikit-learn before 1.9 has no callbacks
     def with_callbacks(method):
         """Stand in for scikit-learn's decorator."""
         return method
+
+
+# A subclass that changes one of these may train or predict in a way the stacked training does not know.
+_OWN_METHODS = (
+    "fit",
+    "_train",
+    "_split",
+    "_build_net",
+    "_forward",
+    "predict",
+    "predict_proba",
+    "predict_log_proba",
+    "decision_function",
+)
 
 
 class BaseNoisyLabelClassifier(
@@ -155,6 +170,21 @@ class BaseNoisyLabelClassifier(
         partial : bool
             Whether these are a chunk of the rows only.
         """
+
+    def _why_alone(self):
+        """Why this classifier can't be trained together with others, None where its parameters allow it."""
+        kind = type(self)
+        for method in _OWN_METHODS:
+            if getattr(kind, method) is not getattr(BaseNoisyLabelClassifier, method):
+                return f"{kind.__name__} has a method {method} of its own"
+        if self.early_stopping:
+            return "early_stopping ends each training by itself"
+        if self.callbacks:
+            return "callbacks watch a single training"
+        for name, value in self.get_params().items():
+            if name.startswith(("callbacks__", "iterator_")) or (name in self._net_switches and value):
+                return f"{name} is set"
+        return None
 
     # Fitting
 
@@ -414,9 +444,6 @@ class BaseNoisyLabelClassifier(
         proba : ndarray of shape (n_samples, n_classes)
             Predicted distributions.
         """
-        # Imported late: the fused fits stand on this class.
-        from sklabelnoise._fused._fits import predict_left_out
-
         return predict_left_out(self, X, targets, splits, sample_weight)
 
     def __sklearn_is_fitted__(self):

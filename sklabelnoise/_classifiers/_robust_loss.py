@@ -7,7 +7,6 @@ from sklearn.base import clone
 
 from sklabelnoise._classifiers._base import BaseNoisyLabelClassifier
 from sklabelnoise._classifiers._parameters import document_common
-from sklabelnoise._stacked._criterion import NotStackableError
 from sklabelnoise.losses import NAMES, ROW_CRITERIA, hyper_parameters, make_criterion
 from sklabelnoise.noise._anchors import transition_matrix_of_predictions
 
@@ -135,6 +134,10 @@ class RobustLossClassifier(BaseNoisyLabelClassifier):
         hyper = sorted({name for loss in (*NAMES, *ROW_CRITERIA) for name in hyper_parameters(loss)})
         return [*super()._known_net_params(), *(f"loss__{name}" for name in hyper)]
 
+    def _why_alone(self):
+        estimate = "loss__transition_matrix='estimate' takes a training of its own" if self._estimates() else None
+        return super()._why_alone() or estimate
+
     def _learn_for_criterion(self, X, y, data, validation, *, seed, continues, partial):
         if partial and isinstance(self.loss, str) and self.loss in ROW_CRITERIA:
             raise ValueError(
@@ -169,9 +172,6 @@ class RobustLossClassifier(BaseNoisyLabelClassifier):
     def _make_criterion(self):
         if not self._estimates():
             return make_criterion(self.loss, **self._params_for("loss"))
-        if not hasattr(self, "transition_matrix_"):
-            # A net for a stacked training is built without a fit of its own.
-            raise NotStackableError("loss__transition_matrix='estimate' takes a training of its own")
         return self._criterion_with(self.transition_matrix_)
 
     def _estimates(self):

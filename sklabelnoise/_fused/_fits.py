@@ -9,7 +9,8 @@ import torch
 from sklearn.base import clone
 from sklearn.utils import _safe_indexing
 
-from sklabelnoise._fused._plan import Fold, build_net, plan_fits, takes_statistics, validated_rows
+from sklabelnoise._fused._folds import Fold, build_net, takes_statistics, validated_rows
+from sklabelnoise._fused._plan import plan_fits
 from sklabelnoise._stacked._criterion import NotStackableError, same, stack_criteria
 from sklabelnoise._stacked._loop import Group, TrainingLog, replica_logits, train_replicas
 from sklabelnoise._stacked._memory import bytes_available, replicas_within_memory

@@ -1,7 +1,8 @@
 """What the classifier at the end of an estimator is trained on in each split."""
 
 import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import pandas as pd
@@ -11,8 +12,124 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import _check_method_params
 
-from sklabelnoise._fused._plan import Fold, check_stackable, validated_rows
 from sklabelnoise._stacked._criterion import NotStackableError
+from sklabelnoise.training._device import resolve_device, seeded
+from sklabelnoise.training._training_set import check_training_set
+
+
+@runtime_checkable
+class FusableClassifier(Protocol):
+    """What the fused fits ask of a classifier, beside scikit-learn's interface."""
+
+    def _why_alone(self):
+        """Why it has to be fitted alone, None where nothing in its parameters speaks against a stack."""
+
+    def _check_training_set(self, X, y, sample_weight=None, soft_labels=None):
+        """Rows and labels as its ``fit`` takes them, a TrainingSet."""
+
+    def _build_net(self, tensors, data, device, seed):
+        """The net its ``fit`` would start from, and the training parameters."""
+
+    def _record(self, net, data, used):
+        """Take a trained net as the fitted state."""
+
+
+def check_stackable(estimator):
+    """Raise a NotStackableError where the parameters tell already that an estimator has to be fitted alone."""
+    if not isinstance(estimator, FusableClassifier):
+        raise NotStackableError(
+            f"{type(estimator).__name__} is none of the classifiers that can be trained as replicas"
+        )
+    reason = estimator._why_alone()
+    if reason is not None:
+        raise NotStackableError(reason)
+
+
+@dataclass(frozen=True, eq=False)
+class Fold:
+    """One split of the rows.
+
+    Attributes
+    ----------
+    X : ndarray or CSR matrix
+        Validated rows, those of the test set included; folds may share them.
+    dtype : numpy dtype
+        Type to compute in.
+    inputs : dict
+        ``n_features_in_`` and, where there are names, ``feature_names_in_``.
+    train, test : ndarray of int
+        Row numbers in `X`.
+    y : ndarray of shape (n_train,)
+        Given labels of the training rows.
+    sample_weight, soft_labels
+        As in ``fit``, for the training rows.
+    """
+
+    X: object
+    dtype: np.dtype
+    inputs: dict
+    train: np.ndarray
+    test: np.ndarray
+    y: np.ndarray
+    sample_weight: object = None
+    soft_labels: object = None
+
+    def training_set(self, estimator):
+        """What an estimator would train on in this fold, with row numbers in place of the rows."""
+        # A column of row numbers goes through the checks: the rows themselves were validated once for all folds.
+        column = self.train[:, None].astype(np.float64)
+        data = check_training_set(clone(estimator), column, self.y, self.sample_weight, self.soft_labels, single=False)
+        return replace(data, X=data.X[:, 0].astype(np.int64), dtype=self.dtype)
+
+    def with_rows(self, data):
+        """A training set of row numbers with the rows themselves."""
+        return replace(data, X=self.X[data.X])
+
+    def all_rows(self, data):
+        """The same with the rows of weight zero beside it."""
+        return replace(self.with_rows(data), all_X=self.X[self.train])
+
+
+def validated_rows(estimator, X, y):
+    """Rows as the ``fit`` of an estimator takes them.
+
+    Returns
+    -------
+    fields : dict
+        `X`, `dtype` and `inputs` of :class:`Fold`.
+    """
+    checker = clone(estimator)
+    data = checker._check_training_set(X, y)
+    names = ("n_features_in_", "feature_names_in_")
+    inputs = {name: getattr(checker, name) for name in names if hasattr(checker, name)}
+    return {"X": data.all_X, "dtype": data.dtype, "inputs": inputs}
+
+
+def build_net(estimator, fold, data, seed, *, whole=False):
+    """The net that ``fit`` of an estimator would start from in a fold, and its training parameters.
+
+    Parameters
+    ----------
+    estimator : FusableClassifier
+        With its parameters set.
+    fold : Fold
+        Holds the rows.
+    data : TrainingSet
+        The training set of the fold, by row numbers.
+    seed : int
+        Seeds the weights.
+    whole : bool, default=False
+        Whether statistics of all training rows are wanted, as images are scaled by; else two rows tell the sizes.
+    """
+    data = fold.with_rows(data if whole else data.take(np.arange(min(2, len(data)))))
+    device = resolve_device(estimator.device)
+    with seeded(seed, device):
+        return estimator._build_net(estimator._as_tensors(data, device), data, device, seed)
+
+
+def takes_statistics(fold):
+    """Whether the net of a fold depends on its rows: images are scaled, tables are not."""
+    return fold.X.ndim > 2
 
 
 def final_classifier(estimator):

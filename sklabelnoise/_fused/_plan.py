@@ -1,93 +1,18 @@
 """Which fits of our classifiers can be trained together."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from sklearn.base import clone
 from sklearn.utils import check_random_state
 
-from sklabelnoise._classifiers._base import BaseNoisyLabelClassifier
+from sklabelnoise._fused._folds import FusableClassifier, build_net, check_stackable
 from sklabelnoise._stacked._criterion import NotStackableError, check_stacked_criterion, same, stack_criteria
 from sklabelnoise._stacked._optimizer import STACKABLE, optimizer_options
 from sklabelnoise._stacked._vmap_check import why_not_stackable
-from sklabelnoise.training._device import resolve_device, seeded
-from sklabelnoise.training._training_set import check_training_set
 
 MAX_SEED = 2**31 - 1
-
-# A subclass that changes one of these may train or predict in a way the stacked training does not know.
-_OWN_METHODS = (
-    "fit",
-    "_train",
-    "_split",
-    "_build_net",
-    "_forward",
-    "predict",
-    "predict_proba",
-    "predict_log_proba",
-    "decision_function",
-)
-
-
-@dataclass(frozen=True, eq=False)
-class Fold:
-    """One split of the rows.
-
-    Attributes
-    ----------
-    X : ndarray or CSR matrix
-        Validated rows, those of the test set included; folds may share them.
-    dtype : numpy dtype
-        Type to compute in.
-    inputs : dict
-        ``n_features_in_`` and, where there are names, ``feature_names_in_``.
-    train, test : ndarray of int
-        Row numbers in `X`.
-    y : ndarray of shape (n_train,)
-        Given labels of the training rows.
-    sample_weight, soft_labels
-        As in ``fit``, for the training rows.
-    """
-
-    X: object
-    dtype: np.dtype
-    inputs: dict
-    train: np.ndarray
-    test: np.ndarray
-    y: np.ndarray
-    sample_weight: object = None
-    soft_labels: object = None
-
-    def training_set(self, estimator):
-        """What an estimator would train on in this fold, with row numbers in place of the rows."""
-        # A column of row numbers goes through the checks: the rows themselves were validated once for all folds.
-        column = self.train[:, None].astype(np.float64)
-        data = check_training_set(clone(estimator), column, self.y, self.sample_weight, self.soft_labels, single=False)
-        return replace(data, X=data.X[:, 0].astype(np.int64), dtype=self.dtype)
-
-    def with_rows(self, data):
-        """A training set of row numbers with the rows themselves."""
-        return replace(data, X=self.X[data.X])
-
-    def all_rows(self, data):
-        """The same with the rows of weight zero beside it."""
-        return replace(self.with_rows(data), all_X=self.X[self.train])
-
-
-def validated_rows(estimator, X, y):
-    """Rows as the ``fit`` of an estimator takes them.
-
-    Returns
-    -------
-    fields : dict
-        `X`, `dtype` and `inputs` of :class:`Fold`.
-    """
-    checker = clone(estimator)
-    data = checker._check_training_set(X, y)
-    names = ("n_features_in_", "feature_names_in_")
-    inputs = {name: getattr(checker, name) for name in names if hasattr(checker, name)}
-    return {"X": data.all_X, "dtype": data.dtype, "inputs": inputs}
 
 
 @dataclass(eq=False)
@@ -98,7 +23,7 @@ class Recipe:
     ----------
     number : int
         Number of the candidate.
-    estimator : BaseNoisyLabelClassifier
+    estimator : FusableClassifier
         Unfitted, with its parameters set.
     seed : int
         What its ``fit`` would draw from ``random_state``.
@@ -113,7 +38,7 @@ class Recipe:
     """
 
     number: int
-    estimator: BaseNoisyLabelClassifier
+    estimator: FusableClassifier
     seed: int
     sets: list
     net: object
@@ -254,50 +179,6 @@ def first_line(error):
     """An error as a reason in a table."""
     lines = str(error).strip().splitlines()
     return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
-
-
-def check_stackable(estimator):
-    """Raise a NotStackableError where the parameters tell already that an estimator has to be fitted alone."""
-    name = type(estimator).__name__
-    if not isinstance(estimator, BaseNoisyLabelClassifier):
-        raise NotStackableError(f"{name} is none of the classifiers that can be trained as replicas")
-    for method in _OWN_METHODS:
-        if getattr(type(estimator), method) is not getattr(BaseNoisyLabelClassifier, method):
-            raise NotStackableError(f"{name} has a method {method} of its own")
-    if estimator.early_stopping:
-        raise NotStackableError("early_stopping ends each training by itself")
-    if estimator.callbacks:
-        raise NotStackableError("callbacks watch a single training")
-    for param, value in estimator.get_params().items():
-        if param.startswith(("callbacks__", "iterator_")) or (param in estimator._net_switches and value):
-            raise NotStackableError(f"{param} is set")
-
-
-def build_net(estimator, fold, data, seed, *, whole=False):
-    """The net that ``fit`` of an estimator would start from in a fold, and its training parameters.
-
-    Parameters
-    ----------
-    estimator : BaseNoisyLabelClassifier
-        With its parameters set.
-    fold : Fold
-        Holds the rows.
-    data : TrainingSet
-        The training set of the fold, by row numbers.
-    seed : int
-        Seeds the weights.
-    whole : bool, default=False
-        Whether statistics of all training rows are wanted, as images are scaled by; else two rows tell the sizes.
-    """
-    data = fold.with_rows(data if whole else data.take(np.arange(min(2, len(data)))))
-    device = resolve_device(estimator.device)
-    with seeded(seed, device):
-        return estimator._build_net(estimator._as_tensors(data, device), data, device, seed)
-
-
-def takes_statistics(fold):
-    """Whether the net of a fold depends on its rows: images are scaled, tables are not."""
-    return fold.X.ndim > 2
 
 
 def _training_sets(estimator, folds, checked):

@@ -14,7 +14,7 @@ from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import _check_method_params
 
 from sklabelnoise._fused._fits import train_stack
-from sklabelnoise._fused._folds import final_classifier, make_folds
+from sklabelnoise._fused._folds import check_stackable, final_classifier, make_folds
 from sklabelnoise._fused._known_predictions import KnownPredictions, predictions_suffice
 from sklabelnoise._fused._plan import first_line, plan_fits
 from sklabelnoise._stacked._criterion import NotStackableError, same
@@ -151,6 +151,9 @@ class Evaluation:
         return [numbers for _, numbers in heads]
 
     def _run_together(self, numbers):
+        numbers = [number for number in numbers if self._may_be_stacked(number)]
+        if not numbers:
+            return
         estimators = [self.estimators[number] for number in numbers]
         try:
             data = make_folds(estimators[0], self.X, self.y, self.splits, self.fit_params)
@@ -165,6 +168,16 @@ class Evaluation:
         for stack in plan.stacks:
             apart = stack.apart_by or ("other rows to train on, of other transformers or dtype" if self._parts else "")
             self._train_and_score(stack, data, numbers, apart)
+
+    def _may_be_stacked(self, number):
+        """Whether nothing in a candidate's parameters speaks against it; else note what does."""
+        try:
+            check_stackable(final_classifier(self.estimators[number]))
+        except NotStackableError as error:
+            self._reasons[number] = str(error)
+        except Exception as error:  # the ordinary fit raises it again, where scikit-learn expects it
+            self._reasons[number] = first_line(error)
+        return number not in self._reasons
 
     def _train_and_score(self, stack, data, numbers, apart):
         members = [numbers[recipe.number] for recipe in stack.recipes]

@@ -110,7 +110,7 @@ class TestFitTogether:
         y = np.array(["a", "b", "c"])[labels]
         members = [DMClassifier(**{**SMALL, "random_state": seed}) for seed in range(3)]
         alone = [clone(member).fit(X, y) for member in members]
-        monkeypatch.setattr("sklabelnoise._fused._plan._OWN_METHODS", ())
+        monkeypatch.setattr("sklabelnoise._classifiers._base._OWN_METHODS", ())
         monkeypatch.setattr(DMClassifier, "fit", None)  # not one of them is fitted alone
         together = fit_together(members, X, y)
         for ours, theirs in zip(together, alone, strict=True):

@@ -562,7 +562,7 @@ class TestCrossValPredict:
     def test_folds_are_trained_together(self, noisy, monkeypatch):
         X, y = noisy
         monkeypatch.setattr(DMClassifier, "fit", None)  # an ordinary fit would fail
-        monkeypatch.setattr("sklabelnoise._fused._plan._OWN_METHODS", ())
+        monkeypatch.setattr("sklabelnoise._classifiers._base._OWN_METHODS", ())
         assert len(fused_cross_val_predict(DMClassifier(**SMALL), X, y, cv=3)) == len(y)
 
     def test_what_cannot_be_trained_together_is_handed_on(self, noisy):
