@@ -22,12 +22,13 @@ from sklabelnoise._classifiers._net_classifier import NetParamsMixin
 from sklabelnoise._classifiers._parameters import document_common
 from sklabelnoise._classifiers._prediction import LogitsPredictionMixin
 from sklabelnoise._classifiers._saving import MembersSavingMixin
+from sklabelnoise._foundation._given import check_weights
 from sklabelnoise._fused._fits import fit_together, train_stack
 from sklabelnoise._fused._folds import make_folds
 from sklabelnoise._fused._plan import plan_fits
 from sklabelnoise._stacked._criterion import NotStackableError
 from sklabelnoise.training._device import resolve_device
-from sklabelnoise.training._training_set import check_inputs, check_training_set, check_weights
+from sklabelnoise.training._training_set import check_inputs, check_training_set
 
 # Functions behind scorers that, on noisy labels, reward a model for being as unsure, or as wrong, as the labels are.
 _MISLEADING = ("log_loss", "brier_score_loss", "d2_log_loss_score", "d2_brier_score")

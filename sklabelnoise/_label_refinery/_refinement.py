@@ -17,7 +17,8 @@ from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 import sklabelnoise
-from sklabelnoise._compat import HasMethods, Interval, StrOptions, check_sample_weight, check_y
+from sklabelnoise._compat import HasMethods, Interval, StrOptions, check_y
+from sklabelnoise._foundation._given import check_none_missing, check_weights
 from sklabelnoise._label_refinery._checkpoint import Checkpoint
 from sklabelnoise._label_refinery._left_out import MAX_SEED, LeftOutPredictor, failures_explained, fit_member
 from sklabelnoise._label_refinery._soft_fit import last_step, takes
@@ -58,7 +59,7 @@ class BaseLabelRefinery(MetaEstimatorMixin, BaseEstimator, metaclass=ABCMeta):
         *,
         n_rounds=6,
         label_weight=3,
-        cv=5,
+        cv="auto",
         resplit=True,
         final="refit",
         soft_label_method="auto",
@@ -111,12 +112,13 @@ class BaseLabelRefinery(MetaEstimatorMixin, BaseEstimator, metaclass=ABCMeta):
         if y is None:
             raise ValueError(f"This {type(self).__name__} estimator requires y to be passed, but the target y is None.")
         X, groups = indexable(X, groups)
+        check_none_missing(y)
         y = check_y(y, estimator=self)
         check_consistent_length(X, y)
         if len(y) < 2:
             raise ValueError(f"{type(self).__name__} needs at least 2 rows. Got n_samples = {len(y)}.")
         if sample_weight is not None:
-            sample_weight = check_sample_weight(sample_weight, X, dtype=np.float64)
+            sample_weight = check_weights(sample_weight, len(y))
         return X, y, sample_weight, None if groups is None else column_or_1d(groups)
 
     def _refine(self, members, X, y, targets, sample_weight, groups, classes=None):
@@ -136,12 +138,15 @@ class BaseLabelRefinery(MetaEstimatorMixin, BaseEstimator, metaclass=ABCMeta):
         cv = list(self.cv) if hasattr(self.cv, "__next__") else self.cv
         checkpoint = self._open_checkpoint(X, y, sample_weight, groups, cv)
         seeds = np.random.RandomState(self._draw_seed(checkpoint)).randint(MAX_SEED, size=1 + self.n_rounds)
+        folds = None
+        if self.n_rounds:
+            folds = FoldDrawer(cv, X, y, groups, classes=classes, sample_weight=sample_weight, resplit=self.resplit)
         left_out = LeftOutPredictor(
             members,
             X,
             y,
             sample_weight,
-            folds=FoldDrawer(cv, X, y, groups, classes=classes, resplit=self.resplit) if self.n_rounds else None,
+            folds=folds,
             seeds=seeds,
             augment=self.augment,
             n_augment=self.n_augment,

@@ -50,10 +50,11 @@ class StochasticLabelRefinery(ClassifierMixin, BaseLabelRefinery):
     label_weight : float or "average", default=3
         Weight n of the labels against one round of predictions. "average" is n = t in round t: the mean of the given
         labels and of all predictions so far.
-    cv : int, "auto", splitter or iterable of (train, test), default=5
+    cv : int, "auto", splitter or iterable of (train, test), default="auto"
         Folds of each round. An integer: shuffled and stratified by the given labels. "auto": 5, or as few as the
-        rarest class needs. A splitter with ``shuffle=True`` is reseeded for every round; an iterable is reused. The
-        test sets must partition the rows.
+        rarest class needs, and never less than 2: a class of a single row is unknown to the model that predicts it.
+        A splitter with ``shuffle=True`` is reseeded for every round; an iterable is reused. The test sets must
+        partition the rows.
     resplit : bool, default=True
         Whether every round draws its own folds.
     final : {"refit", "folds"}, default="refit"
@@ -162,7 +163,7 @@ class StochasticLabelRefinery(ClassifierMixin, BaseLabelRefinery):
         *,
         n_rounds=6,
         label_weight=3,
-        cv=5,
+        cv="auto",
         resplit=True,
         final="refit",
         soft_label_method="auto",
@@ -226,8 +227,12 @@ class StochasticLabelRefinery(ClassifierMixin, BaseLabelRefinery):
         X, y, sample_weight, groups = self._check_rows(X, y, sample_weight, groups)
         check_classification_targets(y)
         classes, given = np.unique(y, return_inverse=True)
-        if len(classes) < 2:
-            raise ValueError(f"{type(self).__name__} needs labels of at least 2 classes. Got 1 class: {classes[0]!s}.")
+        present = classes if sample_weight is None else classes[np.unique(given[sample_weight > 0])]
+        if len(present) < 2:
+            positive = "" if len(classes) < 2 else " with a positive weight"
+            raise ValueError(
+                f"{type(self).__name__} needs labels of at least 2 classes{positive}. Got 1 class: {present[0]!s}."
+            )
         members = []
         for estimator in self._estimators():
             method = choose_method(estimator, self.soft_label_method, len(y))
@@ -353,7 +358,7 @@ class StochasticLabelRefineryRegressor(RegressorMixin, BaseLabelRefinery):
         Number of rounds; 0 is the estimator as it is.
     label_weight : float or "average", default=3
         Weight n of the targets against one round of predictions. "average" is n = t in round t.
-    cv : int, "auto", splitter or iterable of (train, test), default=5
+    cv : int, "auto", splitter or iterable of (train, test), default="auto"
         Folds of each round. An integer: shuffled. "auto": 5, or fewer where there are fewer rows or groups. A
         splitter with ``shuffle=True`` is reseeded for every round; an iterable is reused. The test sets must
         partition the rows.
@@ -452,7 +457,7 @@ class StochasticLabelRefineryRegressor(RegressorMixin, BaseLabelRefinery):
         *,
         n_rounds=6,
         label_weight=3,
-        cv=5,
+        cv="auto",
         resplit=True,
         final="refit",
         soft_label_method="auto",

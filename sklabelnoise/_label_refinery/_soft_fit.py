@@ -246,6 +246,17 @@ class DistributionFit(_TargetFit):
     classes: np.ndarray
     method: str
 
+    def fit(self, estimator, X, y, targets, sample_weight=None):
+        """Fit an estimator in place, to the rows that weigh something.
+
+        Parameters and returns as in the base class.
+        """
+        if sample_weight is not None and not sample_weight.all():
+            # Left out here: classifiers count rows of weight zero, and fail for a class that has no others.
+            rows = np.flatnonzero(sample_weight)
+            X, y, targets, sample_weight = safe_indexing(X, rows), y[rows], targets[rows], sample_weight[rows]
+        return super().fit(estimator, X, y, targets, sample_weight)
+
     def predict(self, model, X):
         """Distributions predicted by a fitted estimator, in the order of all classes.
 

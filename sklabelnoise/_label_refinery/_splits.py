@@ -29,6 +29,9 @@ class FoldDrawer:
         Rows of one group stay together.
     classes : ndarray or None, default=None
         Sorted classes; None if `y` is continuous.
+    sample_weight : ndarray of shape (n_samples,) or None, default=None
+        Rows of weight zero are predicted, but nothing is learnt from them: folds are counted and stratified without
+        them.
     resplit : bool, default=True
         False keeps the partition of the first round.
 
@@ -38,8 +41,11 @@ class FoldDrawer:
         If a class has fewer rows, or there are fewer groups, than folds are asked for.
     """
 
-    def __init__(self, cv, X, y, groups, *, classes=None, resplit=True):
+    def __init__(self, cv, X, y, groups, *, classes=None, sample_weight=None, resplit=True):
         self.X, self.y, self.groups = X, y, groups
+        self.weighs = np.ones(len(y), dtype=bool) if sample_weight is None else sample_weight > 0
+        # What the folds are to have in equal shares. A splitter of the user is asked with the labels themselves.
+        self.strata = y
         self.resplit = resplit
         self._drawn = None
         if cv is None or cv == "auto" or isinstance(cv, Integral):
@@ -50,6 +56,9 @@ class FoldDrawer:
                 (False, False): KFold,
             }[classes is not None, groups is not None]
             self.splitter = kind(self._n_folds(cv, classes), shuffle=True)
+            if classes is not None:
+                # Also the rows that count, lest all of a class come into one fold.
+                self.strata = 2 * np.searchsorted(classes, y) + self.weighs
         elif hasattr(cv, "split"):
             self.splitter = cv
         else:
@@ -84,17 +93,18 @@ class FoldDrawer:
             warnings.filterwarnings("ignore", "The least populated class")
             # A splitter that ignores groups is refused below where it tears one apart, and right where it does not.
             warnings.filterwarnings("ignore", "The groups parameter is ignored")
-            self._drawn = self._checked(splitter.split(self.X, self.y, self.groups))
+            self._drawn = self._checked(splitter.split(self.X, self.strata, self.groups))
         return self._drawn
 
     def _n_folds(self, cv, classes):
-        limits = {f"{len(self.y)} rows": len(self.y)}
+        n_rows = int(self.weighs.sum())
+        limits = {f"{n_rows} rows": n_rows}
         if self.groups is not None:
-            n_groups = len(np.unique(self.groups))
+            n_groups = len(np.unique(np.asarray(self.groups)[self.weighs]))
             limits[f"{n_groups} different groups"] = n_groups
         if classes is not None:
-            counts = np.bincount(np.searchsorted(classes, self.y))
-            rarest = counts.argmin()
+            counts = np.bincount(np.searchsorted(classes, self.y), weights=self.weighs).astype(int)
+            rarest = np.where(counts > 0, counts, len(self.y)).argmin()
             limits[f"{counts[rarest]} rows of class {classes[rarest]!s}"] = counts[rarest]
         what, least = min(limits.items(), key=lambda item: item[1])
         if cv == "auto":
@@ -136,9 +146,10 @@ class FoldDrawer:
         for fold, (train, test) in enumerate(splits):
             seen = np.zeros(n_samples, dtype=bool)
             seen[train] = True
-            if len(train) == 0 or seen[test].any():
+            n_train = int(self.weighs[train].sum())
+            if n_train == 0 or seen[test].any():
                 raise ValueError(
-                    f"Each split of 'cv' must train on some rows and on none of its test rows. Got {len(train)} "
+                    f"Each split of 'cv' must train on some rows and on none of its test rows. Got {n_train} "
                     f"training rows and {seen[test].sum()} test rows among them in split {fold}."
                 )
             if self.groups is not None:

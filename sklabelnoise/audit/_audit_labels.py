@@ -6,6 +6,7 @@ from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from sklearn.pipeline import Pipeline
 from sklearn.utils import check_random_state, column_or_1d
 
+from sklabelnoise._foundation._given import check_none_missing
 from sklabelnoise.audit._report import LabelReport
 
 
@@ -71,6 +72,7 @@ def audit_labels(
         raise ValueError("estimator may be None only if pred_probs are given.")
     if classes is not None:
         raise ValueError("classes name the columns of pred_probs; an estimator finds its own.")
+    check_none_missing(y)
     y = column_or_1d(y)
     final = _final_step(estimator)
     if evidence != "out_of_fold" and _is_ours(final) and hasattr(final, "n_rounds"):

@@ -4,6 +4,8 @@ import numpy as np
 import pandas as pd
 from sklearn.utils import check_array, check_consistent_length, column_or_1d
 
+from sklabelnoise._foundation._given import check_none_missing
+
 # A mean of equal float64 numbers may exceed them by rounding; cleanlab allows for as much.
 _ROUNDING = 1e-6
 
@@ -21,6 +23,7 @@ def check_evidence(y, proba, classes=None):
 
     classes : ndarray of shape (n_classes,)
     """
+    check_none_missing(y)
     y = column_or_1d(y)
     proba = check_array(proba, dtype=[np.float64, np.float32], input_name="proba")
     check_consistent_length(y, proba)
@@ -53,8 +56,6 @@ def check_evidence(y, proba, classes=None):
 
 
 def _encode(y):
-    if pd.isna(y).any():
-        raise ValueError(f"y must not hold missing labels, got one in row {int(pd.isna(y).argmax())}.")
     if y.dtype.kind in "OU":  # hashing is several times faster than np.unique's comparisons of strings
         codes, found = pd.factorize(y, sort=True)
         return np.asarray(found).astype(y.dtype), codes

@@ -11,6 +11,7 @@ from sklearn.utils import indexable
 from sklearn.utils.metadata_routing import _routing_enabled
 from sklearn.utils.validation import _check_method_params, _num_samples
 
+from sklabelnoise._foundation._given import check_none_missing
 from sklabelnoise._fused._fits import left_out_logits
 from sklabelnoise._fused._folds import final_classifier, make_folds
 from sklabelnoise._fused._known_predictions import KnownPredictions
@@ -166,6 +167,8 @@ class FusedGridSearchCV(GridSearchCV):
         ValueError
             If a parameter of the grid is unknown, or all fits fail.
         """
+        if is_classifier(self.estimator):
+            check_none_missing(y)
         scorers, refit_metric = self._get_scorers()
         X, y = indexable(X, y)
         params = _check_method_params(X, params=params)
@@ -340,6 +343,8 @@ def fused_cross_val_predict(
     >>> fused_cross_val_predict(DMClassifier(random_state=0), X, y, method="predict_proba").shape
     (200, 2)
     """
+    if is_classifier(estimator):
+        check_none_missing(y)
     X, y, groups = indexable(X, y, groups)
     splits = cv
     try:

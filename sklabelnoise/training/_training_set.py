@@ -7,8 +7,10 @@ import pandas as pd
 import torch
 from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import _check_sample_weight, validate_data
+from sklearn.utils.validation import validate_data
 from torch.utils.data import Dataset, IterableDataset, Subset
+
+from sklabelnoise._foundation._given import check_none_missing, check_weights
 
 # How far a row of soft labels may be from summing to one: rounding of float32 probabilities over thousands of classes.
 _SIMPLEX_TOLERANCE = 1e-4
@@ -118,7 +120,9 @@ def check_training_set(
         raise ValueError(f"{names[0]} and {names[1]} must be passed together, got only {names[y is not None]}.")
     if isinstance(X, Dataset):
         example = _example(X)
-        y = column_or_1d(read_labels(X) if y is None else y, warn=True)
+        y = read_labels(X) if y is None else y
+        check_none_missing(y, names[1])
+        y = column_or_1d(y, warn=True)
         if len(y) != len(X):
             raise ValueError(
                 f"{names[1]} must have one label for each of the {len(X)} items of the Dataset, got {len(y)}."
@@ -127,6 +131,7 @@ def check_training_set(
             estimator.n_features_in_ = example.shape[0] if example.ndim else 1
         dtype = np.dtype(np.float32)
     else:
+        check_none_missing(y, names[1])
         X = _as_array(X)
         X, y = _validate(estimator, X, y, reset=reset, dtype=_kept_types(X, single))
         dtype = X.dtype if X.dtype.kind == "f" else np.dtype(np.float32)
@@ -249,14 +254,6 @@ def _check_soft_labels(soft_labels, classes, n_rows):
     if (wrong := np.flatnonzero(np.abs(total - 1) > _SIMPLEX_TOLERANCE)).size:
         raise ValueError(f"Rows of soft_labels must sum to one, got {total[wrong[0]]:.6g} in row {wrong[0]}.")
     return soft_labels / total[:, None]
-
-
-def check_weights(sample_weight, n_rows):
-    """One weight a row, as floats; ones for None."""
-    if sample_weight is None:
-        return np.ones(n_rows)
-    # A column of zeros stands in for X, of which only the length matters: X may be a Dataset.
-    return _check_sample_weight(sample_weight, np.zeros((n_rows, 1)), dtype=np.float64, ensure_non_negative=True)
 
 
 def _apply_class_weight(class_weight, classes, labels, soft_targets, weight):

@@ -11,11 +11,20 @@ import sklearn
 from scipy import sparse
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, clone
 from sklearn.calibration import CalibratedClassifierCV
-from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestRegressor
+from sklearn.ensemble import BaggingClassifier, HistGradientBoostingClassifier, RandomForestRegressor
 from sklearn.exceptions import NotFittedError, UnsetMetadataPassedError
+from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.metrics import make_scorer
-from sklearn.model_selection import GridSearchCV, GroupKFold, KFold, StratifiedKFold, cross_val_score
+from sklearn.model_selection import (
+    GridSearchCV,
+    GroupKFold,
+    HalvingGridSearchCV,
+    KFold,
+    StratifiedKFold,
+    cross_val_score,
+    learning_curve,
+)
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
@@ -108,6 +117,26 @@ class TestScikitLearn:
         search = GridSearchCV(refinery(), {"label_weight": [2, 3], "estimator__var_smoothing": [1e-9, 1e-3]}, cv=3)
         assert search.fit(X, y).score(X, y_clean) > 0.9
         assert cross_val_score(refinery(n_rounds=1), X, y, cv=3).mean() > 0.5
+
+    @pytest.mark.parametrize("rarest", [1, 3])
+    def test_defaults_fit_a_class_of_fewer_rows_than_folds(self, noisy, rarest):
+        X, y, _ = noisy
+        kept = np.append(np.flatnonzero(y < 2), np.flatnonzero(y == 2)[:rarest])
+        model = StochasticLabelRefinery(GaussianNB(), random_state=0).fit(X[kept], y[kept])
+        assert model.classes_.tolist() == [0, 1, 2]
+        assert np.isfinite(model.predict_proba(X)).all()
+
+    def test_works_in_bagging_halving_searches_and_learning_curves(self, noisy):
+        X, y, y_clean = noisy
+        rare = np.append(np.flatnonzero(y < 2), np.flatnonzero(y == 2)[:6])  # fewer of a class than folds, in samples
+        X, y, y_clean = X[rare], y[rare], y_clean[rare]
+        small = refinery(n_rounds=1)
+        bagging = BaggingClassifier(small, n_estimators=5, max_samples=0.3, random_state=0).fit(X, y)
+        assert bagging.score(X, y_clean) > 0.8
+        search = HalvingGridSearchCV(small, {"label_weight": [1, 2, 3]}, cv=2, min_resources=20, random_state=0)
+        assert np.isfinite(search.fit(X, y).cv_results_["mean_test_score"]).all()
+        _, _, scores = learning_curve(small, X, y, train_sizes=[0.2, 1.0], cv=3, error_score="raise")
+        assert np.isfinite(scores).all()
 
     def test_a_network_is_refined_searched_and_given_its_soft_labels(self, noisy):
         from sklabelnoise import DMClassifier
@@ -446,6 +475,26 @@ class TestWeightsAndRouting:
         model = refinery(n_rounds=1).fit(X, y, weights)
         doubled = refinery(n_rounds=1).fit(X, y, 2 * weights)
         np.testing.assert_allclose(model.soft_labels_, doubled.soft_labels_, rtol=1e-9)
+
+    @pytest.mark.parametrize("estimator", [GaussianNB(), make_pipeline(StandardScaler(), DecisionTreeClassifier())])
+    def test_a_weight_of_zero_is_a_row_left_out(self, noisy, estimator):
+        X, y, _ = noisy
+        weights = np.where(np.arange(150) < 100, 1.0, 0.0)
+        splits = list(StratifiedKFold(5, shuffle=True, random_state=0).split(X, y))
+        few = [(train[train < 100], test[test < 100]) for train, test in splits]
+        model = refinery(estimator, cv=splits).fit(X, y, weights)
+        expected = refinery(estimator, cv=few).fit(X[:100], y[:100], weights[:100])
+        np.testing.assert_array_equal(model.soft_labels_[:100], expected.soft_labels_)
+        np.testing.assert_array_equal(model.predict_proba(X), expected.predict_proba(X))
+        pd.testing.assert_frame_equal(model.history_, expected.history_)
+
+    def test_a_class_without_weight_is_known_and_never_predicted(self, noisy):
+        X, y, _ = noisy
+        model = refinery(n_rounds=1).fit(X, y, (y != 2) * 1.0)
+        assert model.classes_.tolist() == [0, 1, 2]
+        assert (model.predict_proba(X)[:, 2] == 0).all()
+        with pytest.raises(ValueError, match=r"at least 2 classes with a positive weight. Got 1 class: 0"):
+            refinery(n_rounds=1).fit(X, y, (y == 0) * 1.0)
 
     def test_weights_are_refused_where_the_estimator_cannot_use_them(self, noisy):
         X, y, _ = noisy

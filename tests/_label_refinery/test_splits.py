@@ -83,6 +83,16 @@ def test_auto_uses_as_few_folds_as_the_rarest_class_needs(rarest, n_folds):
     assert len(drawer("auto", y=y).draw(1, 0)) == n_folds
 
 
+def test_rows_without_weight_neither_count_nor_crowd_out_those_that_do():
+    y = np.array([0] * 50 + [1] * 50)
+    weight = np.where(np.arange(100) % 50 < 4, 1.0, 0.0)
+    splits = drawer("auto", y=y, classes=np.arange(2), sample_weight=weight).draw(1, 0)
+    for _, test in splits:
+        assert np.bincount(y[test], weights=weight[test]).tolist() == [1, 1]
+    with pytest.raises(ValueError, match="Got 4 rows of class 0"):
+        drawer(5, y=y, classes=np.arange(2), sample_weight=weight)
+
+
 def test_a_class_with_fewer_rows_than_folds_is_named():
     y = np.array(["x"] * 30 + ["rare"] * 3)
     with pytest.raises(ValueError, match=r"cv=5 needs .*Got 3 rows of class rare .*cv='auto' uses fewer"):

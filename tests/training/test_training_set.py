@@ -64,7 +64,7 @@ def test_one_class_only_among_rows_of_positive_weight(blobs):
     (lambda y: y[:-1], r"inconsistent numbers of samples: \[150, 149\]"),
     (lambda y: y + 0.5, "Unknown label type: continuous"),
     (lambda y: np.eye(3)[y], r"y should be a 1d array, got an array of shape \(150, 3\)"),
-    (lambda y: np.where(y == 0, np.nan, y), "Input y contains NaN"),
+    (lambda y: np.where(y == 0, np.nan, y), "y must not hold missing labels, got one in row 0"),
     (lambda y: None, "requires y to be passed, but the target y is None"),
 ])  # fmt: skip
 def test_wrong_labels(y, message, blobs):

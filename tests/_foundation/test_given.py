@@ -1,0 +1,101 @@
+"""Labels that are missing and weights that are negative get one answer, whichever estimator is asked."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.naive_bayes import GaussianNB
+
+from sklabelnoise import (
+    DMClassifier,
+    DMClassifierCV,
+    ProSelfLCClassifier,
+    RobustLossClassifier,
+    StochasticLabelRefinery,
+    StochasticLabelRefineryRegressor,
+)
+from sklabelnoise._foundation._given import check_none_missing
+from sklabelnoise.audit import audit_labels, estimate_noise_rate, estimate_transition_matrix, find_label_issues
+from sklabelnoise.model_selection import FusedGridSearchCV, fused_cross_val_predict
+
+X = np.random.default_rng(0).normal(size=(40, 3))
+LABELS = np.arange(40) % 2
+NAMES = ["ab"[label] for label in LABELS]
+
+
+def with_hole(values, hole):
+    return [hole if row == 7 else value for row, value in enumerate(values)]
+
+
+MISSING = {
+    "NaN among numbers": np.array(with_hole(LABELS.astype(float), np.nan)),
+    "None among names": np.array(with_hole(NAMES, None), dtype=object),
+    "NaN among names": np.array(with_hole(NAMES, np.nan), dtype=object),
+    "a list with None": with_hole(NAMES, None),
+    "a list with NaN among names": with_hole(NAMES, np.nan),
+    "NA of pandas strings": pd.Series(with_hole(NAMES, pd.NA), dtype="string"),
+    "NA of pandas integers": pd.Series(with_hole(LABELS.tolist(), pd.NA), dtype="Int64"),
+    "a hole among categories": pd.Series(with_hole(NAMES, None), dtype="category"),
+    "NaT among dates": pd.Series(pd.to_datetime(with_hole([f"202{label}-01-01" for label in LABELS], None))),
+}
+
+NETWORK = DMClassifier(max_epochs=1)
+FITS = {
+    "DMClassifier": NETWORK.fit,
+    "DMClassifier.partial_fit": lambda X, y: NETWORK.partial_fit(X, y, classes=[0, 1]),
+    "ProSelfLCClassifier": ProSelfLCClassifier(max_epochs=1).fit,
+    "RobustLossClassifier": RobustLossClassifier(max_epochs=1).fit,
+    "DMClassifierCV": DMClassifierCV(max_epochs=1, candidates=((0, 0), (0.5, 4)), n_members=1).fit,
+    "StochasticLabelRefinery": StochasticLabelRefinery(GaussianNB(), n_rounds=1).fit,
+    "StochasticLabelRefineryRegressor": StochasticLabelRefineryRegressor(n_rounds=1).fit,
+    "FusedGridSearchCV": FusedGridSearchCV(NETWORK, {"lam": [0, 1]}, cv=2, error_score="raise").fit,
+    "fused_cross_val_predict": lambda X, y: fused_cross_val_predict(NETWORK, X, y, cv=2),
+    "audit_labels": lambda X, y: audit_labels(GaussianNB(), X, y),
+    "find_label_issues": lambda X, y: find_label_issues(y, np.full((40, 2), 0.5)),
+    "estimate_noise_rate": lambda X, y: estimate_noise_rate(y, np.full((40, 2), 0.5)),
+    "estimate_transition_matrix": lambda X, y: estimate_transition_matrix(y, np.full((40, 2), 0.5)),
+}
+
+
+@pytest.mark.parametrize("y", MISSING.values(), ids=MISSING)
+@pytest.mark.parametrize("fit", FITS.values(), ids=FITS)
+def test_a_missing_label_is_refused_by_its_row(fit, y):
+    with pytest.raises(ValueError, match=r"^y must not hold missing labels, got one in row 7\.$"):
+        fit(X, y)
+
+
+def test_missing_labels_of_the_validation_set_are_called_by_their_name():
+    with pytest.raises(ValueError, match=r"^y_val must not hold missing labels, got one in row 7"):
+        DMClassifier(max_epochs=1).fit(X, NAMES, X_val=X, y_val=MISSING["None among names"])
+
+
+def test_labels_of_another_data_frame_library_are_understood():
+    pyarrow = pytest.importorskip("pyarrow")
+    with pytest.raises(ValueError, match="got one in row 7"):
+        check_none_missing(pyarrow.chunked_array([with_hole(NAMES, None)]))
+
+
+@pytest.mark.parametrize("y", [NAMES, tuple(NAMES), LABELS, pd.Series(NAMES, dtype="category"), [[0]] * 40, None])
+def test_labels_that_are_all_there_pass(y):
+    assert check_none_missing(y) is None
+
+
+WEIGHTED = {
+    name: FITS[name]
+    for name in (
+        "DMClassifier",
+        "ProSelfLCClassifier",
+        "RobustLossClassifier",
+        "DMClassifierCV",
+        "StochasticLabelRefinery",
+        "StochasticLabelRefineryRegressor",
+        "FusedGridSearchCV",
+    )
+}
+
+
+@pytest.mark.parametrize("fit", WEIGHTED.values(), ids=WEIGHTED)
+def test_a_negative_weight_is_refused(fit):
+    weights = np.ones(40)
+    weights[3] = -1e-3
+    with pytest.raises(ValueError, match="Negative values in data passed to `sample_weight`"):
+        fit(X, LABELS, sample_weight=weights)
