@@ -1,35 +1,30 @@
 """What all classifiers share: scikit-learn's conventions around a skorch net."""
 
 import copy
-import inspect
 from abc import abstractmethod
-from contextlib import suppress
 from functools import partial
-from numbers import Integral, Real
 
 import numpy as np
 import pandas as pd
 import torch
-from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
-from sklearn.model_selection import train_test_split
+from sklearn.base import _fit_context
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 from skorch.helper import predefined_split
-from torch import nn
 
-from sklabelnoise._classifiers._fitted_state import keeping_fitted_state
-from sklabelnoise._classifiers._net_classifier import NetParamsMixin
-from sklabelnoise._classifiers._prediction import LogitsPredictionMixin
-from sklabelnoise._classifiers._saving import SavingMixin
+from sklabelnoise._classifiers._net_classifier import NetClassifier, keeping_fitted_state, softmax
+from sklabelnoise._classifiers._parameters import SWITCHES, common_constraints
+from sklabelnoise._classifiers._saving import net_from_saved, net_to_saved
 from sklabelnoise._fused._fits import predict_left_out
 from sklabelnoise.modules import MLP
 from sklabelnoise.training._augmentation import average_over_views
-from sklabelnoise.training._building import NetBuildingMixin, takes_channels_last
+from sklabelnoise.training._building import NetBuilder, takes_channels_last
+from sklabelnoise.training._callbacks import EpochProgressBar, SklearnTasks
 from sklabelnoise.training._device import naming_batch_size, resolve_device, seeded
+from sklabelnoise.training._early_stopping import forget_best_weights, hold_out
 from sklabelnoise.training._module import input_of, last_linear
-from sklabelnoise.training._optimizer import resolve_optimizer
-from sklabelnoise.training._training_set import check_inputs, check_training_set
+from sklabelnoise.training._training_defaults import TRAINING_PARAMETERS
+from sklabelnoise.training._training_set import check_inputs
 
 try:
     from sklearn.callback import CallbackSupportMixin, with_callbacks
@@ -48,7 +43,7 @@ _OWN_METHODS = (
     "fit",
     "_train",
     "_split",
-    "_build_net",
+    "_net_builder",
     "_forward",
     "predict",
     "predict_proba",
@@ -57,102 +52,43 @@ _OWN_METHODS = (
 )
 
 
-class BaseNoisyLabelClassifier(
-    NetParamsMixin,
-    NetBuildingMixin,
-    LogitsPredictionMixin,
-    SavingMixin,
-    CallbackSupportMixin,
-    ClassifierMixin,
-    BaseEstimator,
-):
+class BaseNoisyLabelClassifier(CallbackSupportMixin, NetClassifier):
     """Base of the classifiers: validate, encode, build, train, record.
 
     A subclass adds its own parameters and :meth:`_make_criterion`.
     """
 
-    _parameter_constraints = {
-        "module": [nn.Module, callable, None],
-        "lr": [Interval(Real, 0, None, closed="neither"), None],
-        "weight_decay": [Interval(Real, 0, None, closed="left"), None],
-        "max_epochs": [Interval(Integral, 1, None, closed="left"), None],
-        "batch_size": [Interval(Integral, 1, None, closed="left"), None],
-        "optimizer": [str, callable, None],
-        "lr_schedule": [str, dict, callable, None],
-        "augment": [str, list, callable, "boolean", None],
-        "class_weight": [dict, StrOptions({"balanced"}), None],
-        "early_stopping": ["boolean"],
-        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
-        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
-        "callbacks": [list, None],
-        "device": [str, torch.device],
-        "dtype": [StrOptions({"auto", "float32"})],
-        "warm_start": ["boolean"],
-        "random_state": ["random_state"],
-        "verbose": ["verbose"],
-        "amp": ["boolean"],
-        "compile": ["boolean"],
-        "channels_last": ["boolean"],
-    }
-
-    def __init__(
-        self,
-        module=None,
-        *,
-        lr=None,
-        weight_decay=None,
-        max_epochs=None,
-        batch_size=None,
-        optimizer=None,
-        lr_schedule=None,
-        augment=None,
-        class_weight=None,
-        early_stopping=False,
-        validation_fraction=0.1,
-        n_iter_no_change=10,
-        callbacks=None,
-        device="auto",
-        dtype="auto",
-        warm_start=False,
-        random_state=None,
-        verbose=0,
-        **net_params,
-    ):
-        self.module = module
-        self.lr = lr
-        self.weight_decay = weight_decay
-        self.max_epochs = max_epochs
-        self.batch_size = batch_size
-        self.optimizer = optimizer
-        self.lr_schedule = lr_schedule
-        self.augment = augment
-        self.class_weight = class_weight
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.n_iter_no_change = n_iter_no_change
-        self.callbacks = callbacks
-        self.device = device
-        self.dtype = dtype
-        self.warm_start = warm_start
-        self.random_state = random_state
-        self.verbose = verbose
-        self._set_net_params(net_params)
-
-    def _known_net_params(self):
-        known = super()._known_net_params()
-        # Called from the constructor, which accepts anything: what has no signature adds no names.
-        with suppress(TypeError, ValueError):
-            module = MLP if self.module is None else self.module
-            known += [f"module__{argument}" for argument in inspect.signature(module).parameters]
-        with suppress(TypeError, ValueError):
-            optimizer = resolve_optimizer(self.optimizer or MLP.training_defaults["optimizer"])
-            known += [f"optimizer__{argument}" for argument in inspect.signature(optimizer).parameters]
-        known += [f"optimizer__{argument}" for argument in inspect.signature(torch.optim.SGD).parameters]
-        return known
+    _parameter_constraints = common_constraints()
+    _saved_attributes = (*NetClassifier._saved_attributes, "input_shape_")
 
     @abstractmethod
     def _make_criterion(self):
         """The criterion of this classifier, an ``nn.Module`` called with logits, target and sample_weight."""
+
+    def _net_builder(self):
+        """What makes the nets of this classifier, from its parameters as they are now."""
+        net_params = self._net_params
+        optimizer_params = {name: value for name, value in net_params.items() if name.startswith("optimizer__")}
+        return NetBuilder(
+            module=MLP if self.module is None else self.module,
+            module_params=self._params_for("module"),
+            training={**{name: getattr(self, name) for name in TRAINING_PARAMETERS}, **optimizer_params},
+            skorch_params={k: v for k, v in net_params.items() if k.startswith(("iterator_", "callbacks__"))},
+            switches=frozenset(name for name in SWITCHES if net_params.get(name)),
+            make_criterion=self._make_criterion,
+            callbacks=list(self.callbacks or []),
+            patience=self.n_iter_no_change if self.early_stopping else None,
+        )
+
+    def _observers(self, X, y, data, epochs):
+        """Callbacks of one training beside the user's: the progress bar, and scikit-learn's."""
+        observers = []
+        if self.verbose:
+            observers.append(EpochProgressBar(epochs, type(self).__name__))
+        if getattr(self, "_skl_callbacks", None) or hasattr(self, "_parent_callback_ctx"):
+            context = self._init_callback_context(max_subtasks=epochs)
+            observers.append(SklearnTasks(self, context, X, y, partial(_prediction_attributes, data)))
+        return observers
 
     def _learn_for_criterion(self, X, y, data, validation, *, seed, continues, partial):
         """Learn from the training rows what the criterion is made from; most criteria need nothing.
@@ -182,7 +118,7 @@ class BaseNoisyLabelClassifier(
         if self.callbacks:
             return "callbacks watch a single training"
         for name, value in self.get_params().items():
-            if name.startswith(("callbacks__", "iterator_")) or (name in self._net_switches and value):
+            if name.startswith(("callbacks__", "iterator_")) or (name in SWITCHES and value):
                 return f"{name} is set"
         return None
 
@@ -273,49 +209,45 @@ class BaseNoisyLabelClassifier(
             data = self._check_training_set(X, y, sample_weight, known=known, reset=first)
             return self._train(X, y, data, None, net=None if first else self.net_, partial=True)
 
-    def _check_training_set(self, X, y, *args, **kwargs):
-        single = self.dtype == "float32" or resolve_device(self.device).type != "cpu"
-        return check_training_set(self, X, y, *args, single=single, **kwargs)
-
     def _train(self, X, y, data, validation, *, net=None, partial=False):
         """Build a net or copy the fitted one, train it, and record the outcome."""
         device = resolve_device(self.device)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         train, held_out = self._split(data, validation, seed)
         self._learn_for_criterion(X, y, data, validation, seed=seed, continues=net is not None, partial=partial)
+        builder = self._net_builder()
         # A net that goes on draws other dropout masks than the first time.
         with seeded(seed + (len(net.history) if net is not None else 0), device):
-            tensors = self._as_tensors(train, device)
+            tensors = train.as_tensors(device)
             if net is None:
-                net, used = self._build_net(tensors, data, device, seed)
+                net, used = builder.build(tensors, data, device, seed)
             else:
                 # Trained in a copy, so that a call that fails leaves the fitted net as it was.
-                net, used = self._continue_net(copy.deepcopy(net))
+                net, used = builder.continue_with(copy.deepcopy(net), self.history_.attrs)
             if hasattr(net.criterion_, "prepare"):
                 net.criterion_.prepare(len(tensors), len(data.classes), device=device, dtype=net.dtype)
             if held_out is not None:
-                net.train_split = predefined_split(self._as_tensors(held_out, device))
+                net.train_split = predefined_split(held_out.as_tensors(device))
             epochs = 1 if partial else used["max_epochs"]
             observers = self._observers(X, y, data, epochs)
             with naming_batch_size(used["batch_size"]):
                 net.fit_epochs(tensors, epochs=epochs, continues=partial, observers=observers)
             net.train_split = None
             if self.early_stopping:
-                # A second copy of the network, no longer needed.
-                dict(net.callbacks_)["early_stopping"].best_model_weights_ = None
+                forget_best_weights(net)
 
         return self._record(net, data, used)
 
     def _record(self, net, data, used):
         """Take a trained net as the fitted state."""
-        vars(self).update(self._prediction_attributes(data, net))
+        vars(self).update(_prediction_attributes(data, net))
         if len(data.input_shape) > 1:
             # scikit-learn counts features of tables only.
             self.n_features_in_ = data.input_shape[-1 if takes_channels_last(net.module_) else 0]
         self.n_iter_ = len(net.history)
         self.history_ = _history_frame(net.history, used)
         self.loss_curve_ = [row["train_loss"] for row in net.history]
-        proba = self._softmax(self._forward(data.all_X))
+        proba = softmax(self._forward(data.all_X))
         self.label_quality_ = proba[np.arange(len(proba)), data.all_labels]
         return self
 
@@ -323,17 +255,7 @@ class BaseNoisyLabelClassifier(
         """Training rows and held-out rows, None where nothing is held out."""
         if validation is not None or not self.early_stopping:
             return data, validation
-        rows = np.arange(len(data))
-        try:
-            train, held_out = train_test_split(
-                rows, test_size=self.validation_fraction, stratify=data.labels, random_state=seed
-            )
-        except ValueError as error:
-            raise ValueError(
-                f"early_stopping can't hold out validation_fraction={self.validation_fraction:g} of {len(rows)} rows "
-                f"with every class among them; pass X_val and y_val, or do without. ({error})"
-            ) from error
-        return data.take(np.sort(train)), data.take(np.sort(held_out))
+        return hold_out(data, self.validation_fraction, seed)
 
     @property
     def module_(self):
@@ -374,7 +296,7 @@ class BaseNoisyLabelClassifier(
             If `n_augment` is positive and the classifier was trained without augmentation.
         """
         if not n_augment:
-            return self._softmax(self._logits(X))
+            return softmax(self._logits(X))
         check_is_fitted(self)
         net = self.net_
         if net.augment is None or n_augment < 0:
@@ -449,10 +371,17 @@ class BaseNoisyLabelClassifier(
     def __sklearn_is_fitted__(self):
         return hasattr(self, "net_")
 
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
-        return tags
+    def _to_saved(self):
+        return net_to_saved(self)
+
+    @classmethod
+    def _from_saved(cls, header, tensors, module):
+        return net_from_saved(cls._with_saved_params(header, module), header, tensors)
+
+
+def _prediction_attributes(data, net):
+    """Fitted attributes that prediction needs."""
+    return {"classes_": data.classes, "input_shape_": data.input_shape, "net_": net}
 
 
 def _history_frame(history, used):

@@ -6,7 +6,7 @@ from sklearn.base import clone
 from sklearn.metrics._scorer import _BaseScorer
 from sklearn.utils import _safe_indexing
 
-from sklabelnoise._fused._known_predictions import KnownPredictions
+from sklabelnoise._classifiers._known_predictions import KnownPredictions
 from sklabelnoise.training._training_set import take_rows
 
 

@@ -34,11 +34,7 @@ class DMClassifier(BaseNoisyLabelClassifier):
 
     Parameters
     ----------
-    module : torch.nn.Module, class or factory, default=None
-        The network. None is an :class:`~sklabelnoise.modules.MLP` sized from X and y. A class or factory is called with
-        the parameters given as ``module__...``; arguments it declares for the number of features (`n_features`,
-        `in_features`), channels (`in_channels`) or classes (`n_classes`, `num_classes`, `out_features`) are filled in.
-        An instance is copied, and used as it is.
+    %(module)s
 
     lam : float, default=0.5
         Where the emphasis lies: its mode is lam / (lam + 1).
@@ -124,32 +120,7 @@ class DMClassifier(BaseNoisyLabelClassifier):
         verbose=0,
         **net_params,
     ):
-        super().__init__(
-            module,
-            lr=lr,
-            weight_decay=weight_decay,
-            max_epochs=max_epochs,
-            batch_size=batch_size,
-            optimizer=optimizer,
-            lr_schedule=lr_schedule,
-            augment=augment,
-            class_weight=class_weight,
-            early_stopping=early_stopping,
-            validation_fraction=validation_fraction,
-            n_iter_no_change=n_iter_no_change,
-            callbacks=callbacks,
-            device=device,
-            dtype=dtype,
-            warm_start=warm_start,
-            random_state=random_state,
-            verbose=verbose,
-            **net_params,
-        )
-        self.lam = lam
-        self.beta = beta
-        self.emphasis = emphasis
-        self.normalization = normalization
-        self.damping = damping
+        self._store(locals())
 
     def _make_criterion(self):
         emphasis = DMEmphasis(self.lam, self.beta) if self.emphasis is None else self.emphasis

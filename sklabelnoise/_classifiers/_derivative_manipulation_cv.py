@@ -6,7 +6,7 @@ from numbers import Integral, Real
 import numpy as np
 import pandas as pd
 import torch
-from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context, clone
+from sklearn.base import _fit_context, clone
 from sklearn.exceptions import FitFailedWarning
 from sklearn.metrics import check_scoring
 from sklearn.model_selection import StratifiedKFold, check_cv
@@ -17,25 +17,22 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklabelnoise._classifiers._candidate_trials import Trials, at_all_classes, fit_one
 from sklabelnoise._classifiers._derivative_manipulation import DMClassifier
-from sklabelnoise._classifiers._fitted_state import keeping_fitted_state
-from sklabelnoise._classifiers._net_classifier import NetParamsMixin
-from sklabelnoise._classifiers._parameters import document_common
-from sklabelnoise._classifiers._prediction import LogitsPredictionMixin
-from sklabelnoise._classifiers._saving import MembersSavingMixin
+from sklabelnoise._classifiers._net_classifier import NetClassifier, keeping_fitted_state, softmax
+from sklabelnoise._classifiers._parameters import common_constraints, document_common
+from sklabelnoise._classifiers._saving import members_from_saved, members_to_saved
 from sklabelnoise._foundation._given import check_weights
 from sklabelnoise._fused._fits import fit_together, train_stack
 from sklabelnoise._fused._folds import make_folds
 from sklabelnoise._fused._plan import plan_fits
 from sklabelnoise._stacked._criterion import NotStackableError
-from sklabelnoise.training._device import resolve_device
-from sklabelnoise.training._training_set import check_inputs, check_training_set
+from sklabelnoise.training._training_set import check_inputs
 
 # Functions behind scorers that, on noisy labels, reward a model for being as unsure, or as wrong, as the labels are.
 _MISLEADING = ("log_loss", "brier_score_loss", "d2_log_loss_score", "d2_brier_score")
 
 
 @document_common
-class DMClassifierCV(NetParamsMixin, MembersSavingMixin, LogitsPredictionMixin, ClassifierMixin, BaseEstimator):
+class DMClassifierCV(NetClassifier):
     """Derivative manipulation with `lam` and `beta` chosen on the given labels.
 
     All candidates are trained on all folds, together where the network allows it, and scored on the rows each fold
@@ -49,8 +46,7 @@ class DMClassifierCV(NetParamsMixin, MembersSavingMixin, LogitsPredictionMixin, 
 
     Parameters
     ----------
-    module : torch.nn.Module, class or factory, default=None
-        The network, as in :class:`DMClassifier`.
+    %(module)s
 
     candidates : sequence, default=((0, 0), (0, 2), (0.5, 4), (0.5, 8), (1, 8), (1, 16), (2, 12), (2, 24))
         Pairs (lam, beta).
@@ -130,20 +126,17 @@ class DMClassifierCV(NetParamsMixin, MembersSavingMixin, LogitsPredictionMixin, 
     True
     """
 
-    _member_class = DMClassifier
+    _saved_attributes = (*NetClassifier._saved_attributes, "n_iter_", "lam_", "beta_")
 
     _parameter_constraints = {
-        **{
-            name: constraint
-            for name, constraint in DMClassifier._parameter_constraints.items()
-            if name not in ("lam", "beta", "emphasis", "warm_start")
-        },
+        **common_constraints(without=("warm_start",)),
         "candidates": ["array-like"],
         "cv": ["cv_object"],
         "scoring": [str, callable],
         "refit": ["boolean"],
         "n_members": [Interval(Integral, 1, None, closed="left")],
         "n_jobs": [Integral, None],
+        **{name: DMClassifier._parameter_constraints[name] for name in ("normalization", "damping")},
     }
 
     def __init__(
@@ -176,32 +169,7 @@ class DMClassifierCV(NetParamsMixin, MembersSavingMixin, LogitsPredictionMixin, 
         verbose=0,
         **net_params,
     ):
-        self.module = module
-        self.candidates = candidates
-        self.cv = cv
-        self.scoring = scoring
-        self.refit = refit
-        self.n_members = n_members
-        self.normalization = normalization
-        self.damping = damping
-        self.n_jobs = n_jobs
-        self.lr = lr
-        self.weight_decay = weight_decay
-        self.max_epochs = max_epochs
-        self.batch_size = batch_size
-        self.optimizer = optimizer
-        self.lr_schedule = lr_schedule
-        self.augment = augment
-        self.class_weight = class_weight
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.n_iter_no_change = n_iter_no_change
-        self.callbacks = callbacks
-        self.device = device
-        self.dtype = dtype
-        self.random_state = random_state
-        self.verbose = verbose
-        self._set_net_params(net_params)
+        self._store(locals())
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None, sample_weight=None, *, soft_labels=None, X_val=None, y_val=None, sample_weight_val=None):
@@ -252,8 +220,7 @@ class DMClassifierCV(NetParamsMixin, MembersSavingMixin, LogitsPredictionMixin, 
                 f"scoring={self.scoring!r} on noisy labels rewards fitting the noise; use 'accuracy'.", stacklevel=2
             )
         with keeping_fitted_state(self):
-            single = self.dtype == "float32" or resolve_device(self.device).type != "cpu"
-            data = check_training_set(self, X, y, sample_weight, soft_labels, single=single)
+            data = self._check_training_set(X, y, sample_weight, soft_labels)
             labels = data.classes[data.all_labels]
             if sample_weight is not None:
                 sample_weight = check_weights(sample_weight, len(labels))
@@ -262,7 +229,7 @@ class DMClassifierCV(NetParamsMixin, MembersSavingMixin, LogitsPredictionMixin, 
                 soft_labels = pd.DataFrame(np.asarray(soft_labels), columns=data.classes)
             seed = check_random_state(self.random_state).randint(2**31 - 1 - self.n_members)
             fit_params = {"sample_weight": sample_weight, "soft_labels": soft_labels}
-            validation = self._check_validation(data, X_val, y_val, sample_weight_val, single)
+            validation = self._check_validation(data, X_val, y_val, sample_weight_val)
             trials = self._evaluate(pairs, scorer, data, labels, fit_params, validation, seed)
             self.scores_ = trials.table(pairs)
             failed = self.scores_["score"].isna()
@@ -289,17 +256,17 @@ class DMClassifierCV(NetParamsMixin, MembersSavingMixin, LogitsPredictionMixin, 
                 self.estimators_ = trials.fold_models(best)
             self.classes_ = data.classes
             self.n_iter_ = max(member.n_iter_ for member in self.estimators_)
-            proba = self._softmax(self._mean_logits(data.all_X))
+            proba = softmax(self._mean_logits(data.all_X))
             self.label_quality_ = proba[np.arange(len(proba)), data.all_labels]
         return self
 
-    def _check_validation(self, data, X_val, y_val, sample_weight_val, single):
+    def _check_validation(self, data, X_val, y_val, sample_weight_val):
         """Held-out rows of the user as parameters of `fit`, none where there are none."""
         if X_val is None and y_val is None:
             return {}
         known = data.classes, data.input_shape
-        held_out = check_training_set(
-            self, X_val, y_val, sample_weight_val, known=known, reset=False, names=("X_val", "y_val"), single=single
+        held_out = self._check_training_set(
+            X_val, y_val, sample_weight_val, known=known, reset=False, names=("X_val", "y_val")
         )
         labels = data.classes[held_out.all_labels]
         return {"X_val": held_out.all_X, "y_val": labels, "sample_weight_val": sample_weight_val}
@@ -355,21 +322,6 @@ class DMClassifierCV(NetParamsMixin, MembersSavingMixin, LogitsPredictionMixin, 
         check_is_fitted(self)
         return self._mean_logits(check_inputs(self, X))
 
-    def predict_proba(self, X):
-        """Predict class probabilities: the mean of the members'.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix, Dataset} of shape (n_samples, n_features)
-            Rows as in `fit`.
-
-        Returns
-        -------
-        proba : ndarray of shape (n_samples, n_classes)
-            Columns in the order of `classes_`.
-        """
-        return self._softmax(self._logits(X))
-
     def embed(self, X):
         """Features before the last linear layer, those of all members side by side.
 
@@ -420,10 +372,12 @@ class DMClassifierCV(NetParamsMixin, MembersSavingMixin, LogitsPredictionMixin, 
     def __sklearn_is_fitted__(self):
         return hasattr(self, "estimators_")
 
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
-        return tags
+    def _to_saved(self):
+        return members_to_saved(self)
+
+    @classmethod
+    def _from_saved(cls, header, tensors, module):
+        return members_from_saved(cls._with_saved_params(header, module), header, tensors, DMClassifier, module)
 
 
 def _check_candidates(candidates):

@@ -1,6 +1,25 @@
-"""skorch's dunder parameters as parameters of a scikit-learn estimator."""
+"""Classifiers around networks: their parameters, predictions that follow from logits, and saving.
+
+:class:`LogitsClassifier` predicts from logits; :class:`NetClassifier` adds the parameters of a net, those with a prefix
+such as ``module__`` included, and files. Both are abstract: one class a file stands on them.
+"""
 
 import difflib
+import inspect
+from abc import ABC, abstractmethod
+from contextlib import contextmanager, suppress
+
+import torch
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils.validation import check_is_fitted
+
+from sklabelnoise import modules
+from sklabelnoise._classifiers import _file_format
+from sklabelnoise._classifiers._parameters import SWITCHES
+from sklabelnoise.modules import MLP
+from sklabelnoise.training._device import resolve_device
+from sklabelnoise.training._optimizer import resolve_optimizer
+from sklabelnoise.training._training_set import check_training_set
 
 # What parameters are called in scikit-learn's MLPClassifier and HistGradientBoostingClassifier.
 _OF_SCIKIT_LEARN = {
@@ -13,25 +32,123 @@ _OF_SCIKIT_LEARN = {
 }
 
 
-class NetParamsMixin:
-    """Keeps ``**net_params`` in a private dict and makes them part of the estimator's parameters.
+@contextmanager
+def keeping_fitted_state(estimator):
+    """Leave an estimator as it was when the block fails: nothing that was fitted is lost."""
+    before = dict(vars(estimator))
+    try:
+        yield
+    except BaseException:
+        vars(estimator).clear()
+        vars(estimator).update(before)
+        raise
 
-    To be placed before ``BaseEstimator`` among the bases.
+
+class LogitsClassifier(ClassifierMixin, BaseEstimator, ABC):
+    """A classifier whose predictions follow from the logits of its rows; a subclass has `classes_` and `_logits`."""
+
+    @abstractmethod
+    def _logits(self, X):
+        """Logits of some rows, an ndarray of shape (n_samples, n_classes)."""
+
+    def predict(self, X):
+        """Predict the most probable class.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, Dataset} of shape (n_samples, n_features)
+            Rows as in `fit`.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,)
+            Class labels.
+        """
+        logits = self._logits(X)
+        return self.classes_[logits.argmax(axis=1)]
+
+    def predict_proba(self, X):
+        """Predict class probabilities: the softmax of the logits.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, Dataset} of shape (n_samples, n_features)
+            Rows as in `fit`.
+
+        Returns
+        -------
+        proba : ndarray of shape (n_samples, n_classes)
+            Columns in the order of `classes_`.
+        """
+        return softmax(self._logits(X))
+
+    def predict_log_proba(self, X):
+        """Predict the logarithm of class probabilities, finite however small they are.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, Dataset} of shape (n_samples, n_features)
+            Rows as in `fit`.
+
+        Returns
+        -------
+        log_proba : ndarray of shape (n_samples, n_classes)
+            Columns in the order of `classes_`.
+        """
+        return torch.from_numpy(self._logits(X)).log_softmax(dim=1).numpy()
+
+    def decision_function(self, X):
+        """Logits of the network.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, Dataset} of shape (n_samples, n_features)
+            Rows as in `fit`.
+
+        Returns
+        -------
+        logits : ndarray of shape (n_samples, n_classes) or (n_samples,)
+            For two classes the difference of the second and the first.
+        """
+        logits = self._logits(X)
+        return logits[:, 1] - logits[:, 0] if len(self.classes_) == 2 else logits
+
+
+def softmax(logits):
+    """Probabilities of logits, both arrays."""
+    return torch.from_numpy(logits).softmax(dim=1).numpy()
+
+
+class NetClassifier(LogitsClassifier):
+    """A classifier around one or several nets, with the parameters of a net.
+
+    skorch's parameters with a prefix, ``**net_params``, are kept in a private dict and are parameters like any other.
+    A final class writes its signature out, calls `_store` with ``locals()`` in its constructor, and defines
+    `_to_saved` and `_from_saved` beside `fit` and `_logits`.
     """
 
-    # Prefixes of skorch's dunder parameters and names of its switches.
+    # Prefixes of skorch's dunder parameters.
     _net_prefixes = ("module", "optimizer", "iterator_train", "iterator_valid", "callbacks")
-    _net_switches = ("amp", "compile", "channels_last")
+    # Fitted attributes that are saved as they are, where there are some.
+    _saved_attributes = ("classes_", "n_features_in_", "feature_names_in_")
 
-    def _set_net_params(self, net_params):
-        for name in net_params:
+    # Parameters
+
+    def _store(self, given):
+        """Set the parameters a constructor was called with, its local variables.
+
+        What was given is stored, not what the class names: a subclass has parameters of its own, and sets them itself.
+        """
+        own = {name: value for name, value in given.items() if name not in ("self", "__class__", "net_params")}
+        vars(self).update(own)
+        for name in given["net_params"]:
             self._check_net_param(name, TypeError)
-        self._net_params = net_params
+        self._net_params = given["net_params"]
 
     def _check_net_param(self, name, error):
         prefix, delimiter, suffix = name.partition("__")
         # scikit-learn's common checks pass every name of the signature, that of the catch-all too; `fit` refuses it.
-        if name in (*self._net_switches, "net_params") or (prefix in self._net_prefixes and delimiter and suffix):
+        if name in (*SWITCHES, "net_params") or (prefix in self._net_prefixes and delimiter and suffix):
             return
         prefixes = ", ".join(f"{prefix}__" for prefix in self._net_prefixes)
         raise error(
@@ -43,12 +160,21 @@ class NetParamsMixin:
         """The parameter most like a misspelt one, also where only its prefix was left out (hidden, momentum)."""
         known = self._known_net_params()
         spellings = {param.partition("__")[2]: param for param in reversed(known)} | {param: param for param in known}
-        spellings |= _OF_SCIKIT_LEARN | {param: param for param in (*self._get_param_names(), *self._net_switches)}
+        spellings |= _OF_SCIKIT_LEARN | {param: param for param in (*self._get_param_names(), *SWITCHES)}
         return spellings[difflib.get_close_matches(name, spellings, n=1, cutoff=0)[0]]
 
     def _known_net_params(self):
         """Names with a prefix that mean something, as far as they are known before fitting."""
-        return ["iterator_train__drop_last", "iterator_train__num_workers", "iterator_valid__num_workers"]
+        known = ["iterator_train__drop_last", "iterator_train__num_workers", "iterator_valid__num_workers"]
+        # Called from the constructor, which accepts anything: what has no signature adds no names.
+        with suppress(TypeError, ValueError):
+            module = MLP if self.module is None else self.module
+            known += [f"module__{argument}" for argument in inspect.signature(module).parameters]
+        with suppress(TypeError, ValueError):
+            optimizer = resolve_optimizer(self.optimizer or MLP.training_defaults["optimizer"])
+            known += [f"optimizer__{argument}" for argument in inspect.signature(optimizer).parameters]
+        known += [f"optimizer__{argument}" for argument in inspect.signature(torch.optim.SGD).parameters]
+        return known
 
     def get_params(self, deep=True):
         """Get the parameters, those in `net_params` included.
@@ -99,5 +225,96 @@ class NetParamsMixin:
         start = f"{prefix}__"
         return {k.removeprefix(start): v for k, v in self._net_params.items() if k.startswith(start)}
 
-    def _switch(self, name):
-        return self._net_params.get(name, False)
+    # Data
+
+    def _check_training_set(self, X, y, *args, **kwargs):
+        """Rows and labels as `fit` takes them, see :func:`check_training_set`."""
+        single = self.dtype == "float32" or resolve_device(self.device).type != "cpu"
+        return check_training_set(self, X, y, *args, single=single, **kwargs)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+    # Files
+
+    @abstractmethod
+    def _to_saved(self):
+        """What makes up the fitted classifier: a dict that JSON can express, and a dict of tensors."""
+
+    @classmethod
+    @abstractmethod
+    def _from_saved(cls, header, tensors, module):
+        """The fitted classifier that `_to_saved` took apart; `module` is what the user passed to `load`."""
+
+    def _saved_params(self):
+        """Parameters, fitted attributes, and whether the module is one that can be found by name."""
+        params = self.get_params(deep=False)
+        own_module = self.module is None or getattr(modules, getattr(self.module, "__name__", ""), None) is self.module
+        if not own_module:
+            params["module"] = None
+        fitted = {name: getattr(self, name) for name in self._saved_attributes if hasattr(self, name)}
+        return {"params": params, "own_module": own_module, "fitted": fitted}
+
+    @classmethod
+    def _with_saved_params(cls, header, module):
+        """An object with the parameters and the fitted attributes that `_saved_params` wrote."""
+        if not header["own_module"] and module is None:
+            raise ValueError(f"its module is {header['module_name']}, pass that class or factory as module=")
+        params = {**header["params"], **({} if header["own_module"] else {"module": module})}
+        self = cls(**params)
+        self._validate_params()
+        vars(self).update({name: header["fitted"][name] for name in cls._saved_attributes if name in header["fitted"]})
+        return self
+
+    def save(self, path):
+        """Save the fitted classifier as one safetensors file, which can be loaded without executing anything.
+
+        Parameters
+        ----------
+        path : str or path-like
+            The file to write; its folder must exist. It is replaced at once, or left as it was.
+
+        Raises
+        ------
+        TypeError
+            If a parameter is a callable, a callback or another object without a name to store it by. A module that
+            is not a class of this package is left out: pass it to `load`.
+        FileNotFoundError
+            If the folder does not exist.
+        """
+        check_is_fitted(self)
+        header, tensors = self._to_saved()
+        _file_format.write(path, self, header=header, tensors=tensors)
+
+    @classmethod
+    def load(cls, path, module=None):
+        """Load a classifier that was saved by `save`.
+
+        It predicts as the saved one did, on the device its parameter `device` names, or on the CPU where this machine
+        has no such device. The state of the optimiser is not part of the file: training that goes on starts it anew.
+
+        Parameters
+        ----------
+        path : str or path-like
+            The file.
+
+        module : torch.nn.Module, class or factory, default=None
+            What the saved classifier had as `module`, where that was not a class of this package.
+
+        Returns
+        -------
+        classifier : estimator
+            A fitted classifier.
+
+        Raises
+        ------
+        ValueError
+            If the file is damaged, foreign or of another class, or its tensors do not fit the module.
+        """
+        header, tensors = _file_format.read(path, cls)
+        try:
+            return cls._from_saved(header, tensors, module)
+        except (ValueError, *_file_format.WRONG_CONTENT) as error:
+            raise ValueError(f"{str(path)!r} can't be loaded as a fitted {cls.__name__}: {error}") from error

@@ -1,73 +1,137 @@
-"""The docstring parts that all classifiers share."""
+"""The parameters that all classifiers share: what each may be, and what it means, side by side."""
 
 import inspect
+from numbers import Integral, Real
+from typing import NamedTuple
 
-_COMMON_PARAMETERS = """
-    lr : float, default=None
+import torch
+from sklearn.utils._param_validation import Interval, StrOptions
+from torch import nn
+
+
+class Common(NamedTuple):
+    """A shared parameter: its entry in ``_parameter_constraints``, and its entry in the section Parameters."""
+
+    constraint: list
+    wording: str
+
+
+# In the order of the signatures, which are written out in each class; tests/_classifiers/test_parameters.py holds
+# names, order, defaults, constraints and docstrings of all classes against this.
+COMMON = {
+    "module": Common(
+        [nn.Module, callable, None],
+        """torch.nn.Module, class or factory, default=None
+        The network. None is an :class:`~sklabelnoise.modules.MLP` sized from X and y. A class or factory is called with
+        the parameters given as ``module__...``; arguments it declares for the number of features (`n_features`,
+        `in_features`), channels (`in_channels`) or classes (`n_classes`, `num_classes`, `out_features`) are filled in.
+        An instance is copied, and used as it is.""",
+    ),
+    "lr": Common(
+        [Interval(Real, 0, None, closed="neither"), None],
+        """float, default=None
         Learning rate. Here and below None means the module's own ``training_defaults``, and those of
-        :class:`~sklabelnoise.modules.MLP` where it has none; what was used stands in ``history_.attrs``.
-
-    weight_decay : float, default=None
-        Weight decay of the optimiser.
-
-    max_epochs : int, default=None
-        Number of passes over the training data.
-
-    batch_size : int, default=None
-        Rows in a batch.
-
-    optimizer : str or class, default=None
+        :class:`~sklabelnoise.modules.MLP` where it has none; what was used stands in ``history_.attrs``.""",
+    ),
+    "weight_decay": Common(
+        [Interval(Real, 0, None, closed="left"), None],
+        """float, default=None
+        Weight decay of the optimiser.""",
+    ),
+    "max_epochs": Common(
+        [Interval(Integral, 1, None, closed="left"), None],
+        """int, default=None
+        Number of passes over the training data.""",
+    ),
+    "batch_size": Common(
+        [Interval(Integral, 1, None, closed="left"), None],
+        """int, default=None
+        Rows in a batch.""",
+    ),
+    "optimizer": Common(
+        [str, callable, None],
+        """str or class, default=None
         A ``torch.optim.Optimizer`` class or the name of one in ``torch.optim``; its arguments are set as
-        ``optimizer__momentum=0.9``.
-
-    lr_schedule : str, dict or callable, default=None
+        ``optimizer__momentum=0.9``.""",
+    ),
+    "lr_schedule": Common(
+        [str, dict, callable, None],
+        """str, dict or callable, default=None
         Factor of the learning rate, set in every iteration: "constant", "cosine", "one-cycle", "inv", a dict with
         "name" and options such as ``{"name": "milestones", "milestones": [0.5, 0.75], "gamma": 0.1}`` (below 1 a
         milestone is a fraction of the iterations) or ``{"name": "cosine", "warmup": 0.05}``, or a callable of the
-        training progress in [0, 1).
-
-    augment : str, callable, list or False, default=None
+        training progress in [0, 1).""",
+    ),
+    "augment": Common(
+        [str, list, callable, "boolean", None],
+        """str, callable, list or False, default=None
         Augmentation of training batches on the device: "crop-flip", "cutout", their classes in
         :mod:`sklabelnoise.training` with parameters of your own (``CropFlip(padding=2, flip=False)``), a callable on
-        (batch, generator), or a list of these; False for none.
-
-    class_weight : dict or "balanced", default=None
+        (batch, generator), or a list of these; False for none.""",
+    ),
+    "class_weight": Common(
+        [dict, StrOptions({"balanced"}), None],
+        """dict or "balanced", default=None
         Weight of each class, multiplied into `sample_weight`; with `soft_labels`, each class's share of a row is
-        multiplied by it. "balanced" weights classes inversely to their total weight.
-
-    early_stopping : bool, default=False
+        multiplied by it. "balanced" weights classes inversely to their total weight.""",
+    ),
+    "early_stopping": Common(
+        ["boolean"],
+        """bool, default=False
         Stop when the accuracy on held-out rows, by their given labels, has not risen for `n_iter_no_change` epochs,
-        and return to the best epoch. The rows are ``X_val, y_val`` of `fit`, else a stratified `validation_fraction`.
-
-    validation_fraction : float, default=0.1
-        Share of the training rows held out by early stopping.
-
-    n_iter_no_change : int, default=10
-        Epochs without a better accuracy before training stops.
-
-    callbacks : list of skorch.callbacks.Callback, default=None
+        and return to the best epoch. The rows are ``X_val, y_val`` of `fit`, else a stratified
+        `validation_fraction`.""",
+    ),
+    "validation_fraction": Common(
+        [Interval(Real, 0, 1, closed="neither")],
+        """float, default=0.1
+        Share of the training rows held out by early stopping.""",
+    ),
+    "n_iter_no_change": Common(
+        [Interval(Integral, 1, None, closed="left")],
+        """int, default=10
+        Epochs without a better accuracy before training stops.""",
+    ),
+    "callbacks": Common(
+        [list, None],
+        """list of skorch.callbacks.Callback, default=None
         Called during training, as in skorch. Its ``LRScheduler`` needs ``lr_schedule="constant"``, which leaves the
-        learning rate to it.
-
-    device : str or torch.device, default="auto"
-        "auto" is CUDA where there is one, else the CPU.
-
-    dtype : {"auto", "float32"}, default="auto"
+        learning rate to it.""",
+    ),
+    "device": Common(
+        [str, torch.device],
+        """str or torch.device, default="auto"
+        "auto" is CUDA where there is one, else the CPU.""",
+    ),
+    "dtype": Common(
+        [StrOptions({"auto", "float32"})],
+        """{"auto", "float32"}, default="auto"
         "auto" trains on float64 X in float64 on a CPU, as scikit-learn's MLPClassifier does, and on anything else in
-        float32.
-
-    warm_start : bool, default=False
-        Let `fit` continue with the weights and the optimiser of the last call, and the parameters as they are now.
-
-    random_state : int, RandomState instance or None, default=None
+        float32.""",
+    ),
+    "warm_start": Common(
+        ["boolean"],
+        """bool, default=False
+        Let `fit` continue with the weights and the optimiser of the last call, and the parameters as they are now.""",
+    ),
+    "random_state": Common(
+        ["random_state"],
+        """int, RandomState instance or None, default=None
         Determines weights, dropout, the order of rows, augmentation and the held-out rows. An integer gives
         bit-identical results on one machine, thread count and set of versions. torch's and numpy's global generators
-        are left as they were (None draws one seed from numpy's).
+        are left as they were (None draws one seed from numpy's).""",
+    ),
+    "verbose": Common(
+        ["verbose"],
+        """int, default=0
+        1 shows a progress bar over the epochs.""",
+    ),
+}
 
-    verbose : int, default=0
-        1 shows a progress bar over the epochs.
+# Switches of the net, which are given as keywords beside the parameters of its parts.
+SWITCHES = {"amp": ["boolean"], "compile": ["boolean"], "channels_last": ["boolean"]}
 
-    **net_params : dict
+_NET_PARAMS = """**net_params : dict
         skorch's parameters with the prefixes ``module__``, ``optimizer__``, ``iterator_train__``, ``iterator_valid__``
         and ``callbacks__``, and the switches ``amp`` (bfloat16 autocast), ``compile`` (torch.compile) and
         ``channels_last`` (memory format of images), which change results by rounding: after a few steps of a ResNet-20
@@ -76,8 +140,7 @@ _COMMON_PARAMETERS = """
         and the options of a ``DataLoader``, such as `num_workers`, where X is a ``Dataset``. All are parameters like
         any other in ``get_params``, ``set_params``, ``clone`` and searches."""
 
-_COMMON_ATTRIBUTES = """
-    classes_ : ndarray of shape (n_classes,)
+_ATTRIBUTES = """classes_ : ndarray of shape (n_classes,)
         The class labels, sorted.
 
     n_features_in_ : int
@@ -106,14 +169,23 @@ _COMMON_ATTRIBUTES = """
         Probability that the fitted model gives to each given label of the training data; low values are suspect."""
 
 
+def common_constraints(*, without=()):
+    """Constraints of the shared parameters and of the switches."""
+    constraints = {name: common.constraint for name, common in COMMON.items() if name not in without}
+    return {**constraints, **SWITCHES}
+
+
 def document_common(cls):
     """Fill the shared parameters and attributes into a class docstring, so that their wording stands once.
 
     Parameters that the class does not have are left out.
     """
+    if cls.__doc__ is None:  # python -OO
+        return cls
+    entries = {name: f"{name} : {common.wording}" for name, common in COMMON.items()}
+    module = entries.pop("module")
     own = inspect.signature(cls).parameters
-    entries = _COMMON_PARAMETERS.split("\n\n")
-    shared = "\n\n".join(entry for entry in entries if entry.split()[0].strip("*") in own)
-    cls.__doc__ = cls.__doc__.replace("\n    %(common_parameters)s", f"\n{shared.lstrip()}".replace("\n", "\n    ", 1))
-    cls.__doc__ = cls.__doc__.replace("\n    %(common_attributes)s", _COMMON_ATTRIBUTES)
+    shared = "\n\n    ".join([*(entry for name, entry in entries.items() if name in own), _NET_PARAMS])
+    for mark, text in (("module", module), ("common_parameters", shared), ("common_attributes", _ATTRIBUTES)):
+        cls.__doc__ = cls.__doc__.replace(f"%({mark})s", text)
     return cls

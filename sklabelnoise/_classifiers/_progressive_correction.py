@@ -28,8 +28,7 @@ class ProSelfLCClassifier(BaseNoisyLabelClassifier):
 
     Parameters
     ----------
-    module : torch.nn.Module, class or factory, default=None
-        The network, as in :class:`DMClassifier`.
+    %(module)s
 
     slope : float, default=10.0
         B, how fast the global trust rises. The paper tries 8 to 16, smaller for more noise.
@@ -65,8 +64,7 @@ class ProSelfLCClassifier(BaseNoisyLabelClassifier):
     References
     ----------
     .. [1] X. Wang, Y. Hua, E. Kodirov, D. A. Clifton, N. M. Robertson, "ProSelfLC: progressive self label correction
-           for
-       training robust deep neural networks", CVPR 2021, Eq. 7.
+       for training robust deep neural networks", CVPR 2021, Eq. 7.
     .. [2] X. Wang et al., "ProSelfLC: progressive self label correction towards a low-temperature entropy state",
        arXiv:2207.00118, 2022.
 
@@ -120,32 +118,7 @@ class ProSelfLCClassifier(BaseNoisyLabelClassifier):
         verbose=0,
         **net_params,
     ):
-        super().__init__(
-            module,
-            lr=lr,
-            weight_decay=weight_decay,
-            max_epochs=max_epochs,
-            batch_size=batch_size,
-            optimizer=optimizer,
-            lr_schedule=lr_schedule,
-            augment=augment,
-            class_weight=class_weight,
-            early_stopping=early_stopping,
-            validation_fraction=validation_fraction,
-            n_iter_no_change=n_iter_no_change,
-            callbacks=callbacks,
-            device=device,
-            dtype=dtype,
-            warm_start=warm_start,
-            random_state=random_state,
-            verbose=verbose,
-            **net_params,
-        )
-        self.slope = slope
-        self.midpoint = midpoint
-        self.temperature = temperature
-        self.local_trust = local_trust
-        self.detach_target = detach_target
+        self._store(locals())
 
     def _make_criterion(self):
         return ProSelfLCLoss(

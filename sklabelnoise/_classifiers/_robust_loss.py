@@ -6,6 +6,7 @@ import numpy as np
 from sklearn.base import clone
 
 from sklabelnoise._classifiers._base import BaseNoisyLabelClassifier
+from sklabelnoise._classifiers._net_classifier import softmax
 from sklabelnoise._classifiers._parameters import document_common
 from sklabelnoise.losses import NAMES, ROW_CRITERIA, hyper_parameters, make_criterion
 from sklabelnoise.noise._anchors import transition_matrix_of_predictions
@@ -17,8 +18,7 @@ class RobustLossClassifier(BaseNoisyLabelClassifier):
 
     Parameters
     ----------
-    module : torch.nn.Module, class or factory, default=None
-        The network, as in :class:`DMClassifier`.
+    %(module)s
 
     loss : str or callable, default="gce"
         A name of ``sklabelnoise.losses.NAMES``, such as "cross_entropy", "gce" or "mae", of ``ROW_CRITERIA`` for
@@ -78,6 +78,8 @@ class RobustLossClassifier(BaseNoisyLabelClassifier):
 
     _net_prefixes = (*BaseNoisyLabelClassifier._net_prefixes, "loss")
 
+    _saved_attributes = (*BaseNoisyLabelClassifier._saved_attributes, "transition_matrix_")
+
     _parameter_constraints = {
         **BaseNoisyLabelClassifier._parameter_constraints,
         "loss": [str, callable],
@@ -107,28 +109,7 @@ class RobustLossClassifier(BaseNoisyLabelClassifier):
         verbose=0,
         **net_params,
     ):
-        super().__init__(
-            module,
-            lr=lr,
-            weight_decay=weight_decay,
-            max_epochs=max_epochs,
-            batch_size=batch_size,
-            optimizer=optimizer,
-            lr_schedule=lr_schedule,
-            augment=augment,
-            class_weight=class_weight,
-            early_stopping=early_stopping,
-            validation_fraction=validation_fraction,
-            n_iter_no_change=n_iter_no_change,
-            callbacks=callbacks,
-            device=device,
-            dtype=dtype,
-            warm_start=warm_start,
-            random_state=random_state,
-            verbose=verbose,
-            **net_params,
-        )
-        self.loss = loss
+        self._store(locals())
 
     def _known_net_params(self):
         hyper = sorted({name for loss in (*NAMES, *ROW_CRITERIA) for name in hyper_parameters(loss)})
@@ -163,7 +144,7 @@ class RobustLossClassifier(BaseNoisyLabelClassifier):
         # scikit-learn's callbacks follow one training.
         vars(first).pop("_skl_callbacks", None)
         first._train(X, y, data, validation)
-        self.transition_matrix_ = transition_matrix_of_predictions(first._softmax(first._forward(data.X)))
+        self.transition_matrix_ = transition_matrix_of_predictions(softmax(first._forward(data.X)))
         try:
             self._criterion_with(self.transition_matrix_)
         except ValueError as error:

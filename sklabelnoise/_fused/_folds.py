@@ -27,8 +27,8 @@ class FusableClassifier(Protocol):
     def _check_training_set(self, X, y, sample_weight=None, soft_labels=None):
         """Rows and labels as its ``fit`` takes them, a TrainingSet."""
 
-    def _build_net(self, tensors, data, device, seed):
-        """The net its ``fit`` would start from, and the training parameters."""
+    def _net_builder(self):
+        """What makes its nets, a NetBuilder."""
 
     def _record(self, net, data, used):
         """Take a trained net as the fitted state."""
@@ -124,7 +124,7 @@ def build_net(estimator, fold, data, seed, *, whole=False):
     data = fold.with_rows(data if whole else data.take(np.arange(min(2, len(data)))))
     device = resolve_device(estimator.device)
     with seeded(seed, device):
-        return estimator._build_net(estimator._as_tensors(data, device), data, device, seed)
+        return estimator._net_builder().build(data.as_tensors(device), data, device, seed)
 
 
 def takes_statistics(fold):

@@ -47,6 +47,11 @@ class Recipe:
     options: dict
 
     @property
+    def builder(self):
+        """What makes its nets."""
+        return self.estimator._net_builder()
+
+    @property
     def criterion(self):
         """The loss, with the candidate's hyper-parameters."""
         return self.net.criterion_
@@ -54,10 +59,10 @@ class Recipe:
     def difference(self, other):
         """Name what keeps two candidates from sharing a stack, seeds aside; None if nothing does."""
         mine, theirs = self.net.module_, other.net.module_
-        module_params = [recipe.estimator._params_for("module") for recipe in (self, other)]
+        module_params = [recipe.builder.module_params for recipe in (self, other)]
         if type(mine) is not type(theirs) or repr(mine) != repr(theirs) or not same(*module_params):
             return "another architecture"
-        comparable = self.seed == other.seed or isinstance(self.estimator.module, torch.nn.Module)
+        comparable = self.seed == other.seed or isinstance(self.builder.module, torch.nn.Module)
         if comparable and not same(dict(mine.state_dict()), dict(theirs.state_dict())):
             return "other initial weights"
         for name in ("optimizer", "max_epochs", "batch_size", "device", "dtype"):
@@ -238,7 +243,7 @@ def _join_seeds(stacks):
 def _why_unusable(stack, fold):
     recipe = stack.blocks[0][0]
     data = fold.with_rows(recipe.sets[0].take(np.arange(min(4, len(recipe.sets[0])))))
-    X = recipe.estimator._as_tensors(data, torch.device(recipe.net.device)).rows(np.arange(len(data)))
+    X = data.as_tensors(torch.device(recipe.net.device)).rows(np.arange(len(data)))
     return why_not_stackable(recipe.net.module_, X if recipe.net.preprocess is None else recipe.net.preprocess(X))
 
 

@@ -13,9 +13,9 @@ from sklearn.utils import _safe_indexing
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import _check_method_params
 
+from sklabelnoise._classifiers._known_predictions import KnownPredictions, predictions_suffice
 from sklabelnoise._fused._fits import train_stack
 from sklabelnoise._fused._folds import check_stackable, final_classifier, make_folds
-from sklabelnoise._fused._known_predictions import KnownPredictions, predictions_suffice
 from sklabelnoise._fused._plan import first_line, plan_fits
 from sklabelnoise._stacked._criterion import NotStackableError, same
 

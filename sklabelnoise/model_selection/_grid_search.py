@@ -11,10 +11,10 @@ from sklearn.utils import indexable
 from sklearn.utils.metadata_routing import _routing_enabled
 from sklearn.utils.validation import _check_method_params, _num_samples
 
+from sklabelnoise._classifiers._known_predictions import KnownPredictions
 from sklabelnoise._foundation._given import check_none_missing
 from sklabelnoise._fused._fits import left_out_logits
 from sklabelnoise._fused._folds import final_classifier, make_folds
-from sklabelnoise._fused._known_predictions import KnownPredictions
 from sklabelnoise._stacked._criterion import NotStackableError
 from sklabelnoise.model_selection._evaluation import Evaluation
 

@@ -11,6 +11,7 @@ from sklearn.utils.validation import validate_data
 from torch.utils.data import Dataset, IterableDataset, Subset
 
 from sklabelnoise._foundation._given import check_none_missing, check_weights
+from sklabelnoise.training._batches import DatasetData, TensorData
 
 # How far a row of soft labels may be from summing to one: rounding of float32 probabilities over thousands of classes.
 _SIMPLEX_TOLERANCE = 1e-4
@@ -54,6 +55,23 @@ class TrainingSet:
     def input_shape(self):
         """Shape of one example."""
         return _example(self.X).shape if isinstance(self.X, Dataset) else self.X.shape[1:]
+
+    @property
+    def torch_dtype(self):
+        """Type to compute in, torch's name for it."""
+        return torch.float64 if self.dtype == np.float64 else torch.float32
+
+    def as_tensors(self, device):
+        """The rows and what belongs to them on a device, a TensorData or DatasetData."""
+        kind = DatasetData if isinstance(self.X, Dataset) else TensorData
+        return kind(
+            self.X,
+            self.labels,
+            soft_targets=self.soft_targets,
+            sample_weight=self.sample_weight,
+            device=device,
+            dtype=self.torch_dtype,
+        )
 
     def take(self, rows):
         """The training set of some rows; `all_X` and `all_labels` stay whole."""

@@ -717,7 +717,7 @@ def test_images_stay_bytes_until_they_are_a_batch():
     X, y = images()
     model = DMClassifier(ResNet20)
     data = model._check_training_set(X, y)
-    tensors = model._as_tensors(data, torch.device("cpu"))
+    tensors = data.as_tensors(torch.device("cpu"))
     assert tensors.X.dtype == torch.uint8 and tensors.X.data_ptr() == X.ctypes.data
 
 

@@ -261,7 +261,7 @@ def test_a_contiguous_float_table_is_not_copied(blobs):
     X = blobs[0].astype(np.float32)
     data = checked(X, blobs[1])
     assert data.X is X or np.shares_memory(data.X, X)
-    tensors = DMClassifier()._as_tensors(data, torch.device("cpu"))
+    tensors = data.as_tensors(torch.device("cpu"))
     assert tensors.X.data_ptr() == X.ctypes.data
 
 

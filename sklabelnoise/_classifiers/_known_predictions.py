@@ -1,12 +1,13 @@
 """A fitted classifier whose predictions are known beforehand."""
 
-import torch
-from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.base import ClassifierMixin
 from sklearn.metrics._scorer import _BaseScorer, _MultimetricScorer, _PassthroughScorer
 from sklearn.pipeline import Pipeline
 
+from sklabelnoise._classifiers._net_classifier import LogitsClassifier
 
-class KnownPredictions(ClassifierMixin, BaseEstimator):
+
+class KnownPredictions(LogitsClassifier):
     """What scorers ask of a fitted classifier, answered from the logits of the rows they ask about.
 
     Parameters
@@ -26,21 +27,8 @@ class KnownPredictions(ClassifierMixin, BaseEstimator):
         """Class labels."""
         return self.classes
 
-    def predict(self, X):
-        """Most probable class of each row."""
-        return self.classes[self.logits.argmax(axis=1)]
-
-    def predict_proba(self, X):
-        """Softmax of the logits."""
-        return torch.from_numpy(self.logits).softmax(dim=1).numpy()
-
-    def predict_log_proba(self, X):
-        """Logarithm of the softmax."""
-        return torch.from_numpy(self.logits).log_softmax(dim=1).numpy()
-
-    def decision_function(self, X):
-        """Logits, for two classes their difference."""
-        return self.logits[:, 1] - self.logits[:, 0] if len(self.classes) == 2 else self.logits
+    def _logits(self, X):
+        return self.logits
 
     def __sklearn_is_fitted__(self):
         return True
