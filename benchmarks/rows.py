@@ -18,14 +18,15 @@ PACKAGES = ("numpy", "scikit-learn", "torch", "skorch", "sklabelnoise")
 
 @functools.cache
 def git_commit():
-    """Commit of the working tree, with ``+changes`` where tracked files of the package differ from it."""
+    """Commit of the working tree, with ``+changes`` where the code of package and benchmarks differs from it."""
     here = Path(__file__).parents[1]
 
     def git(*arguments):
         return subprocess.run(["git", *arguments], cwd=here, capture_output=True, text=True, check=True).stdout.strip()
 
     try:
-        changed = git("status", "--porcelain", "--untracked-files=no", "--", "sklabelnoise", "benchmarks/*.py")
+        # What git does not know of counts as well: it would be imported all the same.
+        changed = git("status", "--porcelain", "--untracked-files=all", "--", "sklabelnoise", "benchmarks/*.py")
         return git("rev-parse", "--short=12", "HEAD") + ("+changes" if changed else "")
     except (OSError, subprocess.CalledProcessError):
         return None

@@ -2,20 +2,23 @@
 
     python -m benchmarks.run --profile quick
     python -m benchmarks.run --profile tables --n-jobs 2
-    python -m benchmarks.run --profile tables --tasks magic/symmetric/0.4 --methods "DM(2, 24)" --seeds 0 1
+    python -m benchmarks.run --profile kinds --tasks "*/pair_flip/0.4" --methods "RandomForest, tuned" --seeds 0 1
 
-Rows are appended to results/<profile>.jsonl as they are finished. A run that was killed goes on where it stopped: what
-is in the file is not run again. A fit that fails is reported, leaves no row and is tried again next time.
+Rows are appended to the profile's file in results/ as they are finished. A run that was killed goes on where it
+stopped: what is in the file is not run again, unless the method was defined otherwise then. A fit that fails is
+reported, leaves no row and is tried again next time. A method whose library can't be imported is skipped, with the
+reason.
 """
 
 import argparse
+import hashlib
 import itertools
 import json
 import sys
 import time
 import traceback
 import warnings
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import joblib
@@ -25,82 +28,13 @@ from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_limits
 
 from benchmarks.measures import measure
+from benchmarks.memory import PeakMemory
 from benchmarks.methods import METHODS
+from benchmarks.profiles import PROFILES, Profile, matching
 from benchmarks.rows import RESULTS, append_row, environment, read_rows
-from benchmarks.tasks import CIFAR10N, DATASETS, TABLES, Task
+from benchmarks.tasks import DATASETS, Task
 
-
-@dataclass(frozen=True)
-class Profile:
-    """What one command runs.
-
-    Parameters
-    ----------
-    tasks : sequence of str
-        Names ``dataset/noise/rate``.
-    methods : sequence of str
-        Names of `benchmarks.methods.METHODS`.
-    seeds : sequence of int
-        Each fixes split, noise, initial weights and row order.
-    budget : dict, default={}
-        Training parameters that all networks get; empty for their defaults.
-    max_train, max_test : int
-        Rows used at most.
-    without : sequence of (str, str)
-        Data sets and methods that would take more time together than all the rest.
-    """
-
-    tasks: tuple
-    methods: tuple = tuple(METHODS)
-    seeds: tuple = tuple(range(5))
-    budget: dict = field(default_factory=dict)
-    max_train: int = 5000
-    max_test: int = 5000
-    without: tuple = ()
-
-
-# What the tables are about; the other values of lam and beta are candidates of DMClassifierCV, and its oracle.
-_NOT_SHOWN = ("DM(0.5, 4)", "DM(1, 8)", "DM(2, 12)")
-_MAIN = tuple(name for name in METHODS if name not in _NOT_SHOWN)
-# Shown for `tables` only: variants, and what takes the time of ten fits or more.
-_VARIANTS = (
-    "DMClassifierCV, best by test labels", "DMClassifierCV, refit=False", "DM(2, 24)", "cross entropy, mean of five",
-    "DM(1, 16), mean of five", "refinery of cross entropy",
-)  # fmt: skip
-
-PROFILES = {
-    "quick": Profile(
-        tasks=("digits/symmetric/0.4", "magic/symmetric/0.4", "car_evaluation/symmetric/0.4"),
-        methods=(
-            "cross entropy, clean labels", "cross entropy", "cross entropy, stopped early", "DM(0, 0)", "DM(1, 16)",
-            "DMClassifierCV", "ProSelfLC", "GCE", "LogisticRegression",
-        ),
-        seeds=(0, 1),
-        max_train=2000,
-    ),
-    "tables": Profile(
-        tasks=tuple(f"{dataset}/symmetric/0.4" for dataset in (*TABLES, "digits")), methods=_MAIN, max_train=2000
-    ),
-    # Every kind of noise and every data set; fewer rows, since there are nine times as many tasks.
-    "noises": Profile(
-        tasks=(
-            *(
-                f"{dataset}/{noise}"
-                for dataset in (*TABLES, "digits", "mnist", "banking77", "imdb")
-                for noise in (
-                    "clean/0", "symmetric/0.2", "symmetric/0.4", "symmetric/0.6", "pair_flip/0.3", "pair_flip/0.4",
-                    "imbalance/0.1", "instance/0.4",
-                )
-            ),
-            *(f"{dataset}/human/0" for dataset in ("lidc_malignancy", *CIFAR10N)),
-        ),
-        methods=tuple(name for name in _MAIN if name not in _VARIANTS),
-        seeds=(0, 1, 2),
-        max_train=1000,
-        max_test=2000,
-        without=(("banking77", "HistGradientBoosting"), ("banking77", "CleanLearning of RandomForest")),
-    ),
-}  # fmt: skip
+__all__ = ["PROFILES", "Profile", "key_of", "plan", "run_all"]
 
 
 @dataclass(frozen=True)
@@ -114,12 +48,14 @@ class Run:
 
     @property
     def key(self):
-        return _key(self.task.name, self.task.max_train, self.task.max_test, self.method, self.seed, self.budget)
+        definition = METHODS[self.method].definition
+        limits = self.task.max_train, self.task.max_test
+        return _key(self.task.name, *limits, self.method, definition, self.seed, self.budget)
 
 
 def key_of(row):
     """The key of a row; equal to that of the run that would make it again."""
-    return _key(*(row[name] for name in ("task", "max_train", "max_test", "method", "seed", "budget")))
+    return _key(*(row[name] for name in ("task", "max_train", "max_test", "method", "definition", "seed", "budget")))
 
 
 def _key(*parts):
@@ -144,12 +80,15 @@ def execute(run):
         draw = run.task.draw(run.seed)
         method = METHODS[run.method]
         estimator = method.make(run.budget, run.seed)
-        with threadpool_limits(1), warnings.catch_warnings():
+        with threadpool_limits(1), warnings.catch_warnings(), PeakMemory() as memory:
+            # Budgets end where they end, folds may lack a rare class, and a refinery says how it teaches a forest.
             warnings.simplefilter("ignore", ConvergenceWarning)
+            warnings.simplefilter("ignore", UserWarning)
             # Processor time: with one thread it is what a quiet machine's clock would show.
             start = time.process_time()
             method.fit(estimator, draw)
             fit_seconds = time.process_time() - start
+            peak = memory.megabytes()
             measures = measure(estimator, draw)
     except Exception:
         return f"{run.task.name}, {run.method}, seed {run.seed}:\n{traceback.format_exc()}"
@@ -164,17 +103,29 @@ def execute(run):
         "realised_rate": round(float(np.mean(draw.y_given != draw.y_clean)), 5),
         "method": run.method,
         "kind": method.kind,
+        "definition": method.definition,
         "budget": run.budget,
         "seed": run.seed,
+        "labels": _digest(draw),
         **measures,
         "fit_seconds": round(fit_seconds, 4),
+        "peak_mb": peak,
     }
+
+
+def _digest(draw):
+    """What the labels of a draw are recognised by: rows of one task and seed must have seen the same ones."""
+    labels = np.concatenate([draw.y_given, draw.y_clean, draw.y_test]).astype(np.int64)
+    return hashlib.sha256(labels.tobytes()).hexdigest()[:12]
 
 
 def run_all(runs, path, n_jobs=1, report=print):
     """Execute the runs that have no row in `path` yet; returns the texts of the errors."""
+    missing = {name: METHODS[name].why_missing() for name in dict.fromkeys(run.method for run in runs)}
+    for name in (name for name, reason in missing.items() if reason):
+        report(f"skipped: {name} ({missing[name]})")
     done = {key_of(row) for row in read_rows(path)}
-    runs = [run for run in runs if run.key not in done]
+    runs = [run for run in runs if not missing[run.method] and run.key not in done]
     errors = []
     torch.set_num_threads(1)  # as in every worker, so that the environment says what was used
     about = environment()
@@ -196,7 +147,12 @@ def run_all(runs, path, n_jobs=1, report=print):
 def parse(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--profile", choices=PROFILES, default="quick")
-    parser.add_argument("--tasks", nargs="+", metavar="DATASET/NOISE/RATE", help=f"data sets: {', '.join(DATASETS)}")
+    parser.add_argument(
+        "--tasks",
+        nargs="+",
+        metavar="DATASET/NOISE/RATE",
+        help=f"names, or patterns as */clean/0; data sets: {', '.join(DATASETS)}",
+    )
     parser.add_argument(
         "--methods", nargs="+", metavar="METHOD", choices=METHODS, help=f"some of: {'; '.join(METHODS)}"
     )
@@ -205,12 +161,15 @@ def parse(arguments=None):
     parser.add_argument("--output", type=Path, help="file of the rows; default results/<profile>.jsonl")
     options = parser.parse_args(arguments)
     chosen = {name: tuple(value) for name in ("tasks", "methods", "seeds") if (value := getattr(options, name))}
-    profile = Profile(**{**vars(PROFILES[options.profile]), **chosen})
+    profile = PROFILES[options.profile]
     try:
+        if "tasks" in chosen:
+            chosen["tasks"] = matching(chosen["tasks"], profile.tasks)
+        profile = replace(profile, **chosen)
         plan(profile)
     except ValueError as error:
         parser.error(str(error))
-    return profile, options.output or RESULTS / f"{options.profile}.jsonl", options.n_jobs
+    return profile, options.output or RESULTS / f"{profile.file or options.profile}.jsonl", options.n_jobs
 
 
 def main():

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.dummy import DummyClassifier
+from sklearn.linear_model import LogisticRegression
 
 from benchmarks import guard as guard_module
 from benchmarks import run as run_module
@@ -23,8 +24,8 @@ def quiet(message):
 
 def row(method, task, seed, accuracy):
     return {
-        "task": task, "max_train": 100, "max_test": 100, "method": method, "budget": {}, "seed": seed,
-        "test_accuracy": accuracy,
+        "task": task, "max_train": 100, "max_test": 100, "method": method, "definition": "0", "budget": {},
+        "seed": seed, "test_accuracy": accuracy,
     }  # fmt: skip
 
 
@@ -53,9 +54,17 @@ def test_unchanged_code_passes(committed):
 
 def test_a_method_that_has_become_worse_fails(committed, monkeypatch):
     guess = Method("LogisticRegression", lambda budget, seed: DummyClassifier(), "baseline")
+    vars(guess)["definition"] = committed[0]["definition"]  # the same parameters, but what they do is worse
     monkeypatch.setitem(run_module.METHODS, "LogisticRegression", guess)
     (message,) = guard(SMALL, committed, report=quiet)
     assert message.startswith("LogisticRegression: mean accuracy over 2 tasks fell from ")
+
+
+def test_a_method_that_is_defined_otherwise_needs_new_rows(committed, monkeypatch):
+    other = Method("LogisticRegression", lambda budget, seed: LogisticRegression(C=0.1, random_state=seed), "baseline")
+    monkeypatch.setitem(run_module.METHODS, "LogisticRegression", other)
+    (message,) = guard(SMALL, committed, report=quiet)
+    assert message.startswith("No committed rows of digits/clean/0, LogisticRegression")
 
 
 def test_a_method_that_cannot_be_fitted_fails(committed, monkeypatch):

@@ -5,6 +5,7 @@ import pytest
 from sklearn.base import clone
 from sklearn.dummy import DummyClassifier
 from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import StratifiedKFold
 
 from benchmarks import run as run_module
 from benchmarks.methods import KINDS, METHODS, Method
@@ -22,8 +23,9 @@ def quiet(message):
 
 
 def results(path):
-    """Rows without what no two runs share: their time, and the order workers finish in."""
-    rows = [{name: value for name, value in row.items() if name != "fit_seconds"} for row in read_rows(path)]
+    """Rows without what no two runs share: their time and memory, and the order workers finish in."""
+    own = ("fit_seconds", "peak_mb")
+    rows = [{name: value for name, value in row.items() if name not in own} for row in read_rows(path)]
     return sorted(rows, key=key_of)
 
 
@@ -69,6 +71,7 @@ def test_other_settings_are_other_rows():
 def test_a_budget_is_recognised_when_it_comes_back_from_a_file():
     run = plan(Profile(tasks=("digits/clean/0",), budget={"module__hidden": (8,), "lr": 0.1}))[0]
     row = {"task": run.task.name, "max_train": 5000, "max_test": 5000, "method": run.method, "seed": 0}
+    row["definition"] = METHODS[run.method].definition
     assert key_of(json.loads(json.dumps({**row, "budget": run.budget}))) == run.key
 
 
@@ -84,6 +87,38 @@ def test_a_fit_that_fails_is_reported_leaves_no_row_and_is_tried_again(tmp_path,
     assert [row["method"] for row in read_rows(tmp_path / "rows.jsonl")] == ["sound"]
     methods["broken"] = Method("broken", lambda budget, seed: DummyClassifier(), "baseline")
     assert run_all(plan(profile), tmp_path / "rows.jsonl", report=quiet) == []
+
+
+def test_a_method_whose_library_is_missing_is_skipped_with_the_reason(tmp_path, monkeypatch):
+    methods = {
+        "sound": Method("sound", lambda budget, seed: DummyClassifier(), "baseline"),
+        "rival": Method("rival", lambda budget, seed: DummyClassifier(), "baseline", requires=("no_such_library",)),
+    }
+    monkeypatch.setattr(run_module, "METHODS", methods)
+    profile = Profile(tasks=("digits/clean/0",), methods=("rival", "sound"), seeds=(0,), max_train=150)
+    said = []
+    assert run_all(plan(profile), tmp_path / "rows.jsonl", report=said.append) == []
+    assert said[0] == "skipped: rival (no_such_library can't be imported: No module named 'no_such_library')"
+    assert [row["method"] for row in read_rows(tmp_path / "rows.jsonl")] == ["sound"]
+
+
+def test_a_method_that_is_defined_otherwise_is_measured_again(tmp_path, monkeypatch):
+    def method(strategy):
+        return {"guess": Method("guess", lambda budget, seed: DummyClassifier(strategy=strategy), "baseline")}
+
+    path = tmp_path / "rows.jsonl"
+    profile = Profile(tasks=("digits/clean/0",), methods=("guess",), seeds=(0,), max_train=150)
+    for strategy, n_rows in (("prior", 1), ("prior", 1), ("uniform", 2)):
+        monkeypatch.setattr(run_module, "METHODS", method(strategy))
+        run_all(plan(profile), path, report=quiet)
+        assert len(read_rows(path)) == n_rows
+    assert len({row["definition"] for row in read_rows(path)}) == 2
+
+
+def test_a_row_says_which_labels_it_saw_and_what_memory_it_took(whole):
+    rows = {(row["task"], row["seed"]): row for row in read_rows(whole)}
+    assert len({row["labels"] for row in rows.values()}) == len(rows)
+    assert all(row["peak_mb"] is None or row["peak_mb"] >= 0 for row in rows.values())
 
 
 class Spy(LogisticRegression):
@@ -108,11 +143,14 @@ def test_only_the_ceiling_sees_clean_labels(tmp_path, monkeypatch, kind):
 
 @pytest.mark.parametrize("name", METHODS)
 def test_a_method_makes_a_new_estimator_with_the_seed_it_is_given(name):
+    if METHODS[name].definition is None:
+        pytest.skip(METHODS[name].why_missing())
     budget = {"max_epochs": 3}
     first, second = (METHODS[name].make(budget, 7) for _ in range(2))
     assert first is not second
     parameters = clone(first).get_params()
     seeds = [value for key, value in parameters.items() if key.split("__")[-1] == "random_state"]
+    seeds += [value.random_state for value in parameters.values() if isinstance(value, StratifiedKFold)]
     assert seeds and set(seeds) == {7}
     assert METHODS[name].name == name and METHODS[name].kind in KINDS
 
@@ -129,6 +167,18 @@ def test_options_narrow_a_profile():
     assert (profile.methods, profile.seeds, n_jobs) == (("DM(2, 24)",), (3,), 2)
     assert profile.tasks == PROFILES["tables"].tasks
     assert path.name == "tables.jsonl"
+
+
+def test_patterns_choose_tasks_of_the_profile():
+    profile, path, _ = parse(["--profile", "kinds", "--tasks", "magic/*", "*/pair_flip/0.4", "adult/clean/0"])
+    assert len(profile.tasks) == 7 + 15 + 1 and profile.tasks[0].startswith("magic/")
+    assert path.name == "tables.jsonl"  # what `tables` has measured is not measured again
+
+
+def test_a_pattern_without_a_task_stops_before_anything_runs(capsys):
+    with pytest.raises(SystemExit):
+        parse(["--profile", "kinds", "--tasks", "*/loud/*"])
+    assert "No task of the profile matches '*/loud/*'" in capsys.readouterr().err
 
 
 def test_a_task_that_is_none_stops_before_anything_runs(capsys):
