@@ -36,6 +36,8 @@ def frame_of(rows):
             f"Two rows of {twice['task']}, {twice['method']}, seed {twice['seed']}: a table needs rows of one profile, "
             "with one budget and one size."
         )
+    if "labels" in frame and (frame.groupby(["task", "seed"])["labels"].nunique() > 1).any():
+        raise ValueError("Rows of one task and seed saw different labels: how tasks are drawn has changed in between.")
     frame[["dataset", "noise", "rate"]] = frame["task"].str.split("/", expand=True)
     frame["rate"] = frame["rate"].astype(float)
     # What is not defined for a task (nothing to detect on clean labels), or was not measured yet, is no number.

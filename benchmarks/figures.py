@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from benchmarks.comparison import BASELINE, Comparison, by_condition, frame_of, noise_order
-from benchmarks.rows import read_rows
+from benchmarks.usable import usable_rows
 
 STYLE = {
     "svg.hashsalt": "sklabelnoise",  # names of clip paths are random otherwise
@@ -25,8 +25,8 @@ LIMIT = 20  # points at which the colours of a difference end
 
 
 def rank_data(tables):
-    """Mean rank of each method with its kind, and the critical difference."""
-    comparison = Comparison.of(frame_of(tables))
+    """Mean rank under symmetric noise of each method with its kind, and the critical difference."""
+    comparison = Comparison.of(frame_of([row for row in tables if row["task"].endswith("/symmetric/0.4")]))
     frame = pd.DataFrame({"rank": comparison.ranks})
     return frame.assign(
         kind=comparison.kinds.reindex(frame.index),
@@ -104,7 +104,8 @@ def digest(data):
 def numbers(results):
     """Name and numbers of every figure whose rows are there."""
     for name, (source, make, _) in FIGURES.items():
-        if rows := read_rows(Path(results) / f"{source}.jsonl"):
+        rows, _ = usable_rows(Path(results) / f"{source}.jsonl")
+        if rows:
             yield name, make(rows)
 
 

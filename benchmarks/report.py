@@ -4,7 +4,9 @@
     python -m benchmarks.report --print      # show all tables
     python -m benchmarks.report --check      # fail where READMEs or figures are not what the rows say
 
-A block stands between ``<!-- benchmark:NAME -->`` and ``<!-- /benchmark:NAME -->``; nobody types a number.
+A block stands between ``<!-- benchmark:NAME -->`` and ``<!-- /benchmark:NAME -->``; nobody types a number. Rows from a
+tree with changes, and of methods that are defined otherwise now, are left out. A block that begins with
+``<!-- benchmark:NAME, with changes -->`` asks for the former, ``--with-changes`` does so for all; the text says so.
 """
 
 import argparse
@@ -30,13 +32,16 @@ from benchmarks.leaderboard import (
     task_table,
     wins_table,
 )
-from benchmarks.rows import RESULTS, read_rows
+from benchmarks.rows import RESULTS
 from benchmarks.schedules import schedules_block
 from benchmarks.selection import selection_block
+from benchmarks.usable import usable_rows
 
 README = Path(__file__).parents[1] / "README.md"
 DOCUMENTS = (README, README.parent / "benchmarks" / "README.md")
-BLOCK = re.compile(r"(<!-- benchmark:(?P<name>[\w-]+) -->\n).*?(<!-- /benchmark:(?P=name) -->)", re.DOTALL)
+BLOCK = re.compile(
+    r"(<!-- benchmark:(?P<name>[\w-]+)(?P<changes>, with changes)? -->\n).*?(<!-- /benchmark:(?P=name) -->)", re.DOTALL
+)
 
 
 def speed_table(rows):
@@ -92,6 +97,16 @@ def _noise_block(rows):
     )
 
 
+def _symmetric(make):
+    """Of the rows of many kinds of noise the one under which all methods are compared."""
+
+    def block(rows):
+        rows = [row for row in rows if row["task"].endswith("/symmetric/0.4")]
+        return make(rows) if rows else "No rows of symmetric noise yet.\n"
+
+    return block
+
+
 def _human_block(rows):
     rows = [row for row in rows if row["task"].split("/")[1] == "human"]
     return _task_block(rows) if rows else "No rows of human noise yet.\n"
@@ -113,10 +128,11 @@ def _speed_block(rows):
 # Block name: file of the rows and what becomes of them.
 BLOCKS = {
     "quick": ("quick", _leaderboard_block),
-    "tables": ("tables", _leaderboard_block),
-    "tables-wins": ("tables", _wins_block),
-    "tables-measures": ("tables", _measures_block),
-    "tables-by-task": ("tables", _task_block),
+    "tables": ("tables", _symmetric(_leaderboard_block)),
+    "tables-wins": ("tables", _symmetric(_wins_block)),
+    "tables-measures": ("tables", _symmetric(_measures_block)),
+    "tables-by-task": ("tables", _symmetric(_task_block)),
+    "kinds": ("tables", _noise_block),
     "noises": ("noises", _noise_block),
     "human": ("noises", _human_block),
     "texts-and-images": ("noises", _texts_and_images_block),
@@ -127,26 +143,29 @@ BLOCKS = {
 }
 
 
-def block(name, results=RESULTS):
-    """The text of one block, made from its rows."""
+def block(name, results=RESULTS, with_changes=False):
+    """The text of one block, made from those of its rows that may be shown."""
     if name not in BLOCKS:
         raise ValueError(f"Unknown benchmark block {name!r}; expected one of {', '.join(BLOCKS)}.")
     source, make = BLOCKS[name]
     path = Path(results) / f"{source}.jsonl"
-    rows = read_rows(path)
-    return f"\n{make(rows)}\n" if rows else f"\nNo rows in {path.name} yet.\n\n"
+    rows, remark = usable_rows(path, with_changes)
+    text = make(rows) if rows else f"No rows in {path.name} yet.\n"
+    return f"\n{text}\n" + (f"{remark.strip()}\n\n" if remark else "" if rows else "\n")
 
 
-def fill(text, results=RESULTS):
+def fill(text, results=RESULTS, with_changes=False):
     """A document with each of its blocks replaced by what the rows say now."""
-    return BLOCK.sub(lambda match: match[1] + block(match["name"], results) + match[3], text)
+    return BLOCK.sub(
+        lambda match: match[1] + block(match["name"], results, with_changes or bool(match["changes"])) + match[4], text
+    )
 
 
-def update(path=README, results=RESULTS):
+def update(path=README, results=RESULTS, with_changes=False):
     """Rewrite the blocks of one document in place; whether it changed."""
     path = Path(path)
     old = path.read_text(encoding="utf-8")
-    new = fill(old, results)
+    new = fill(old, results, with_changes)
     if new != old:
         path.write_text(new, encoding="utf-8")
     return new != old
@@ -157,10 +176,11 @@ def main():
     action = parser.add_mutually_exclusive_group()
     action.add_argument("--print", action="store_true", help="show every table, write nothing")
     action.add_argument("--check", action="store_true", help="fail where a document or a figure differs from the rows")
+    parser.add_argument("--with-changes", action="store_true", help="show rows from a tree with changes as well")
     options = parser.parse_args()
     if options.print:
         for name in BLOCKS:
-            print(f"## {name}\n{block(name)}")
+            print(f"## {name}\n{block(name, with_changes=options.with_changes)}")
         return
     if options.check:
         stale = [path for path in DOCUMENTS if fill(text := path.read_text(encoding="utf-8")) != text]
@@ -169,7 +189,7 @@ def main():
             sys.exit(f"Not what the rows say: {', '.join(map(str, stale))}. Run python -m benchmarks.report.")
         return
     for path in DOCUMENTS:
-        print(f"{path}: {'rewritten' if update(path) else 'unchanged'}")
+        print(f"{path}: {'rewritten' if update(path, RESULTS, options.with_changes) else 'unchanged'}")
     for path, state in figures.update(RESULTS).items():
         print(f"{path}: {state}")
 

@@ -3,6 +3,7 @@
 import pytest
 
 from benchmarks.comparison import BASELINE, CEILING
+from benchmarks.methods import METHODS
 from benchmarks.rows import append_row, environment
 
 ORACLE = "DM, best by test labels"
@@ -16,6 +17,7 @@ def make_row(task, method, seed, accuracy, **changes):
         "max_test": 5000,
         "method": method,
         "kind": KINDS.get(method, "robust"),
+        "definition": METHODS[method].definition if method in METHODS else "0123456789ab",
         "budget": {},
         "seed": seed,
         "test_accuracy": accuracy,
@@ -26,6 +28,7 @@ def make_row(task, method, seed, accuracy, **changes):
         "detection_auc": 0.9,
         "fit_seconds": 1.0,
         **environment(),
+        "commit": "0123456789ab",
         **changes,
     }
 

@@ -39,7 +39,9 @@ def test_blocks_are_replaced_and_nothing_else(tmp_path, results, rows):
 def test_the_last_measurement_of_a_ratio_counts(tmp_path):
     measured = {"ratio_low": 0.5, "ratio_high": 3.0, "promise": 1.2, "ours_ms": 12.34, "reference_ms": 10.0}
     for case, ratio in [("loop", 1.5), ("kernel", 1.1), ("loop", 1.2), ("search", 1.21)]:
-        append_row(tmp_path / "speed.jsonl", {"case": case, "ratio": ratio, **measured, **environment()})
+        append_row(
+            tmp_path / "speed.jsonl", {"case": case, "ratio": ratio, **measured, **environment(), "commit": "abc"}
+        )
     lines = block("speed", tmp_path).splitlines()
     assert "| kernel | 12.3 | 10 | 1.10 (0.50 to 3.00) | ≤ 1.2 | yes |" in lines
     assert "| loop | 12.3 | 10 | 1.20 (0.50 to 3.00) | ≤ 1.2 | yes |" in lines
