@@ -195,9 +195,9 @@ def _clean_learning(make_estimator):
     return make
 
 
-def _refinery(make_estimator):
+def _refinery(make_estimator, **parameters):
     def make(budget, seed):
-        return StochasticLabelRefinery(make_estimator(budget, seed), random_state=seed)
+        return StochasticLabelRefinery(make_estimator(budget, seed), random_state=seed, **parameters)
 
     return make
 
@@ -336,7 +336,8 @@ METHODS = {
         Method("ELR", _loss("elr"), "robust"),
         Method("ELR, tuned", _tuned_network(_loss("elr"), grids.ELR), "robust"),
         Method("forward, estimated", _loss("forward", loss__transition_matrix="estimate"), "robust"),
-        Method("refinery of cross entropy", _refinery(_cross_entropy), "robust"),
+        # Five folds were the default when its rows were made, and are what the default comes to on these tables.
+        Method("refinery of cross entropy", _refinery(_cross_entropy, cv=5), "robust"),
         Method("CleanLearning of cross entropy", _clean_learning(_cross_entropy), "robust", requires=("cleanlab",)),
         Method("LogisticRegression", _logistic_regression, "baseline"),
         Method(
