@@ -1,9 +1,7 @@
 """Saving a fitted classifier in one safetensors file, and loading it without executing anything from it."""
 
 import json
-import os
 import re
-import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +11,7 @@ from safetensors.torch import save
 
 import sklabelnoise.losses
 import sklabelnoise.modules
+from sklabelnoise._foundation._whole_files import write_whole
 
 _FORMAT = "sklabelnoise-1"
 
@@ -60,16 +59,7 @@ def write(path, estimator, *, header, tensors):
     }
     # Tensors that share memory are refused by safetensors; copies are small beside the data.
     data = save({name: t.detach().cpu().contiguous().clone() for name, t in tensors.items()}, metadata)
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+    write_whole(path, data)
 
 
 def read(path, cls):

@@ -5,11 +5,12 @@ import io
 import logging
 import os
 import pickle
-import uuid
 from pathlib import Path
 
 import joblib
 import numpy as np
+
+from sklabelnoise._foundation._whole_files import write_whole
 
 logger = logging.getLogger(__name__)
 
@@ -77,19 +78,57 @@ class Checkpoint:
             Name of the array.
         array : ndarray
             Any array without Python objects.
+
+        Raises
+        ------
+        OSError
+            If the file cannot be written; the message says what is kept.
         """
+        self._write(name, array)
+
+    def save_first(self, name, array):
+        """Write an array unless there is one of that name, by another run that shares the folder.
+
+        Parameters
+        ----------
+        name : str
+            Name of the array.
+        array : ndarray
+            Any array without Python objects.
+
+        Returns
+        -------
+        array : ndarray
+            What is there now: all runs that ask at once get the same.
+
+        Raises
+        ------
+        OSError
+            If the file cannot be written; the message says what is kept.
+        """
+        try:
+            self._write(name, array, replace=False)
+        except FileExistsError:
+            if (stored := self.load(name)) is not None:
+                return stored
+            self._write(name, array)
+        return array
+
+    def _write(self, name, array, replace=True):
         buffer = io.BytesIO()
         np.lib.format.write_array(buffer, np.asarray(array), allow_pickle=False)
         content = buffer.getbuffer()
-        # A name of its own: runs that share the folder must not write into each other's unfinished files.
-        part = self.path / f".{name}.{uuid.uuid4().hex}"
-        with open(part, "wb") as file:
-            file.write(hashlib.sha256(content).digest())
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, self.path / name)
-        self._sync_folder()
+        try:
+            write_whole(self.path / name, hashlib.sha256(content).digest(), content, replace=replace)
+        except FileExistsError:
+            raise
+        except OSError as error:
+            explained = OSError(
+                f"The checkpoint could not write {os.fspath(self.path / name)!r}. What was finished before is whole "
+                f"and kept in that folder; the same fit goes on from there once files can be written. Got {error}"
+            )
+            explained.errno = error.errno
+            raise explained from error
 
     def load(self, name):
         """Read an array back.
@@ -125,12 +164,3 @@ class Checkpoint:
         """
         for name in names:
             (self.path / name).unlink(missing_ok=True)
-
-    def _sync_folder(self):
-        # POSIX: the rename itself is on disk only once the folder is; Windows cannot open folders.
-        if os.name == "posix":
-            folder = os.open(self.path, os.O_RDONLY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)

@@ -249,7 +249,7 @@ class BaseLabelRefinery(MetaEstimatorMixin, BaseEstimator, metaclass=ABCMeta):
         if seed is None:
             seed = check_random_state(self.random_state).randint(MAX_SEED)
             if checkpoint is not None:
-                checkpoint.save("seed", seed)
+                seed = checkpoint.save_first("seed", seed)
         return int(seed)
 
     def _report(self, described, refined, predicted, seconds):

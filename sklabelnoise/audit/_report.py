@@ -6,6 +6,7 @@ import os
 import numpy as np
 import pandas as pd
 
+from sklabelnoise._foundation._whole_files import write_whole
 from sklabelnoise.audit._evidence import check_evidence
 from sklabelnoise.audit._issues import find_label_issues
 from sklabelnoise.audit._transition import estimate_noise
@@ -216,8 +217,7 @@ class LabelReport:
         from sklabelnoise.audit._page import render_page  # jinja2 is an optional dependency
 
         page = render_page(self, title=title, max_issues=max_issues, image_shape=image_shape)
-        with open(path, "w", encoding="utf-8", newline="\n") as file:
-            file.write(page)
+        write_whole(path, page.encode("utf-8"))
         return path
 
 

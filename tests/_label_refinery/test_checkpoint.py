@@ -2,6 +2,8 @@
 
 import logging
 import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -86,3 +88,34 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path):
 def test_what_cannot_be_hashed_is_named():
     with pytest.raises(TypeError, match="With 'checkpoint' all parameters must be picklable"):
         Checkpoint("never-made", {"augment": lambda X, rng: X})
+
+
+@pytest.mark.parametrize("allowed", [200, 4096])
+def test_a_full_disk_names_the_file_and_what_is_kept(tmp_path, allowed):
+    code = f"""
+import resource
+import numpy as np
+from sklabelnoise._label_refinery._checkpoint import Checkpoint
+checkpoint = Checkpoint({str(tmp_path)!r}, {{}})
+checkpoint.save("round-1", np.zeros(3))
+resource.setrlimit(resource.RLIMIT_FSIZE, ({allowed}, {allowed}))
+try:
+    checkpoint.save("round-2", np.arange(100_000))
+except OSError as error:
+    print(type(error).__name__, error)
+assert checkpoint.load("round-1").tolist() == [0, 0, 0]
+"""
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    (folder,) = tmp_path.iterdir()
+    assert shown.startswith(f"OSError The checkpoint could not write '{folder}/round-2'. What was finished before is")
+    assert "kept in that folder; the same fit goes on from there once files can be written. Got [Errno 27]" in shown
+    assert [path.name for path in folder.iterdir()] == ["round-1"]
+
+
+def test_what_is_saved_first_stays(tmp_path):
+    one, other = Checkpoint(tmp_path, {}), Checkpoint(tmp_path, {})
+    assert one.save_first("seed", 3) == 3
+    assert other.save_first("seed", 4) == 3
+    (one.path / "seed").write_bytes(b"damaged")
+    assert other.save_first("seed", 4) == 4
+    assert one.load("seed") == 4

@@ -1,0 +1,145 @@
+"""Files are whole or not there: permissions, links, kills, full disks, several writers."""
+
+import errno
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from sklabelnoise._foundation import _whole_files
+from sklabelnoise._foundation._whole_files import put_in_place, write_whole
+
+
+@pytest.fixture(params=["unnamed", "named"])
+def folder(request, tmp_path, monkeypatch):
+    """A folder on a file system with and without files that have no name."""
+    if request.param == "named":
+        monkeypatch.delattr(os, "O_TMPFILE", raising=False)
+    return tmp_path
+
+
+@pytest.fixture
+def umask():
+    old = os.umask(0o027)
+    yield
+    os.umask(old)
+
+
+def mode(path):
+    return path.stat().st_mode & 0o777
+
+
+def test_content_is_what_was_written_and_nothing_else_is_there(folder):
+    write_whole(folder / "a", b"one", memoryview(b" two"))
+    write_whole(folder / "a", b"three")
+    assert (folder / "a").read_bytes() == b"three"
+    assert [path.name for path in folder.iterdir()] == ["a"]
+
+
+def test_a_new_file_has_the_mode_of_the_umask_and_an_old_one_keeps_its_own(folder, umask):
+    write_whole(folder / "a", b"x")
+    assert mode(folder / "a") == 0o640
+    (folder / "a").chmod(0o600)
+    write_whole(folder / "a", b"y")
+    assert mode(folder / "a") == 0o600
+
+
+def test_a_symbolic_link_stays_one(folder):
+    (folder / "shelf").mkdir()
+    (folder / "link").symlink_to(folder / "shelf" / "model")
+    for content in (b"first", b"second"):  # of a file that is not there yet, and of one that is
+        write_whole(folder / "link", content)
+        assert (folder / "link").is_symlink()
+        assert (folder / "shelf" / "model").read_bytes() == content
+    assert [path.name for path in (folder / "shelf").iterdir()] == ["model"]
+
+
+def test_a_file_that_must_not_be_replaced_is_kept(folder):
+    write_whole(folder / "a", b"first", replace=False)
+    with pytest.raises(FileExistsError):
+        write_whole(folder / "a", b"second", replace=False)
+    assert (folder / "a").read_bytes() == b"first"
+    assert len(list(folder.iterdir())) == 1
+
+
+@pytest.mark.parametrize("failure", [OSError, KeyboardInterrupt])
+def test_a_write_that_fails_keeps_the_old_file_and_leaves_nothing(folder, monkeypatch, failure):
+    write_whole(folder / "a", b"old")
+
+    def fail(descriptor):
+        raise failure(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(_whole_files.os, "fsync", fail)
+    with pytest.raises(failure) as caught:
+        write_whole(folder / "a", b"new")
+    assert (folder / "a").read_bytes() == b"old"
+    assert len(list(folder.iterdir())) == 1
+    if failure is OSError:
+        assert str(caught.value) == f"[Errno 28] No space left on device: {str(folder / 'a')!r}"
+
+
+def test_a_folder_that_is_not_there_is_named(folder):
+    with pytest.raises(FileNotFoundError, match="nowhere"):
+        write_whole(folder / "nowhere" / "a", b"x")
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+def test_a_device_is_written_to_and_not_replaced(folder):
+    write_whole("/dev/null", b"x")
+    with pytest.raises(OSError, match="No space left"):
+        write_whole("/dev/full", b"x")
+
+
+def test_a_complete_part_takes_the_place_of_the_file(tmp_path):
+    (tmp_path / "a").write_bytes(b"old")
+    (tmp_path / "a.part").write_bytes(b"new")
+    put_in_place(tmp_path / "a.part", tmp_path / "a")
+    assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("a", b"new")]
+
+
+@pytest.mark.skipif(not hasattr(os, "O_TMPFILE"), reason="a kill leaves a hidden file where files cannot be unnamed")
+def test_a_kill_at_any_moment_leaves_a_whole_file_and_no_other(tmp_path):
+    code = f"""
+from sklabelnoise._foundation._whole_files import write_whole
+print("ready", flush=True)
+number = 0
+while True:
+    number += 1
+    write_whole({str(tmp_path / "a")!r}, bytes([number % 256]) * 2_000_000)
+"""
+    rng = np.random.default_rng(0)
+    for _ in range(10):
+        process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
+        process.stdout.readline()
+        time.sleep(rng.uniform(0.01, 0.1))
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        process.stdout.close()
+        content = (tmp_path / "a").read_bytes()
+        assert len(content) == 2_000_000
+        assert len(set(content)) == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+
+
+def test_of_several_processes_one_writes_what_must_not_be_replaced(tmp_path):
+    code = f"""
+import sys
+from sklabelnoise._foundation._whole_files import write_whole
+sys.stdin.readline()
+try:
+    write_whole({str(tmp_path / "a")!r}, sys.argv[1].encode(), replace=False)
+    print("mine")
+except FileExistsError:
+    print("taken")
+"""
+    processes = [
+        subprocess.Popen([sys.executable, "-c", code, name], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        for name in "xyz"
+    ]
+    answers = [process.communicate("go\n")[0].strip() for process in processes]
+    assert sorted(answers) == ["mine", "taken", "taken"]
+    assert (tmp_path / "a").read_text() == "xyz"[answers.index("mine")]
