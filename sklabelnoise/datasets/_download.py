@@ -7,10 +7,14 @@ import os
 import time
 import urllib.error
 import urllib.request
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from filelock import FileLock
 from sklearn.datasets import get_data_home
+
+from sklabelnoise._foundation._whole_files import put_in_place
 
 logger = logging.getLogger(__name__)
 
@@ -30,7 +34,8 @@ def fetch_file(remote, *, data_home=None, download_if_missing=True, n_retries=3,
     """Path of a file whose checksum is right, downloaded if need be.
 
     A download goes to ``<name>.part`` first. If it breaks off, the next attempt, or
-    the next call, asks the server only for what is missing.
+    the next call, asks the server only for what is missing. Of several processes
+    that want the file, one downloads it and the others wait.
 
     Parameters
     ----------
@@ -65,27 +70,47 @@ def fetch_file(remote, *, data_home=None, download_if_missing=True, n_retries=3,
     for folder in folders:
         path = folder / remote.name
         if path.exists():
-            if (found := _sha256(path)) != remote.sha256:
-                raise OSError(
-                    f"{path} is not the file published at {remote.url}: its SHA-256 checksum is {found}, expected "
-                    f"{remote.sha256}. Move it away to download the right one."
-                )
-            return path
+            return _checked(path, remote)
     if not download_if_missing:
         raise OSError(f"{remote.name} is not in {', '.join(map(str, folders))}, and download_if_missing is False.")
 
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
-    logger.info("Downloading %s to %s.", remote.url, path)
-    _download(remote.url, part, n_retries, delay)
-    if (found := _sha256(part)) != remote.sha256:
-        part.unlink()
-        raise OSError(
-            f"The download of {remote.url} has the SHA-256 checksum {found}, expected {remote.sha256}; it was deleted. "
-            "Call again to download it from the beginning."
-        )
-    os.replace(part, path)
+    with _only_process(path):
+        if path.exists():  # brought by the process that was waited for
+            return _checked(path, remote)
+        part = path.with_name(path.name + ".part")
+        logger.info("Downloading %s to %s.", remote.url, path)
+        _download(remote.url, part, n_retries, delay)
+        if (found := _sha256(part)) != remote.sha256:
+            part.unlink()
+            raise OSError(
+                f"The download of {remote.url} has the SHA-256 checksum {found}, expected {remote.sha256}; it was "
+                "deleted. Call again to download it from the beginning."
+            )
+        put_in_place(part, path)
     return path
+
+
+def _checked(path, remote):
+    if (found := _sha256(path)) != remote.sha256:
+        raise OSError(
+            f"{path} is not the file published at {remote.url}: its SHA-256 checksum is {found}, expected "
+            f"{remote.sha256}. Move it away to download the right one."
+        )
+    return path
+
+
+@contextmanager
+def _only_process(path):
+    """Wait until no other process downloads the file; a process that dies is waited for no longer."""
+    lock = path.with_name(f".{path.name}.lock")
+    with FileLock(lock):
+        try:
+            yield
+        finally:
+            # Whoever waited for it finds the file, or takes up its part.
+            with suppress(OSError):  # Windows keeps it while it is held
+                lock.unlink()
 
 
 def _folders(data_home):

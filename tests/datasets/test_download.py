@@ -1,5 +1,7 @@
 import hashlib
 import logging
+import subprocess
+import sys
 
 import pytest
 
@@ -95,3 +97,53 @@ def test_a_server_without_the_file_is_not_asked_twice(remote, server, tmp_path):
 def test_a_server_in_trouble_is_asked_again(remote, server, tmp_path):
     server.answers = [503, 500]
     assert fetch_file(remote, data_home=tmp_path, delay=0).read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("broken_off", [False, True])
+def test_two_processes_share_one_download(remote, server, tmp_path, broken_off):
+    server.files["letters.bin"] = content = CONTENT * 2000
+    if broken_off:
+        server.cuts = [1000]
+    code = f"""
+import sys
+from sklabelnoise.datasets._download import RemoteFile, fetch_file
+sys.stdin.readline()
+remote = RemoteFile("letters.bin", {remote.url!r}, {hashlib.sha256(content).hexdigest()!r})
+print(fetch_file(remote, data_home={str(tmp_path / "shared")!r}, delay=0))
+"""
+    processes = [
+        subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        for _ in range(3)
+    ]
+    for process in processes:
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    paths = {process.communicate()[0].strip() for process in processes}
+    assert paths == {str(tmp_path / "shared" / "letters.bin")}
+    assert server.ranges == ([None, "bytes=1000-"] if broken_off else [None])
+    assert [(path.name, path.read_bytes() == content) for path in (tmp_path / "shared").iterdir()] == [
+        ("letters.bin", True)
+    ]
+
+
+def test_a_process_killed_while_it_downloads_is_not_waited_for(remote, server, tmp_path):
+    code = f"""
+import time
+from sklabelnoise.datasets import _download
+from sklabelnoise.datasets._download import RemoteFile, fetch_file
+def never_ends(url, part, n_retries, delay):
+    part.write_bytes(b"{{}}")
+    print("holding", flush=True)
+    time.sleep(60)
+_download._download = never_ends
+fetch_file(RemoteFile("letters.bin", {remote.url!r}, "0"), data_home={str(tmp_path)!r})
+"""
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    assert process.stdout.readline() == "holding\n"
+    process.kill()
+    process.wait()
+    process.stdout.close()
+    (tmp_path / "letters.bin.part").write_bytes(CONTENT[:10])
+    assert fetch_file(remote, data_home=tmp_path).read_bytes() == CONTENT
+    assert server.ranges == ["bytes=10-"]
+    assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["letters.bin"]
