@@ -5,7 +5,7 @@ tests/test_compat.py holds to. scikit-learn's names load with this file; torch i
 it, so that what needs no torch does not load it.
 """
 
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from inspect import signature
 
 # Fits that check parameters against constraints, as scikit-learn's own do and its estimator checks ask for; goes when
@@ -37,7 +37,7 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import _check_method_params as check_method_params
 
 # Weights of rows with scikit-learn's errors, which its estimator checks ask for; no public name yet.
-from sklearn.utils.validation import _check_sample_weight as check_sample_weight
+from sklearn.utils.validation import _check_sample_weight
 
 # A numeric target with scikit-learn's errors; `check_array(y, ensure_2d=False)` with other words.
 from sklearn.utils.validation import _check_y as check_y
@@ -75,6 +75,7 @@ __all__ = [
     "has_callbacks",
     "insert_error_scores",
     "num_samples",
+    "safe_globals",
     "safe_indexing",
     "score_fitted",
     "under_functorch_transforms",
@@ -124,6 +125,53 @@ def fit_and_score(estimator, X, y, *, caller, callback_ctx, **kwargs):
     if _FIT_AND_SCORE_TAKES_CALLBACKS:
         kwargs |= {"caller": caller, "callback_ctx": callback_ctx}
     return _fit_and_score(estimator, X, y, **kwargs)
+
+
+def check_sample_weight(sample_weight, X, **kwargs):
+    """scikit-learn's `_check_sample_weight`; before 1.9 it lets weights pass that are all zero."""
+    weight = _check_sample_weight(sample_weight, X, **kwargs)
+    if not weight.any():
+        raise ValueError("Sample weights must contain at least one non-zero number.")
+    return weight
+
+
+@contextmanager
+def safe_globals(allowed):
+    """``torch.serialization.safe_globals``, which torch 2.4 lacks; goes when 2.5 is the floor.
+
+    Parameters
+    ----------
+    allowed : list of callable or of (callable, str)
+        What a file may name while it is loaded with ``weights_only=True``; in a pair, under which name.
+    """
+    import torch
+
+    serialization = torch.serialization
+    if hasattr(serialization, "safe_globals"):
+        with serialization.safe_globals(allowed):
+            yield
+        return
+    import _codecs
+
+    before = serialization.get_safe_globals()
+    # torch 2.4 does not yet trust the bytes of numpy 1's arrays, which Python pickles as encoded text
+    serialization.add_safe_globals([_codecs.encode])
+    serialization.add_safe_globals([_renamed(*one) if isinstance(one, tuple) else one for one in allowed])
+    try:
+        yield
+    finally:
+        serialization.clear_safe_globals()
+        serialization.add_safe_globals(before)
+
+
+def _renamed(function, name):
+    """The same function under another full name, by which torch 2.4 finds what it allows."""
+
+    def alias(*args, **kwargs):
+        return function(*args, **kwargs)
+
+    alias.__module__, _, alias.__name__ = name.rpartition(".")
+    return alias
 
 
 def under_functorch_transforms():

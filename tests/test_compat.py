@@ -13,8 +13,6 @@ from sklabelnoise import _compat
 
 PACKAGE = Path(_compat.__file__).parent
 LIBRARIES = ("sklearn", "torch", "skorch", "numpy", "pandas", "scipy", "joblib")
-# Rooms whose imports move here next.
-MOVING = ("_classifiers", "_fused", "model_selection", "training")
 # Names by which these libraries go in our files.
 ALIASES = {"np": "numpy", "pd": "pandas"}
 
@@ -73,7 +71,7 @@ def test_public_names_are_not_taken_for_private(line):
 
 @pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_private_names_are_imported_in_one_room_only(path):
-    if path.name != "_compat.py" and path.relative_to(PACKAGE).parts[0] not in MOVING:
+    if path.name != "_compat.py":
         assert not list(private_names(path.read_text()))
 
 
@@ -85,6 +83,13 @@ def test_every_private_name_has_a_line_on_why():
         above = lines[i - 1]
         same_room = above.startswith("from ") and above.split(" import ")[0] == lines[i].split(" import ")[0]
         assert above.startswith("# ") or same_room, lines[i]
+
+
+def test_what_the_room_offers_is_used_and_exists():
+    files = [path.read_text() for path in PACKAGE.rglob("*.py") if path.name != "_compat.py"]
+    for name in _compat.__all__:
+        assert hasattr(_compat, name)
+        assert any(re.search(rf"\b{name}\b", text) for text in files), f"nothing uses _compat.{name}"
 
 
 def test_the_room_loads_no_torch():

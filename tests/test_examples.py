@@ -6,6 +6,8 @@ import runpy
 from pathlib import Path
 
 import pytest
+import sklearn
+from packaging.version import Version
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = sorted((ROOT / "examples").glob("plot_*.py"))
@@ -18,6 +20,8 @@ SLOW = {
     "plot_quickstart",
 }
 NEED_DATA = {"plot_cifar10_resnet", "plot_imdb_sentiment", "plot_ordinal_grades"}
+# What an example uses that the oldest supported scikit-learn lacks.
+NEED_SCIKIT_LEARN = {"plot_calibration": "1.8"}  # CalibratedClassifierCV(method="temperature")
 BLOCKS = re.findall(r"^```python\n(.*?)^```$", (ROOT / "README.md").read_text(), re.DOTALL | re.MULTILINE)
 
 
@@ -38,6 +42,9 @@ def scratch(tmp_path, monkeypatch):
 def test_example_runs_and_draws(path, scratch, request, monkeypatch, capsys):
     if path.stem in NEED_DATA:
         request.getfixturevalue("shared_data")
+    needed = NEED_SCIKIT_LEARN.get(path.stem, "0")
+    if Version(sklearn.__version__) < Version(needed):
+        pytest.skip(f"this example needs scikit-learn {needed}")
     monkeypatch.setattr("sys.argv", [str(path)])
     runpy.run_path(str(path), run_name="__main__")
     assert list(scratch.rglob("*.png")), "no picture was written"

@@ -1,6 +1,7 @@
 """What version 0.1 pickled or saved loads, and predicts as it did."""
 
 import pickle
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,9 @@ def prediction(model):
     return predict(PREDICTIONS["X"])
 
 
+# scikit-learn warns of its own estimators in pickles of another version of it.
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.InconsistentVersionWarning")
+@pytest.mark.skipif(find_spec("numpy._core") is None, reason="numpy 1 can't read arrays that numpy 2 pickled")
 @pytest.mark.parametrize("path", sorted(FOLDER.glob("*.pickle")), ids=lambda path: path.stem)
 def test_a_pickle_of_the_version_before_loads(path):
     model = pickle.loads(path.read_bytes())

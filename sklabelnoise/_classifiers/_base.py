@@ -7,7 +7,6 @@ from functools import partial
 import numpy as np
 import pandas as pd
 import torch
-from sklearn.base import _fit_context
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 from skorch.helper import predefined_split
@@ -15,6 +14,7 @@ from skorch.helper import predefined_split
 from sklabelnoise._classifiers._net_classifier import NetClassifier, keeping_fitted_state, softmax
 from sklabelnoise._classifiers._parameters import SWITCHES, common_constraints
 from sklabelnoise._classifiers._saving import net_from_saved, net_to_saved
+from sklabelnoise._compat import CallbackSupportMixin, callback_context, fit_context, has_callbacks, with_callbacks
 from sklabelnoise._fused._fits import predict_left_out
 from sklabelnoise.modules import MLP
 from sklabelnoise.training._augmentation import average_over_views
@@ -25,18 +25,6 @@ from sklabelnoise.training._early_stopping import forget_best_weights, hold_out
 from sklabelnoise.training._module import input_of, last_linear
 from sklabelnoise.training._training_defaults import TRAINING_PARAMETERS
 from sklabelnoise.training._training_set import check_inputs
-
-try:
-    from sklearn.callback import CallbackSupportMixin, with_callbacks
-except ImportError:  # scikit-learn before 1.9 has no callbacks
-
-    class CallbackSupportMixin:
-        """Stands in for scikit-learn's mixin."""
-
-    def with_callbacks(method):
-        """Stand in for scikit-learn's decorator."""
-        return method
-
 
 # A subclass that changes one of these may train or predict in a way the stacked training does not know.
 _OWN_METHODS = (
@@ -85,8 +73,8 @@ class BaseNoisyLabelClassifier(CallbackSupportMixin, NetClassifier):
         observers = []
         if self.verbose:
             observers.append(EpochProgressBar(epochs, type(self).__name__))
-        if getattr(self, "_skl_callbacks", None) or hasattr(self, "_parent_callback_ctx"):
-            context = self._init_callback_context(max_subtasks=epochs)
+        if has_callbacks(self):
+            context = callback_context(self, max_subtasks=epochs)
             observers.append(SklearnTasks(self, context, X, y, partial(_prediction_attributes, data)))
         return observers
 
@@ -125,7 +113,7 @@ class BaseNoisyLabelClassifier(CallbackSupportMixin, NetClassifier):
     # Fitting
 
     @with_callbacks
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None, sample_weight=None, *, soft_labels=None, X_val=None, y_val=None, sample_weight_val=None):
         """Train on given labels, some of which may be wrong.
 
@@ -174,7 +162,7 @@ class BaseNoisyLabelClassifier(CallbackSupportMixin, NetClassifier):
                 )
             return self._train(X, y, data, validation, net=self.net_ if continues else None)
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y=None, sample_weight=None, classes=None):
         """Train for one epoch on a chunk of the data.
 

@@ -3,10 +3,9 @@
 import numpy as np
 import pandas as pd
 from sklearn.base import clone
-from sklearn.metrics._scorer import _BaseScorer
-from sklearn.utils import _safe_indexing
 
 from sklabelnoise._classifiers._known_predictions import KnownPredictions
+from sklabelnoise._compat import BaseScorer, safe_indexing
 from sklabelnoise.training._training_set import take_rows
 
 
@@ -17,7 +16,7 @@ class Trials:
         self.X, self.y, self.splits, self.scorer = X, y, splits, scorer
         self.sample_weight, self.classes = sample_weight, classes
         # A scorer asks for predictions alone; a function may ask its estimator for anything.
-        self.takes_predictions = isinstance(scorer, _BaseScorer)
+        self.takes_predictions = isinstance(scorer, BaseScorer)
         self.scores, self.models, self.failures = {}, {}, []
 
     def add_group(self, group):
@@ -90,7 +89,7 @@ def fit_one(estimator, X, y, train, fit_params, validation):
 
     `fit_params` have one entry a row of X; `validation`, rows that the user holds out, is the same for every fold.
     """
-    params = {name: None if value is None else _safe_indexing(value, train) for name, value in fit_params.items()}
+    params = {name: None if value is None else safe_indexing(value, train) for name, value in fit_params.items()}
     try:
         return clone(estimator).fit(take_rows(X, train), y[train], **params, **validation), None
     except ValueError as error:

@@ -6,12 +6,11 @@ from numbers import Integral, Real
 import numpy as np
 import pandas as pd
 import torch
-from sklearn.base import _fit_context, clone
+from sklearn.base import clone
 from sklearn.exceptions import FitFailedWarning
 from sklearn.metrics import check_scoring
 from sklearn.model_selection import StratifiedKFold, check_cv
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import Interval
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted
 
@@ -20,6 +19,7 @@ from sklabelnoise._classifiers._derivative_manipulation import DMClassifier
 from sklabelnoise._classifiers._net_classifier import NetClassifier, keeping_fitted_state, softmax
 from sklabelnoise._classifiers._parameters import common_constraints, document_common
 from sklabelnoise._classifiers._saving import members_from_saved, members_to_saved
+from sklabelnoise._compat import Interval, fit_context
 from sklabelnoise._foundation._given import check_weights
 from sklabelnoise._fused._fits import fit_together, train_stack
 from sklabelnoise._fused._folds import make_folds
@@ -171,7 +171,7 @@ class DMClassifierCV(NetClassifier):
     ):
         self._store(locals())
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None, sample_weight=None, *, soft_labels=None, X_val=None, y_val=None, sample_weight_val=None):
         """Choose `lam` and `beta`, and fit the members.
 

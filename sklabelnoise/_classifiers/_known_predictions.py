@@ -1,10 +1,10 @@
 """A fitted classifier whose predictions are known beforehand."""
 
 from sklearn.base import ClassifierMixin
-from sklearn.metrics._scorer import _BaseScorer, _MultimetricScorer, _PassthroughScorer
 from sklearn.pipeline import Pipeline
 
 from sklabelnoise._classifiers._net_classifier import LogitsClassifier
+from sklabelnoise._compat import BaseScorer, MultimetricScorer, PassthroughScorer
 
 
 class KnownPredictions(LogitsClassifier):
@@ -46,9 +46,9 @@ def predictions_suffice(scorer, estimator, classifier):
     classifier : estimator
         `estimator`, or the last step of that Pipeline.
     """
-    if isinstance(scorer, _MultimetricScorer):
+    if isinstance(scorer, MultimetricScorer):
         return all(predictions_suffice(one, estimator, classifier) for one in scorer._scorers.values())
-    if isinstance(scorer, _PassthroughScorer):
+    if isinstance(scorer, PassthroughScorer):
         is_plain = type(estimator) is Pipeline or estimator is classifier
         return is_plain and type(classifier).score is ClassifierMixin.score
-    return isinstance(scorer, _BaseScorer)
+    return isinstance(scorer, BaseScorer)

@@ -5,8 +5,9 @@ from numbers import Integral, Real
 from typing import NamedTuple
 
 import torch
-from sklearn.utils._param_validation import Interval, StrOptions
 from torch import nn
+
+from sklabelnoise._compat import Interval, StrOptions
 
 
 class Common(NamedTuple):

@@ -2,10 +2,9 @@
 
 from numbers import Real
 
-from sklearn.utils._param_validation import Interval, StrOptions
-
 from sklabelnoise._classifiers._base import BaseNoisyLabelClassifier
 from sklabelnoise._classifiers._parameters import document_common
+from sklabelnoise._compat import Interval, StrOptions
 from sklabelnoise.losses import ProSelfLCLoss
 
 

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import torch
 from sklearn.base import clone
-from sklearn.utils import _safe_indexing
 
+from sklabelnoise._compat import safe_indexing
 from sklabelnoise._fused._folds import Fold, build_net, takes_statistics, validated_rows
 from sklabelnoise._fused._plan import plan_fits
 from sklabelnoise._stacked._criterion import NotStackableError, same, stack_criteria
@@ -355,8 +355,8 @@ def predict_left_out(estimator, X, targets, splits, sample_weight=None):
     except NotStackableError:
         predicted = []
         for (train, test), own in zip(splits, fields, strict=True):
-            model = clone(estimator).fit(_safe_indexing(X, train), **own)
-            predicted.append((model.classes_, model.predict_proba(_safe_indexing(X, test))))
+            model = clone(estimator).fit(safe_indexing(X, train), **own)
+            predicted.append((model.classes_, model.predict_proba(safe_indexing(X, test))))
     for (_, test), (classes, values) in zip(splits, predicted, strict=True):
         proba[np.ix_(test, classes)] = values
     return proba

@@ -9,9 +9,8 @@ import pandas as pd
 import scipy.sparse
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.pipeline import Pipeline
-from sklearn.utils import _safe_indexing
-from sklearn.utils.validation import _check_method_params
 
+from sklabelnoise._compat import check_method_params, safe_indexing
 from sklabelnoise._stacked._criterion import NotStackableError
 from sklabelnoise.training._device import resolve_device, seeded
 from sklabelnoise.training._training_set import check_training_set
@@ -196,8 +195,8 @@ def make_folds(estimator, X, y, splits, fit_params):
     rows = validated_rows(estimator, X, y)
     data = SplitData()
     for train, test in splits:
-        params = _known_params(_check_method_params(X, params=fit_params, indices=train))
-        data.folds.append(Fold(**rows, train=train, test=test, y=_safe_indexing(y, train), **params))
+        params = _known_params(check_method_params(X, params=fit_params, indices=train))
+        data.folds.append(Fold(**rows, train=train, test=test, y=safe_indexing(y, train), **params))
     return data
 
 
@@ -208,15 +207,13 @@ def _folds_of_pipeline(pipeline, X, y, splits, fit_params):
         name, classifier = head.steps[-1]
         seen = _Recorder(classifier)
         head.steps[-1] = (name, seen)
-        X_train, y_train = _safe_indexing(X, train), _safe_indexing(y, train)
-        head.fit(X_train, y_train, **_check_method_params(X, params=fit_params, indices=train))
-        X_test = _safe_indexing(X, test)
+        X_train, y_train = safe_indexing(X, train), safe_indexing(y, train)
+        head.fit(X_train, y_train, **check_method_params(X, params=fit_params, indices=train))
+        X_test = safe_indexing(X, test)
         if len(head.steps) > 1:
             X_test = head[:-1].transform(X_test)
         n_train = len(train)
-        rows = validated_rows(
-            classifier, _stack_rows(seen.X, X_test), np.concatenate([seen.y, _safe_indexing(y, test)])
-        )
+        rows = validated_rows(classifier, _stack_rows(seen.X, X_test), np.concatenate([seen.y, safe_indexing(y, test)]))
         fold = Fold(
             **rows,
             train=np.arange(n_train),

@@ -5,6 +5,7 @@ import pickle
 import numpy as np
 import pandas as pd
 
+from sklabelnoise._compat import safe_globals
 from sklabelnoise.datasets._cifar import fetch_cifar10, fetch_cifar100
 from sklabelnoise.datasets._download import RemoteFile, fetch_file
 from sklabelnoise.datasets._shared_files import find_shared
@@ -147,7 +148,7 @@ def _load_arrays(path):
         *{type(np.dtype(code)) for code in np.typecodes["AllInteger"]},
     ]
     try:
-        with torch.serialization.safe_globals(arrays):
+        with safe_globals(arrays):
             return torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
         raise ValueError(f"{path} is refused: it holds more than numpy arrays, or is damaged.") from error

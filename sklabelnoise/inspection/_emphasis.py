@@ -1,6 +1,7 @@
 """How much each training example counts, by the probability of its label."""
 
 import numpy as np
+from scipy.integrate import trapezoid
 
 from sklabelnoise.inspection._style import PALETTE, new_axes, remove_frame
 
@@ -109,7 +110,7 @@ class EmphasisDisplay:
                 weight = emphasis(p)
         p, weight = p.numpy(), np.asarray(weight, dtype=np.float64)
         if density:
-            weight = weight / np.trapezoid(weight, p)
+            weight = weight / trapezoid(weight, p)
         name = name or (emphasis if isinstance(emphasis, str) else getattr(emphasis, "__name__", repr(emphasis)))
         return cls(p, weight, density=density, label_proba=label_proba, name=name)
 

@@ -7,13 +7,10 @@ from itertools import product
 
 import pandas as pd
 from sklearn.base import clone
-from sklearn.metrics._scorer import _MultimetricScorer
-from sklearn.model_selection._validation import _fit_and_score, _score
-from sklearn.utils import _safe_indexing
 from sklearn.utils.parallel import Parallel, delayed
-from sklearn.utils.validation import _check_method_params
 
 from sklabelnoise._classifiers._known_predictions import KnownPredictions, predictions_suffice
+from sklabelnoise._compat import MultimetricScorer, check_method_params, fit_and_score, safe_indexing, score_fitted
 from sklabelnoise._fused._fits import train_stack
 from sklabelnoise._fused._folds import check_stackable, final_classifier, make_folds
 from sklabelnoise._fused._plan import first_line, plan_fits
@@ -87,7 +84,7 @@ class Evaluation:
             self._run_together(numbers)
         todo = [key for key in self.keys if key not in self.results]
         tasks = (
-            delayed(_fit_and_score)(
+            delayed(fit_and_score)(
                 clone(self.estimator),
                 self.X,
                 self.y,
@@ -126,7 +123,7 @@ class Evaluation:
     def failed(self, error):
         """What scikit-learn notes of a fit that failed."""
         scores = self.error_score
-        if isinstance(self.scorer, _MultimetricScorer):
+        if isinstance(self.scorer, MultimetricScorer):
             scores = dict.fromkeys(self.scorer._scorers, self.error_score)
         result = {"fit_error": error, "test_scores": scores, "fit_time": 0.0, "score_time": 0.0, "n_test_samples": 0}
         return {**result, "train_scores": scores} if self.return_train_score else result
@@ -229,7 +226,7 @@ class Evaluation:
                 scores = []
                 for X, y, params, logits in answers:
                     answering = KnownPredictions(trained.classes, logits) if fitted is None else fitted
-                    scores.append(_score(answering, X, y, self.scorer, params, self.error_score))
+                    scores.append(score_fitted(answering, X, y, self.scorer, params, self.error_score))
                 result = {"fit_error": None, **dict(zip(("test_scores", "train_scores"), scores, strict=False))}
                 result["score_time"] = time.perf_counter() - start
             result["fit_time"] = trained.seconds
@@ -238,8 +235,8 @@ class Evaluation:
             self._report(number, split, result)
 
     def _part(self, rows):
-        params = _check_method_params(self.X, params=self.score_params, indices=rows)
-        return _safe_indexing(self.X, rows), _safe_indexing(self.y, rows), params
+        params = check_method_params(self.X, params=self.score_params, indices=rows)
+        return safe_indexing(self.X, rows), safe_indexing(self.y, rows), params
 
     def _report(self, number, split, result):
         if self.verbose <= 1:

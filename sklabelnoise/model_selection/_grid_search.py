@@ -4,14 +4,20 @@ import time
 import warnings
 
 import numpy as np
-from sklearn.base import _fit_context, clone, is_classifier
+from sklearn import get_config
+from sklearn.base import clone, is_classifier
 from sklearn.model_selection import GridSearchCV, ParameterGrid, check_cv, cross_val_predict
-from sklearn.model_selection._validation import _insert_error_scores, _warn_or_raise_about_fit_failures
 from sklearn.utils import indexable
-from sklearn.utils.metadata_routing import _routing_enabled
-from sklearn.utils.validation import _check_method_params, _num_samples
 
 from sklabelnoise._classifiers._known_predictions import KnownPredictions
+from sklabelnoise._compat import (
+    callback_context,
+    check_method_params,
+    fit_context,
+    insert_error_scores,
+    num_samples,
+    warn_or_raise_about_fit_failures,
+)
 from sklabelnoise._foundation._given import check_none_missing
 from sklabelnoise._fused._fits import left_out_logits
 from sklabelnoise._fused._folds import final_classifier, make_folds
@@ -142,7 +148,7 @@ class FusedGridSearchCV(GridSearchCV):
     [0, 0, 0, 0, 0, 0]
     """
 
-    @_fit_context(prefer_skip_nested_validation=False)
+    @fit_context(prefer_skip_nested_validation=False)
     def fit(self, X, y=None, **params):
         """Fit all candidates on all splits, and the best one on all rows.
 
@@ -171,11 +177,11 @@ class FusedGridSearchCV(GridSearchCV):
             check_none_missing(y)
         scorers, refit_metric = self._get_scorers()
         X, y = indexable(X, y)
-        params = _check_method_params(X, params=params)
+        params = check_method_params(X, params=params)
         routed_params = self._get_routed_params_for_fit(params)
         weights = params.get("sample_weight")
         task = {"estimator": self, "X": X, "y": y, "metadata": None if weights is None else {"sample_weight": weights}}
-        context = self._init_callback_context(max_subtasks=1 + (self.refit is not False))
+        context = callback_context(self, max_subtasks=1 + (self.refit is not False))
         context.call_on_fit_task_begin(**task)
 
         cv = check_cv(self.cv, y, classifier=is_classifier(self.estimator))
@@ -202,7 +208,7 @@ class FusedGridSearchCV(GridSearchCV):
             self._keep_finished(evaluation)
             raise
         out = [evaluation.results[key] for key in evaluation.keys]
-        _warn_or_raise_about_fit_failures(out, self.error_score)
+        warn_or_raise_about_fit_failures(out, self.error_score)
         results = self._tabulate(evaluation, out)
         if self.multimetric_ and callable(self.scoring):
             self._check_refit_for_multimetric(out[0]["test_scores"])
@@ -239,7 +245,7 @@ class FusedGridSearchCV(GridSearchCV):
     def _tabulate(self, evaluation, out):
         """Results of all fits in scikit-learn's form."""
         if callable(self.scoring):
-            _insert_error_scores(out, self.error_score)
+            insert_error_scores(out, self.error_score)
         self.n_splits_ = len(evaluation.splits)
         self.multimetric_ = isinstance(out[0]["test_scores"], dict)
         return self._format_results(evaluation.candidates, self.n_splits_, out)
@@ -348,13 +354,13 @@ def fused_cross_val_predict(
     X, y, groups = indexable(X, y, groups)
     splits = cv
     try:
-        if _routing_enabled() and (params or groups is not None):
+        if get_config()["enable_metadata_routing"] and (params or groups is not None):
             raise NotStackableError("scikit-learn routes the metadata")
         splits = list(check_cv(cv, y, classifier=is_classifier(estimator)).split(X, y, groups))
         test = np.concatenate([test for _, test in splits])
-        if method not in _METHODS or not np.array_equal(np.sort(test), np.arange(_num_samples(X))):
+        if method not in _METHODS or not np.array_equal(np.sort(test), np.arange(num_samples(X))):
             raise NotStackableError("scikit-learn says what is wrong")
-        data = make_folds(estimator, X, y, splits, _check_method_params(X, params=params or {}))
+        data = make_folds(estimator, X, y, splits, check_method_params(X, params=params or {}))
         if any(len(np.unique(fold.y)) < len(np.unique(y)) for fold in data.folds):
             raise NotStackableError("a fold misses a class")
         predicted = left_out_logits(final_classifier(estimator), data.folds)

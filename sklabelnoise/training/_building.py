@@ -78,6 +78,7 @@ class NetBuilder:
         _check_module(module, preprocess, tensors, len(data.classes))
         used = training_parameters(module, self.training)
         net = self.wrap(module, preprocess, used, device, seed)
+        net.classes_ = np.arange(len(data.classes))  # scorers in skorch's callbacks ask for them
         described = {
             "optimizer": _qualified_name(type(net.optimizer_)),
             "module": _qualified_name(type(module)),

@@ -8,6 +8,7 @@ import warnings
 
 import numpy as np
 import torch
+from sklearn.base import ClassifierMixin
 from skorch import NeuralNet
 from skorch.callbacks import Callback, EarlyStopping
 from skorch.dataset import unpack_data
@@ -26,7 +27,7 @@ class StopTraining(KeyboardInterrupt):
     """Raised by a callback of ours to end training as planned; skorch's own callbacks raise its base class."""
 
 
-class NoisyLabelNet(NeuralNet):
+class NoisyLabelNet(ClassifierMixin, NeuralNet):
     """A ``skorch.NeuralNet`` that trains from tensors on the device and never waits for it within an epoch.
 
     What it changes against skorch: batches are gathered from tensors that already live on the device

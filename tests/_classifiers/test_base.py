@@ -13,6 +13,7 @@ from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import StackingClassifier, VotingClassifier
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import accuracy_score, make_scorer
 from sklearn.model_selection import GridSearchCV, KFold, StratifiedKFold, cross_val_predict, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -332,7 +333,9 @@ def test_soft_labels_and_weights_follow_the_folds(enabled, blobs):
             estimator = make_pipeline(StandardScaler().set_fit_request(sample_weight=False), model)
         else:
             estimator, prefix = make_pipeline(StandardScaler(with_mean=False, with_std=False), model), "watches__"
-        search = GridSearchCV(estimator, {"watches__loss__q": [0.5, 0.9]}, cv=2)
+        # In scikit-learn 1.6 a search without a scorer asks the Pipeline itself what its score wants.
+        scoring = make_scorer(accuracy_score).set_score_request(sample_weight=True) if enabled else None
+        search = GridSearchCV(estimator, {"watches__loss__q": [0.5, 0.9]}, cv=2, scoring=scoring)
         search.fit(X, y, **{f"{prefix}sample_weight": weight, f"{prefix}soft_labels": targets})
     assert len(seen) == 2 * 2 + 1
     assert [len(X) for X, _, _ in seen] == [75] * 4 + [150]

@@ -42,7 +42,7 @@ def test_checkpoint_keeps_the_network_of_the_best_validation_loss(blobs, tmp_pat
     best = int(model.history_["valid_loss"].argmin()) + 1
     assert best < 10
     shorter = fit(blobs, lr=0.5, max_epochs=best)
-    saved = torch.load(tmp_path / "params.pt")
+    saved = torch.load(tmp_path / "params.pt", weights_only=True)
     assert all(torch.equal(saved[name], tensor) for name, tensor in shorter.module_.state_dict().items())
 
 
@@ -87,6 +87,12 @@ def test_epoch_scoring_records_what_the_model_scores(blobs, use_caching, on_trai
 def test_epoch_scoring_with_probabilities(blobs):
     model = fit(blobs, EpochScoring("roc_auc_ovr", lower_is_better=False))
     assert 0.5 < model.history_["roc_auc_ovr"].iloc[-1] <= 1
+
+
+def test_epoch_scoring_of_two_classes_takes_the_second_ones_probability(blobs):
+    X, y = blobs
+    model = fit((X[y < 2], y[y < 2]), EpochScoring("roc_auc", lower_is_better=False))
+    assert 0.5 < model.history_["roc_auc"].iloc[-1] <= 1
 
 
 def test_batch_scoring_averages_over_batches(blobs):
