@@ -11,6 +11,7 @@ import joblib
 import numpy as np
 
 from sklabelnoise._foundation._whole_files import write_whole
+from sklabelnoise._label_refinery._code_identity import code_identity
 
 logger = logging.getLogger(__name__)
 
@@ -26,7 +27,10 @@ class Checkpoint:
     folder : str or path-like
         Folder shared by any number of runs; each has a subfolder of its own.
     identity : dict
-        Whatever decides the arrays: parameters, data, versions. Runs with equal identities share a subfolder.
+        Whatever decides the arrays: parameters, data. Runs with equal identities share a subfolder.
+    code_of : object, default=None
+        What names classes and functions by which the arrays are computed: their code, and the versions of libraries,
+        are part of the identity.
 
     Attributes
     ----------
@@ -36,7 +40,7 @@ class Checkpoint:
     Raises
     ------
     TypeError
-        If `identity` holds something that cannot be hashed, such as a lambda.
+        If `identity` or `code_of` hold something that cannot be hashed, such as a lambda.
     ValueError
         If the folder cannot be created or written.
 
@@ -52,9 +56,9 @@ class Checkpoint:
            [0., 1.]])
     """
 
-    def __init__(self, folder, identity):
+    def __init__(self, folder, identity, *, code_of=None):
         try:
-            key = joblib.hash(identity)
+            key = joblib.hash((identity, code_identity(code_of)))
         except (pickle.PicklingError, AttributeError, TypeError) as error:
             raise TypeError(
                 f"With 'checkpoint' all parameters must be picklable: their hash names the folder of the run. {error}"

@@ -8,7 +8,6 @@ from time import perf_counter
 
 import numpy as np
 import pandas as pd
-import sklearn
 from sklearn import get_config
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
 from sklearn.utils import Bunch, check_random_state, column_or_1d, get_tags, indexable
@@ -16,7 +15,6 @@ from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, proces
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
-import sklabelnoise
 from sklabelnoise._compat import HasMethods, Interval, StrOptions, check_y
 from sklabelnoise._foundation._given import check_none_missing, check_weights
 from sklabelnoise._label_refinery._checkpoint import Checkpoint
@@ -239,9 +237,8 @@ class BaseLabelRefinery(MetaEstimatorMixin, BaseEstimator, metaclass=ABCMeta):
             "class": type(self).__name__,
             "parameters": parameters,
             "data": (X, y, sample_weight, groups),
-            "versions": (sklabelnoise.__version__, sklearn.__version__, np.__version__),
         }
-        return Checkpoint(self.checkpoint, identity)
+        return Checkpoint(self.checkpoint, identity, code_of=parameters)
 
     def _draw_seed(self, checkpoint):
         # With random_state=None a run that is taken up again must go on with the seed it started from.
