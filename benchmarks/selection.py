@@ -13,6 +13,7 @@ rows that its out-of-fold predictions suggest. Rules see given labels only, but 
 
 import argparse
 import itertools
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -27,9 +28,8 @@ from benchmarks.comparison import BASELINE, CEILING
 from benchmarks.rows import RESULTS, append_row, environment, read_rows
 from benchmarks.tasks import TABLES, Task
 from sklabelnoise import DMClassifier, DMClassifierCV, RobustLossClassifier
-from sklabelnoise._fused._fits import fit_together, train_stack
+from sklabelnoise._fused._fits import Fits, at_all_classes, fit_together, refuse
 from sklabelnoise._fused._folds import make_folds
-from sklabelnoise._fused._plan import plan_fits
 from sklabelnoise.audit import estimate_transition_matrix
 
 PATH = RESULTS / "selection.jsonl"
@@ -76,16 +76,13 @@ def predictions(task, seed):
         cv = StratifiedKFold(N_FOLDS, shuffle=True, random_state=seed * 10 + repeat)
         splits = [(train, np.r_[left_out, n : n + n_test]) for train, left_out in cv.split(X, draw.y_given)]
         candidates = estimators(seed * 100 + repeat)
-        data = make_folds(candidates[0], all_rows, all_labels, splits, {"sample_weight": None, "soft_labels": None})
-        for stack in plan_fits(candidates, data.folds).stacks:
-            for group in itertools.chain.from_iterable(train_stack(stack, data.folds)):
-                left_out = splits[group.fold_number][1][:-n_test]
-                proba = torch.from_numpy(group.logits(group.fold.test)).softmax(-1).numpy()
-                for replica, recipe in enumerate(group.recipes):
-                    full = np.zeros((proba.shape[1], n_classes))
-                    full[:, group.classes] = proba[replica]
-                    oof[repeat, recipe.number, left_out] = full[:-n_test]
-                    foldtest[repeat, recipe.number] += full[-n_test:] / N_FOLDS
+        folds = partial(make_folds, X=all_rows, y=all_labels, splits=splits, fit_params={})
+        for fit in Fits(candidates, N_FOLDS, folds, refuse):
+            left_out = splits[fit.fold][1][:-n_test]
+            logits = at_all_classes(fit.logits[0], fit.classes, np.arange(n_classes))
+            proba = torch.from_numpy(logits).softmax(-1).numpy()
+            oof[repeat, fit.candidate, left_out] = proba[:-n_test]
+            foldtest[repeat, fit.candidate] += proba[-n_test:] / N_FOLDS
     mem = np.zeros((n_all, N_MEMBERS, n_test, n_classes), np.float16)
     members = [estimators(seed * 100 + 50 + member) for member in range(N_MEMBERS)]
     for number, same in enumerate(zip(*members, strict=True)):

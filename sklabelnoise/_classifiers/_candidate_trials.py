@@ -2,10 +2,10 @@
 
 import numpy as np
 import pandas as pd
-from sklearn.base import clone
 
 from sklabelnoise._classifiers._known_predictions import KnownPredictions
-from sklabelnoise._compat import BaseScorer, safe_indexing
+from sklabelnoise._compat import BaseScorer
+from sklabelnoise._fused._fits import at_all_classes
 from sklabelnoise.training._training_set import take_rows
 
 
@@ -19,29 +19,17 @@ class Trials:
         self.takes_predictions = isinstance(scorer, BaseScorer)
         self.scores, self.models, self.failures = {}, {}, []
 
-    def add_group(self, group):
-        """Score the candidates of one stacked training."""
-        logits = group.logits(group.fold.test)
-        for replica, recipe in enumerate(group.recipes):
-            key = recipe.number, group.fold_number
-            failure = group.failure(replica)
-            if failure is not None:
-                self.failures.append(failure)
-                continue
-            if self.takes_predictions:
-                model = KnownPredictions(self.classes, at_all_classes(logits[replica], group.classes, self.classes))
-            else:
-                model = group.fitted(replica)
-            self.scores[key] = self._score(group.fold_number, model)
-            self.models[key] = group, replica
-
-    def add_model(self, number, split, model, failure):
-        """Score a candidate that was fitted alone."""
-        if failure is not None:
-            self.failures.append(failure)
+    def add(self, fit):
+        """Score a candidate on a fold."""
+        if fit.failure is not None:
+            self.failures.append(fit.failure)
             return
-        self.scores[number, split] = self._score(split, model)
-        self.models[number, split] = model
+        if self.takes_predictions:
+            model = KnownPredictions(self.classes, at_all_classes(fit.logits[0], fit.classes, self.classes))
+        else:
+            model = fit.fitted()
+        self.scores[fit.candidate, fit.fold] = self._score(fit.fold, model)
+        self.models[fit.candidate, fit.fold] = fit.fitted
 
     def _score(self, split, model):
         test = self.splits[split][1]
@@ -68,29 +56,7 @@ class Trials:
 
     def fold_models(self, number):
         """The fitted networks of a candidate, one a fold."""
-        models = [self.models[number, split] for split in range(len(self.splits))]
-        return [group.fitted(replica) for group, replica in models] if isinstance(models[0], tuple) else models
+        return [self.models[number, split]() for split in range(len(self.splits))]
 
     def first_failure(self):
         return self.failures[0] if self.failures else "their scores are NaN."
-
-
-def at_all_classes(logits, classes, all_classes):
-    """Logits with a column for each class; one that a fold has not seen is impossible to its network."""
-    if len(classes) == len(all_classes):
-        return logits
-    whole = np.full((len(logits), len(all_classes)), -np.inf, dtype=logits.dtype)
-    whole[:, np.searchsorted(all_classes, classes)] = logits
-    return whole
-
-
-def fit_one(estimator, X, y, train, fit_params, validation):
-    """Fit one candidate on one fold; the model and None, or None and what went wrong.
-
-    `fit_params` have one entry a row of X; `validation`, rows that the user holds out, is the same for every fold.
-    """
-    params = {name: None if value is None else safe_indexing(value, train) for name, value in fit_params.items()}
-    try:
-        return clone(estimator).fit(take_rows(X, train), y[train], **params, **validation), None
-    except ValueError as error:
-        return None, str(error)

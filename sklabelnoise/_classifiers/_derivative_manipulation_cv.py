@@ -1,6 +1,7 @@
 """Derivative manipulation that chooses its emphasis by cross-validation on the given labels."""
 
 import warnings
+from functools import partial
 from numbers import Integral, Real
 
 import numpy as np
@@ -14,18 +15,16 @@ from sklearn.utils import check_random_state
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted
 
-from sklabelnoise._classifiers._candidate_trials import Trials, at_all_classes, fit_one
+from sklabelnoise._classifiers._candidate_trials import Trials
 from sklabelnoise._classifiers._derivative_manipulation import DMClassifier
 from sklabelnoise._classifiers._net_classifier import NetClassifier, keeping_fitted_state, softmax
 from sklabelnoise._classifiers._parameters import common_constraints, document_common
 from sklabelnoise._classifiers._saving import members_from_saved, members_to_saved
 from sklabelnoise._compat import Interval, fit_context
 from sklabelnoise._foundation._given import check_weights
-from sklabelnoise._fused._fits import fit_together, train_stack
+from sklabelnoise._fused._fits import Fits, at_all_classes, fit_alone, fit_together
 from sklabelnoise._fused._folds import make_folds
-from sklabelnoise._fused._plan import plan_fits
-from sklabelnoise._stacked._criterion import NotStackableError
-from sklabelnoise.training._training_set import check_inputs
+from sklabelnoise.training._training_set import check_inputs, take_rows
 
 # Functions behind scorers that, on noisy labels, reward a model for being as unsure, or as wrong, as the labels are.
 _MISLEADING = ("log_loss", "brier_score_loss", "d2_log_loss_score", "d2_brier_score")
@@ -283,27 +282,18 @@ class DMClassifierCV(NetClassifier):
         splits = list(check_cv(cv, y, classifier=True).split(X, y))
         if not splits:
             raise ValueError(f"cv must give at least one split, got {self.cv!r}.")
-        estimators = [self._candidate(pair, seed) for pair in pairs]
+        candidates = [self._candidate(pair, seed) for pair in pairs]
+        folds = partial(make_folds, X=X, y=y, splits=splits, fit_params={**fit_params, **validation})
+
+        def params(fold):
+            train, _ = splits[fold]
+            own = {name: None if value is None else take_rows(value, train) for name, value in fit_params.items()}
+            return {"y": y[train], **own, **validation}
+
+        alone = partial(fit_alone, candidates=candidates, X=X, splits=splits, fit_params=params, n_jobs=self.n_jobs)
         trials = Trials(X, y, splits, scorer, fit_params["sample_weight"], data.classes)
-        try:
-            if validation:
-                raise NotStackableError("held-out rows are followed by every fit alone")
-            folds = make_folds(estimators[0], X, y, splits, fit_params).folds
-            plan = plan_fits(estimators, folds)
-            stacks, numbers = plan.stacks, sorted(plan.reasons)
-        except NotStackableError:
-            stacks, numbers = [], range(len(estimators))
-        for stack in stacks:
-            for trained in train_stack(stack, folds, record_accuracy=not self.refit):
-                for group in trained:
-                    trials.add_group(group)
-        alone = [(number, split) for number in numbers for split in range(len(splits))]
-        fits = Parallel(n_jobs=self.n_jobs)(
-            delayed(fit_one)(estimators[number], X, y, splits[split][0], fit_params, validation)
-            for number, split in alone
-        )
-        for (number, split), (model, failure) in zip(alone, fits, strict=True):
-            trials.add_model(number, split, model, failure)
+        for fit in Fits(candidates, len(splits), folds, alone, record_accuracy=not self.refit):
+            trials.add(fit)
         return trials
 
     # Prediction

@@ -1,238 +1,248 @@
-"""Fits of our classifiers run as stacked trainings."""
+"""Fits of our classifiers, trained together where that is possible, else alone.
 
-import time
+:class:`Fits` does that for a search, a choice of candidates, members of one configuration and left-out predictions
+alike. It asks `_plan`, which asks `_folds`, and trains each stack by `_training`.
+"""
+
+import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from itertools import product
 
 import numpy as np
 import pandas as pd
 import torch
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, clone
+from sklearn.utils.parallel import Parallel, delayed
 
-from sklabelnoise._compat import safe_indexing
-from sklabelnoise._fused._folds import Fold, build_net, takes_statistics, validated_rows
-from sklabelnoise._fused._plan import plan_fits
-from sklabelnoise._stacked._criterion import NotStackableError, same, stack_criteria
-from sklabelnoise._stacked._loop import Group, TrainingLog, replica_logits, train_replicas
-from sklabelnoise._stacked._memory import bytes_available, replicas_within_memory
-from sklabelnoise._stacked._network import StackedNetwork
-from sklabelnoise._stacked._optimizer import StackedOptimizer
-from sklabelnoise.training._batches import TensorData
-from sklabelnoise.training._device import naming_batch_size, seeded
+from sklabelnoise._fused._folds import Fold, SplitData, final_classifier, make_folds, validated_rows
+from sklabelnoise._fused._plan import plan_fits, reason_of
+from sklabelnoise._fused._training import train_stack
+from sklabelnoise._stacked._criterion import NotStackableError
+from sklabelnoise._stacked._equality import same
+from sklabelnoise.training._training_set import take_rows
 
 
 @dataclass(eq=False)
-class TrainedGroup:
-    """Candidates that were trained together on one fold.
+class Fit:
+    """What became of one candidate on one fold.
 
     Attributes
     ----------
-    recipes : list of Recipe
-        The K candidates.
-    fold_number : int
-        Which fold.
-    fold : Fold
-        Its rows.
-    classes : ndarray
+    candidate, fold : int
+        Their numbers.
+    failure : str or None
+        What went wrong, None if nothing did.
+    fitted : callable
+        Gives the fitted estimator.
+    classes : ndarray of shape (n_classes,)
         Class labels of the fold.
+    logits : list of ndarray of shape (n_rows, n_classes)
+        Logits of the rows that were asked for, one array for each part of the fold.
     seconds : float
-        Share of one candidate in the time of the training.
+        Share in the time of a stacked training.
     """
 
-    recipes: list
-    fold_number: int
-    fold: object
-    classes: np.ndarray
-    seconds: float
-    place: int
-    group: Group
-    network: StackedNetwork
-    log: TrainingLog
+    candidate: int
+    fold: int
+    failure: str | None = None
+    fitted: Callable | None = None
+    classes: np.ndarray | None = None
+    logits: list | tuple = ()
+    seconds: float = 0.0
 
-    def failure(self, replica):
-        """What went wrong in the training of a replica, None if nothing did."""
-        return self.log.failures.get((self.place, replica))
-
-    def check(self, replica):
-        """Raise the error that the training of a replica alone would have raised."""
-        if (failure := self.failure(replica)) is not None:
-            raise ValueError(failure)
-
-    def logits(self, rows):
-        """Logits of all K replicas for some rows of the fold's X, an array of shape (K, n_rows, n_classes)."""
-        return np.stack(list(self.each_logits(rows)))
-
-    def each_logits(self, rows):
-        """Logits of one replica after the other, arrays of shape (n_rows, n_classes), within bounds of memory."""
-        rows = torch.as_tensor(rows, device=self.group.rows.device)
-        at_once = max(1, bytes_available("cpu") // (8 * len(rows) * len(self.classes)))
-        for first in range(0, len(self.recipes), at_once):
-            replicas = slice(first, first + at_once)
-            yield from replica_logits(self.network, self.place, self.group, rows, replicas).numpy()
-
-    def fitted(self, replica):
-        """The fitted classifier that one of the replicas amounts to."""
-        recipe = self.recipes[replica]
-        data = recipe.sets[self.fold_number]
-        net, used = build_net(recipe.estimator, self.fold, data, recipe.seed, whole=takes_statistics(self.fold))
-        state = self.network.state_dict(self.place, replica)
-        with torch.no_grad():
-            for name, tensor in (*net.module_.named_parameters(), *net.module_.named_buffers()):
-                tensor.copy_(state[name])
-        net.iteration_ = len(self.log.loss) * self.group.n_batches(used["batch_size"])
-        for epoch in range(len(self.log.loss)):
-            net.history.new_epoch()
-            net.history.record("epoch", epoch + 1)
-            net.history.record("train_loss", float(self.log.loss[epoch, self.place, replica]))
-            net.history.record("train_accuracy", float(self.log.accuracy[epoch, self.place, replica]))
-            net.history.record("lr", float(self.log.lr[epoch, replica]))
-            net.history.record("seconds", self.seconds / len(self.log.loss))
-        estimator = clone(recipe.estimator)
-        for name, value in self.fold.inputs.items():
-            setattr(estimator, name, value)
-        return estimator._record(net, self.fold.all_rows(data), used)
+    def check(self):
+        """Raise the error that the training alone would have raised."""
+        if self.failure is not None:
+            raise ValueError(self.failure)
 
 
-@dataclass(eq=False)
-class _Member:
-    """A group and where it comes from."""
-
-    fold_number: int
-    block: list
-    group: Group
-    net: object
-
-    def cohort(self, batch_size):
-        """What members that are trained in one stack have in common."""
-        data = self.block[0].sets[self.fold_number]
-        return len(data.classes), data.soft_targets is None, self.group.n_batches(batch_size)
-
-
-def train_stack(stack, folds, *, record_accuracy=False):
-    """Train the candidates of a stack on all folds, in as few stacked trainings as memory and sizes allow.
+class Fits:
+    """All candidates on all folds, one after the other: those that can be trained together first, then the rest.
 
     Parameters
     ----------
-    stack : Stack
-        Candidates that can be trained together.
-    folds : list of Fold
-        What each is trained on.
+    candidates : list of estimator
+        Unfitted, with their parameters set.
+    n_folds : int
+        Number of folds.
+    make_folds : callable
+        ``make_folds(candidate)`` gives the SplitData of candidates with the same transformers.
+    fit_alone : callable
+        ``fit_alone(keys)`` gives a Fit for each pair of a candidate and a fold that was not trained together.
+    parts : tuple of {"test", "train"}, default=("test",)
+        Rows of each fold whose logits are wanted.
+    share_seed : bool, default=True
+        Whether candidates without a seed get one in common, so that they are compared on equal weights and orders.
     record_accuracy : bool, default=False
         Whether the history of fitted classifiers is wanted whole.
+    on_stack : callable, default=None
+        Called with the numbers of the candidates of a stack, before it is trained.
+
+    Attributes
+    ----------
+    stack_of : dict of int to int
+        Number of the stack that a candidate was trained in.
+    apart_by : list of str
+        What sets each stack apart from the first one; empty for that one.
+    reasons : dict of int to str
+        Why the other candidates are fitted alone.
+    unusable_modules : set of str
+        Those of the reasons that lie in a module that can't run as replicas.
+    """
+
+    def __init__(
+        self,
+        candidates,
+        n_folds,
+        make_folds,
+        fit_alone,
+        *,
+        parts=("test",),
+        share_seed=True,
+        record_accuracy=False,
+        on_stack=None,
+    ):
+        self.candidates, self.n_folds, self.make_folds, self.fit_alone = candidates, n_folds, make_folds, fit_alone
+        self.parts, self.share_seed, self.record_accuracy, self.on_stack = parts, share_seed, record_accuracy, on_stack
+        self.stack_of, self.apart_by, self.reasons, self.unusable_modules = {}, [], {}, set()
+        self._done = set()
+
+    def __iter__(self):
+        for numbers in _with_equal_rows(self.candidates):
+            for fit in self._together(numbers):
+                self._done.add((fit.candidate, fit.fold))
+                yield fit
+        keys = product(range(len(self.candidates)), range(self.n_folds))
+        left = [key for key in keys if key not in self._done]
+        if left:
+            yield from self.fit_alone(left)
+
+    def _together(self, numbers):
+        """Fits of those candidates that can be trained together; `reasons` says why others can't."""
+        candidates = [self.candidates[number] for number in numbers]
+        plan = plan_fits(candidates, self.make_folds, share_seed=self.share_seed)
+        self.reasons.update({numbers[i]: reason for i, reason in plan.reasons.items()})
+        self.unusable_modules |= plan.unusable_modules
+        for stack in plan.stacks:
+            members = [numbers[candidate.number] for candidate in stack.candidates]
+            other_rows = "other rows to train on, of other transformers or dtype" if self.apart_by else ""
+            self.stack_of.update(dict.fromkeys(members, len(self.apart_by)))
+            self.apart_by.append(stack.apart_by or other_rows)
+            if self.on_stack is not None:
+                self.on_stack(members)
+            try:
+                yield from self._train(stack, plan.data, numbers)
+            except Exception as error:  # a user's module or loss may fail in ways that no probe shows
+                self._give_up(members, f"training together failed: {reason_of(error)}")
+
+    def _train(self, stack, data, numbers):
+        for trained in train_stack(stack, data.folds, record_accuracy=self.record_accuracy):
+            parts = [trained.each_logits(getattr(trained.fold, part)) for part in self.parts]
+            for replica, candidate in enumerate(trained.candidates):
+                yield Fit(
+                    candidate=numbers[candidate.number],
+                    fold=trained.fold_number,
+                    failure=trained.failure(replica),
+                    fitted=lambda trained=trained, replica=replica: data.with_classifier(
+                        trained.fold_number, trained.fitted(replica)
+                    ),
+                    classes=trained.classes,
+                    logits=[next(logits) for logits in parts],
+                    seconds=trained.seconds,
+                )
+
+    def _give_up(self, members, reason):
+        """Leave the candidates of a stack that broke to ordinary fits, but for those that were done."""
+        warnings.warn(f"Candidates are fitted one by one: {reason}.", UserWarning, stacklevel=2)
+        for number in members:
+            if (number, 0) not in self._done:
+                del self.stack_of[number]
+                self.reasons[number] = reason
+
+
+def _with_equal_rows(candidates):
+    """Numbers of candidates whose classifiers see the same rows: equal transformers, and one type to compute in."""
+    heads = []
+    for number, candidate in enumerate(candidates):
+        classifier = final_classifier(candidate)
+        head = {"": [getattr(classifier, name, None) for name in ("dtype", "device")]}
+        if classifier is not candidate:
+            *transformers, (last, _) = candidate.steps
+            head["steps"] = [(name, type(transformer)) for name, transformer in transformers]
+            for name, value in candidate.get_params().items():
+                # What is set inside of transformers; they themselves are other objects in each candidate.
+                if "__" in name and not name.startswith(f"{last}__") and not isinstance(value, BaseEstimator):
+                    head[name] = value
+        for other, numbers in heads:
+            if same(head, other):
+                numbers.append(number)
+                break
+        else:
+            heads.append((head, [number]))
+    return [numbers for _, numbers in heads]
+
+
+def at_all_classes(logits, classes, all_classes):
+    """Logits with a column for each class; one that a fold has not seen is impossible to its network."""
+    if len(classes) == len(all_classes):
+        return logits
+    whole = np.full((len(logits), len(all_classes)), -np.inf, dtype=logits.dtype)
+    whole[:, np.searchsorted(all_classes, classes)] = logits
+    return whole
+
+
+def refuse(keys):
+    """In place of ordinary fits: say that some would be needed."""
+    raise NotStackableError(f"{len(keys)} fits can't be trained together")
+
+
+def fit_alone(keys, candidates, X, splits, fit_params, *, n_jobs=None, parts=("test",)):
+    """Ordinary fits of our classifiers; a ValueError is noted as the failure of its fit.
+
+    Parameters
+    ----------
+    keys : list of (int, int)
+        Which candidate to fit on which fold.
+    candidates : list of BaseNoisyLabelClassifier
+        Unfitted.
+    X : array-like or Dataset
+        All rows.
+    splits : list of (train, test)
+        Row numbers.
+    fit_params : callable
+        ``fit_params(fold)``: parameters of ``fit`` for the training rows of a fold, `y` among them.
+    n_jobs : int, default=None
+        Of joblib.
+    parts : tuple of {"test", "train"}, default=("test",)
+        Rows whose logits are wanted.
 
     Yields
     ------
-    trained : list of TrainedGroup
-        What one stacked training gave; the next one starts when it is asked for.
+    fit : Fit
     """
-    members = _members(stack, folds)
-    recipe = stack.blocks[0][0]
-    net, batch_size = recipe.net, recipe.used["batch_size"]
-    cohorts = {}
-    for member in sorted(members, key=lambda member: -len(member.group.rows)):
-        cohorts.setdefault(member.cohort(batch_size), []).append(member)
-    for cohort in cohorts.values():
-        sample = cohort[0].group.batch(cohort[0].group.rows[:1])[0]
-        capacity = replicas_within_memory(net.module_, sample, batch_size=batch_size, device=net.device)
-        n_groups = min(len(cohort), capacity)
-        n_replicas = max(1, capacity // n_groups)
-        for first in range(0, len(stack.blocks[0]), n_replicas):
-            replicas = slice(first, first + n_replicas)
-            for start in range(0, len(cohort), n_groups):
-                yield _train_together(cohort[start : start + n_groups], replicas, folds, record_accuracy)
-
-
-def _members(stack, folds):
-    """One group for each fold and seed; rows and labels of a fold are shared by its groups."""
-    tensors, members = {}, []
-    for number, fold in enumerate(folds):
-        for block in stack.blocks:
-            recipe = block[0]
-            data = recipe.sets[number]
-            device = torch.device(recipe.net.device)
-            if id(fold.X) not in tensors:
-                tensors[id(fold.X)] = TensorData(fold.X, np.zeros(0, dtype=np.int64), device=device).X
-            net, whole = recipe.net, takes_statistics(fold)
-            if number > 0 or whole:
-                net, _ = build_net(recipe.estimator, fold, data, recipe.seed, whole=whole)
-            group = Group(
-                data=_rows_with_targets(tensors[id(fold.X)], data, device, net.dtype),
-                rows=torch.from_numpy(data.X).to(device),
-                seed=recipe.seed,
-                state={**dict(net.module_.named_parameters()), **dict(net.module_.named_buffers())},
-                sample_weight=_weights([other.sets[number].sample_weight for other in block], device, net.dtype),
-                preprocess=net.preprocess,
-            )
-            members.append(_Member(number, block, group, net))
-    return members
-
-
-def _rows_with_targets(X, data, device, dtype):
-    """All rows of X, with labels and targets at the rows that are trained on."""
-    labels = np.zeros(X.shape[0], dtype=np.int64)
-    labels[data.X] = data.labels
-    soft_targets = None
-    if data.soft_targets is not None:
-        soft_targets = np.zeros((X.shape[0], len(data.classes)))
-        soft_targets[data.X] = data.soft_targets
-    return TensorData(X, labels, soft_targets=soft_targets, device=device, dtype=dtype)
-
-
-def _weights(weights, device, dtype):
-    """Weights of the rows for each replica, one row of them where all replicas have the same; None for no weights."""
-    if all(weight is None for weight in weights):
-        return None
-    if all(same(weights[0], weight) for weight in weights[1:]):
-        weights = weights[:1]
-    n_rows = next(len(weight) for weight in weights if weight is not None)
-    stacked = np.stack([np.ones(n_rows) if weight is None else weight for weight in weights])
-    return torch.from_numpy(stacked).to(device, dtype)
-
-
-def _train_together(members, replicas, folds, record_accuracy):
-    recipes = members[0].block[replicas]
-    first = recipes[0]
-    device, dtype = torch.device(first.net.device), members[0].net.dtype
-    groups = [member.group.of_replicas(replicas) for member in members]
-    start = time.perf_counter()
-    network = StackedNetwork(
-        members[0].net.module_, [group.state for group in groups], len(recipes), device=device, dtype=dtype
+    outcomes = Parallel(n_jobs=n_jobs)(
+        delayed(_fit_or_failure)(candidates[number], X, splits[fold][0], fit_params(fold)) for number, fold in keys
     )
-    rates = {name: np.array([recipe.rates[name] for recipe in recipes]) for name in first.rates}
-    optimizer = StackedOptimizer(
-        type(first.net.optimizer_), network.parameters, rates, nesterov=first.options.get("nesterov", False)
-    )
-    criterion = stack_criteria([recipe.criterion for recipe in recipes], dtype=dtype, device=device)
-    # One object for one schedule: then the rate is a number.
-    schedules = [
-        first.net.lr_schedule if same(recipe.used["lr_schedule"], first.used["lr_schedule"]) else recipe.net.lr_schedule
-        for recipe in recipes
-    ]
-    with seeded(first.seed, device), naming_batch_size(first.used["batch_size"]):
-        log = train_replicas(
-            network,
-            optimizer,
-            criterion,
-            groups,
-            batch_size=first.used["batch_size"],
-            max_epochs=first.used["max_epochs"],
-            schedules=schedules,
-            record_accuracy=record_accuracy,
-        )
-    seconds = (time.perf_counter() - start) / (len(groups) * len(recipes))
-    return [
-        TrainedGroup(
-            recipes=member.block[replicas],
-            fold_number=member.fold_number,
-            fold=folds[member.fold_number],
-            classes=member.block[0].sets[member.fold_number].classes,
-            seconds=seconds,
-            place=place,
-            group=group,
-            network=network,
-            log=log,
-        )
-        for place, (member, group) in enumerate(zip(members, groups, strict=True))
-    ]
+    for (number, fold), outcome in zip(keys, outcomes, strict=True):
+        if isinstance(outcome, str):
+            yield Fit(number, fold, failure=outcome)
+            continue
+        rows = dict(zip(("train", "test"), splits[fold], strict=True))
+        logits = [outcome._logits(take_rows(X, rows[part])) for part in parts]
+        yield Fit(number, fold, fitted=partial(_itself, outcome), classes=outcome.classes_, logits=logits)
+
+
+def _fit_or_failure(estimator, X, train, params):
+    try:
+        return clone(estimator).fit(take_rows(X, train), **params)
+    except ValueError as error:
+        return str(error)
+
+
+def _itself(fitted):
+    return fitted
 
 
 def fit_together(estimators, X, y, sample_weight=None, soft_labels=None):
@@ -255,55 +265,23 @@ def fit_together(estimators, X, y, sample_weight=None, soft_labels=None):
     ValueError
         If a training does not stay finite.
     """
+    params = {"sample_weight": sample_weight, "soft_labels": soft_labels}
     everything = np.arange(len(y))
-    rows = validated_rows(estimators[0], X, y)
-    fold = Fold(
-        **rows, train=everything, test=everything[:0], y=y, sample_weight=sample_weight, soft_labels=soft_labels
+    splits = [(everything, everything[:0])]
+    fits = Fits(
+        estimators,
+        1,
+        partial(make_folds, X=X, y=y, splits=splits, fit_params=params),
+        lambda keys: fit_alone(keys, estimators, X, splits, lambda fold: {"y": y, **params}, parts=()),
+        parts=(),
+        share_seed=False,
+        record_accuracy=True,
     )
-    plan = plan_fits(estimators, [fold], share_seed=False)
     fitted = {}
-    for stack in plan.stacks:
-        for trained in train_stack(stack, [fold], record_accuracy=True):
-            for group in trained:
-                for replica, recipe in enumerate(group.recipes):
-                    group.check(replica)
-                    fitted[recipe.number] = group.fitted(replica)
-    for number in plan.reasons:
-        fitted[number] = clone(estimators[number]).fit(X, y, sample_weight, soft_labels=soft_labels)
+    for fit in fits:
+        fit.check()
+        fitted[fit.candidate] = fit.fitted()
     return [fitted[number] for number in range(len(estimators))]
-
-
-def left_out_logits(estimator, folds):
-    """Logits of the test rows of each fold, from one stacked training on all folds.
-
-    Parameters
-    ----------
-    estimator : BaseNoisyLabelClassifier
-        Unfitted.
-    folds : list of Fold
-        What to train on, and what to predict.
-
-    Returns
-    -------
-    predicted : list of (ndarray, ndarray)
-        For each fold its class labels and the logits of its test rows, shape (n_test, n_classes).
-
-    Raises
-    ------
-    NotStackableError
-        If the folds can't be trained together.
-    ValueError
-        If a training does not stay finite.
-    """
-    plan = plan_fits([estimator], folds)
-    if plan.reasons:
-        raise NotStackableError(plan.reasons[0])
-    predicted = {}
-    for trained in train_stack(plan.stacks[0], folds):
-        for group in trained:
-            group.check(0)
-            predicted[group.fold_number] = group.classes, next(group.each_logits(group.fold.test))
-    return [predicted[number] for number in range(len(folds))]
 
 
 def predict_left_out(estimator, X, targets, splits, sample_weight=None):
@@ -333,30 +311,28 @@ def predict_left_out(estimator, X, targets, splits, sample_weight=None):
         If a training does not stay finite.
     """
     labels = targets.argmax(axis=1)
-    fields = []
-    for train, _ in splits:
+
+    def params(number):
+        train, _ = splits[number]
         hard = targets[train].max(axis=1).min() == 1
-        fields.append(
-            {
-                "y": labels[train],
-                "sample_weight": None if sample_weight is None else sample_weight[train],
-                "soft_labels": None if hard else pd.DataFrame(targets[train]),
-            }
-        )
-    proba = np.zeros(targets.shape)
-    try:
+        return {
+            "y": labels[train],
+            "sample_weight": None if sample_weight is None else sample_weight[train],
+            "soft_labels": None if hard else pd.DataFrame(targets[train]),
+        }
+
+    def folds(candidate):
         # The most probable labels may all be of one class, which soft labels are not: any two serve to check the rows.
-        rows = validated_rows(estimator, X, np.arange(len(labels)) % 2)
-        folds = [Fold(**rows, train=train, test=test, **own) for (train, test), own in zip(splits, fields, strict=True)]
-        predicted = [
-            (classes, torch.from_numpy(logits).softmax(dim=1).numpy())
-            for classes, logits in left_out_logits(estimator, folds)
-        ]
-    except NotStackableError:
-        predicted = []
-        for (train, test), own in zip(splits, fields, strict=True):
-            model = clone(estimator).fit(safe_indexing(X, train), **own)
-            predicted.append((model.classes_, model.predict_proba(safe_indexing(X, test))))
-    for (_, test), (classes, values) in zip(splits, predicted, strict=True):
-        proba[np.ix_(test, classes)] = values
+        rows = validated_rows(candidate, X, np.arange(len(labels)) % 2)
+        return SplitData(
+            [Fold(**rows, train=train, test=test, **params(number)) for number, (train, test) in enumerate(splits)]
+        )
+
+    fits = Fits([estimator], len(splits), folds, lambda keys: fit_alone(keys, [estimator], X, splits, params))
+    proba = np.zeros(targets.shape)
+    for fit in fits:
+        fit.check()
+        _, test = splits[fit.fold]
+        logits = at_all_classes(fit.logits[0], fit.classes, np.arange(targets.shape[1]))
+        proba[test] = torch.from_numpy(logits).softmax(dim=1).numpy()
     return proba

@@ -2,7 +2,6 @@
 
 import copy
 from dataclasses import dataclass, field, replace
-from typing import Protocol, runtime_checkable
 
 import numpy as np
 import pandas as pd
@@ -12,36 +11,9 @@ from sklearn.pipeline import Pipeline
 
 from sklabelnoise._compat import check_method_params, safe_indexing
 from sklabelnoise._stacked._criterion import NotStackableError
+from sklabelnoise._stacked._equality import same
 from sklabelnoise.training._device import resolve_device, seeded
 from sklabelnoise.training._training_set import check_training_set
-
-
-@runtime_checkable
-class FusableClassifier(Protocol):
-    """What the fused fits ask of a classifier, beside scikit-learn's interface."""
-
-    def _why_alone(self):
-        """Why it has to be fitted alone, None where nothing in its parameters speaks against a stack."""
-
-    def _check_training_set(self, X, y, sample_weight=None, soft_labels=None):
-        """Rows and labels as its ``fit`` takes them, a TrainingSet."""
-
-    def _net_builder(self):
-        """What makes its nets, a NetBuilder."""
-
-    def _record(self, net, data, used):
-        """Take a trained net as the fitted state."""
-
-
-def check_stackable(estimator):
-    """Raise a NotStackableError where the parameters tell already that an estimator has to be fitted alone."""
-    if not isinstance(estimator, FusableClassifier):
-        raise NotStackableError(
-            f"{type(estimator).__name__} is none of the classifiers that can be trained as replicas"
-        )
-    reason = estimator._why_alone()
-    if reason is not None:
-        raise NotStackableError(reason)
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,6 +123,16 @@ class SplitData:
 
     folds: list = field(default_factory=list)
     heads: list = field(default_factory=list)
+    _checked: list = field(default_factory=list, repr=False)
+
+    def training_sets(self, classifier):
+        """What a classifier trains on in each fold; that depends on its `class_weight` alone."""
+        for class_weight, sets in self._checked:
+            if same(class_weight, classifier.class_weight):
+                return sets
+        sets = [fold.training_set(classifier) for fold in self.folds]
+        self._checked.append((classifier.class_weight, sets))
+        return sets
 
     def with_classifier(self, split, classifier):
         """The fitted estimator of a split, from its fitted classifier."""
@@ -183,11 +165,10 @@ def make_folds(estimator, X, y, splits, fit_params):
     Raises
     ------
     NotStackableError
-        If the classifier, or a parameter of ``fit``, rules it out.
+        If a parameter of ``fit`` rules it out.
     Exception
         Whatever a transformer or the validation of the rows raises.
     """
-    check_stackable(final_classifier(estimator))
     if y is None:
         raise NotStackableError("there is no y beside X")
     if type(estimator) is Pipeline:

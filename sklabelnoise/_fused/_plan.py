@@ -1,22 +1,43 @@
 """Which fits of our classifiers can be trained together."""
 
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
 from sklearn.base import clone
 from sklearn.utils import check_random_state
 
-from sklabelnoise._fused._folds import FusableClassifier, build_net, check_stackable
-from sklabelnoise._stacked._criterion import NotStackableError, check_stacked_criterion, same, stack_criteria
+from sklabelnoise._fused._folds import build_net, final_classifier
+from sklabelnoise._stacked._criterion import NotStackableError, check_stacked_criterion, stack_criteria
+from sklabelnoise._stacked._equality import same
 from sklabelnoise._stacked._optimizer import STACKABLE, optimizer_options
 from sklabelnoise._stacked._vmap_check import why_not_stackable
 
 MAX_SEED = 2**31 - 1
 
 
+@runtime_checkable
+class FusableClassifier(Protocol):
+    """What the fused fits ask of a classifier, beside scikit-learn's interface."""
+
+    def _why_alone(self):
+        """Why it has to be fitted alone, None where nothing in its parameters speaks against a stack."""
+
+    def _check_training_set(self, X, y, sample_weight=None, soft_labels=None):
+        """Rows and labels as its ``fit`` takes them, a TrainingSet."""
+
+    def _net_builder(self):
+        """What makes its nets, a NetBuilder."""
+
+    def _record(self, net, data, used):
+        """Take a trained net as the fitted state."""
+
+
 @dataclass(eq=False)
-class Recipe:
+class Candidate:
     """One candidate, with the net that its ``fit`` on the first fold would start from.
 
     Attributes
@@ -47,49 +68,44 @@ class Recipe:
     options: dict
 
     @property
-    def builder(self):
-        """What makes its nets."""
-        return self.estimator._net_builder()
-
-    @property
     def criterion(self):
         """The loss, with the candidate's hyper-parameters."""
         return self.net.criterion_
 
+    @cached_property
+    def traits(self):
+        """What has to be equal within a stack, under the words for its being another."""
+        module, builder = self.net.module_, self.estimator._net_builder()
+        # The weights of one seed, or of an instance that was handed in; other seeds are other weights anyway.
+        from_user = isinstance(builder.module, torch.nn.Module)
+        return {
+            "another architecture": [type(module), repr(module), builder.module_params],
+            "other initial weights": [None if from_user else self.seed, dict(module.state_dict())],
+            **{
+                f"another {name}": self.used[name]
+                for name in ("optimizer", "max_epochs", "batch_size", "device", "dtype")
+            },
+            "another option of the optimizer": self.options,
+            "another class_weight": [[data.X, data.soft_targets] for data in self.sets],
+        }
+
     def difference(self, other):
-        """Name what keeps two candidates from sharing a stack, seeds aside; None if nothing does."""
-        mine, theirs = self.net.module_, other.net.module_
-        module_params = [recipe.builder.module_params for recipe in (self, other)]
-        if type(mine) is not type(theirs) or repr(mine) != repr(theirs) or not same(*module_params):
-            return "another architecture"
-        comparable = self.seed == other.seed or isinstance(self.builder.module, torch.nn.Module)
-        if comparable and not same(dict(mine.state_dict()), dict(theirs.state_dict())):
-            return "other initial weights"
-        for name in ("optimizer", "max_epochs", "batch_size", "device", "dtype"):
-            if self.used[name] != other.used[name]:
-                return f"another {name}"
-        if not same(self.options, other.options):
-            return "another option of the optimizer"
-        if not all(same(a.X, b.X) and same(a.soft_targets, b.soft_targets) for a, b in self._pairs(other)):
-            return "another class_weight"
-        try:
-            check_criteria([self, other])
-        except NotStackableError as error:
-            return str(error)
+        """Name the first trait that keeps two candidates from sharing a stack, seeds aside; None if there is none."""
+        for name, mine in self.traits.items():
+            theirs = other.traits[name]
+            if name == "other initial weights" and mine[0] != theirs[0]:
+                continue
+            if not same(mine, theirs):
+                return name
         return None
 
     def differs_in_seed_alone(self, other):
-        """Whether two candidates can be the same replica of two groups."""
-        return (
-            self.difference(other) is None
-            and self.rates == other.rates
-            and same(self.used["lr_schedule"], other.used["lr_schedule"])
-            and same(self.criterion, other.criterion)
-            and all(same(a.sample_weight, b.sample_weight) for a, b in self._pairs(other))
-        )
-
-    def _pairs(self, other):
-        return zip(self.sets, other.sets, strict=True)
+        """Whether two candidates can be the same replica under two seeds."""
+        free = [
+            [one.rates, one.used["lr_schedule"], one.criterion, [data.sample_weight for data in one.sets]]
+            for one in (self, other)
+        ]
+        return _apart(self, other) is None and same(*free)
 
 
 @dataclass(eq=False)
@@ -98,19 +114,19 @@ class Stack:
 
     Attributes
     ----------
-    blocks : list of list of Recipe
-        One list of K recipes for each seed; recipes at the same place differ in their seed alone.
+    by_seed : list of list of Candidate
+        K candidates for each seed; those at the same place differ in their seed alone.
     apart_by : str
         What keeps it from joining the first stack; empty for that one.
     """
 
-    blocks: list
+    by_seed: list
     apart_by: str = ""
 
     @property
-    def recipes(self):
-        """All recipes."""
-        return [recipe for block in self.blocks for recipe in block]
+    def candidates(self):
+        """All of them."""
+        return [candidate for of_one_seed in self.by_seed for candidate in of_one_seed]
 
 
 @dataclass
@@ -119,6 +135,8 @@ class Plan:
 
     Attributes
     ----------
+    data : SplitData or None
+        The folds, where some candidates can be trained together.
     stacks : list of Stack
         Those trained together.
     reasons : dict of int to str
@@ -127,20 +145,21 @@ class Plan:
         Those of the reasons that lie in a module that can't run as replicas.
     """
 
-    stacks: list
-    reasons: dict
-    unusable_modules: set
+    data: object = None
+    stacks: list = field(default_factory=list)
+    reasons: dict = field(default_factory=dict)
+    unusable_modules: set = field(default_factory=set)
 
 
-def plan_fits(estimators, folds, *, share_seed=True):
+def plan_fits(estimators, make_folds, *, share_seed=True):
     """Sort candidates into those that can be trained together and those that have to be fitted alone.
 
     Parameters
     ----------
     estimators : list of estimator
-        Unfitted, with their parameters set.
-    folds : list of Fold
-        What each of them is trained on.
+        Unfitted, with their parameters set; Pipelines have the same transformers.
+    make_folds : callable
+        ``make_folds(estimator)`` gives the SplitData of all of them.
     share_seed : bool, default=True
         Whether estimators without a seed get one in common, so that they are compared on equal weights and orders.
 
@@ -148,56 +167,67 @@ def plan_fits(estimators, folds, *, share_seed=True):
     -------
     plan : Plan
     """
-    plan = Plan([], {}, set())
-    common = None
-    checked = []
+    plan = Plan()
+    classifiers = {}
     for number, estimator in enumerate(estimators):
-        try:
-            check_stackable(estimator)
-            estimator._validate_params()
-            seed = int(check_random_state(estimator.random_state).randint(MAX_SEED))
-            if estimator.random_state is None and share_seed:
+        with _noting(plan, [number]):
+            classifier = final_classifier(estimator)
+            check_stackable(classifier)
+            classifier._validate_params()
+            classifiers[number] = classifier
+    with _noting(plan, classifiers):
+        plan.data = make_folds(estimators[next(iter(classifiers))]) if classifiers else None
+    if plan.data is None:
+        return plan
+    common = None
+    for number, classifier in classifiers.items():
+        with _noting(plan, [number]):
+            seed = int(check_random_state(classifier.random_state).randint(MAX_SEED))
+            if classifier.random_state is None and share_seed:
                 seed = common = seed if common is None else common
-            sets = _training_sets(estimator, folds, checked)
-            _put(plan.stacks, _read_recipe(number, clone(estimator), folds[0], sets, seed))
-        except NotStackableError as error:
-            plan.reasons[number] = str(error)
-        except Exception as error:  # the ordinary fit raises it again, where scikit-learn expects it
-            plan.reasons[number] = first_line(error)
+            _put(plan.stacks, _read_candidate(number, clone(classifier), plan.data, seed))
     _join_seeds(plan.stacks)
-    for stack in list(plan.stacks):
-        reason = _why_unusable(stack, folds[0])
-        try:
-            if reason is None:
-                check_criteria(stack.blocks[0])
-            else:
+    for stack in plan.stacks:
+        with _noting(plan, [candidate.number for candidate in stack.candidates]):
+            reason = _why_unusable(stack, plan.data.folds[0])
+            if reason is not None:
                 plan.unusable_modules.add(reason)
-        except NotStackableError as error:
-            reason = str(error)
-        if reason is not None:
-            plan.stacks.remove(stack)
-            plan.reasons.update(dict.fromkeys((recipe.number for recipe in stack.recipes), reason))
+                raise NotStackableError(reason)
+            check_criteria(stack.by_seed[0])
+    plan.stacks = [stack for stack in plan.stacks if stack.candidates[0].number not in plan.reasons]
     return plan
 
 
-def first_line(error):
-    """An error as a reason in a table."""
+@contextmanager
+def _noting(plan, numbers):
+    """Note why some candidates are fitted alone: an error of their own is raised again where they are fitted."""
+    try:
+        yield
+    except Exception as error:
+        plan.reasons.update(dict.fromkeys(numbers, reason_of(error)))
+
+
+def reason_of(error):
+    """An error as the reason for ordinary fits: a line of a table."""
     lines = str(error).strip().splitlines()
+    if isinstance(error, NotStackableError):
+        return str(error)
     return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
 
 
-def _training_sets(estimator, folds, checked):
-    """The training set of each fold; they depend on one parameter alone, by which `checked` remembers them."""
-    for class_weight, sets in checked:
-        if same(class_weight, estimator.class_weight):
-            return sets
-    sets = [fold.training_set(estimator) for fold in folds]
-    checked.append((estimator.class_weight, sets))
-    return sets
+def check_stackable(estimator):
+    """Raise a NotStackableError where the parameters tell already that an estimator has to be fitted alone."""
+    name = type(estimator).__name__
+    if not isinstance(estimator, FusableClassifier):
+        raise NotStackableError(f"{name} is none of the classifiers that can be trained as replicas")
+    reason = estimator._why_alone()
+    if reason is not None:
+        raise NotStackableError(reason)
 
 
-def _read_recipe(number, estimator, fold, sets, seed):
-    net, used = build_net(estimator, fold, sets[0], seed)
+def _read_candidate(number, estimator, data, seed):
+    sets = data.training_sets(estimator)
+    net, used = build_net(estimator, data.folds[0], sets[0], seed)
     if net.augment is not None:
         raise NotStackableError("augment draws random numbers for each training")
     if hasattr(net.criterion_, "prepare"):
@@ -212,44 +242,57 @@ def _read_recipe(number, estimator, fold, sets, seed):
     for name in ("amsgrad", "maximize"):
         if options.get(name):
             raise NotStackableError(f"optimizer__{name} is set")
-    return Recipe(number, estimator, seed, sets, net, used, rates, options)
+    return Candidate(number, estimator, seed, sets, net, used, rates, options)
 
 
-def _put(stacks, recipe):
-    """Add a recipe to the first stack it fits into, else open one."""
+def _put(stacks, candidate):
+    """Add a candidate to the first stack it fits into, else open one."""
     for stack in stacks:
-        first = stack.blocks[0][0]
-        if first.seed == recipe.seed and first.difference(recipe) is None:
-            stack.blocks[0].append(recipe)
+        first = stack.by_seed[0][0]
+        if first.seed == candidate.seed and _apart(first, candidate) is None:
+            stack.by_seed[0].append(candidate)
             return
     apart_by = ""
     if stacks:
-        first = stacks[0].blocks[0][0]
-        apart_by = first.difference(recipe) or "another random_state"
-    stacks.append(Stack([[recipe]], apart_by))
+        first = stacks[0].by_seed[0][0]
+        apart_by = _apart(first, candidate) or "another random_state"
+    stacks.append(Stack([[candidate]], apart_by))
+
+
+def _apart(first, second):
+    """What keeps two candidates from sharing a stack, seeds aside: a trait, or losses that can't be one loss."""
+    difference = first.difference(second)
+    if difference is not None:
+        return difference
+    try:
+        check_criteria([first, second])
+    except NotStackableError as error:
+        return str(error)
+    return None
 
 
 def _join_seeds(stacks):
     """Make one stack of those whose candidates differ in their seeds alone."""
     for stack in list(stacks):
         for earlier in stacks[: stacks.index(stack)]:
-            mine, theirs = stack.blocks[0], earlier.blocks[0]
+            mine, theirs = stack.by_seed[0], earlier.by_seed[0]
             if len(mine) == len(theirs) and all(a.differs_in_seed_alone(b) for a, b in zip(mine, theirs, strict=True)):
-                earlier.blocks += stack.blocks
+                earlier.by_seed += stack.by_seed
                 stacks.remove(stack)
                 break
 
 
 def _why_unusable(stack, fold):
-    recipe = stack.blocks[0][0]
-    data = fold.with_rows(recipe.sets[0].take(np.arange(min(4, len(recipe.sets[0])))))
-    X = data.as_tensors(torch.device(recipe.net.device)).rows(np.arange(len(data)))
-    return why_not_stackable(recipe.net.module_, X if recipe.net.preprocess is None else recipe.net.preprocess(X))
+    candidate = stack.by_seed[0][0]
+    data = fold.with_rows(candidate.sets[0].take(np.arange(min(4, len(candidate.sets[0])))))
+    X = data.as_tensors(torch.device(candidate.net.device)).rows(np.arange(len(data)))
+    preprocess = candidate.net.preprocess
+    return why_not_stackable(candidate.net.module_, X if preprocess is None else preprocess(X))
 
 
-def check_criteria(recipes):
+def check_criteria(candidates):
     """Raise a NotStackableError where the losses of some candidates can't be one loss of several replicas."""
-    criteria = [recipe.criterion for recipe in recipes]
-    like = {"dtype": recipes[0].net.dtype, "device": recipes[0].net.device}
-    n_classes = len(recipes[0].sets[0].classes)
+    criteria = [candidate.criterion for candidate in candidates]
+    like = {"dtype": candidates[0].net.dtype, "device": candidates[0].net.device}
+    n_classes = len(candidates[0].sets[0].classes)
     check_stacked_criterion(stack_criteria(criteria, **like), criteria, n_classes=n_classes, **like)

@@ -4,9 +4,10 @@ import copy
 import dataclasses
 import numbers
 
-import numpy as np
 import torch
 from torch import nn
+
+from sklabelnoise._stacked._equality import close, same
 
 
 class NotStackableError(ValueError):
@@ -69,26 +70,6 @@ def _stack(values, name, **like):
     raise NotStackableError(f"{name} differs in more than numbers")
 
 
-def same(a, b):
-    """Whether two values are equal, whatever they are; False where that can't be told."""
-    if a is b:
-        return True
-    if type(a) is not type(b):
-        return False
-    if isinstance(a, torch.Tensor | np.ndarray):
-        return a.shape == b.shape and bool((a == b).all())
-    if isinstance(a, nn.Module):
-        return same(vars(a), vars(b))
-    if isinstance(a, dict):
-        return a.keys() == b.keys() and all(same(a[key], b[key]) for key in a)
-    if isinstance(a, list | tuple):
-        return len(a) == len(b) and all(map(same, a, b))
-    try:
-        return bool(a == b)
-    except (TypeError, ValueError, RuntimeError):
-        return False
-
-
 def check_stacked_criterion(stacked, criteria, *, n_classes, dtype=torch.float32, device="cpu"):
     """Make sure that a stacked criterion gives each replica the value and the derivative of its own criterion.
 
@@ -121,7 +102,7 @@ def check_stacked_criterion(stacked, criteria, *, n_classes, dtype=torch.float32
     for k, criterion in enumerate(criteria):
         for g in range(len(probe)):
             alone = _value_and_derivative(criterion, probe[g, k], labels[g])
-            if not all(_close(stack[g, k], one) for stack, one in zip(together, alone, strict=True)):
+            if not all(close(stack[g, k], one) for stack, one in zip(together, alone, strict=True)):
                 raise NotStackableError("the loss does not give each replica the value it has alone")
 
 
@@ -132,8 +113,3 @@ def _value_and_derivative(criterion, logits, labels):
     value = criterion.train()(logits, labels, None)
     (derivative,) = torch.autograd.grad(value.sum(), logits)
     return value.detach(), derivative
-
-
-def _close(a, b):
-    tolerance = 1e4 * torch.finfo(b.dtype).eps
-    return a.shape == b.shape and torch.allclose(a, b, rtol=tolerance, atol=tolerance, equal_nan=True)

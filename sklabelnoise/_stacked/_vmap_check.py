@@ -4,6 +4,7 @@ import copy
 
 import torch
 
+from sklabelnoise._stacked._equality import close
 from sklabelnoise._stacked._network import chain_of, nested_vmap
 
 
@@ -88,10 +89,10 @@ def _differs_under_vmap(module, X):
         if training and not torch.equal(alone, again):
             continue
         together, stacked = _run_stacked(module, X, training)
-        if together.shape[2:] != alone.shape or not _close(together[1, 1], alone):
+        if together.shape[2:] != alone.shape or not close(together[1, 1], alone):
             return f"{_describe('', module)} gives other values under vmap"
         for name, value in buffers.items():
-            if not _close(stacked[name][1, 1], value):
+            if not close(stacked[name][1, 1], value):
                 owner = name.rpartition(".")[0]
                 return (
                     f"{_describe(owner, module.get_submodule(owner))} updates its buffer {name!r} otherwise under vmap"
@@ -115,13 +116,6 @@ def _run_stacked(module, X, training):
 
 def _state(module):
     return {**dict(module.named_parameters()), **dict(module.named_buffers())}
-
-
-def _close(a, b):
-    if not b.is_floating_point():
-        return torch.equal(a, b)
-    tolerance = 1e4 * torch.finfo(b.dtype).eps
-    return torch.allclose(a, b, rtol=tolerance, atol=tolerance, equal_nan=True)
 
 
 def _describe(name, layer):

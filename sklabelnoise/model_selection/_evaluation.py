@@ -3,6 +3,7 @@
 import time
 import warnings
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import product
 
 import pandas as pd
@@ -11,10 +12,8 @@ from sklearn.utils.parallel import Parallel, delayed
 
 from sklabelnoise._classifiers._known_predictions import KnownPredictions, predictions_suffice
 from sklabelnoise._compat import MultimetricScorer, check_method_params, fit_and_score, safe_indexing, score_fitted
-from sklabelnoise._fused._fits import train_stack
-from sklabelnoise._fused._folds import check_stackable, final_classifier, make_folds
-from sklabelnoise._fused._plan import first_line, plan_fits
-from sklabelnoise._stacked._criterion import NotStackableError, same
+from sklabelnoise._fused._fits import Fit, Fits
+from sklabelnoise._fused._folds import final_classifier, make_folds
 
 
 @dataclass(eq=False)
@@ -66,7 +65,8 @@ class Evaluation:
             clone(self.estimator).set_params(**clone(parameters, safe=False)) for parameters in self.candidates
         ]
         self.keys = list(product(range(len(self.candidates)), range(len(self.splits))))
-        self._groups, self._reasons, self._parts = {}, {}, {}
+        first = final_classifier(self.estimator)
+        self._predictions_suffice = predictions_suffice(self.scorer, self.estimator, first)
 
     def run(self, *, n_jobs, pre_dispatch, caller, contexts):
         """Train what can be trained together, then fit the rest through joblib.
@@ -80,9 +80,27 @@ class Evaluation:
         contexts : dict of (int, int) to CallbackContext
             scikit-learn's callback context of each fit.
         """
-        for numbers in self._numbers_by_head():
-            self._run_together(numbers)
-        todo = [key for key in self.keys if key not in self.results]
+        self.fits = Fits(
+            self.estimators,
+            len(self.splits),
+            partial(make_folds, X=self.X, y=self.y, splits=self.splits, fit_params=self.fit_params),
+            partial(self._fit_alone, n_jobs=n_jobs, pre_dispatch=pre_dispatch, caller=caller, contexts=contexts),
+            parts=("test", "train") if self.return_train_score else ("test",),
+            record_accuracy=not self._predictions_suffice,
+            on_stack=self._announce,
+        )
+        for fit in self.fits:
+            if (fit.candidate, fit.fold) not in self.results:
+                self._score_fit(fit)
+
+    def _announce(self, members):
+        if self.verbose > 0:
+            print(f"Training {len(members) * len(self.splits)} fits of {len(members)} candidates together")
+
+    def _fit_alone(self, keys, *, n_jobs, pre_dispatch, caller, contexts):
+        """Ordinary fits, scored where they were fitted, as scikit-learn's search does them."""
+        for reason in sorted(self.fits.unusable_modules):
+            warnings.warn(f"Candidates are fitted one by one, not together: {reason}.", UserWarning, stacklevel=2)
         tasks = (
             delayed(fit_and_score)(
                 clone(self.estimator),
@@ -104,18 +122,19 @@ class Evaluation:
                 caller=caller,
                 callback_ctx=contexts[number, split],
             )
-            for number, split in todo
+            for number, split in keys
         )
-        for key, result in zip(todo, _in_order(n_jobs, pre_dispatch)(tasks), strict=True):
+        for key, result in zip(keys, _in_order(n_jobs, pre_dispatch)(tasks), strict=True):
             self.results[key] = result
+            yield Fit(*key)
 
     def table(self):
         """One row a candidate: whether it was trained with others, in which group, why, and whether it is finished."""
         n_splits = len(self.splits)
         rows = []
         for number in range(len(self.candidates)):
-            group = self._groups.get(number, -1)
-            reason = self._parts[group] if group >= 0 else self._reasons.get(number, "")
+            group = self.fits.stack_of.get(number, -1)
+            reason = self.fits.apart_by[group] if group >= 0 else self.fits.reasons.get(number, "")
             finished = all((number, split) in self.results for split in range(n_splits))
             rows.append({"fused": group >= 0, "group": group, "reason": reason, "finished": finished})
         return pd.DataFrame(rows).rename_axis("candidate")
@@ -128,111 +147,26 @@ class Evaluation:
         result = {"fit_error": error, "test_scores": scores, "fit_time": 0.0, "score_time": 0.0, "n_test_samples": 0}
         return {**result, "train_scores": scores} if self.return_train_score else result
 
-    def _numbers_by_head(self):
-        """Candidates whose classifiers see the same rows: equal transformers, and one type to compute in."""
-        heads = []
-        for number, estimator in enumerate(self.estimators):
-            classifier = final_classifier(estimator)
-            head = {}
-            if classifier is not estimator:
-                last = estimator.steps[-1][0]
-                own = self.candidates[number].items()
-                head = {key: value for key, value in own if key != last and not key.startswith(f"{last}__")}
-            head["", "type"] = [getattr(classifier, name, None) for name in ("dtype", "device")]
-            for other, numbers in heads:
-                if same(head, other):
-                    numbers.append(number)
-                    break
-            else:
-                heads.append((head, [number]))
-        return [numbers for _, numbers in heads]
-
-    def _run_together(self, numbers):
-        numbers = [number for number in numbers if self._may_be_stacked(number)]
-        if not numbers:
-            return
-        estimators = [self.estimators[number] for number in numbers]
-        try:
-            data = make_folds(estimators[0], self.X, self.y, self.splits, self.fit_params)
-        except Exception as error:  # the ordinary fits raise it again, where scikit-learn expects it
-            reason = str(error) if isinstance(error, NotStackableError) else first_line(error)
-            self._reasons.update(dict.fromkeys(numbers, reason))
-            return
-        plan = plan_fits([final_classifier(estimator) for estimator in estimators], data.folds)
-        self._reasons.update({numbers[i]: reason for i, reason in plan.reasons.items()})
-        for reason in sorted(plan.unusable_modules):
-            warnings.warn(f"Candidates are fitted one by one, not together: {reason}.", UserWarning, stacklevel=2)
-        for stack in plan.stacks:
-            apart = stack.apart_by or ("other rows to train on, of other transformers or dtype" if self._parts else "")
-            self._train_and_score(stack, data, numbers, apart)
-
-    def _may_be_stacked(self, number):
-        """Whether nothing in a candidate's parameters speaks against it; else note what does."""
-        try:
-            check_stackable(final_classifier(self.estimators[number]))
-        except NotStackableError as error:
-            self._reasons[number] = str(error)
-        except Exception as error:  # the ordinary fit raises it again, where scikit-learn expects it
-            self._reasons[number] = first_line(error)
-        return number not in self._reasons
-
-    def _train_and_score(self, stack, data, numbers, apart):
-        members = [numbers[recipe.number] for recipe in stack.recipes]
-        group = len(self._parts)
-        self._parts[group] = apart
-        self._groups.update(dict.fromkeys(members, group))
-        if self.verbose > 0:
-            print(f"Training {len(members) * len(self.splits)} fits of {len(members)} candidates together")
-        trainings = train_stack(stack, data.folds, record_accuracy=not self._predictions_suffice(members[0]))
-        while True:
-            try:
-                trained = next(trainings, None)
-            except Exception as error:  # a user's module or loss may fail in ways that no probe shows
-                reason = f"training together failed: {first_line(error)}"
-                warnings.warn(f"Candidates are fitted one by one: {reason}.", UserWarning, stacklevel=2)
-                for number in members:
-                    if (number, 0) not in self.results:
-                        del self._groups[number]
-                        self._reasons[number] = reason
-                return
-            if trained is None:
-                return
-            for one in trained:
-                self._score_group(one, data, numbers)
-
-    def _predictions_suffice(self, number):
-        estimator = self.estimators[number]
-        return predictions_suffice(self.scorer, estimator, final_classifier(estimator))
-
-    def _score_group(self, trained, data, numbers):
-        """Score all candidates of one stacked training on one split."""
-        split = trained.fold_number
-        sides = [(self._part(self.splits[split][1]), trained.each_logits(trained.fold.test))]
-        if self.return_train_score:
-            sides.append((self._part(self.splits[split][0]), trained.each_logits(trained.fold.train)))
-        for replica, recipe in enumerate(trained.recipes):
-            answers = [(*side, next(logits)) for side, logits in sides]
-            number = numbers[recipe.number]
-            failure = trained.failure(replica)
-            if failure is not None:
-                if self.error_score == "raise":
-                    raise ValueError(failure)
-                result = self.failed(f"ValueError: {failure}\n")
-            else:
-                start = time.perf_counter()
-                fitted = None
-                if not self._predictions_suffice(number):
-                    fitted = data.with_classifier(split, trained.fitted(replica))
-                scores = []
-                for X, y, params, logits in answers:
-                    answering = KnownPredictions(trained.classes, logits) if fitted is None else fitted
-                    scores.append(score_fitted(answering, X, y, self.scorer, params, self.error_score))
-                result = {"fit_error": None, **dict(zip(("test_scores", "train_scores"), scores, strict=False))}
-                result["score_time"] = time.perf_counter() - start
-            result["fit_time"] = trained.seconds
-            result["n_test_samples"] = len(self.splits[split][1])
-            self.results[number, split] = result
-            self._report(number, split, result)
+    def _score_fit(self, fit):
+        """Score a candidate that was trained together with others on one split."""
+        if fit.failure is not None:
+            if self.error_score == "raise":
+                fit.check()
+            result = self.failed(f"ValueError: {fit.failure}\n")
+        else:
+            start = time.perf_counter()
+            fitted = None if self._predictions_suffice else fit.fitted()
+            scores = []
+            for rows, logits in zip(self.splits[fit.fold][::-1], fit.logits, strict=False):
+                X, y, params = self._part(rows)
+                answering = KnownPredictions(fit.classes, logits) if fitted is None else fitted
+                scores.append(score_fitted(answering, X, y, self.scorer, params, self.error_score))
+            result = {"fit_error": None, **dict(zip(("test_scores", "train_scores"), scores, strict=False))}
+            result["score_time"] = time.perf_counter() - start
+        result["fit_time"] = fit.seconds
+        result["n_test_samples"] = len(self.splits[fit.fold][1])
+        self.results[fit.candidate, fit.fold] = result
+        self._report(fit.candidate, fit.fold, result)
 
     def _part(self, rows):
         params = check_method_params(self.X, params=self.score_params, indices=rows)

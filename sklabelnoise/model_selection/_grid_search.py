@@ -1,7 +1,16 @@
-"""Model selection in which the fits of a search, or of a cross-validation, are trained together."""
+"""Model selection in which the fits of a search, or of a cross-validation, are trained together.
+
+The way of the candidates, each room entered from the one before it: this file makes the splits and the table of
+results -> `_evaluation` scores each fit -> `_fused/_fits` runs them, together or alone -> `_fused/_plan` sorts them
+into stacks, by what each classifier (`_classifiers/_base`) says of itself, on the rows that `_fused/_folds` makes once
+for all -> `_fused/_training` trains a stack, as tensors in `_stacked`. Logits come back the same way, fit by fit, and
+answer the scorers as `_classifiers/_known_predictions`.
+"""
 
 import time
 import warnings
+from functools import partial
+from operator import attrgetter
 
 import numpy as np
 from sklearn import get_config
@@ -16,11 +25,12 @@ from sklabelnoise._compat import (
     fit_context,
     insert_error_scores,
     num_samples,
+    safe_indexing,
     warn_or_raise_about_fit_failures,
 )
 from sklabelnoise._foundation._given import check_none_missing
-from sklabelnoise._fused._fits import left_out_logits
-from sklabelnoise._fused._folds import final_classifier, make_folds
+from sklabelnoise._fused._fits import Fits, refuse
+from sklabelnoise._fused._folds import make_folds
 from sklabelnoise._stacked._criterion import NotStackableError
 from sklabelnoise.model_selection._evaluation import Evaluation
 
@@ -360,12 +370,16 @@ def fused_cross_val_predict(
         test = np.concatenate([test for _, test in splits])
         if method not in _METHODS or not np.array_equal(np.sort(test), np.arange(num_samples(X))):
             raise NotStackableError("scikit-learn says what is wrong")
-        data = make_folds(estimator, X, y, splits, check_method_params(X, params=params or {}))
-        if any(len(np.unique(fold.y)) < len(np.unique(y)) for fold in data.folds):
-            raise NotStackableError("a fold misses a class")
-        predicted = left_out_logits(final_classifier(estimator), data.folds)
+        if y is None or any(len(np.unique(safe_indexing(y, train))) < len(np.unique(y)) for train, _ in splits):
+            raise NotStackableError("a fold misses a class, or there is no y")
+        params_of_fit = check_method_params(X, params=params or {})
+        folds = partial(make_folds, X=X, y=y, splits=splits, fit_params=params_of_fit)
+        fits = list(Fits([estimator], len(splits), folds, refuse))
+        for fit in fits:
+            fit.check()
     except NotStackableError:
         keywords = {"n_jobs": n_jobs, "verbose": verbose, "pre_dispatch": pre_dispatch, "method": method}
         return cross_val_predict(estimator, X, y, groups=groups, cv=splits, params=params, **keywords)
-    parts = [getattr(KnownPredictions(classes, logits), method)(None) for classes, logits in predicted]
+    fits.sort(key=attrgetter("fold"))
+    parts = [getattr(KnownPredictions(fit.classes, fit.logits[0]), method)(None) for fit in fits]
     return np.concatenate(parts)[np.argsort(test)]

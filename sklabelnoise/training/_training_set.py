@@ -10,6 +10,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 from torch.utils.data import Dataset, IterableDataset, Subset
 
+from sklabelnoise._compat import safe_indexing
 from sklabelnoise._foundation._given import check_none_missing, check_weights
 from sklabelnoise.training._batches import DatasetData, TensorData
 
@@ -95,8 +96,8 @@ def _example(dataset):
 
 
 def take_rows(X, rows):
-    """Some rows of validated X."""
-    return Subset(X, rows) if isinstance(X, Dataset) else X[rows]
+    """Some rows of X."""
+    return Subset(X, rows) if isinstance(X, Dataset) else safe_indexing(X, rows)
 
 
 def check_inputs(estimator, X):

@@ -1,5 +1,7 @@
 """Fits trained together are the fits they replace."""
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,8 +9,10 @@ from sklearn.base import clone
 from sklearn.model_selection import KFold
 
 from sklabelnoise import DMClassifier, RobustLossClassifier, StochasticLabelRefinery
-from sklabelnoise._fused import _fits as fused_fits
-from sklabelnoise._fused._fits import fit_together, predict_left_out
+from sklabelnoise._fused import _training as fused_training
+from sklabelnoise._fused._fits import Fits, fit_alone, fit_together, predict_left_out, refuse
+from sklabelnoise._fused._folds import make_folds
+from sklabelnoise._stacked._criterion import NotStackableError
 
 SMALL = {"module__hidden": (8,), "max_epochs": 3, "batch_size": 32, "device": "cpu", "random_state": 0}
 
@@ -98,8 +102,8 @@ class TestRefinery:
         np.testing.assert_allclose(together.predict_proba(X), alone.predict_proba(X), rtol=1e-8, atol=1e-8)
 
         stacked = []
-        train = fused_fits.train_replicas
-        monkeypatch.setattr(fused_fits, "train_replicas", lambda *a, **k: stacked.append(a) or train(*a, **k))
+        train = fused_training.train_replicas
+        monkeypatch.setattr(fused_training, "train_replicas", lambda *a, **k: stacked.append(a) or train(*a, **k))
         refinery.fit(X, labels)
         assert len(stacked) == 3  # one training a round
 
@@ -149,3 +153,66 @@ class TestFitTogether:
         members = [DMClassifier(**{**SMALL, "optimizer": "SGD", "lr": lr}) for lr in (0.1, 1e300)]
         with pytest.raises(ValueError, match="Training stopped"):
             fit_together(members, X, labels)
+
+
+class TestFits:
+    """The one way of fitting many candidates on many folds."""
+
+    @pytest.fixture
+    def splits(self, table):
+        return list(KFold(3).split(table[0]))
+
+    def fits(self, candidates, table, splits, **options):
+        X, y, _ = table
+        folds = partial(make_folds, X=X, y=y, splits=splits, fit_params={})
+        alone = partial(
+            fit_alone, candidates=candidates, X=X, splits=splits, fit_params=lambda fold: {"y": y[splits[fold][0]]}
+        )
+        return Fits(candidates, len(splits), folds, alone, **options)
+
+    def test_each_candidate_is_fitted_once_on_each_fold(self, table, splits):
+        candidates = [DMClassifier(**SMALL, lam=lam) for lam in (0, 1)]
+        candidates.insert(1, DMClassifier(**SMALL, early_stopping=True))
+        fits = self.fits(candidates, table, splits)
+        keys = [(fit.candidate, fit.fold) for fit in fits]
+        assert sorted(keys) == [(candidate, fold) for candidate in range(3) for fold in range(3)]
+        assert fits.stack_of == {0: 0, 2: 0}
+        assert fits.reasons == {1: "early_stopping ends each training by itself"}
+
+    def test_a_fit_is_the_same_together_and_alone(self, table, splits):
+        candidates = [DMClassifier(**SMALL, lam=lam) for lam in (0, 1)]
+        fits = self.fits(candidates, table, splits, parts=("test", "train"))
+        together = {(fit.candidate, fit.fold): fit for fit in fits}
+        alone = {(fit.candidate, fit.fold): fit for fit in fits.fit_alone(list(together), parts=("test", "train"))}
+        for key, fit in together.items():
+            for ours, theirs in zip(fit.logits, alone[key].logits, strict=True):
+                np.testing.assert_allclose(ours, theirs, rtol=1e-9, atol=1e-12)
+            _, test = splits[fit.fold]
+            np.testing.assert_allclose(fit.fitted().decision_function(table[0][test]), fit.logits[0], atol=1e-12)
+
+    def test_a_training_that_breaks_is_left_to_ordinary_fits(self, table, splits, monkeypatch):
+        def broken(*args, **kwargs):
+            raise RuntimeError("out of luck")
+
+        monkeypatch.setattr(fused_training, "train_replicas", broken)
+        fits = self.fits([DMClassifier(**SMALL)], table, splits)
+        with pytest.warns(UserWarning, match="training together failed: RuntimeError: out of luck"):
+            assert [fit.fold for fit in fits] == [0, 1, 2]
+        assert fits.stack_of == {}
+        assert fits.reasons == {0: "training together failed: RuntimeError: out of luck"}
+
+    @pytest.mark.parametrize("alone", [False, True], ids=["together", "alone"])
+    def test_a_failure_is_noted_and_leaves_the_others(self, table, splits, alone):
+        candidates = [DMClassifier(**SMALL, lr=lr, weight_decay=0, optimizer="SGD") for lr in (1e-3, 1e200)]
+        fits = self.fits(candidates, table, splits)
+        if alone:
+            fits.make_folds = lambda candidate: refuse([])
+        failures = {(fit.candidate, fit.fold): fit.failure for fit in fits}
+        assert [failures[0, fold] for fold in range(3)] == [None] * 3
+        assert all("Training stopped" in failures[1, fold] for fold in range(3))
+
+    def test_refusing_ordinary_fits_is_an_error(self, table, splits):
+        fits = self.fits([DMClassifier(**SMALL, early_stopping=True)], table, splits)
+        fits.fit_alone = refuse
+        with pytest.raises(NotStackableError, match="3 fits can't be trained together"):
+            list(fits)

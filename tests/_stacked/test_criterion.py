@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from sklabelnoise._stacked._criterion import NotStackableError, check_stacked_criterion, same, stack_criteria
+from sklabelnoise._stacked._criterion import NotStackableError, check_stacked_criterion, stack_criteria
+from sklabelnoise._stacked._equality import same
 from sklabelnoise.losses import DMEmphasis, DMLoss, PerExampleLoss, ProSelfLCLoss
 
 FAMILIES = {

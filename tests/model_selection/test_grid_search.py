@@ -510,7 +510,7 @@ class TestBadInput:
         whole = FusedGridSearchCV(DMClassifier(**SMALL), grid, cv=2).fit(X, y)
 
         trained = []
-        train = sklabelnoise._fused._fits.train_replicas
+        train = sklabelnoise._fused._training.train_replicas
 
         def interrupted(*args, **kwargs):
             if trained:
@@ -518,7 +518,7 @@ class TestBadInput:
             trained.append(train(*args, **kwargs))
             return trained[0]
 
-        monkeypatch.setattr("sklabelnoise._fused._fits.train_replicas", interrupted)
+        monkeypatch.setattr("sklabelnoise._fused._training.train_replicas", interrupted)
         search = FusedGridSearchCV(DMClassifier(**SMALL), grid, cv=2)
         with pytest.raises(KeyboardInterrupt):
             search.fit(X, y)
