@@ -158,13 +158,13 @@ class Checkpoint:
             return None
         return np.lib.format.read_array(io.BytesIO(content), allow_pickle=False)
 
-    def remove(self, *names):
-        """Delete arrays that are not needed any more; absent ones are passed over.
+    def remove(self, pattern):
+        """Delete arrays that are not needed any more.
 
         Parameters
         ----------
-        *names : str
-            Names of the arrays.
+        pattern : str
+            Their names, with ``*`` for anything.
         """
-        for name in names:
-            (self.path / name).unlink(missing_ok=True)
+        for path in self.path.glob(pattern):
+            path.unlink(missing_ok=True)

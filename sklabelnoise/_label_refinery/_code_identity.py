@@ -15,7 +15,16 @@ _ALWAYS = ("numpy", "scipy", "scikit-learn", "torch", "skorch")
 _STDLIB = Path(sysconfig.get_path("stdlib")).resolve()
 _PLAIN = (type(None), bool, int, float, complex, str, bytes)
 # Entries of a class that do nothing.
-_NO_CODE = ("__doc__", "__dict__", "__weakref__", "__module__", "__firstlineno__", "__static_attributes__")
+_NO_CODE = {
+    "__annotations__",
+    "__annotations_cache__",
+    "__dict__",
+    "__doc__",
+    "__firstlineno__",
+    "__module__",
+    "__static_attributes__",
+    "__weakref__",
+}
 # Where wrappers keep functions and arguments: properties, methods, partial functions, `available_if`, `lru_cache`.
 _WRAPPED = ("fget", "fset", "fdel", "__func__", "func", "fn", "args", "keywords", "__wrapped__")
 

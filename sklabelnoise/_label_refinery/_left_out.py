@@ -9,6 +9,7 @@ from sklearn.base import clone
 from sklearn.utils.parallel import Parallel, delayed
 
 from sklabelnoise._compat import safe_indexing
+from sklabelnoise._label_refinery._interrupts import InterruptWatch
 
 MAX_SEED = np.iinfo(np.int32).max
 
@@ -74,6 +75,8 @@ class LeftOutPredictor:
         """
         stored = self._load(f"round-{number}") if not keep_models else None
         if stored is not None:
+            # Where the run was ended right after it had saved the round.
+            self.checkpoint.remove(_piece_name(number, "*", "*"))
             return stored, None
 
         round_of_split = number if self.folds.resplit else 1
@@ -82,20 +85,22 @@ class LeftOutPredictor:
 
         predicted = np.zeros_like(targets, dtype=np.float64)
         pieces = {}
-        for j, (_, estimator) in enumerate(self.members):
-            if not keep_models and self._does_all_folds(estimator):
-                whole = self._predict_all_folds(estimator, targets, splits, seeds[0, j])
-                pieces.update({(i, j): (whole[test], None) for i, (_, test) in enumerate(splits)})
-        todo = [(i, j) for i in range(len(splits)) for j in range(len(self.members)) if (i, j) not in pieces]
-        pieces.update(self._fit_pieces(number, todo, targets, splits, seeds, keep_models))
-        # Summed in a fixed order: which fold ends first must not show in the last digit.
-        for (i, _), (values, _) in sorted(pieces.items(), key=lambda item: item[0]):
-            predicted[splits[i][1]] += values
-        predicted /= len(self.members)
+        with failures_explained(f"round {number}", self.n_jobs, self.checkpoint) as watch:
+            for j, (_, estimator) in enumerate(self.members):
+                if not keep_models and self._does_all_folds(estimator):
+                    whole = self._predict_all_folds(estimator, targets, splits, seeds[0, j])
+                    pieces.update({(i, j): (whole[test], None) for i, (_, test) in enumerate(splits)})
+            todo = [(i, j) for i in range(len(splits)) for j in range(len(self.members)) if (i, j) not in pieces]
+            pieces.update(self._fit_pieces(number, todo, targets, splits, seeds, keep_models, watch))
+            # Summed in a fixed order: which fold ends first must not show in the last digit.
+            for (i, _), (values, _) in sorted(pieces.items(), key=lambda item: item[0]):
+                predicted[splits[i][1]] += values
+            predicted /= len(self.members)
 
-        if self.checkpoint is not None:
-            self.checkpoint.save(f"round-{number}", predicted)
-            self.checkpoint.remove(*(_piece_name(number, *key) for key in pieces))
+            if self.checkpoint is not None:
+                watch.check()
+                self.checkpoint.save(f"round-{number}", predicted)
+                self.checkpoint.remove(_piece_name(number, "*", "*"))
         return predicted, [pieces[key][1] for key in sorted(pieces)] if keep_models else None
 
     def _draw_seeds(self, number, size=None):
@@ -121,7 +126,7 @@ class LeftOutPredictor:
             )
         return predicted
 
-    def _fit_pieces(self, number, todo, targets, splits, seeds, keep_models):
+    def _fit_pieces(self, number, todo, targets, splits, seeds, keep_models, watch):
         """Prediction, and model where it is kept, of each (fold, member) to do."""
         pieces = {}
         if not keep_models:
@@ -145,17 +150,17 @@ class LeftOutPredictor:
             for key in todo
             if key not in pieces
         ]
-        with failures_explained(f"round {number}", self.n_jobs, self.checkpoint):
-            for key, values, model in _parallel(self.n_jobs)(tasks):
-                pieces[key] = values, model
-                if self.checkpoint is not None:
-                    self.checkpoint.save(_piece_name(number, *key), values)
+        for key, values, model in _parallel(self.n_jobs)(tasks):
+            watch.check()
+            pieces[key] = values, model
+            if self.checkpoint is not None:
+                self.checkpoint.save(_piece_name(number, *key), values)
         return pieces
 
 
 @contextmanager
 def failures_explained(place, n_jobs, checkpoint):
-    """Say of any failure where in the refinery it happened, and what is left of the work.
+    """Say of any failure where in the refinery it happened, and what is left of the work; let no Ctrl-C be swallowed.
 
     Parameters
     ----------
@@ -166,22 +171,29 @@ def failures_explained(place, n_jobs, checkpoint):
     checkpoint : Checkpoint or None
         Where finished work is.
 
+    Yields
+    ------
+    watch : InterruptWatch
+        To be checked before anything is kept.
+
     Raises
     ------
     RuntimeError
-        In place of joblib's error if a worker process died; any other error gets a note.
+        In place of joblib's error if a worker process died; any other error, and Ctrl-C, gets a note.
     """
     kept = "Nothing is kept without 'checkpoint'."
     if checkpoint is not None:
         kept = f"What was finished is kept in {checkpoint.path}; the same fit goes on from there."
     try:
-        yield
+        with InterruptWatch() as watch:
+            yield watch
+            watch.check()
     except BrokenProcessPool as error:
         raise RuntimeError(
             f"A worker process died in {place}, most often for want of memory: with n_jobs={n_jobs} several fits run "
             f"at once. {kept}"
         ) from error
-    except Exception as error:
+    except (Exception, KeyboardInterrupt) as error:
         error.add_note(f"This happened in {place} of the label refinery. {kept}")
         raise
 

@@ -260,18 +260,17 @@ class BaseLabelRefinery(MetaEstimatorMixin, BaseEstimator, metaclass=ABCMeta):
 
     def _set_fitted(self, members, models, **attributes):
         """Replace everything an earlier fit left behind."""
-        for name in [name for name in vars(self) if name.endswith("_") and not name.startswith("_")]:
-            delattr(self, name)
-        self._fits = [fit for fit, _ in members]
+        state = {name: value for name, value in vars(self).items() if name.startswith("_") or not name.endswith("_")}
+        state["_fits"] = [fit for fit, _ in members]
         if self.final == "refit" and len(models) == 1:
-            self.estimator_ = models[0]
+            state["estimator_"] = models[0]
         else:
-            self.estimators_ = models
+            state["estimators_"] = models
         for name in ("n_features_in_", "feature_names_in_"):
             if hasattr(models[0], name):
-                setattr(self, name, getattr(models[0], name))
-        for name, value in attributes.items():
-            setattr(self, name, value)
+                state[name] = getattr(models[0], name)
+        # At once: Ctrl-C must not leave half of it.
+        self.__dict__ = state | attributes
 
     def _predict_mean(self, X):
         """Mean prediction of the final models."""

@@ -72,11 +72,13 @@ def test_objects_are_refused(tmp_path):
         Checkpoint(tmp_path, {}).save("x", np.array([{}], dtype=object))
 
 
-def test_removing_is_forgiving(tmp_path):
+def test_arrays_are_removed_by_pattern(tmp_path):
     checkpoint = Checkpoint(tmp_path, {})
-    checkpoint.save("x", np.arange(3))
-    checkpoint.remove("x", "y")
-    assert checkpoint.load("x") is None
+    for name in ("round-1", "round-1-fold-0", "round-1-fold-1", "round-11-fold-1"):
+        checkpoint.save(name, np.arange(3))
+    checkpoint.remove("round-1-fold-*")
+    checkpoint.remove("absent")
+    assert sorted(path.name for path in checkpoint.path.iterdir()) == ["round-1", "round-11-fold-1"]
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path):
