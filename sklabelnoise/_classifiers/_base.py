@@ -212,8 +212,7 @@ class BaseNoisyLabelClassifier(CallbackSupportMixin, NetClassifier):
             else:
                 # Trained in a copy, so that a call that fails leaves the fitted net as it was.
                 net, used = builder.continue_with(copy.deepcopy(net), self.history_.attrs)
-            if hasattr(net.criterion_, "prepare"):
-                net.criterion_.prepare(len(tensors), len(data.classes), device=device, dtype=net.dtype)
+            net.criterion_.prepare(len(tensors), len(data.classes), device=device, dtype=net.dtype)
             if held_out is not None:
                 net.train_split = predefined_split(held_out.as_tensors(device))
             epochs = 1 if partial else used["max_epochs"]

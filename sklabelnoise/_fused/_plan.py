@@ -230,7 +230,7 @@ def _read_candidate(number, estimator, data, seed):
     net, used = build_net(estimator, data.folds[0], sets[0], seed)
     if net.augment is not None:
         raise NotStackableError("augment draws random numbers for each training")
-    if hasattr(net.criterion_, "prepare"):
+    if net.criterion_.needs_indices:
         raise NotStackableError(f"{type(net.criterion_).__name__} remembers every row")
     optimizer = net.optimizer_
     if type(optimizer) not in STACKABLE:

@@ -108,7 +108,7 @@ def check_stacked_criterion(stacked, criteria, *, n_classes, dtype=torch.float32
 
 def _value_and_derivative(criterion, logits, labels):
     logits = logits.detach().clone().requires_grad_()
-    if hasattr(criterion, "progress"):
+    if criterion.progress is not None:
         criterion.progress = 0.75
     value = criterion.train()(logits, labels, None)
     (derivative,) = torch.autograd.grad(value.sum(), logits)

@@ -113,7 +113,7 @@ def train_replicas(network, optimizer, criterion, groups, *, batch_size, max_epo
     n_iterations = max_epochs * n_batches
     log = _empty_log(max_epochs, network.n_groups, network.n_replicas)
     generators = [torch.Generator().manual_seed(group.seed) for group in groups]
-    follows_progress = hasattr(criterion, "progress")
+    follows_progress = criterion.progress is not None
     criterion.train()
     for epoch in range(max_epochs):
         orders = [_Order(group, generator) for group, generator in zip(groups, generators, strict=True)]

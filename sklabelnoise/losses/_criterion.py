@@ -2,16 +2,16 @@
 
 import numpy as np
 import torch
-from torch import nn
 
 from sklabelnoise.losses._margin import weighted_mean
+from sklabelnoise.losses._protocol import Criterion
 from sklabelnoise.losses._registry import ROW_CRITERIA, check_hyper_parameters, get_loss
 from sklabelnoise.losses._targets import cross_entropy
 
 REDUCTIONS = ("mean", "sum", "none")
 
 
-class PerExampleLoss(nn.Module):
+class PerExampleLoss(Criterion):
     """Criterion around a loss that gives one value per example.
 
     Parameters

@@ -6,7 +6,6 @@ from functools import lru_cache
 
 import numpy as np
 import torch
-from torch import nn
 
 from sklabelnoise._compat import under_functorch_transforms
 from sklabelnoise.losses._emphasis import DMEmphasis
@@ -18,6 +17,7 @@ from sklabelnoise.losses._margin import (
     over_samples,
     weighted_mean,
 )
+from sklabelnoise.losses._protocol import Criterion
 from sklabelnoise.losses._targets import cross_entropy
 from sklabelnoise.losses._weighting import integrate_emphasis, weights_at, weights_of
 
@@ -218,7 +218,7 @@ class _InjectUnderTransforms(torch.autograd.Function):
         return rows * (scale * grad[..., None, None]), None, None, None
 
 
-class DMLoss(nn.Module):
+class DMLoss(Criterion):
     """Criterion whose backward pass is :func:`derivative_manipulation`.
 
     Its value is the mean of :math:`2 (1 - p_y)`, the L1 distance between prediction and label, for monitoring only:

@@ -3,10 +3,10 @@
 import math
 
 import torch
-from torch import nn
 
 from sklabelnoise.losses._declare import POSITIVE, Interval, check_hyper_parameter, per_example_loss
 from sklabelnoise.losses._margin import at_least_float32, check_targets, over_classes, over_samples, weighted_mean
+from sklabelnoise.losses._protocol import Criterion
 from sklabelnoise.losses._targets import as_distribution, cross_entropy, cross_entropy_of, entropy
 
 LOCAL_TRUSTS = ("entropy", "max", "none")
@@ -256,7 +256,7 @@ def proselflc(
     return (1 - trust) * cross_entropy_of(log_proba, targets) + trust * self_entropy
 
 
-class ProSelfLCLoss(nn.Module):
+class ProSelfLCLoss(Criterion):
     """Criterion of progressive self label correction, see :func:`proselflc`.
 
     Parameters

@@ -7,15 +7,15 @@ training, and every batch comes with ``indices``, the row numbers of its example
 import math
 
 import torch
-from torch import nn
 
 from sklabelnoise.losses._declare import Interval, check_values
 from sklabelnoise.losses._margin import check_targets, weighted_mean
+from sklabelnoise.losses._protocol import Criterion
 from sklabelnoise.losses._robust import gce, mae
 from sklabelnoise.losses._targets import cross_entropy, cross_entropy_of
 
 
-class _RowLoss(nn.Module):
+class _RowLoss(Criterion):
     """What the losses with a memory share: the protocol, and plain cross entropy in evaluation mode."""
 
     needs_indices = True

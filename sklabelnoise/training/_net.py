@@ -34,13 +34,12 @@ class NoisyLabelNet(ClassifierMixin, NeuralNet):
     (:class:`TensorData`; a torch ``Dataset`` goes through a ``DataLoader`` as usual), shuffled, and nothing is held
     out.
     Losses stay on the device until the epoch ends, and callbacks' batch hooks run only where a callback defines them.
-    The training progress is handed to criteria that have an attribute `progress`.
+    The training progress is handed to criteria whose `progress` is not None.
 
     Parameters
     ----------
     module, criterion, **kwargs
-        As in skorch. The criterion is called ``criterion(logits, target, sample_weight)``, with ``indices=`` too
-        where it has a true attribute `needs_indices`.
+        As in skorch. The criterion is a :class:`~sklabelnoise.losses._protocol.Criterion`.
     seed : int, default=0
         Seeds the order of the rows and the augmentation.
     lr_schedule : callable, default=constant
@@ -185,8 +184,8 @@ class NoisyLabelNet(ClassifierMixin, NeuralNet):
         hooks = ("on_batch_begin", "on_batch_end", "on_grad_computed")
         self.used_hooks_ = {hook for hook in hooks if any(_defines(cb, hook) for _, cb in self.callbacks_)}
         self.needs_closure_ = _requires_closure(self.optimizer_)
-        self.follows_progress_ = hasattr(self.criterion_, "progress")
-        self.needs_indices_ = getattr(self.criterion_, "needs_indices", False)
+        self.follows_progress_ = self.criterion_.progress is not None
+        self.needs_indices_ = self.criterion_.needs_indices
         try:
             self.notify("on_train_begin", X=data, y=None)
             try:

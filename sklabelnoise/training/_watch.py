@@ -22,7 +22,7 @@ class TrainingLogits(Callback):
         if not module.training:
             return
         logits = logits.detach()
-        self.pending_.append((net.batch_.indices, logits, getattr(net.criterion_, "progress", None)))
+        self.pending_.append((net.batch_.indices, logits, net.criterion_.progress))
         self.n_pending_ += logits.numel()
         if self.n_pending_ > _MAX_PENDING:
             self.flush(net)

@@ -7,6 +7,7 @@ from torch import nn
 from sklabelnoise._stacked._criterion import NotStackableError, check_stacked_criterion, stack_criteria
 from sklabelnoise._stacked._equality import same
 from sklabelnoise.losses import DMEmphasis, DMLoss, PerExampleLoss, ProSelfLCLoss
+from sklabelnoise.losses._protocol import Criterion
 
 FAMILIES = {
     "dm": [DMLoss(DMEmphasis(lam, beta)) for lam, beta in ((0, 0), (0.5, 8), (2, 12.0))],
@@ -44,7 +45,7 @@ def test_what_differs_in_more_than_numbers_is_named(criteria, message):
         stack_criteria(criteria)
 
 
-class Flattening(nn.Module):
+class Flattening(Criterion):
     """A user's loss that takes all leading dimensions for one batch."""
 
     def __init__(self, scale):
@@ -55,7 +56,7 @@ class Flattening(nn.Module):
         return nn.functional.cross_entropy(logits.flatten(0, -2), target.flatten()) * self.scale
 
 
-class Mixing(nn.Module):
+class Mixing(Criterion):
     """A user's loss with the right shape and the wrong values."""
 
     def forward(self, logits, target, sample_weight=None):

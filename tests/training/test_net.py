@@ -10,6 +10,7 @@ from skorch.callbacks import Callback
 from torch import nn
 
 from sklabelnoise.losses import PerExampleLoss, ProSelfLCLoss
+from sklabelnoise.losses._protocol import Criterion
 from sklabelnoise.modules import MLP
 from sklabelnoise.training._batches import DatasetData, TensorData
 from sklabelnoise.training._device import naming_batch_size
@@ -200,7 +201,7 @@ def test_a_part_of_any_size_counts_as_one_epoch(rows):
 # Indices
 
 
-class Memory(nn.Module):
+class Memory(Criterion):
     needs_indices = True
 
     def forward(self, logits, target, sample_weight=None, indices=None):
