@@ -19,11 +19,13 @@ class InterruptWatch:
     ...     try:
     ...         signal.raise_signal(signal.SIGINT)
     ...     except KeyboardInterrupt:
-    ...         pass  # an estimator that ends its training
-    ...     watch.check()
-    Traceback (most recent call last):
-    ...
-    KeyboardInterrupt
+    ...         print("an estimator ends its training")
+    ...     try:
+    ...         watch.check()
+    ...     except KeyboardInterrupt:
+    ...         print("the fit ends too")
+    an estimator ends its training
+    the fit ends too
     """
 
     def __init__(self):
