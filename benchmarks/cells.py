@@ -18,3 +18,25 @@ def markdown(frame):
     rule = ["---", *["---:"] * len(frame.columns)]
     lines = [header, rule, *([index, *row] for index, row in zip(frame.index, frame.values.tolist(), strict=True))]
     return "".join("| " + " | ".join(map(str, line)) + " |\n" for line in lines)
+
+
+def with_interval(value, low, high, digits=1):
+    """``+value [low, high]``; without the brackets where there is no interval."""
+    if low != low:  # NaN
+        return f"{value:+.{digits}f}"
+    return f"{value:+.{digits}f} [{low:+.{digits}f}, {high:+.{digits}f}]"
+
+
+def share_text(recovered, interval=False):
+    """The pooled share of a `benchmarks.recovery.Recovered` in percent; a dash where nothing was measured."""
+    if recovered is None or recovered.pooled != recovered.pooled:
+        return "–"
+    text = percent(recovered.pooled)
+    if interval and recovered.low == recovered.low:
+        text += f" [{percent(recovered.low)}, {percent(recovered.high)}]"
+    return text
+
+
+def percent(share):
+    """A share in whole percent, without a sign before zero; a dash where there is none."""
+    return "–" if share != share else f"{round(100 * share)}"

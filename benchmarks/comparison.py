@@ -16,6 +16,7 @@ CEILING, BASELINE = "cross entropy, clean labels", "cross entropy"
 # Kinds that saw clean labels: they show what is possible, so they get no rank and are never the best.
 INFORMED = ("ceiling", "oracle")
 MIN_SHARE = 0.8
+MOST_SYMMETRIC = 0.45  # of two classes
 MEASURES = (
     "test_accuracy", "balanced_accuracy", "calibration_error", "label_recovery", "memorised", "detection_auc",
 )  # fmt: skip
@@ -40,12 +41,23 @@ def frame_of(rows):
         raise ValueError("Rows of one task and seed saw different labels: how tasks are drawn has changed in between.")
     frame[["dataset", "noise", "rate"]] = frame["task"].str.split("/", expand=True)
     frame["rate"] = frame["rate"].astype(float)
+    frame["n_classes"] = frame["n_classes"] if "n_classes" in frame else float("nan")
     # What is not defined for a task (nothing to detect on clean labels), or was not measured yet, is no number.
     for measure in MEASURES:
         frame[measure] = frame[measure].astype(float) if measure in frame else float("nan")
     balanced = frame["noise"] == "imbalance"
     frame["score"] = frame["test_accuracy"].where(~balanced, frame["balanced_accuracy"])
     return frame
+
+
+def hopeless(frame):
+    """Which rows are of two classes with symmetric noise above `MOST_SYMMETRIC`.
+
+    Above one half most labels are wrong and the best method must be below chance; near it no method can do better than
+    chance by more than luck. Pair flips of two classes are symmetric noise.
+    """
+    symmetric = frame["noise"].isin(("symmetric", "pair_flip")) & (frame["rate"] > MOST_SYMMETRIC)
+    return symmetric & (frame["n_classes"] == 2)
 
 
 @dataclass(frozen=True)
@@ -62,6 +74,8 @@ class Comparison:
         Task left out: methods that lack it.
     incomplete : list of str
         Methods left out.
+    hopeless : list of str
+        Tasks that count nowhere: two classes, and about as many labels wrong as right.
     """
 
     rows: pd.DataFrame
@@ -69,10 +83,14 @@ class Comparison:
     methods: list
     left_out: dict
     incomplete: list
+    hopeless: list
 
     @classmethod
     def of(cls, frame):
         """Choose what is comparable of a frame made by `frame_of`."""
+        beyond = hopeless(frame)
+        none = sorted(frame.loc[beyond, "task"].unique())
+        frame = frame[~beyond]
         has = frame.groupby(["task", "method"]).size().unstack("method").notna()
         enough = has.mean() >= MIN_SHARE
         lacking = ~has.loc[:, enough]
@@ -83,7 +101,7 @@ class Comparison:
         compared = set(rows["method"])
         methods = [method for method in frame["method"].unique() if method in compared]
         incomplete = [method for method in frame["method"].unique() if method not in methods]
-        return cls(rows, sorted(rows["task"].unique()), methods, left_out, incomplete)
+        return cls(rows, sorted(rows["task"].unique()), methods, left_out, incomplete, none)
 
     @cached_property
     def kinds(self):
@@ -122,6 +140,11 @@ def left_out_text(*comparisons):
         by_methods.setdefault(" and ".join(methods) if len(methods) < 4 else f"{len(methods)} methods", []).append(task)
     incomplete = dict.fromkeys(method for comparison in comparisons for method in comparison.incomplete)
     texts = []
+    if beyond := [task for comparison in comparisons for task in comparison.hopeless]:
+        texts.append(
+            f" In no mean and no rank, since two classes with more than {MOST_SYMMETRIC:.0%} symmetric noise leave "
+            f"nothing to learn: {', '.join(beyond)}."
+        )
     if tasks:
         listed = "; ".join(f"{', '.join(tasks)} (no rows of {methods})" for methods, tasks in by_methods.items())
         texts.append(f" Left out for all: {listed}.")
@@ -159,7 +182,8 @@ def by_condition(rows):
         key=lambda kind: (NOISE_ORDER.index(kind[0]) if kind[0] in NOISE_ORDER else -1, kind[1]),
     )
     of = frame.groupby(["noise", "rate"])
-    return {condition(*kind): Comparison.of(of.get_group(kind)) for kind in kinds}
+    comparisons = {condition(*kind): Comparison.of(of.get_group(kind)) for kind in kinds}
+    return {name: comparison for name, comparison in comparisons.items() if comparison.tasks}
 
 
 def overall_ranks(comparisons):

@@ -89,9 +89,50 @@ def draw_gains(data):
     return figure
 
 
+def cost_data(tables):
+    """Mean accuracy under symmetric noise and median time of a fit of each method, and who is on the frontier."""
+    comparison = Comparison.of(frame_of([row for row in tables if row["task"].endswith("/symmetric/0.4")]))
+    data = pd.DataFrame(
+        {
+            "accuracy": 100 * comparison.scores.mean(),
+            "seconds": comparison.rows.groupby("method")["fit_seconds"].median().reindex(comparison.scores.columns),
+            "kind": comparison.kinds.reindex(comparison.scores.columns),
+        }
+    ).sort_values(["seconds", "accuracy"], ascending=[True, False], kind="stable")
+    # On the frontier: nobody is as good in less time.
+    best_before = data["accuracy"].cummax().shift(fill_value=0)
+    return data.assign(frontier=data["accuracy"] > best_before)
+
+
+def draw_cost(data):
+    """Accuracy against time; the line joins those that nobody beats in less time, and only they have names."""
+    import matplotlib.pyplot as plt
+
+    figure, ax = plt.subplots(figsize=(7, 4), layout="constrained")
+    for kind, part in data.groupby("kind"):
+        ax.scatter(part["seconds"], part["accuracy"], s=18, color=COLOURS[kind], label=kind, zorder=2)
+    best = data[data["frontier"]]
+    ax.step(best["seconds"], best["accuracy"], where="post", color="#d1495b", lw=1, zorder=1)
+    named = []
+    for method, line in best[::-1].iterrows():
+        if named and line["seconds"] > 0.7 * named[-1]:
+            continue  # its name would lie on that of a better one which takes hardly longer
+        last = not named
+        named.append(line["seconds"])
+        ax.annotate(
+            method, (line["seconds"], line["accuracy"]), xytext=(-4 if last else 4, 5), textcoords="offset points",
+            fontsize=8, ha="right" if last else "left",
+        )  # fmt: skip
+    ax.set(xscale="log", xlabel="processor seconds of a fit, median", ylabel="accuracy with 40 % symmetric noise, %")
+    ax.set_title("The line: nobody is as good in less time", loc="left", fontsize=9)
+    ax.legend(frameon=False, loc="lower right")
+    return figure
+
+
 # File name: file of the rows, the numbers, the drawing.
 FIGURES = {
     "ranks": ("tables", rank_data, draw_ranks),
+    "cost": ("tables", cost_data, draw_cost),
     "noises": ("noises", gain_data, draw_gains),
 }
 

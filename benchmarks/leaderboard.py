@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from benchmarks.cells import mean_sd
+from benchmarks.cells import mean_sd, share_text, with_interval
 from benchmarks.comparison import (
     BASELINE,
     CEILING,
@@ -14,12 +14,11 @@ from benchmarks.comparison import (
     left_out_text,
     noise_order,
     overall_ranks,
-    share_recovered,
 )
 from benchmarks.ranks import differences, friedman, holm, not_worse_than_the_best, wilcoxon_p, win_tie_loss
+from benchmarks.recovery import mean_interval
+from benchmarks.summary import recommended, recovered_by_method, task_means
 
-# Wins and losses are counted against what everybody has, and against what we recommend.
-REFERENCES = (BASELINE, "DMClassifierCV")
 # Sentences that more than one caption needs.
 TIES = (
     "Tasks won/tied/lost; a tie is a mean difference within one standard error over seeds, which share rows and noise."
@@ -32,7 +31,7 @@ def leaderboard(rows):
     comparison = Comparison.of(frame_of(rows))
     frame, ranks, scores = comparison.rows, comparison.ranks, comparison.scores.mean()
     accuracy = frame.pivot_table("score", "seed", "method")
-    recovered = share_recovered(accuracy)
+    recovered = recovered_by_method(comparison)
     calibration = frame.pivot_table("calibration_error", "seed", "method")
     seconds = frame.groupby("method")["fit_seconds"].median()
     table = {}
@@ -41,7 +40,7 @@ def leaderboard(rows):
         table[method] = {
             "test accuracy, %": f"**{score}**" if method in ranks and scores[method] == scores.max() else score,
             "mean rank": f"**{rank}**" if method in ranks and ranks[method] == ranks.min() else rank,
-            "recovered, %": mean_sd(recovered[method], 100, 0) if method != BASELINE else "0",
+            "recovered, %": share_text(recovered[method], interval=True),
             "against cross entropy": _wins(frame, method, BASELINE),
             "calibration error": mean_sd(calibration[method], 1, 3),
             "fit, s": f"{seconds[method]:.2f}",
@@ -67,13 +66,13 @@ def measures_table(rows):
         "calibration error": ("calibration_error", 1, 3),
     }
     by_seed = comparison.rows.groupby(["method", "seed"])[[name for name, _, _ in columns.values()]].mean()
-    recovered = share_recovered(comparison.rows.pivot_table("score", "seed", "method"))
     oracles = [method for method in comparison.methods if comparison.kinds[method] == "oracle"]
+    scores = task_means(comparison)
+    of_oracles = {name: recovered_by_method(comparison, ceiling=scores[name]) for name in oracles}
     table = {}
     for method in comparison.order:
-        of_oracle = {f"of {name}": mean_sd(recovered[method] / recovered[name], 100, 0) for name in oracles}
+        of_oracle = {f"of {name}": share_text(of_oracles[name][method]) for name in oracles}
         table[method] = {
-            "recovered, %": mean_sd(recovered[method], 100, 0),
             **{title: text if method != CEILING else "–" for title, text in of_oracle.items()},
             **{
                 title: mean_sd(by_seed.loc[method, name], scale, digits)
@@ -87,12 +86,14 @@ def wins_table(rows):
     """Each method against the references: tasks won, tied, lost, mean difference in points, p-value."""
     comparison = Comparison.of(frame_of(rows))
     table = pd.DataFrame(index=pd.Index(comparison.ranks.index, name="method"))
-    for reference in (name for name in REFERENCES if name in comparison.methods):
+    # Wins and losses are counted against what everybody has, and against what we recommend.
+    references = (BASELINE, recommended(comparison))
+    for reference in (name for name in references if name in comparison.methods):
         others = [method for method in table.index if method != reference]
         by_method = {method: differences(comparison.rows, method, reference) for method in others}
         p_values = holm(pd.Series({method: wilcoxon_p(by["mean"]) for method, by in by_method.items()}, dtype=float))
         cells = {
-            method: ("/".join(map(str, win_tie_loss(by))), f"{100 * by['mean'].mean():+.1f}", f"{p_values[method]:.3f}")
+            method: ("/".join(map(str, win_tie_loss(by))), _interval(by["mean"]), f"{p_values[method]:.3f}")
             for method, by in by_method.items()
         }
         for column, title in enumerate((f"against {reference}", f"points over {reference}", "p")):
@@ -101,6 +102,10 @@ def wins_table(rows):
                 cells[method][column] if method in cells else "–" for method in table.index
             ]
     return table
+
+
+def _interval(differences):
+    return with_interval(*(100 * value for value in mean_interval(differences)))
 
 
 def task_table(rows):
@@ -184,5 +189,6 @@ def ranking_caption(comparison):
         f"Mean ranks are over {len(comparison.tasks)} tasks, among the {len(comparison.scores.columns)} methods that "
         f"saw no clean label. {alike}Two mean ranks differ (Nemenyi's test, 5 % level) from "
         f'{comparison.critical_difference:.1f} on: worse than the best are {"; ".join(worse) or "none"}. "Recovered" '
-        f"is the share of the distance from cross entropy to its ceiling on clean labels.{left_out_text(comparison)}"
+        "is the share won back from cross entropy or its early-stopped form, whichever is better on average, to cross "
+        f"entropy on clean labels, with the 95 % interval of a bootstrap over data sets.{left_out_text(comparison)}"
     )

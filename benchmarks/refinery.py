@@ -2,7 +2,6 @@
 
     python -m benchmarks.refinery curve
     python -m benchmarks.refinery overhead
-    python -m benchmarks.refinery report
 
 ``curve``: five tables, 20 and 40 % symmetric noise, three estimators. After each round: the share of training labels
 that are right, as refined labels and as the plain out-of-fold argmax of that round, and the test accuracy of the final
@@ -32,6 +31,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
+from benchmarks.cells import markdown
 from benchmarks.rows import RESULTS, append_row, environment, read_rows
 from benchmarks.tasks import Task
 from sklabelnoise import DMClassifier, StochasticLabelRefinery
@@ -179,26 +179,74 @@ def run_overhead(repeats=3):
         print({key: row[key] for key in ("n_samples", "total_seconds", "ratio_to_fits", "peak_gib")}, flush=True)
 
 
-def report():
-    """Tables in Markdown: means over seeds, one line a round, and the overhead."""
-    rows = read_rows(PATH)
-    curves = pd.DataFrame([row for row in rows if row["part"] == "curve"])
-    for measure in ("refined_right", "oof_right", "test_accuracy", "in_sample_right", "in_sample_accuracy"):
-        print(f"\n{measure} in %, mean over seeds, by round\n")
-        print("| estimator | task | seeds | " + " | ".join(str(n) for n in range(N_ROUNDS + 1)) + " |")
-        print("|---|---|---:|" + "---:|" * (N_ROUNDS + 1))
-        for (estimator, task), values in curves.groupby(["estimator", "task"])[measure]:
-            means = " | ".join(f"{100 * mean:.1f}" for mean in np.mean(list(values), axis=0))
-            print(f"| {estimator} | {task} | {len(values)} | {means} |")
+# What a curve's last figure is compared with: title, column, and which of its values.
+FINAL = {
+    "plain estimator": ("test_accuracy", 0),
+    "refinery": ("test_accuracy", -1),
+    "label refinery in sample": ("in_sample_accuracy", -1),
+    "knowledge distillation": ("distilled_accuracy", -1),
+}
+
+
+def accuracy_table(curves):
+    """Test accuracy of the refinery beside the paper's competitors, by estimator and noise; the best is bold."""
+    frame = pd.DataFrame(
+        {
+            "estimator": row["estimator"],
+            "noise": "/".join(row["task"].split("/")[1:]),
+            **{title: row[column][at] for title, (column, at) in FINAL.items()},
+        }
+        for row in curves
+    )
+    groups = frame.groupby(["estimator", "noise"])
+    means = 100 * groups[list(FINAL)].mean()
+    cells = means.map("{:.1f}".format)
+    for place, best in means.idxmax(axis=1).items():
+        cells.loc[place, best] = f"**{cells.loc[place, best]}**"
+    cells["curves"] = groups.size().astype(str)
+    cells.index = [f"{estimator}, {noise}" for estimator, noise in cells.index]
+    return cells.rename_axis("estimator, noise")
+
+
+def rounds_table(curves):
+    """Share of training labels that are right after each round, a mean over tables and seeds."""
+    lines = {}
+    for title, column in {
+        "refined": "refined_right", "out of fold": "oof_right", "in sample": "in_sample_right",
+    }.items():  # fmt: skip
+        frame = pd.DataFrame([row[column] for row in curves], index=[row["estimator"] for row in curves])
+        for estimator, means in (100 * frame.groupby(level=0).mean()).iterrows():
+            lines[f"{estimator}, {title}"] = means.map("{:.1f}".format)
+    return pd.DataFrame(lines).T.sort_index().rename_axis("labels right, %, after round").rename(columns=str)
+
+
+def refinery_block(rows):
+    """Tables of the curves and the overhead, for `benchmarks.report`."""
+    curves = [row for row in rows if row["part"] == "curve" and "distilled_accuracy" in row]
     overhead = pd.DataFrame([row for row in rows if row["part"] == "overhead"])
+    commits = ", ".join(sorted({row["commit"] for row in rows}))
+    text = f"Commits {commits}."
     if len(overhead):
-        print("\nOverhead, medians\n")
-        print(overhead.groupby("n_samples")[["ratio_to_fits", "ratio_to_fits_and_predictions", "peak_gib"]].median())
+        medians = overhead.groupby("n_samples")["ratio_to_fits"].median()
+        text += " Time of the whole refinery of a logistic regression over that inside its fits: " + "; ".join(
+            f"{ratio:.2f} at {n:,} x 50" for n, ratio in medians.items()
+        )
+        text += "."
+    if not curves:
+        return f"{text}\n"
+    tables, seeds = {row["task"].split("/")[0] for row in curves}, {row["seed"] for row in curves}
+    n_all = len(ESTIMATORS) * len(TABLES) * len(RATES) * len(SEEDS)
+    return (
+        f"{markdown(accuracy_table(curves))}\nAccuracy on clean test labels in %, after {N_ROUNDS} rounds: "
+        f"{len(curves)} of {n_all} curves (tables {', '.join(sorted(tables))}; seeds "
+        f"{', '.join(map(str, sorted(seeds)))}; at most {MAX_TRAIN:,} rows).\n\n"
+        f"{markdown(rounds_table(curves))}\n{text}\n"
+    )
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("part", choices=("curve", "overhead", "report"))
+    parser.add_argument("part", choices=("curve", "overhead"))
     parser.add_argument("--tables", nargs="+", default=TABLES)
     parser.add_argument("--estimators", nargs="+", choices=ESTIMATORS, default=tuple(ESTIMATORS))
     parser.add_argument("--seeds", nargs="+", type=int, default=SEEDS)
@@ -208,10 +256,8 @@ def main():
         warnings.filterwarnings("ignore", "Soft labels reach")
         if options.part == "curve":
             run_curves(options.tables, options.estimators, options.seeds)
-        elif options.part == "overhead":
-            run_overhead()
         else:
-            report()
+            run_overhead()
 
 
 if __name__ == "__main__":

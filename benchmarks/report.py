@@ -32,10 +32,13 @@ from benchmarks.leaderboard import (
     task_table,
     wins_table,
 )
+from benchmarks.refinery import refinery_block
 from benchmarks.rows import RESULTS
 from benchmarks.schedules import schedules_block
 from benchmarks.selection import selection_block
+from benchmarks.summary import mind_block, shares_block, summary_block
 from benchmarks.usable import usable_rows
+from benchmarks.verdict import verdict_block
 
 README = Path(__file__).parents[1] / "README.md"
 DOCUMENTS = (README, README.parent / "benchmarks" / "README.md")
@@ -86,6 +89,16 @@ def _wins_block(rows):
     )
 
 
+def _of_classes(two):
+    """The table by kind of noise, of the data sets with two classes or of those with more."""
+
+    def block(rows):
+        rows = [row for row in rows if (row["n_classes"] == 2) == two]
+        return f"{markdown(noise_table(rows))}\n" if rows else "No such rows yet.\n"
+
+    return block
+
+
 def _noise_block(rows):
     left_out = left_out_text(*by_condition(rows).values())
     return (
@@ -117,11 +130,45 @@ def _texts_and_images_block(rows):
     return _task_block(rows) if rows else "No rows of texts and images yet.\n"
 
 
+def sizes_table(rows):
+    """Accuracy, time and memory of each method by data set, for rows of one limit of training rows."""
+    frame = frame_of(rows)
+    by = frame.groupby(["method", "dataset"])
+    scores = by["score"].mean().unstack("dataset")
+    order = scores.mean(axis=1).sort_values(ascending=False, kind="stable").index
+    cost = frame.groupby("method")[["fit_seconds", "peak_mb"]].max()
+    cells = (100 * scores).map(lambda score: "–" if np.isnan(score) else f"{score:.1f}").loc[order]
+    sizes = frame.groupby("dataset")["n_train"].max()
+    cells.columns = [f"{name} ({sizes[name]:,})" for name in cells.columns]
+    cells["longest fit, s"] = cost["fit_seconds"].map("{:.0f}".format)
+    cells["most memory, MB"] = cost["peak_mb"].map(lambda peak: "–" if np.isnan(peak) else f"{peak:,.0f}")
+    return cells
+
+
+def _sizes_block(rows):
+    limits = sorted({row["max_train"] for row in rows})
+    tables = (
+        f"At most {limit:,} training rows:\n\n"
+        f"{markdown(sizes_table([row for row in rows if row['max_train'] == limit]))}"
+        for limit in limits
+    )
+    return "\n".join(tables) + (
+        "\nAccuracy in percent with 40 % symmetric noise, a mean over seeds, of tables with the number of training "
+        "rows in brackets; the longest fit in processor seconds of one thread, and what a fit adds at most to the "
+        "memory in use.\n"
+    )
+
+
 def _speed_block(rows):
-    last = rows[-1]
+    last = pd.DataFrame(rows).drop_duplicates("case", keep="last")
+    torch = sorted({versions["torch"] for versions in last["versions"]})
+    threads = last["threads"].value_counts()
+    other = [f"{case} ({n})" for case, n in zip(last["case"], last["threads"], strict=True) if n != threads.index[0]]
     return (
-        f"{markdown(speed_table(rows))}\nProcessor time of one thread, float32, medians of interleaved repeats: "
-        f"torch {last['versions']['torch']}, {last['processor']}, commit {last['commit']}.\n"
+        f"{markdown(speed_table(rows))}\nProcessor time, float32 where a line does not say otherwise, medians of "
+        f"interleaved repeats; threads: {threads.index[0]}{''.join(f'; {text}' for text in other)}. torch "
+        f"{', '.join(torch)}, {', '.join(sorted(set(last['processor'])))}, commits "
+        f"{', '.join(sorted(set(last['commit'])))}.\n"
     )
 
 
@@ -132,13 +179,21 @@ BLOCKS = {
     "tables-wins": ("tables", _symmetric(_wins_block)),
     "tables-measures": ("tables", _symmetric(_measures_block)),
     "tables-by-task": ("tables", _symmetric(_task_block)),
+    "tables-shares": ("tables", shares_block),
+    "summary": ("tables", summary_block),
+    "mind": ("tables", mind_block),
+    "verdict": ("tables", verdict_block),
     "kinds": ("tables", _noise_block),
+    "kinds-two-classes": ("tables", _of_classes(True)),
+    "kinds-more-classes": ("tables", _of_classes(False)),
     "noises": ("noises", _noise_block),
     "human": ("noises", _human_block),
     "texts-and-images": ("noises", _texts_and_images_block),
     "detection": ("detection", detection_block),
     "schedules": ("schedules", schedules_block),
     "selection": ("selection", selection_block),
+    "sizes": ("sizes", _sizes_block),
+    "refinery": ("refinery", refinery_block),
     "speed": ("speed", _speed_block),
 }
 

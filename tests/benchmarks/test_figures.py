@@ -26,8 +26,8 @@ def test_figures_are_equal_for_equal_rows_and_stale_for_others(results, rows, no
 def test_without_matplotlib_the_tables_are_written_all_the_same(monkeypatch, results, rows):
     folder = results(tables=rows)
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    (state,) = figures.update(folder).values()
-    assert state.startswith("not drawn: needs matplotlib")
+    states = set(figures.update(folder).values())
+    assert len(states) == 1 and states.pop().startswith("not drawn: needs matplotlib")
 
 
 def test_the_rank_figure_shows_methods_from_the_best_on(rows):
@@ -36,6 +36,15 @@ def test_the_rank_figure_shows_methods_from_the_best_on(rows):
     assert [label.get_text() for label in ax.get_yticklabels()] == ["DM(2, 24)", "other", BASELINE]
     assert ax.get_ylim()[0] > ax.get_ylim()[1]  # the first is on top
     assert ax.get_xlabel() == "mean rank over 2 tasks, 1 is best"
+
+
+def test_the_frontier_is_who_nobody_beats_in_less_time(row):
+    costs = {"quick": (0.5, 1.0), "slower": (0.6, 2.0), "worse": (0.55, 3.0), "best": (0.7, 9.0), "as good": (0.6, 2.5)}
+    rows = [row("a/symmetric/0.4", name, 0, a, fit_seconds=s) for name, (a, s) in costs.items()]
+    data = figures.cost_data(rows)
+    assert list(data.index[data["frontier"]]) == ["quick", "slower", "best"]
+    (ax,) = figures.draw_cost(data).axes
+    assert {text.get_text() for text in ax.texts} == {"quick", "slower", "best"}
 
 
 def test_the_map_of_gains_is_zero_for_cross_entropy(noise_rows):

@@ -6,6 +6,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import GaussianNB
 
 from benchmarks import refinery
+from benchmarks.rows import read_rows
 from benchmarks.tasks import Draw
 
 
@@ -51,5 +52,21 @@ def test_runs_that_have_a_row_are_not_run_again(draw, monkeypatch, tmp_path, cap
     assert len(capsys.readouterr().out.splitlines()) == 2  # one line for each rate
     refinery.run_curves(["magic"], ["naive Bayes"], [0])
     assert capsys.readouterr().out == ""
-    refinery.report()
-    assert "| naive Bayes | magic/symmetric/0.4 | 1 | 75.0 | 75.0 |" in capsys.readouterr().out
+    text = refinery.refinery_block(read_rows(tmp_path / "refinery.jsonl"))
+    assert "| naive Bayes, refined | 75.0 | 75.0 |" in text  # right labels before and after the one round
+    assert "2 of 30 curves (tables magic; seeds 0; at most 1,500 rows)" in text
+
+
+def test_the_best_of_the_refinery_and_its_competitors_is_bold_whoever_it_is():
+    curve = {
+        "estimator": "net", "task": "magic/symmetric/0.4", "seed": 0, "test_accuracy": [0.6, 0.7],
+        "in_sample_accuracy": [0.6, 0.65], "distilled_accuracy": [0.8],
+    }  # fmt: skip
+    table = refinery.accuracy_table([curve, curve | {"seed": 1, "distilled_accuracy": [0.9]}])
+    assert table.loc["net, symmetric/0.4"].to_dict() == {
+        "plain estimator": "60.0",
+        "refinery": "70.0",
+        "label refinery in sample": "65.0",
+        "knowledge distillation": "**85.0**",
+        "curves": "2",
+    }

@@ -1,0 +1,111 @@
+import pytest
+
+from benchmarks.comparison import BASELINE, CEILING, by_condition
+from benchmarks.report import README, block
+from benchmarks.summary import SHOWN, advice, mind_block, recommended, shares_table, standing, summary_table
+
+OURS = "NoisyLabelClassifier"
+
+
+@pytest.fixture
+def made(row):
+    """``made({kind: {method: accuracy}})``: rows of eight data sets that differ a little, half with two classes."""
+
+    def rows(scores):
+        return [
+            row(
+                f"d{i}/{kind}",
+                method,
+                seed,
+                accuracy + 0.001 * (i - 3.5),
+                n_classes=2 + i % 2,
+                balanced_accuracy=accuracy,
+            )
+            for kind, methods in scores.items()
+            for method, accuracy in methods.items()
+            for i in range(8)
+            for seed in (0, 1)
+        ]
+
+    return rows
+
+
+SCORES = {
+    "clean/0": {CEILING: 0.9, BASELINE: 0.85, OURS: 0.88, "RandomForest": 0.89},
+    "symmetric/0.4": {CEILING: 0.9, BASELINE: 0.7, OURS: 0.8, "RandomForest": 0.75},
+}
+
+
+def test_a_sentence_and_a_paragraph_say_who_wins_what(made):
+    rows = made(SCORES)
+    assert advice(rows) == (
+        "Use `NoisyLabelClassifier` where labels are wrong and you don't know how: no method is clearly ahead of it at "
+        "symmetric 40%; ahead of it are RandomForest at clean (by 1.0)."
+    )
+    text = mind_block(rows)
+    assert "It loses at clean (RandomForest +1.0 [+1.0, +1.0]): use that one" in text
+    assert "It leads at symmetric 40% (RandomForest -5.0 [-5.0, -5.0])." in text
+    assert "Its mean rank is not the best at clean." in text
+
+
+def test_a_method_that_leads_nowhere_is_said_to(made):
+    rows = made({"clean/0": {BASELINE: 0.9, OURS: 0.8}})
+    assert "So nothing here says that it is better than what is already there." in mind_block(rows)
+    assert advice(rows).startswith("Under every kind of noise some other method is ahead of")
+
+
+def test_a_difference_with_zero_in_its_interval_is_level(row):
+    rows = [
+        row(f"d{i}/clean/0", method, 0, 0.8 + (method == OURS) * (0.1 if i % 2 else -0.09))
+        for i in range(8)
+        for method in (OURS, BASELINE)
+    ]
+    assert standing(by_condition(rows)).loc["clean", "verdict"] == "level"
+
+
+def test_the_recommended_method_is_the_first_that_has_rows(made):
+    def of(*methods):
+        return recommended(*by_condition(made({"clean/0": dict.fromkeys(methods, 0.5)})).values())
+
+    assert of(BASELINE, "DMClassifierCV", OURS) == OURS
+    assert of(BASELINE, "DMClassifierCV") == "DMClassifierCV"
+    assert of(BASELINE, "RandomForest") is None
+
+
+def test_shares_are_given_apart_for_two_classes_and_more(row):
+    accuracy = {
+        CEILING: (0.9, 0.8), BASELINE: (0.5, 0.6), "cross entropy, stopped early": (0.7, 0.4), OURS: (0.8, 0.7),
+        "forest": (0.6, 0.75),
+    }  # fmt: skip
+    rows = [
+        row(f"d{i}/symmetric/0.4", method, 0, two if i % 2 else more, n_classes=2 if i % 2 else 5)
+        for method, (two, more) in accuracy.items()
+        for i in range(4)
+    ]
+    rows += [row(f"d{i}/clean/0", "forest", 0, 1.0, kind="baseline", n_classes=2) for i in range(4)]
+    table = shares_table(rows)
+    # two classes: from .7, where it stopped early, to .9; more: from .6 to .8; all: the two forms are level
+    assert table.loc[OURS, ["two classes", "more than two"]].tolist() == ["50", "50"]
+    assert table.loc["forest", ["two classes", "more than two"]].tolist() == ["-50", "75"]
+    assert table.loc[OURS, "of the best plain learner on clean labels"] == "44"  # .4 of .9: floor .55, clean forest 1
+    assert table.loc["forest", f"points over {OURS} [95 %]"].startswith("-7.5 [")
+    assert table.loc[OURS, "p"] == "–"
+
+
+def test_the_readme_has_one_table_of_twelve_rows_at_most():
+    assert len(SHOWN) <= 12
+    text = README.read_text(encoding="utf-8")
+    results = text[text.index("## Results") : text.index("### The papers' tables")]
+    assert results.count("\n| --- |") == 1
+    assert results.count("\n| ") - 2 <= 12  # header and rule
+
+
+def test_the_table_marks_the_best_that_saw_no_clean_label(made, results):
+    table = summary_table(made(SCORES))
+    assert list(table.index) == [CEILING, OURS, "RandomForest", BASELINE]
+    assert table.loc["RandomForest", "clean"] == "**89.0**" and table.loc[CEILING, "clean"] == "90.0"
+    assert table.loc[OURS, "symmetric 40%"] == "**80.0**"
+    assert table.loc[OURS, "mean rank"] == table.loc["RandomForest", "mean rank"] == "**1.5**"
+    assert table.loc[OURS, "recovered, %"] == "50 [50, 50]"
+    text = block("summary", results(tables=made(SCORES)))
+    assert "No rows yet of DMClassifierCV; RandomForest, tuned;" in text
