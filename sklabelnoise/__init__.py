@@ -34,10 +34,20 @@ __all__ = [*_HOME, *_SUBMODULES]
 
 def __getattr__(name):
     if name in _HOME:
-        return getattr(importlib.import_module(f"sklabelnoise.{_HOME[name]}"), name)
+        return getattr(_import(_HOME[name]), name)
     if name in _SUBMODULES:
-        return importlib.import_module(f"sklabelnoise.{name}")
+        return _import(name)
     raise AttributeError(f"module 'sklabelnoise' has no attribute {name!r}")
+
+
+def _import(name):
+    try:
+        return importlib.import_module(f"sklabelnoise.{name}")
+    except ImportError:
+        raise
+    except Exception as error:
+        # An AttributeError would read as "cannot import name", and `hasattr` as False, without the cause.
+        raise ImportError(f"sklabelnoise.{name} can't be loaded: {type(error).__name__}: {error}") from error
 
 
 def __dir__():

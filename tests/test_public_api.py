@@ -4,6 +4,8 @@ import ast
 import importlib
 import inspect
 import re
+import subprocess
+import sys
 
 import pytest
 from skorch.callbacks import Callback
@@ -70,6 +72,47 @@ def test_namespaces_list_what_they_export(namespace):
 def test_a_name_that_is_not_there_is_an_attribute_error():
     with pytest.raises(AttributeError, match="no attribute 'DMRegressor'"):
         _ = sklabelnoise.DMRegressor
+
+
+@pytest.mark.parametrize("name", ["losses", "DMClassifier"])
+@pytest.mark.parametrize("error", [AttributeError("no such thing"), ValueError("wrong"), OSError("disk")])
+def test_a_submodule_that_fails_to_load_says_why(monkeypatch, name, error):
+    def fail(module):
+        raise error
+
+    monkeypatch.setattr("importlib.import_module", fail)
+    with pytest.raises(ImportError, match=f"can't be loaded: {type(error).__name__}: {error}") as caught:
+        sklabelnoise.__getattr__(name)
+    assert caught.value.__cause__ is error
+
+
+def test_a_library_that_is_missing_stays_the_error_it_is(monkeypatch):
+    missing = ModuleNotFoundError("No module named 'torch'", name="torch")
+
+    def fail(module):
+        raise missing
+
+    monkeypatch.setattr("importlib.import_module", fail)
+    with pytest.raises(ModuleNotFoundError) as caught:
+        sklabelnoise.__getattr__("losses")
+    assert caught.value is missing
+
+
+def test_a_broken_submodule_shows_its_error_to_who_imports_from_the_package():
+    code = (
+        "import sys, importlib.abc, importlib.machinery, sklabelnoise\n"
+        "class Broken(importlib.abc.MetaPathFinder, importlib.abc.Loader):\n"
+        "    def find_spec(self, name, path, target=None):\n"
+        "        if name == 'sklabelnoise.noise':\n"
+        "            return importlib.machinery.ModuleSpec(name, self)\n"
+        "    def exec_module(self, module):\n"
+        "        raise AttributeError('planted')\n"
+        "sys.meta_path.insert(0, Broken())\n"
+        "from sklabelnoise import noise\n"
+    )
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stderr
+    assert "AttributeError: planted" in shown
+    assert shown.rstrip().endswith("ImportError: sklabelnoise.noise can't be loaded: AttributeError: planted")
 
 
 @pytest.mark.parametrize("thing", list(public_objects()))

@@ -20,8 +20,9 @@ from sklabelnoise.modules import MLP
 from sklabelnoise.training._augmentation import average_over_views
 from sklabelnoise.training._building import NetBuilder, takes_channels_last
 from sklabelnoise.training._callbacks import EpochProgressBar, SklearnTasks
-from sklabelnoise.training._device import naming_batch_size, resolve_device, seeded
+from sklabelnoise.training._device import resolve_device, seeded
 from sklabelnoise.training._early_stopping import forget_best_weights, hold_out
+from sklabelnoise.training._failures import naming_batch_size
 from sklabelnoise.training._module import input_of, last_linear
 from sklabelnoise.training._training_defaults import TRAINING_PARAMETERS
 from sklabelnoise.training._training_set import check_inputs

@@ -15,7 +15,8 @@ from sklabelnoise._stacked._memory import bytes_available, replicas_within_memor
 from sklabelnoise._stacked._network import StackedNetwork
 from sklabelnoise._stacked._optimizer import StackedOptimizer
 from sklabelnoise.training._batches import TensorData
-from sklabelnoise.training._device import naming_batch_size, seeded
+from sklabelnoise.training._device import seeded
+from sklabelnoise.training._failures import naming_batch_size
 
 
 @dataclass(eq=False)

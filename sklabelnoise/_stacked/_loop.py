@@ -10,7 +10,7 @@ import torch
 from sklabelnoise._stacked._memory import rows_within_memory
 from sklabelnoise._stacked._rows_last import RowsLast
 from sklabelnoise.training._batches import TensorData
-from sklabelnoise.training._divergence import nonfinite_loss_message, nonfinite_parameter_message
+from sklabelnoise.training._failures import nonfinite_loss_message, nonfinite_parameter_message
 
 # Rows in one forward pass of prediction, as in prediction with one network.
 _PREDICTION_ROWS = 4096

@@ -35,7 +35,7 @@ class RefineryDisplay:
 
     References
     ----------
-    Li et al.: "Stochastic Label Refinery: Toward Better Target Label Distribution", ICPR 2020, Figure 6.
+    Fang, Yang and Ni: "Stochastic Label Refinery: Toward Better Target Label Distribution", ICPR 2020, Figure 6.
 
     Examples
     --------

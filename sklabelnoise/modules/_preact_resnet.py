@@ -61,9 +61,8 @@ class PreActResNet18(ImageNetwork):
 
     Notes
     -----
-    Batch normalisation updates its running statistics in place while training.
-    ``torch.vmap`` over parameters works in evaluation mode; in training mode it
-    needs those statistics switched off.
+    ``torch.vmap`` over parameters and buffers works in training and in evaluation
+    mode: each replica updates running statistics of its own.
 
     References
     ----------

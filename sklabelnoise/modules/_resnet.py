@@ -168,9 +168,8 @@ class ResNet20(_CifarResNet):
 
     Notes
     -----
-    Batch normalisation updates its running statistics in place while training.
-    ``torch.vmap`` over parameters works in evaluation mode; in training mode it
-    needs those statistics switched off.
+    ``torch.vmap`` over parameters and buffers works in training and in evaluation
+    mode: each replica updates running statistics of its own.
 
     References
     ----------

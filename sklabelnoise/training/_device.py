@@ -1,4 +1,4 @@
-"""The device a training runs on: choosing it, seeding it, and running out of its memory."""
+"""The device a training runs on: choosing it, and seeding it."""
 
 from contextlib import contextmanager
 
@@ -34,19 +34,3 @@ def seeded(seed, device):
             with torch.cuda.device(device):
                 torch.cuda.manual_seed(seed)
         yield
-
-
-@contextmanager
-def naming_batch_size(batch_size):
-    """Say what to change when a batch is too large for the GPU, or too small for BatchNorm."""
-    try:
-        yield
-    except torch.cuda.OutOfMemoryError as error:
-        raise MemoryError(f"The GPU has too little memory for batch_size={batch_size}; use a smaller one.") from error
-    except ValueError as error:
-        if "more than 1 value per channel" not in str(error):
-            raise
-        raise ValueError(
-            f"With batch_size={batch_size} there is a batch of one row, on which BatchNorm can't be trained; use "
-            f"another batch_size, or iterator_train__drop_last=True. ({error})"
-        ) from error

@@ -16,7 +16,7 @@ from skorch.history import History
 from torch.utils.data import Dataset
 
 from sklabelnoise.training._batches import DatasetData, LoadedBatches, TensorBatches, TensorData
-from sklabelnoise.training._divergence import nonfinite_loss_message, nonfinite_parameter_message
+from sklabelnoise.training._failures import nonfinite_loss_message, nonfinite_parameter_message
 from sklabelnoise.training._schedules import constant
 
 # Rows of a table in one forward pass of prediction; images use the batch size of training.

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+from sklabelnoise._stacked._vmap_check import why_not_stackable
 from sklabelnoise.modules import (
     PreActResNet18,
     ResNet20,
@@ -157,6 +158,9 @@ class TestEveryNetwork:
         expected = network(images())
         for again in (pickle.loads(pickle.dumps(network)), copy.deepcopy(network)):
             assert torch.equal(again(images()), expected)
+
+    def test_nothing_keeps_it_from_running_as_replicas_in_training_and_in_evaluation_mode(self, module):
+        assert why_not_stackable(module(3, 5), images()) is None
 
     def test_stacked_replicas_equal_a_loop_in_evaluation_mode(self, module):
         networks = [module(3, 5).eval() for _ in range(2)]

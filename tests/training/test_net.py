@@ -13,7 +13,7 @@ from sklabelnoise.losses import PerExampleLoss, ProSelfLCLoss
 from sklabelnoise.losses._protocol import Criterion
 from sklabelnoise.modules import MLP
 from sklabelnoise.training._batches import DatasetData, TensorData
-from sklabelnoise.training._device import naming_batch_size
+from sklabelnoise.training._failures import naming_batch_size
 from sklabelnoise.training._net import NoisyLabelNet
 from sklabelnoise.training._schedules import make_schedule
 
