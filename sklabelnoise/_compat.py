@@ -6,6 +6,7 @@ it, so that what needs no torch does not load it.
 """
 
 from contextlib import contextmanager, nullcontext
+from functools import cache
 from inspect import signature
 
 # Fits that check parameters against constraints, as scikit-learn's own do and its estimator checks ask for; goes when
@@ -70,11 +71,13 @@ __all__ = [
     "check_method_params",
     "check_sample_weight",
     "check_y",
+    "dispatch_mode",
     "fit_and_score",
     "fit_context",
     "has_callbacks",
     "insert_error_scores",
     "num_samples",
+    "overload_with_generator",
     "safe_globals",
     "safe_indexing",
     "score_fitted",
@@ -182,3 +185,31 @@ def under_functorch_transforms():
     import torch
 
     return torch._C._are_functorch_transforms_active()
+
+
+def dispatch_mode():
+    """The base class of blocks that see every operation of torch in their thread, at the level of its operators.
+
+    Private by its path, though documented by torch's developers for extensions; goes when it stands in
+    ``torch.overrides`` beside the modes of functions, which do not see what an operator written in C++ calls.
+    """
+    from torch.utils._python_dispatch import TorchDispatchMode
+
+    return TorchDispatchMode
+
+
+@cache
+def overload_with_generator(operator):
+    """The overload of one of torch's operators that takes a generator and otherwise the same, None if there is none.
+
+    Private, as schemas have no public accessor; goes when torch lets a mode hand over a generator.
+    """
+    packet = operator.overloadpacket
+    wanted = [argument.name for argument in operator._schema.arguments]
+    for overload in (operator, *(getattr(packet, name) for name in packet.overloads())):
+        names = [argument.name for argument in overload._schema.arguments]
+        if "generator" in names and [name for name in names if name != "generator"] == [
+            name for name in wanted if name != "generator"
+        ]:
+            return overload
+    return None

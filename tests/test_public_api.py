@@ -55,6 +55,8 @@ def documented_parameters(thing):
 
 
 def signature_parameters(thing):
+    if isinstance(thing, type) and issubclass(thing, BaseException) and "__init__" not in vars(thing):
+        return {}  # of a builtin
     parameters = inspect.signature(thing).parameters
     return {name: p for name, p in parameters.items() if name not in ("self", "cls")}
 

@@ -11,19 +11,20 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 from skorch.helper import predefined_split
 
-from sklabelnoise._classifiers._net_classifier import NetClassifier, keeping_fitted_state, softmax
+from sklabelnoise._classifiers._net_classifier import NetClassifier, keeping_fitted_state, probabilities
 from sklabelnoise._classifiers._parameters import SWITCHES, common_constraints
 from sklabelnoise._classifiers._saving import net_from_saved, net_to_saved
 from sklabelnoise._compat import CallbackSupportMixin, callback_context, fit_context, has_callbacks, with_callbacks
 from sklabelnoise._fused._fits import predict_left_out
 from sklabelnoise.modules import MLP
+from sklabelnoise.modules._draws import captured, may_draw, seeded
 from sklabelnoise.training._augmentation import average_over_views
 from sklabelnoise.training._building import NetBuilder, takes_channels_last
 from sklabelnoise.training._callbacks import EpochProgressBar, SklearnTasks
-from sklabelnoise.training._device import resolve_device, seeded
+from sklabelnoise.training._device import resolve_device
 from sklabelnoise.training._early_stopping import forget_best_weights, hold_out
 from sklabelnoise.training._failures import naming_batch_size
-from sklabelnoise.training._module import input_of, last_linear
+from sklabelnoise.training._module import input_of_last_linear, last_linear
 from sklabelnoise.training._training_defaults import TRAINING_PARAMETERS
 from sklabelnoise.training._training_set import check_inputs
 
@@ -206,7 +207,7 @@ class BaseNoisyLabelClassifier(CallbackSupportMixin, NetClassifier):
         self._learn_for_criterion(X, y, data, validation, seed=seed, continues=net is not None, partial=partial)
         builder = self._net_builder()
         # A net that goes on draws other dropout masks than the first time.
-        with seeded(seed + (len(net.history) if net is not None else 0), device):
+        with seeded(seed + (len(net.history) if net is not None else 0)):
             tensors = train.as_tensors(device)
             if net is None:
                 net, used = builder.build(tensors, data, device, seed)
@@ -219,7 +220,13 @@ class BaseNoisyLabelClassifier(CallbackSupportMixin, NetClassifier):
             epochs = 1 if partial else used["max_epochs"]
             observers = self._observers(X, y, data, epochs)
             with naming_batch_size(used["batch_size"]):
-                net.fit_epochs(tensors, epochs=epochs, continues=partial, observers=observers)
+                net.fit_epochs(
+                    tensors,
+                    epochs=epochs,
+                    continues=partial,
+                    observers=observers,
+                    keep_interrupted=self.on_interrupt == "keep",
+                )
             net.train_split = None
             if self.early_stopping:
                 forget_best_weights(net)
@@ -235,7 +242,7 @@ class BaseNoisyLabelClassifier(CallbackSupportMixin, NetClassifier):
         self.n_iter_ = len(net.history)
         self.history_ = _history_frame(net.history, used)
         self.loss_curve_ = [row["train_loss"] for row in net.history]
-        proba = softmax(self._forward(data.all_X))
+        proba = self._forward(data.all_X, probabilities)
         self.label_quality_ = proba[np.arange(len(proba)), data.all_labels]
         return self
 
@@ -253,13 +260,35 @@ class BaseNoisyLabelClassifier(CallbackSupportMixin, NetClassifier):
 
     # Prediction
 
-    def _logits(self, X):
+    def _map_logits(self, X, function):
         check_is_fitted(self)
-        return self._forward(check_inputs(self, X))
+        return self._forward(check_inputs(self, X), function)
 
-    def _forward(self, X):
-        """Logits of validated inputs, an array of shape (n_samples, n_classes)."""
-        return np.concatenate([logits.numpy() for logits in self.net_.forward_iter(X, device="cpu")])
+    def _forward(self, X, function):
+        """A function of logits applied to those of validated rows, see `_map_logits`.
+
+        Raises
+        ------
+        ValueError
+            If the logits of a row are no numbers to predict from.
+        """
+        net, finite = self.net_, True
+
+        def answer(module, x):
+            nonlocal finite
+            logits = net.call(module, x)
+            # A class may be impossible to a network, but not all of them; NaN counts as the largest.
+            finite = logits.amax(dim=1).isfinite().all() & finite
+            return function(logits)
+
+        results = net.map_batches(X, answer).numpy()
+        if not finite:
+            raise ValueError(
+                f"The fitted {type(net.module_).__name__} gives logits that are not finite for some rows of X in "
+                "evaluation mode. Check the scale of X, and what the module does otherwise than in training, such as "
+                "its running statistics."
+            )
+        return results
 
     def predict_proba(self, X, *, n_augment=0):
         """Predict class probabilities: the softmax of the logits.
@@ -284,7 +313,7 @@ class BaseNoisyLabelClassifier(CallbackSupportMixin, NetClassifier):
             If `n_augment` is positive and the classifier was trained without augmentation.
         """
         if not n_augment:
-            return softmax(self._logits(X))
+            return super().predict_proba(X)
         check_is_fitted(self)
         net = self.net_
         if net.augment is None or n_augment < 0:
@@ -293,13 +322,15 @@ class BaseNoisyLabelClassifier(CallbackSupportMixin, NetClassifier):
             )
         generator = torch.Generator().manual_seed(net.seed)
 
-        def proba(batch):
-            return net.module_(batch).softmax(dim=1)
+        def mean_proba(module, x):
+            def proba(batch):
+                return net.call(module, batch).softmax(dim=1)
 
-        def mean_proba(batch):
-            return average_over_views(proba, batch, net.augment, n_augment, generator)
+            return average_over_views(proba, x, net.augment, n_augment, generator)
 
-        return net.map_batches(check_inputs(self, X), mean_proba).numpy()
+        X = check_inputs(self, X)
+        with seeded(net.seed), captured(may_draw(net.augment)):
+            return net.map_batches(X, mean_proba).numpy()
 
     def embed(self, X):
         """Features before the last linear layer.
@@ -321,16 +352,14 @@ class BaseNoisyLabelClassifier(CallbackSupportMixin, NetClassifier):
         """
         check_is_fitted(self)
         X = check_inputs(self, X)
-        layer = last_linear(self.module_)
-        if layer is not None:
-            extract = partial(input_of, layer, self.module_)
-        elif hasattr(self.module_, "forward_features"):
-            extract = self.module_.forward_features
-        else:
+        if last_linear(self.module_) is not None:
+            # By a hook on the layer, which must not see the rows of another call.
+            return self.net_.map_batches(X, input_of_last_linear, own_module=True).numpy()
+        if not hasattr(self.module_, "forward_features"):
             raise ValueError(
                 f"module {type(self.module_).__name__} has neither a Linear layer nor forward_features to embed with."
             )
-        return self.net_.map_batches(X, extract).flatten(1).numpy()
+        return self.net_.map_batches(X, lambda module, x: module.forward_features(x).flatten(1)).numpy()
 
     def _predict_left_out(self, X, targets, splits, sample_weight=None):
         """Predict every row by a model trained without it; all folds are trained as one.

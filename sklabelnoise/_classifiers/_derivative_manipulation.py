@@ -112,6 +112,7 @@ class DMClassifier(BaseNoisyLabelClassifier):
         validation_fraction=0.1,
         n_iter_no_change=10,
         callbacks=None,
+        on_interrupt="raise",
         device="auto",
         dtype="auto",
         warm_start=False,

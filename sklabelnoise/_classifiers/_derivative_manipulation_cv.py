@@ -1,5 +1,6 @@
 """Derivative manipulation that chooses its emphasis by cross-validation on the given labels."""
 
+import math
 import warnings
 from functools import partial
 from numbers import Integral, Real
@@ -17,16 +18,18 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklabelnoise._classifiers._candidate_trials import Trials
 from sklabelnoise._classifiers._derivative_manipulation import DMClassifier
-from sklabelnoise._classifiers._net_classifier import NetClassifier, keeping_fitted_state, softmax
+from sklabelnoise._classifiers._net_classifier import NetClassifier, keeping_fitted_state, probabilities
 from sklabelnoise._classifiers._parameters import common_constraints, document_common
 from sklabelnoise._classifiers._saving import members_from_saved, members_to_saved
-from sklabelnoise._compat import Interval, fit_context
+from sklabelnoise._compat import Interval, fit_context, num_samples
 from sklabelnoise._foundation._given import check_weights
 from sklabelnoise._fused._fits import Fits, at_all_classes, fit_alone, fit_together
 from sklabelnoise._fused._folds import make_folds
 from sklabelnoise.training._training_set import check_inputs, take_rows
 
 # Functions behind scorers that, on noisy labels, reward a model for being as unsure, or as wrong, as the labels are.
+# Rows whose predictions by all members are held at once.
+_ROWS = 65_536
 _MISLEADING = ("log_loss", "brier_score_loss", "d2_log_loss_score", "d2_brier_score")
 
 
@@ -128,7 +131,7 @@ class DMClassifierCV(NetClassifier):
     _saved_attributes = (*NetClassifier._saved_attributes, "n_iter_", "lam_", "beta_")
 
     _parameter_constraints = {
-        **common_constraints(without=("warm_start",)),
+        **common_constraints(without=("warm_start", "on_interrupt")),
         "candidates": ["array-like"],
         "cv": ["cv_object"],
         "scoring": [str, callable],
@@ -255,7 +258,7 @@ class DMClassifierCV(NetClassifier):
                 self.estimators_ = trials.fold_models(best)
             self.classes_ = data.classes
             self.n_iter_ = max(member.n_iter_ for member in self.estimators_)
-            proba = softmax(self._mean_logits(data.all_X))
+            proba = self._forward(data.all_X, probabilities)
             self.label_quality_ = proba[np.arange(len(proba)), data.all_labels]
         return self
 
@@ -298,19 +301,32 @@ class DMClassifierCV(NetClassifier):
 
     # Prediction
 
-    def _mean_logits(self, X):
-        """Logarithm of the members' mean probabilities for validated rows, finite however small they are."""
-        log_proba = torch.stack(
-            [
-                torch.from_numpy(at_all_classes(m._forward(X), m.classes_, self.classes_)).log_softmax(dim=1)
-                for m in self.estimators_
-            ]
-        )
-        return (log_proba.logsumexp(dim=0) - np.log(len(self.estimators_))).numpy()
-
-    def _logits(self, X):
+    def _map_logits(self, X, function):
         check_is_fitted(self)
-        return self._mean_logits(check_inputs(self, X))
+        return self._forward(check_inputs(self, X), function)
+
+    def _forward(self, X, function):
+        """A function of the logits of validated rows, see `_map_logits`.
+
+        The logits are logarithms of the members' mean probabilities, finite however small these are.
+        """
+
+        def log_proba(member, rows):
+            known = member._forward(rows, lambda logits: logits.log_softmax(dim=1))
+            return torch.from_numpy(at_all_classes(known, member.classes_, self.classes_))
+
+        def answer(rows):
+            members = torch.stack([log_proba(member, rows) for member in self.estimators_])
+            return function(members.logsumexp(dim=0) - math.log(len(self.estimators_)))
+
+        n, at_once = num_samples(X), self.net_.rows_at_once(X, _ROWS)
+        results = None
+        for start in range(0, n, at_once):
+            part = answer(take_rows(X, slice(start, start + at_once))).numpy()
+            if results is None:
+                results = np.empty((n, *part.shape[1:]), dtype=part.dtype)
+            results[start : start + len(part)] = part
+        return results
 
     def embed(self, X):
         """Features before the last linear layer, those of all members side by side.

@@ -45,11 +45,21 @@ def keeping_fitted_state(estimator):
 
 
 class LogitsClassifier(ClassifierMixin, BaseEstimator, ABC):
-    """A classifier whose predictions follow from the logits of its rows; a subclass has `classes_` and `_logits`."""
+    """A classifier whose predictions follow from the logits of its rows; a subclass has `classes_`, `_map_logits`."""
 
     @abstractmethod
+    def _map_logits(self, X, function):
+        """A function of logits, a tensor of shape (n, n_classes), applied to those of some rows, part by part.
+
+        Returns
+        -------
+        results : ndarray of shape (n_samples, ...)
+            What it returned, for all rows.
+        """
+
     def _logits(self, X):
         """Logits of some rows, an ndarray of shape (n_samples, n_classes)."""
+        return self._map_logits(X, _unchanged)
 
     def predict(self, X):
         """Predict the most probable class.
@@ -64,8 +74,8 @@ class LogitsClassifier(ClassifierMixin, BaseEstimator, ABC):
         y : ndarray of shape (n_samples,)
             Class labels.
         """
-        logits = self._logits(X)
-        return self.classes_[logits.argmax(axis=1)]
+        indices = self._map_logits(X, _most_probable)
+        return self.classes_[indices]
 
     def predict_proba(self, X):
         """Predict class probabilities: the softmax of the logits.
@@ -80,7 +90,7 @@ class LogitsClassifier(ClassifierMixin, BaseEstimator, ABC):
         proba : ndarray of shape (n_samples, n_classes)
             Columns in the order of `classes_`.
         """
-        return softmax(self._logits(X))
+        return self._map_logits(X, probabilities)
 
     def predict_log_proba(self, X):
         """Predict the logarithm of class probabilities, finite however small they are.
@@ -95,7 +105,7 @@ class LogitsClassifier(ClassifierMixin, BaseEstimator, ABC):
         log_proba : ndarray of shape (n_samples, n_classes)
             Columns in the order of `classes_`.
         """
-        return torch.from_numpy(self._logits(X)).log_softmax(dim=1).numpy()
+        return self._map_logits(X, _log_probabilities)
 
     def decision_function(self, X):
         """Logits of the network.
@@ -110,13 +120,28 @@ class LogitsClassifier(ClassifierMixin, BaseEstimator, ABC):
         logits : ndarray of shape (n_samples, n_classes) or (n_samples,)
             For two classes the difference of the second and the first.
         """
-        logits = self._logits(X)
-        return logits[:, 1] - logits[:, 0] if len(self.classes_) == 2 else logits
+        return self._map_logits(X, _decision_values)
 
 
-def softmax(logits):
-    """Probabilities of logits, both arrays."""
-    return torch.from_numpy(logits).softmax(dim=1).numpy()
+def _unchanged(logits):
+    return logits
+
+
+def probabilities(logits):
+    """Softmax over the classes."""
+    return logits.softmax(dim=1)
+
+
+def _log_probabilities(logits):
+    return logits.log_softmax(dim=1)
+
+
+def _most_probable(logits):
+    return logits.argmax(dim=1)
+
+
+def _decision_values(logits):
+    return logits[:, 1] - logits[:, 0] if logits.shape[1] == 2 else logits
 
 
 class NetClassifier(LogitsClassifier):
@@ -124,7 +149,7 @@ class NetClassifier(LogitsClassifier):
 
     skorch's parameters with a prefix, ``**net_params``, are kept in a private dict and are parameters like any other.
     A final class writes its signature out, calls `_store` with ``locals()`` in its constructor, and defines
-    `_to_saved` and `_from_saved` beside `fit` and `_logits`.
+    `_to_saved` and `_from_saved` beside `fit` and `_map_logits`.
     """
 
     # Prefixes of skorch's dunder parameters.

@@ -96,8 +96,16 @@ COMMON = {
     "callbacks": Common(
         [list, None],
         """list of skorch.callbacks.Callback, default=None
-        Called during training, as in skorch. Its ``LRScheduler`` needs ``lr_schedule="constant"``, which leaves the
-        learning rate to it.""",
+        Called during training, as in skorch; a callback ends it by raising
+        :class:`~sklabelnoise.training.StopTraining`. skorch's ``LRScheduler`` needs ``lr_schedule="constant"``, which
+        leaves the learning rate to it.""",
+    ),
+    "on_interrupt": Common(
+        [StrOptions({"raise", "keep"})],
+        """{"raise", "keep"}, default="raise"
+        What Ctrl-C does to a training. "raise" leaves `fit` with the ``KeyboardInterrupt``, and what was fitted before
+        stays. "keep" ends the training with a warning and the network as it is then, which is for sessions by hand:
+        what calls `fit` for you, such as ``cross_val_score``, would take a half-trained network for a whole one.""",
     ),
     "device": Common(
         [str, torch.device],

@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.base import clone
 
 from sklabelnoise._classifiers._base import BaseNoisyLabelClassifier
-from sklabelnoise._classifiers._net_classifier import softmax
+from sklabelnoise._classifiers._net_classifier import probabilities
 from sklabelnoise._classifiers._parameters import document_common
 from sklabelnoise.losses import NAMES, ROW_CRITERIA, hyper_parameters, make_criterion
 from sklabelnoise.noise._anchors import transition_matrix_of_predictions
@@ -102,6 +102,7 @@ class RobustLossClassifier(BaseNoisyLabelClassifier):
         validation_fraction=0.1,
         n_iter_no_change=10,
         callbacks=None,
+        on_interrupt="raise",
         device="auto",
         dtype="auto",
         warm_start=False,
@@ -144,7 +145,7 @@ class RobustLossClassifier(BaseNoisyLabelClassifier):
         # scikit-learn's callbacks follow one training.
         vars(first).pop("_skl_callbacks", None)
         first._train(X, y, data, validation)
-        self.transition_matrix_ = transition_matrix_of_predictions(softmax(first._forward(data.X)))
+        self.transition_matrix_ = transition_matrix_of_predictions(first._forward(data.X, probabilities))
         try:
             self._criterion_with(self.transition_matrix_)
         except ValueError as error:

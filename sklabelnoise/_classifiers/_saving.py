@@ -5,7 +5,8 @@ import pandas as pd
 import torch
 from skorch.history import History
 
-from sklabelnoise.training._device import resolve_device, seeded
+from sklabelnoise.modules._draws import seeded
+from sklabelnoise.training._device import resolve_device
 from sklabelnoise.training._module import check_output
 from sklabelnoise.training._preprocessing import ImageScaler
 from sklabelnoise.training._training_defaults import training_parameters
@@ -41,7 +42,7 @@ def net_from_saved(classifier, header, tensors):
     device = resolve_device("cpu" if on_cpu else classifier.device)
     dtype = torch.float64 if used["dtype"] == "float64" else torch.float32
     builder = classifier._net_builder()
-    with seeded(used["seed"], device):
+    with seeded(used["seed"]):
         state = _with_prefix(tensors, "module.")
         if header["own_module"]:
             # Without memory first: a file may claim any size.

@@ -12,7 +12,8 @@ from sklearn.pipeline import Pipeline
 from sklabelnoise._compat import check_method_params, safe_indexing
 from sklabelnoise._stacked._criterion import NotStackableError
 from sklabelnoise._stacked._equality import same
-from sklabelnoise.training._device import resolve_device, seeded
+from sklabelnoise.modules._draws import seeded
+from sklabelnoise.training._device import resolve_device
 from sklabelnoise.training._training_set import check_training_set
 
 
@@ -94,7 +95,7 @@ def build_net(estimator, fold, data, seed, *, whole=False):
     """
     data = fold.with_rows(data if whole else data.take(np.arange(min(2, len(data)))))
     device = resolve_device(estimator.device)
-    with seeded(seed, device):
+    with seeded(seed):
         return estimator._net_builder().build(data.as_tensors(device), data, device, seed)
 
 

@@ -14,8 +14,8 @@ from sklabelnoise._stacked._loop import Group, TrainingLog, replica_logits, trai
 from sklabelnoise._stacked._memory import bytes_available, replicas_within_memory
 from sklabelnoise._stacked._network import StackedNetwork
 from sklabelnoise._stacked._optimizer import StackedOptimizer
+from sklabelnoise.modules._draws import seeded
 from sklabelnoise.training._batches import TensorData
-from sklabelnoise.training._device import seeded
 from sklabelnoise.training._failures import naming_batch_size
 
 
@@ -196,7 +196,7 @@ def _train_at_once(seeded_folds, replicas, folds, record_accuracy):
         (first if same(candidate.used["lr_schedule"], first.used["lr_schedule"]) else candidate).net.lr_schedule
         for candidate in candidates
     ]
-    with seeded(first.seed, device), naming_batch_size(first.used["batch_size"]):
+    with seeded(first.seed), naming_batch_size(first.used["batch_size"]):
         log = train_replicas(
             network,
             optimizer,

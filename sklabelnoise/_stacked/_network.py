@@ -8,6 +8,7 @@ from torch import nn
 from torch.func import functional_call
 
 from sklabelnoise.modules import MLP
+from sklabelnoise.modules._draws import Dropout, captured, dropout, may_draw
 
 # Modules that treat every number by itself, so that they can be called on any layout.
 _ELEMENTWISE = (
@@ -71,6 +72,7 @@ class StackedNetwork:
             stacked = stacked.unsqueeze(1).expand(-1, n_replicas, *tensor.shape).clone()
             (self.parameters if name in trainable else self.buffers)[name] = stacked
         self.chain = chain_of(self.module)
+        self.may_draw = self.chain is None and may_draw(self.module)
 
     def leaves(self, groups=slice(None)):
         """Parameters of some groups as leaves of a new graph; they share memory with the stacked ones."""
@@ -100,7 +102,8 @@ class StackedNetwork:
         n_replicas = len(range(*replicas.indices(self.n_replicas)))
         if self.chain is None:
             self.module.train(training)
-            return nested_vmap(self.module)(state, X)
+            with captured(self.may_draw):
+                return nested_vmap(self.module)(state, X)
         # Rows come last in the hidden layers: then no layer rearranges memory, and statistics run along it.
         hidden, shared = X.flatten(2).mT, True
         for name, layer in self.chain:
@@ -114,7 +117,7 @@ class StackedNetwork:
             if isinstance(layer, nn.BatchNorm1d):
                 hidden = _batch_norm(layer, hidden, training=training, **own)
             elif isinstance(layer, nn.Dropout):
-                hidden = F.dropout(hidden, layer.p, training)
+                hidden = dropout(hidden, layer.p, training)
             else:
                 hidden = layer(hidden)
         if shared:
@@ -152,7 +155,7 @@ def chain_of(module):
 def _is_known(layer):
     if type(layer) is nn.BatchNorm1d:
         return layer.momentum is not None  # else the step depends on the number of updates
-    return type(layer) in (nn.Linear, nn.Dropout, *_ELEMENTWISE)
+    return type(layer) in (nn.Linear, nn.Dropout, Dropout, *_ELEMENTWISE)
 
 
 def nested_vmap(module):

@@ -6,6 +6,7 @@ import torch
 
 from sklabelnoise._stacked._equality import close
 from sklabelnoise._stacked._network import chain_of, nested_vmap
+from sklabelnoise.modules._draws import captured, seeded
 
 
 def why_not_stackable(module, X):
@@ -29,7 +30,7 @@ def why_not_stackable(module, X):
     if chain_of(module) is not None:
         return None
     module = copy.deepcopy(module)
-    with torch.random.fork_rng(devices=[X.device] if X.device.type == "cuda" else []):
+    with seeded(0), captured():
         return _changes_python_state(module, X) or _fails_under_vmap(module, X) or _differs_under_vmap(module, X)
 
 

@@ -2,6 +2,8 @@
 
 from torch import nn
 
+from sklabelnoise.modules._draws import Dropout
+
 
 class ImageNetwork(nn.Module):
     """Feature maps, averaged over the image, and one linear layer.
@@ -33,7 +35,7 @@ class ImageNetwork(nn.Module):
         self.in_channels = in_channels
         self.channels_last = channels_last
         self.body = body
-        self.dropout = nn.Dropout(dropout) if dropout else nn.Identity()
+        self.dropout = Dropout(dropout) if dropout else nn.Identity()
         self.output = nn.Linear(n_features, n_classes)
         _initialise(self)
 

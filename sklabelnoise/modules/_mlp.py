@@ -2,6 +2,8 @@
 
 from torch import nn
 
+from sklabelnoise.modules._draws import Dropout
+
 
 class MLP(nn.Module):
     """Multi-layer perceptron: linear layers with an activation between them.
@@ -68,7 +70,7 @@ class MLP(nn.Module):
                 layers.append(nn.BatchNorm1d(n_out))
             layers.append(activation())
             if dropout:
-                layers.append(nn.Dropout(dropout))
+                layers.append(Dropout(dropout))
         self.layers = nn.Sequential(*layers)
         self.output = nn.Linear((n_features, *widths)[-1], n_classes)
 

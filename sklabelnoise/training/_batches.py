@@ -6,6 +6,8 @@ import torch
 from skorch.dataset import Dataset as SkorchDataset
 from torch.utils.data import DataLoader, Dataset, Sampler, default_collate
 
+from sklabelnoise.modules._draws import captured
+
 
 class Batch(tuple):
     """Inputs and labels of a batch; unpacks as ``X, y`` for skorch's callbacks, and carries what the criterion needs.
@@ -119,7 +121,9 @@ class DatasetData(Dataset):
 
     def rows(self, index):
         """Inputs of the rows `index`, on the device."""
-        return self._on_device(default_collate([self[i][0] for i in index]))
+        with captured():
+            items = [self[i][0] for i in index]
+        return self._on_device(default_collate(items))
 
     def batch(self, X, index):
         """Join loaded inputs with the labels, targets and weights of the rows `index`."""
@@ -190,7 +194,7 @@ class LoadedBatches:
     """
 
     def __init__(self, data, batch_size, *, generator=None, worker_generator=None, **loader_params):
-        self.data = data
+        self.data, self.batch_size = data, batch_size
         order = {} if generator is None else {"sampler": _RandomOrder(len(data), generator)}
         if worker_generator is None:
             worker_generator = torch.Generator()

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from skorch.callbacks import Callback
 
+from sklabelnoise.modules._draws import captured
 from sklabelnoise.training._augmentation import resolve_augmentation
 from sklabelnoise.training._batches import TensorData
 from sklabelnoise.training._early_stopping import early_stopping
@@ -186,7 +187,7 @@ def _check_module(module, preprocess, tensors, n_classes):
     x = x if preprocess is None else preprocess(x)
     module.eval()
     try:
-        with torch.no_grad():
+        with torch.no_grad(), captured():
             logits = module(x)
     except (RuntimeError, ValueError) as error:
         raise ValueError(

@@ -1,6 +1,4 @@
-"""The device a training runs on: choosing it, and seeding it."""
-
-from contextlib import contextmanager
+"""The device a training runs on."""
 
 import torch
 
@@ -22,15 +20,3 @@ def resolve_device(device):
     if resolved.type == "cuda" and not torch.cuda.is_available():
         raise ValueError(f"device={str(device)!r} was asked for, but torch sees no CUDA device; use 'auto' or 'cpu'.")
     return resolved
-
-
-@contextmanager
-def seeded(seed, device):
-    """Seed torch for a block on the CPU and on `device`, and leave the caller's generators as they were."""
-    on_gpu = device.type == "cuda"
-    with torch.random.fork_rng(devices=[device] if on_gpu else []):
-        torch.random.default_generator.manual_seed(seed)
-        if on_gpu:
-            with torch.cuda.device(device):
-                torch.cuda.manual_seed(seed)
-        yield

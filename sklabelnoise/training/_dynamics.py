@@ -159,7 +159,7 @@ class LearningDynamics(TrainingLogits):
                 "correction_rate": mean["as_true", "wrong"],
             }
         if self.test_ is not None:
-            predicted = net.map_batches(self.test_, lambda x: net.module_(x).argmax(-1))
+            predicted = net.map_batches(self.test_, lambda module, x: module(x).argmax(-1))
             recorded["test_accuracy"] = float((predicted == self.test_labels_.cpu()).float().mean())
         for name, value in recorded.items():
             net.history.record(name, value)

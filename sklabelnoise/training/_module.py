@@ -2,10 +2,13 @@
 
 import copy
 import inspect
+import itertools
 
 import numpy as np
 import torch
 from torch import nn
+
+from sklabelnoise.modules._draws import captured
 
 # Names under which modules declare the number of inputs of one example, of channels, and of classes.
 _FEATURES = ("n_features", "in_features", "n_features_in", "input_dim")
@@ -62,7 +65,8 @@ def build_module(module, params, *, input_shape, n_classes):
     filled = {key: value for key, value in sizes.items() if key in declared and key not in params}
     if len(input_shape) == 3 and not params.get("channels_last") and not filled.keys().isdisjoint(_CHANNELS):
         _check_channels_first(input_shape, name, takes_option="channels_last" in declared)
-    built = module(**{**filled, **params})
+    with captured():
+        built = module(**{**filled, **params})
     if not isinstance(built, nn.Module):
         raise TypeError(f"module must build a torch.nn.Module, but {name} returned {type(built).__name__}.")
     return built
@@ -98,12 +102,18 @@ def last_linear(module):
     return linear[-1] if linear else None
 
 
-def input_of(layer, module, x):
-    """What `layer` receives when `module` is called with x, one row an example."""
+def twin(module):
+    """A copy of a module that shares its parameters and buffers, and nothing else."""
+    shared = itertools.chain(module.parameters(), module.buffers())
+    return copy.deepcopy(module, {id(tensor): tensor for tensor in shared})
+
+
+def input_of_last_linear(module, x):
+    """What the last ``Linear`` receives when `module` is called with x, one row an example."""
     received = []
-    handle = layer.register_forward_pre_hook(lambda _, args: received.append(args[0]))
+    handle = last_linear(module).register_forward_pre_hook(lambda _, args: received.append(args[0]))
     try:
         module(x)
     finally:
         handle.remove()
-    return received[0]
+    return received[0].flatten(1)

@@ -3,8 +3,10 @@
 import copy
 import inspect
 import math
+import threading
 import time
 import warnings
+from contextlib import contextmanager, nullcontext
 
 import numpy as np
 import torch
@@ -13,18 +15,42 @@ from skorch import NeuralNet
 from skorch.callbacks import Callback, EarlyStopping
 from skorch.dataset import unpack_data
 from skorch.history import History
+from skorch.utils import TeeGenerator
+from torch import nn
 from torch.utils.data import Dataset
 
+from sklabelnoise.modules._draws import captured, current_draws, draws_to_repeat, may_draw, seeded
 from sklabelnoise.training._batches import DatasetData, LoadedBatches, TensorBatches, TensorData
 from sklabelnoise.training._failures import nonfinite_loss_message, nonfinite_parameter_message
+from sklabelnoise.training._module import twin
 from sklabelnoise.training._schedules import constant
 
 # Rows of a table in one forward pass of prediction; images use the batch size of training.
 _PREDICTION_ROWS = 4096
+_OURS = f"{__name__.partition('.')[0]}."
 
 
 class StopTraining(KeyboardInterrupt):
-    """Raised by a callback of ours to end training as planned; skorch's own callbacks raise its base class."""
+    """Raised by a callback to end training as planned, with the network as it is then.
+
+    A ``KeyboardInterrupt`` itself, with which callbacks end the training of a skorch net, is taken for Ctrl-C and
+    leaves ``fit``; that of skorch's ``EarlyStopping`` is known.
+
+    Examples
+    --------
+    >>> from skorch.callbacks import Callback
+    >>> from sklearn.datasets import make_moons
+    >>> from sklabelnoise import DMClassifier
+    >>> from sklabelnoise.training import StopTraining
+    >>> class UntilAccurate(Callback):
+    ...     def on_epoch_end(self, net, **kwargs):
+    ...         if net.history[-1, "train_accuracy"] > 0.8:
+    ...             raise StopTraining
+    >>> X, y = make_moons(200, random_state=0)
+    >>> model = DMClassifier(callbacks=[UntilAccurate()], max_epochs=100, random_state=0).fit(X, y)
+    >>> model.n_iter_ < 100
+    True
+    """
 
 
 class NoisyLabelNet(ClassifierMixin, NeuralNet):
@@ -75,6 +101,8 @@ class NoisyLabelNet(ClassifierMixin, NeuralNet):
 
     # Moved between devices when a net is unpickled, beside what skorch registers itself.
     cuda_dependent_attributes_ = ["preprocess"]
+    # Parts of the training that runs which may draw random numbers in a way of their own.
+    drawing_parts_ = frozenset()
 
     def __init__(
         self,
@@ -93,6 +121,7 @@ class NoisyLabelNet(ClassifierMixin, NeuralNet):
     ):
         # skorch registers modules that are set after its own __init__ as parts to train.
         self.preprocess = preprocess
+        self._turn = _Turn()
         super().__init__(
             module,
             criterion,
@@ -147,6 +176,7 @@ class NoisyLabelNet(ClassifierMixin, NeuralNet):
         if batch_size is None:
             is_table = isinstance(dataset, TensorData) and dataset.X.ndim == 2
             batch_size = max(self.batch_size, _PREDICTION_ROWS) if is_table and not training else self.batch_size
+        batch_size = int(batch_size)  # torch takes no integers of numpy
         shuffle = params.pop("shuffle", training)
         order = self.order_generator_ if shuffle else None
         if isinstance(dataset, TensorData):
@@ -158,7 +188,7 @@ class NoisyLabelNet(ClassifierMixin, NeuralNet):
     # Training
 
     @torch.enable_grad()
-    def fit_epochs(self, data, *, epochs, continues=False, observers=()):
+    def fit_epochs(self, data, *, epochs, continues=False, observers=(), keep_interrupted=False):
         """Train for some epochs on prepared data; the net must be initialised.
 
         Parameters
@@ -173,6 +203,15 @@ class NoisyLabelNet(ClassifierMixin, NeuralNet):
             the net has seen (a part of any size as one epoch), and stays at 1 once it got there.
         observers : sequence of skorch.callbacks.Callback, default=()
             Callbacks for this training only; they are not kept in the net.
+        keep_interrupted : bool, default=False
+            Whether Ctrl-C ends the training with a warning, and the net is kept as it was then; else it is raised.
+
+        Raises
+        ------
+        ValueError
+            If the loss or a parameter does not stay finite.
+        KeyboardInterrupt
+            Where somebody interrupts the training.
         """
         n_batches = len(self.get_iterator(data, training=True))
         self.n_iterations_ = (self.max_epochs if continues else epochs) * n_batches
@@ -187,20 +226,73 @@ class NoisyLabelNet(ClassifierMixin, NeuralNet):
         self.follows_progress_ = self.criterion_.progress is not None
         self.needs_indices_ = self.criterion_.needs_indices
         try:
-            self.notify("on_train_begin", X=data, y=None)
-            try:
-                self.fit_loop(data, epochs=epochs)
-            except StopTraining:
-                pass
-            except KeyboardInterrupt:
-                if not any(isinstance(cb, EarlyStopping) and cb.misses_ == cb.patience for _, cb in self.callbacks_):
-                    self._keep_interrupted()
-            self.notify("on_train_end", X=data, y=None)
+            with self._prepared_draws(data):
+                self.notify("on_train_begin", X=data, y=None)
+                try:
+                    self.fit_loop(data, epochs=epochs)
+                except StopTraining:
+                    pass
+                except KeyboardInterrupt:
+                    if not self._stopped_early():
+                        if not keep_interrupted or not len(self.history):
+                            raise
+                        self._keep_interrupted()
+                self.notify("on_train_end", X=data, y=None)
         finally:
             self.callbacks_ = kept
             self.batch_ = None
+            self.drawing_parts_ = frozenset()
         self._check_parameters()
         return self
+
+    def partial_fit(self, X, y=None, classes=None, **fit_params):
+        """Train for `max_epochs`, as skorch's nets do, but leave with the interrupt where somebody presses Ctrl-C."""
+        if not self.initialized_:
+            self.initialize()
+        return self.fit_epochs(self.get_dataset(X, y), epochs=self.max_epochs)
+
+    def _prepared_draws(self, data):
+        """Find out which parts may draw random numbers, and the block in which all get those of this training."""
+        draws = current_draws()
+        if draws is None:
+            return nullcontext()
+        module, criterion = (getattr(part, "_orig_mod", part) for part in (self.module_, self.criterion_))
+        foreign = [
+            callback for _, callback in self.callbacks_ if not type(callback).__module__.startswith(("skorch.", _OURS))
+        ]
+        parts = {
+            "module": may_draw(module),
+            "criterion": may_draw(criterion),
+            "augmentation": may_draw(self.augment),
+            "optimizer": not type(self.optimizer_).__module__.startswith("torch.optim."),
+            "callbacks": bool(foreign),
+            "data": isinstance(data, DatasetData),
+        }
+        if self._draws_by_torchs_generator(module, data, parts["module"]):
+            return draws.as_global(self.device)
+        self.drawing_parts_ = frozenset(part for part, may in parts.items() if may)
+        return nullcontext()
+
+    def _draws_by_torchs_generator(self, module, data, may):
+        """Whether the module draws where it can't be handed a generator: compiled, or to compute it again."""
+        if self.compile:
+            return may or any(isinstance(layer, nn.Dropout) for layer in module.modules())
+        if may and not hasattr(self, "repeats_draws_"):
+            x = data.rows(np.arange(min(2, len(data))))
+            x = x if self.preprocess is None else self.preprocess(x)
+            self.repeats_draws_ = draws_to_repeat(module, x)
+        return may and self.repeats_draws_
+
+    def notify(self, method_name, **kwargs):
+        with captured("callbacks" in self.drawing_parts_):
+            super().notify(method_name, **kwargs)
+
+    def _stopped_early(self):
+        """Whether skorch's ``EarlyStopping`` ended the training, which it does by an interrupt."""
+        return any(
+            isinstance(callback, EarlyStopping) and callback.misses_ == callback.patience
+            for _, callback in self.callbacks_
+        )
 
     def _keep_interrupted(self):
         warnings.warn(
@@ -215,7 +307,7 @@ class NoisyLabelNet(ClassifierMixin, NeuralNet):
         start = time.perf_counter()
         self._set_training(training)
         losses, masses, hits = [], [], []
-        for batch in iterator:
+        for batch in self._batches(iterator):
             self.batch_ = batch
             if training:
                 self._begin_iteration()
@@ -240,6 +332,19 @@ class NoisyLabelNet(ClassifierMixin, NeuralNet):
             self.history.new_batch()
             self._record_batch(prefix, losses[-1].item(), len(batch[1]))
 
+    def _batches(self, iterator):
+        if "data" not in self.drawing_parts_:
+            yield from iterator
+            return
+        # Drawn one by one in blocks that end before a batch is used.
+        remaining = iter(iterator)
+        while True:
+            with captured():
+                batch = next(remaining, None)
+            if batch is None:
+                return
+            yield batch
+
     def _record_batch(self, prefix, loss, size):
         self.history.record_batch(f"{prefix}_loss", loss)
         self.history.record_batch(f"{prefix}_batch_size", size)
@@ -261,10 +366,11 @@ class NoisyLabelNet(ClassifierMixin, NeuralNet):
         self.optimizer_.zero_grad()
         step = self.train_step_single(batch, **fit_params)
         if "on_grad_computed" in self.used_hooks_:
-            self.notify(
-                "on_grad_computed", named_parameters=self.get_all_learnable_params(), batch=batch, training=True
-            )
-        self.optimizer_.step()
+            # Every callback reads the parameters; a plain generator would be empty for the second one.
+            named = TeeGenerator(self.get_all_learnable_params())
+            self.notify("on_grad_computed", named_parameters=named, batch=batch, training=True)
+        with captured("optimizer" in self.drawing_parts_):
+            self.optimizer_.step()
         return step
 
     def train_step_single(self, batch, **fit_params):
@@ -283,19 +389,25 @@ class NoisyLabelNet(ClassifierMixin, NeuralNet):
     def get_loss(self, y_pred, y_true, X=None, training=False):
         # skorch hands over labels only; soft targets, weights and row numbers stand in the current batch.
         batch = self.batch_
-        if self.needs_indices_:
-            return self.criterion_(y_pred, batch.target, batch.sample_weight, indices=batch.indices)
-        return self.criterion_(y_pred, batch.target, batch.sample_weight)
+        rows = {"indices": batch.indices} if self.needs_indices_ else {}
+        with captured("criterion" in self.drawing_parts_):
+            return self.criterion_(y_pred, batch.target, batch.sample_weight, **rows)
 
     def infer(self, x, **fit_params):
         if self.preprocess is not None:
             x = self.preprocess(x)
         if self.augment is not None and self.module_.training:
-            x = self.augment(x, self.augment_generator_)
+            with captured("augmentation" in self.drawing_parts_):
+                x = self.augment(x, self.augment_generator_)
+        with captured("module" in self.drawing_parts_):
+            return self.call(self.module_, x, **fit_params)
+
+    def call(self, module, x, **fit_params):
+        """Logits of preprocessed rows by this net's module or a twin of it."""
         if not self.amp:
-            return self.module_(x, **fit_params)
+            return module(x, **fit_params)
         with torch.autocast(x.device.type, dtype=torch.bfloat16):
-            return self.module_(x, **fit_params).float()
+            return module(x, **fit_params).float()
 
     def _record_epoch(self, prefix, losses, masses, hits, seconds):
         """Bring the epoch's losses from the device at once, refuse a loss that is not finite, and write the history."""
@@ -343,19 +455,84 @@ class NoisyLabelNet(ClassifierMixin, NeuralNet):
         """The same for arrays."""
         return np.float64 if self.dtype == torch.float64 else np.float32
 
-    def map_batches(self, X, function):
-        """Apply a function of the module's input to X batch by batch, in evaluation mode; concatenated on the CPU."""
-        self._set_training(False)
-        results = []
-        with torch.inference_mode():
-            for batch in self.get_iterator(self.get_dataset(X), training=False):
+    def map_batches(self, X, function, *, own_module=False):
+        """Apply a function to rows batch by batch, in evaluation mode.
+
+        Calls from several threads do not meet, and nothing random depends on what was called before: a module that
+        draws in evaluation mode draws the same in every call.
+
+        Parameters
+        ----------
+        X : array, CSR matrix, Dataset, TensorData or DatasetData
+            Rows.
+        function : callable
+            ``function(module, x)`` of the module, or a twin of it, and its input; returns one row for each row of x.
+        own_module : bool, default=False
+            Whether the function changes the module (by a hook, for example), so that it needs a twin for itself.
+
+        Returns
+        -------
+        results : Tensor
+            What it returned for all rows, on the CPU. It is the only memory that grows with the number of rows.
+        """
+        data = self.get_dataset(X)
+        foreign = may_draw(self.module_)
+        results, done = None, 0
+        draws = foreign or isinstance(data, DatasetData)
+        with (
+            seeded(self.seed) if draws else nullcontext(),
+            captured(draws),
+            self._module_apart(foreign, own_module) as module,
+            torch.inference_mode(),
+        ):
+            module.eval()
+            for batch in self.get_iterator(data, training=False):
                 x = batch[0] if self.preprocess is None else self.preprocess(batch[0])
-                results.append(function(x).cpu())
-        return torch.cat(results)
+                part = function(module, x)
+                if results is None:
+                    # Small results kept between large ones would keep the heap from giving memory back.
+                    results = torch.empty((len(data), *part.shape[1:]), dtype=part.dtype)
+                results[done : done + len(part)] = part
+                done += len(part)
+        return results
+
+    def rows_at_once(self, X, limit):
+        """About `limit` rows of X that are predicted, alone, in the same batches as among the others."""
+        batch_size = self.get_iterator(self.get_dataset(X)).batch_size
+        return max(1, limit // batch_size) * batch_size
+
+    @contextmanager
+    def _module_apart(self, foreign, own_module):
+        """The module for one prediction, or a twin where the forward pass of another thread may meet this one.
+
+        Modules of users may keep what they compute in attributes; those of torch and of this package do not.
+        """
+        module = getattr(self.module_, "_orig_mod", self.module_)
+        if own_module:
+            yield twin(module)
+        elif not foreign:
+            yield self.module_
+        elif self._turn.lock.acquire(blocking=module is not self.module_):
+            try:
+                yield self.module_
+            finally:
+                self._turn.lock.release()
+        else:
+            yield twin(module)
 
     def predict(self, X):
         """Index of the most probable class of each row."""
         return self.predict_proba(X).argmax(axis=1)
+
+
+class _Turn:
+    """A lock that is a new one in a copy and in another process."""
+
+    def __init__(self):
+        self.lock = threading.Lock()
+
+    def __reduce__(self):
+        return _Turn, ()
 
 
 def _softmax(logits):

@@ -12,6 +12,7 @@ from torch.utils.data import Dataset, IterableDataset, Subset
 
 from sklabelnoise._compat import safe_indexing
 from sklabelnoise._foundation._given import check_none_missing, check_weights
+from sklabelnoise.modules._draws import captured, seeded
 from sklabelnoise.training._batches import DatasetData, TensorData
 
 # How far a row of soft labels may be from summing to one: rounding of float32 probabilities over thousands of classes.
@@ -91,13 +92,21 @@ def _example(dataset):
         raise TypeError("X is an IterableDataset, whose items have no numbers; pass a Dataset with __getitem__.")
     if len(dataset) == 0:
         raise ValueError("X is a Dataset without items.")
-    item = dataset[0]
+    item = _item(dataset, 0)
     return np.asarray(item[0] if isinstance(item, tuple | list) else item)
 
 
+def _item(dataset, i):
+    """One item of a Dataset; what it draws to change it is no draw of the caller's."""
+    with seeded(0), captured():
+        return dataset[i]
+
+
 def take_rows(X, rows):
-    """Some rows of X."""
-    return Subset(X, rows) if isinstance(X, Dataset) else safe_indexing(X, rows)
+    """Some rows of X, by their numbers or a slice."""
+    if isinstance(X, Dataset):
+        return Subset(X, range(len(X))[rows] if isinstance(rows, slice) else rows)
+    return safe_indexing(X, rows)
 
 
 def check_inputs(estimator, X):
@@ -228,12 +237,12 @@ def read_labels(dataset):
     tensors = getattr(dataset, "tensors", ())
     if len(tensors) >= 2 and tensors[1].ndim == 1:
         return tensors[1].numpy(force=True)
-    first = dataset[0]
+    first = _item(dataset, 0)
     if not isinstance(first, tuple | list) or len(first) < 2:
         raise ValueError(
             f"X is a Dataset whose items are not pairs (x, y), here {type(first).__name__}: pass the labels as y."
         )
-    return np.asarray([dataset[i][1] for i in range(len(dataset))])
+    return np.asarray([_item(dataset, i)[1] for i in range(len(dataset))])
 
 
 def _encode(y, classes, soft_labels, name):

@@ -636,15 +636,17 @@ def test_a_loss_that_explodes_names_epoch_batch_and_rate(blobs):
     assert not hasattr(model, "net_") and not hasattr(model, "n_features_in_")
 
 
-def test_an_interruption_keeps_what_was_trained(blobs):
+def test_an_interruption_leaves_fit_or_keeps_what_was_trained(blobs):
     class Interrupts(Callback):
         def on_epoch_begin(self, net, **kwargs):
             if len(net.history) == 3:
                 raise KeyboardInterrupt
 
     X, y = blobs
+    with pytest.raises(KeyboardInterrupt):
+        DMClassifier(max_epochs=50, callbacks=[Interrupts], random_state=0).fit(X, y)
     with pytest.warns(UserWarning, match="Training was interrupted in epoch 3"):
-        model = DMClassifier(max_epochs=50, callbacks=[Interrupts], random_state=0).fit(X, y)
+        model = DMClassifier(max_epochs=50, callbacks=[Interrupts], on_interrupt="keep", random_state=0).fit(X, y)
     assert model.n_iter_ == 2
     expected = DMClassifier(max_epochs=2, random_state=0).fit(X, y)
     assert np.array_equal(model.predict_proba(X), expected.predict_proba(X))

@@ -10,7 +10,12 @@ from sklabelnoise import DMClassifier, DMClassifierCV, ProSelfLCClassifier, Robu
 from sklabelnoise._classifiers._parameters import COMMON, SWITCHES, document_common
 
 # What a class has no use for: members of DMClassifierCV are fitted anew.
-WITHOUT = {DMClassifier: (), DMClassifierCV: ("warm_start",), ProSelfLCClassifier: (), RobustLossClassifier: ()}
+WITHOUT = {
+    DMClassifier: (),
+    DMClassifierCV: ("warm_start", "on_interrupt"),
+    ProSelfLCClassifier: (),
+    RobustLossClassifier: (),
+}
 CLASSES = pytest.mark.parametrize("cls", WITHOUT)
 
 

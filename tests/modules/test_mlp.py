@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 from sklabelnoise.modules import MLP
+from sklabelnoise.modules._draws import Dropout
 
 
 def n_parameters(module):
@@ -34,7 +35,7 @@ def test_by_default_it_has_neither_dropout_nor_batch_norm():
 
 def test_options_put_batch_norm_before_and_dropout_after_the_activation():
     module = MLP(5, 3, hidden=(4,), activation=nn.Tanh, dropout=0.1, batch_norm=True)
-    assert [type(m) for m in module.layers] == [nn.Linear, nn.BatchNorm1d, nn.Tanh, nn.Dropout]
+    assert [type(m) for m in module.layers] == [nn.Linear, nn.BatchNorm1d, nn.Tanh, Dropout]
 
 
 def test_logits_are_the_output_layer_of_the_features():

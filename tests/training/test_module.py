@@ -10,7 +10,7 @@ from torch import nn
 
 from sklabelnoise import DMClassifier
 from sklabelnoise.modules import MLP, ResNet20
-from sklabelnoise.training._module import build_module, check_output, input_of, last_linear
+from sklabelnoise.training._module import build_module, check_output, input_of_last_linear, last_linear
 
 
 def recorder(**names):
@@ -113,7 +113,7 @@ def test_the_input_of_the_last_linear_layer_is_the_embedding():
     module = MLP(4, 3, hidden=(6, 5))
     x = torch.ones(2, 4)
     assert last_linear(module) is module.output
-    assert torch.equal(input_of(module.output, module, x), module.forward_features(x))
+    assert torch.equal(input_of_last_linear(module, x), module.forward_features(x))
     assert not module.output._forward_pre_hooks
     assert last_linear(nn.Identity()) is None
 

@@ -247,12 +247,22 @@ class Interrupts(Callback):
             raise KeyboardInterrupt
 
 
+@pytest.mark.parametrize("at", [2, 4, 6])
+def test_an_interruption_leaves_the_training(rows, at):
+    with pytest.raises(KeyboardInterrupt):
+        make_net(callbacks=[Interrupts(at)]).fit_epochs(as_data(rows), epochs=5)
+    with pytest.raises(KeyboardInterrupt):
+        make_net(callbacks=[Interrupts(at)]).fit(*rows)
+    with pytest.raises(KeyboardInterrupt):
+        make_net(callbacks=[Interrupts(at)]).partial_fit(*rows)
+
+
 @pytest.mark.parametrize("at, in_epoch, finished", [(2, 1, 0), (4, 1, 0), (6, 2, 1)])
-def test_an_interruption_keeps_what_was_trained_with_a_warning(rows, at, in_epoch, finished):
+def test_an_interruption_keeps_what_was_trained_with_a_warning_where_that_is_asked_for(rows, at, in_epoch, finished):
     net = make_net(callbacks=[Interrupts(at)])
     before = copy.deepcopy(net.module_.output.weight)
     with pytest.warns(UserWarning, match=f"Training was interrupted in epoch {in_epoch}; the network is kept"):
-        net.fit_epochs(as_data(rows), epochs=5)
+        net.fit_epochs(as_data(rows), epochs=5, keep_interrupted=True)
     assert len(net.history) == finished
     assert not torch.equal(net.module_.output.weight, before)
 
