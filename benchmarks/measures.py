@@ -3,7 +3,7 @@
 import numpy as np
 from sklearn.metrics import recall_score
 
-from sklabelnoise.metrics import detection_scores, expected_calibration_error, label_recovery, memorisation_rate
+from sklabelnoise.metrics import detection_scores, expected_calibration_error, label_recovery, memorization_rate
 
 
 def measure(estimator, draw):
@@ -30,7 +30,7 @@ def measure(estimator, draw):
     if wrong.any():
         quality = train[np.arange(len(train)), draw.y_given]
         measures["label_recovery"] = label_recovery(draw.y_clean, draw.y_given, predicted)
-        measures["memorised"] = memorisation_rate(draw.y_clean, draw.y_given, predicted)
+        measures["memorised"] = memorization_rate(draw.y_clean, draw.y_given, predicted)
         measures["detection_auc"] = detection_scores(wrong, quality)["auc"]
     return {name: None if value is None else round(float(value), 5) for name, value in measures.items()}
 

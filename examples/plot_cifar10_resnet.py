@@ -26,7 +26,7 @@ import torch
 
 from sklabelnoise import DMClassifier, ProSelfLCClassifier, RobustLossClassifier
 from sklabelnoise.datasets import fetch_cifar_n
-from sklabelnoise.metrics import correction_rate, memorisation_rate
+from sklabelnoise.metrics import correction_rate, memorization_rate
 from sklabelnoise.modules import ResNet20, ResNet44
 
 parser = argparse.ArgumentParser(description="Human label noise on CIFAR-10.")
@@ -80,7 +80,7 @@ def run(name):
     return {
         "method": name,
         "test accuracy": model.score(X_test, y_test),
-        "wrong labels memorised": memorisation_rate(y_train_clean, y_train, predicted),
+        "wrong labels memorised": memorization_rate(y_train_clean, y_train, predicted),
         "wrong labels corrected": correction_rate(y_train_clean, y_train, predicted),
         "history": model.history_,
     }

@@ -84,7 +84,7 @@ def corrupt(rate, seed):
 
 
 model = make_pipeline(
-    PVDBOWVectorizer(epochs=20, unlabelled=X_test, random_state=0),
+    PVDBOWVectorizer(epochs=20, unlabeled=X_test, random_state=0),
     StandardScaler(),
     METHODS["DM, chosen on the given labels"],
 ).fit(X_train, corrupt(0.4, seed=0))

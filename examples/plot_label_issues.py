@@ -23,7 +23,7 @@ from sklabelnoise import ProSelfLCClassifier
 from sklabelnoise.audit import audit_labels
 from sklabelnoise.inspection import LabelFlowDisplay, LabelIssuesDisplay
 from sklabelnoise.metrics import detection_scores, label_recovery
-from sklabelnoise.noise import corrupt_labels, realised_noise_rate, symmetric_transition_matrix
+from sklabelnoise.noise import corrupt_labels, realized_noise_rate, symmetric_transition_matrix
 
 X, target = load_breast_cancer(return_X_y=True, as_frame=True)
 y_clean = np.array(["malignant", "benign"])[target]
@@ -35,7 +35,7 @@ AUDITORS = {
     "random forest, five fits": RandomForestClassifier(random_state=0),
 }
 reports = {name: audit_labels(auditor, X, y, random_state=0) for name, auditor in AUDITORS.items()}
-print(f"true noise rate {realised_noise_rate(y_clean, y):.3f}, {wrong.sum()} wrong labels")
+print(f"true noise rate {realized_noise_rate(y_clean, y):.3f}, {wrong.sum()} wrong labels")
 for name, report in reports.items():
     scores = detection_scores(wrong, report.label_quality)
     print(f"{name:26} {report}; AUC {scores['auc']:.3f}, {scores['recall']:.0%} among the worst {wrong.sum()}")

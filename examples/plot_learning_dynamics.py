@@ -40,7 +40,7 @@ for model in METHODS.values():
 # What each ends with. A wrong label is either learned by heart (memorised), overruled by the right class (corrected),
 # or neither.
 
-columns = ["test_accuracy", "corrupted_accuracy", "intact_accuracy", "memorisation_rate", "correction_rate"]
+columns = ["test_accuracy", "corrupted_accuracy", "intact_accuracy", "memorization_rate", "correction_rate"]
 for name, model in METHODS.items():
     last = model.history_.iloc[-1]
     print(f"{name:14}", "  ".join(f"{column} {last[column]:.2f}" for column in columns))

@@ -25,7 +25,7 @@ from sklearn.preprocessing import StandardScaler
 
 from sklabelnoise.audit import estimate_noise_rate
 from sklabelnoise.inspection import TransitionMatrixDisplay
-from sklabelnoise.noise import MNIST_FLIPS, asymmetric_transition_matrix, corrupt_labels, realised_noise_rate
+from sklabelnoise.noise import MNIST_FLIPS, asymmetric_transition_matrix, corrupt_labels, realized_noise_rate
 
 X, y_clean = load_digits(return_X_y=True)
 model = make_pipeline(StandardScaler(), LogisticRegression(C=0.05))
@@ -42,7 +42,7 @@ def corrupt(rate, seed=0):
 true, estimated = [], {method: [] for method in METHODS}
 for rate in (0, 0.1, 0.2, 0.3, 0.4):
     y, proba = corrupt(rate)
-    true.append(realised_noise_rate(y_clean, y))
+    true.append(realized_noise_rate(y_clean, y))
     for method in METHODS:
         estimated[method].append(estimate_noise_rate(y, proba, method=method))
 for method, values in estimated.items():

@@ -2,6 +2,7 @@
 
 import copy
 import re
+import warnings
 from hashlib import blake2b
 from numbers import Integral, Real
 
@@ -12,7 +13,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 from tqdm import tqdm
 
-from sklabelnoise._compat import Interval, fit_context
+from sklabelnoise._compat import Interval, StrOptions, fit_context
 
 __all__ = ["PVDBOWVectorizer"]
 
@@ -26,10 +27,10 @@ class PVDBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
     """Turn raw texts into paragraph vectors: distributed bag of words, PV-DBOW [1]_.
 
     Each text has a vector that is trained, by gensim's ``Doc2Vec``, to predict the words of the text. No label is used,
-    so wrong labels do no harm here, and texts without labels help: pass them as `unlabelled`, the texts to be predicted
+    so wrong labels do no harm here, and texts without labels help: pass them as `unlabeled`, the texts to be predicted
     included, where they are known beforehand. The review classifiers of [2]_ and [3]_ are trained that way.
 
-    A text that took part in `fit`, be it from X or `unlabelled`, is given the vector that was trained for it; equal
+    A text that took part in `fit`, be it from X or `unlabeled`, is given the vector that was trained for it; equal
     texts share one. The vector of a new text is inferred, with the words' parameters frozen. So
     ``fit_transform(X)`` equals ``fit(X).transform(X)``. A text that is empty or has only unknown words is the zero
     vector.
@@ -62,7 +63,7 @@ class PVDBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         Whether to train word vectors by skip-gram along with those of the texts, as word2vec's sentence vectors do. It
         takes about `window` times as long.
 
-    unlabelled : array-like of str, default=None
+    unlabeled : array-like of str, default=None
         Further texts to learn from. They get no row in the result of `fit_transform`.
 
     lowercase : bool, default=True
@@ -84,6 +85,9 @@ class PVDBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
 
     verbose : int, default=0
         1 shows progress bars of training and inference.
+
+    unlabelled : array-like of str, default="deprecated"
+        The old name of `unlabeled`.
 
     Attributes
     ----------
@@ -131,13 +135,14 @@ class PVDBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         "min_count": [Interval(Integral, 1, None, closed="left")],
         "epochs": [Interval(Integral, 1, None, closed="left")],
         "train_words": ["boolean"],
-        "unlabelled": ["array-like", None],
+        "unlabeled": ["array-like", None],
         "lowercase": ["boolean"],
         "token_pattern": [str],
         "tokenizer": [callable, None],
         "n_jobs": [Integral, None],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
+        "unlabelled": ["array-like", None, StrOptions({"deprecated"})],
     }
 
     def __init__(
@@ -151,13 +156,14 @@ class PVDBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         min_count=2,
         epochs=20,
         train_words=False,
-        unlabelled=None,
+        unlabeled=None,
         lowercase=True,
         token_pattern=r"\w+|[^\w\s]",
         tokenizer=None,
         n_jobs=None,
         random_state=None,
         verbose=0,
+        unlabelled="deprecated",
     ):
         self.vector_size = vector_size
         self.window = window
@@ -167,13 +173,20 @@ class PVDBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         self.min_count = min_count
         self.epochs = epochs
         self.train_words = train_words
-        self.unlabelled = unlabelled
+        self.unlabeled = unlabeled
         self.lowercase = lowercase
         self.token_pattern = token_pattern
         self.tokenizer = tokenizer
         self.n_jobs = n_jobs
         self.random_state = random_state
         self.verbose = verbose
+        self.unlabelled = unlabelled
+
+    def __setstate__(self, state):
+        # A pickle of version 0.1 has the parameter under its old name alone.
+        if "unlabeled" not in state:
+            state = {**state, "unlabeled": state.get("unlabelled"), "unlabelled": "deprecated"}
+        super().__setstate__(state)
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None):
@@ -262,8 +275,16 @@ class PVDBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         gensim = _import_gensim()
         if self.negative == 0 and not self.hs:
             raise ValueError("Nothing to train: with negative=0, hs must be True, got False.")
-        if self.unlabelled is not None:
-            texts = texts + _check_texts(self.unlabelled, "unlabelled")
+        unlabeled = self.unlabeled
+        if not isinstance(self.unlabelled, str):
+            warnings.warn(
+                "The parameter unlabelled is called unlabeled now; the old name goes in version 0.3.",
+                FutureWarning,
+                stacklevel=3,
+            )
+            unlabeled = self.unlabelled if unlabeled is None else unlabeled
+        if unlabeled is not None:
+            texts = texts + _check_texts(unlabeled, "unlabeled")
         if not texts:
             raise ValueError("X must hold at least one text, got none.")
         rng = check_random_state(self.random_state)

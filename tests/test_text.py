@@ -144,26 +144,26 @@ class TestNothingToLearnFrom:
 
 class TestUnlabelled:
     def test_they_add_words_but_no_rows(self, corpus):
-        vectorizer = PVDBOWVectorizer(**SMALL, unlabelled=["strange new words"] * 3)
+        vectorizer = PVDBOWVectorizer(**SMALL, unlabeled=["strange new words"] * 3)
         assert vectorizer.fit_transform(corpus[0]).shape == (100, 8)
         assert "strange" in vectorizer.vocabulary_
         assert vectorizer.n_texts_ == 101
 
     def test_their_vectors_are_the_trained_ones(self, corpus):
         X, _ = corpus
-        vectorizer = PVDBOWVectorizer(**SMALL, unlabelled=pd.Series(X[60:])).fit(X[:60])
+        vectorizer = PVDBOWVectorizer(**SMALL, unlabeled=pd.Series(X[60:])).fit(X[:60])
         together = PVDBOWVectorizer(**SMALL).fit(X)
         np.testing.assert_array_equal(vectorizer.transform(X[60:]), together.transform(X[60:]))
 
     def test_a_pipeline_carries_them_through_cross_validation(self, corpus):
         X, y = corpus
         new, _ = two_topics(20, seed=1)
-        pipeline = make_pipeline(PVDBOWVectorizer(**SMALL, unlabelled=new), LogisticRegression())
+        pipeline = make_pipeline(PVDBOWVectorizer(**SMALL, unlabeled=new), LogisticRegression())
         assert cross_val_score(pipeline, X, y, cv=3).min() > 0.9
 
     def test_wrong_ones_are_named(self, corpus):
-        with pytest.raises(TypeError, match="unlabelled must hold texts of type str, got int in row 1"):
-            PVDBOWVectorizer(unlabelled=["a", 1]).fit(corpus[0])
+        with pytest.raises(TypeError, match="unlabeled must hold texts of type str, got int in row 1"):
+            PVDBOWVectorizer(unlabeled=["a", 1]).fit(corpus[0])
 
 
 class TestReproducible:
@@ -229,7 +229,7 @@ class TestParameters:
 
 class TestConventions:
     def test_fit_returns_the_object_and_leaves_its_parameters(self, corpus):
-        vectorizer = PVDBOWVectorizer(**SMALL, unlabelled=["a b"])
+        vectorizer = PVDBOWVectorizer(**SMALL, unlabeled=["a b"])
         before = vectorizer.get_params()
         assert vectorizer.fit(corpus[0]) is vectorizer
         assert vectorizer.get_params() == before
@@ -276,7 +276,7 @@ class TestConventions:
         assert PVDBOWVectorizer(n_jobs=2).__sklearn_tags__().non_deterministic
 
     def test_clones_and_parameters_round_trip(self):
-        vectorizer = PVDBOWVectorizer(vector_size=7, tokenizer=str.split, unlabelled=["a"])
+        vectorizer = PVDBOWVectorizer(vector_size=7, tokenizer=str.split, unlabeled=["a"])
         assert clone(vectorizer).get_params() == vectorizer.get_params()
         assert set(vectorizer.get_params()) == set(inspect.signature(PVDBOWVectorizer).parameters)
 
@@ -398,3 +398,21 @@ def test_the_example_takes_the_77_intents_too(shared_data, tmp_path, monkeypatch
     assert shown["cells"].min(axis=None) > 5 / 77  # a guess is right in one of 77
     assert (tmp_path / "output" / "banking77.png").exists()
     assert "2,500 training and 2,500 test texts" in capsys.readouterr().out
+
+
+class TestTheOldName:
+    """Version 0.1 spelled the parameter `unlabelled`."""
+
+    def test_it_works_with_a_warning(self, corpus):
+        X, more = corpus[0][:40], corpus[0][40:]
+        new = PVDBOWVectorizer(**SMALL, unlabeled=more).fit_transform(X)
+        with pytest.warns(FutureWarning, match="unlabelled is called unlabeled now"):
+            old = PVDBOWVectorizer(**SMALL, unlabelled=more).fit_transform(X)
+        np.testing.assert_array_equal(old, new)
+
+    def test_a_pickle_of_that_version_has_the_new_one(self):
+        vectorizer = PVDBOWVectorizer(unlabeled=["a b"])
+        state = {name: value for name, value in vars(vectorizer).items() if name not in ("unlabeled", "unlabelled")}
+        again = PVDBOWVectorizer()
+        again.__setstate__({**state, "unlabelled": ["a b"]})
+        assert again.get_params() == vectorizer.get_params()

@@ -186,7 +186,7 @@ def vectors(name, *, cache=CACHE):
     path = cache / f"imdb_pvdbow_{scale.n_reviews}_{'_'.join(map(str, settings.values()))}.npz"
     if not path.exists():
         (X_train, y_train), (X_test, y_test) = reviews(scale)
-        vectorizer = PVDBOWVectorizer(**settings, unlabelled=X_test, n_jobs=N_THREADS, random_state=0, verbose=1)
+        vectorizer = PVDBOWVectorizer(**settings, unlabeled=X_test, n_jobs=N_THREADS, random_state=0, verbose=1)
         arrays = {"X_train": vectorizer.fit_transform(X_train), "X_test": vectorizer.transform(X_test)}
         cache.mkdir(parents=True, exist_ok=True)
         partial = path.with_suffix(".partial.npz")

@@ -98,7 +98,7 @@ class StochasticLabelRefinery(ClassifierMixin, BaseLabelRefinery):
         without rounds.
     history_ : DataFrame
         One row a round: `change`, the mean total variation between the labels before and after it; `oof_accuracy` and
-        `oof_given_proba`, agreement of the predictions with the given labels; `relabelled`, the share of rows whose
+        `oof_given_proba`, agreement of the predictions with the given labels; `relabeled`, the share of rows whose
         most probable class is not the given one; `entropy` of the refined labels in nats.
     n_iter_ : int
         Number of rounds run.
@@ -338,7 +338,7 @@ class StochasticLabelRefinery(ClassifierMixin, BaseLabelRefinery):
             "change": average(np.abs(refined - learnt).sum(axis=1) / 2),
             "oof_accuracy": average(predicted.argmax(axis=1) == labels),
             "oof_given_proba": average(predicted[rows, labels]),
-            "relabelled": average(refined.argmax(axis=1) != labels),
+            "relabeled": average(refined.argmax(axis=1) != labels),
             "entropy": average(entr(refined).sum(axis=1)),
         }
 

@@ -15,7 +15,7 @@ _LINES = {
         ("test_accuracy", "test", PALETTE[2], "-"),
     ],
     "wrong_labels": [
-        ("memorisation_rate", "predicted as given", WRONG, "--"),
+        ("memorization_rate", "predicted as given", WRONG, "--"),
         ("correction_rate", "predicted as the truth", RIGHT, "-"),
     ],
     "confidence": [("entropy", "entropy", RIGHT, "-"), ("trust", "trust", PALETTE[2], "--")],
@@ -71,7 +71,9 @@ class LearningDynamicsDisplay:
     """
 
     def __init__(self, histories):
-        self.histories = histories
+        # Version 0.1 recorded the rate of memorization under its British spelling.
+        old = {"memorisation_rate": "memorization_rate"}
+        self.histories = {name: history.rename(columns=old) for name, history in histories.items()}
 
     @classmethod
     def from_estimator(cls, estimator, *, name=None):

@@ -4,7 +4,7 @@ import numpy as np
 
 from sklabelnoise.audit import estimate_transition_matrix
 from sklabelnoise.inspection._style import new_axes, shorten
-from sklabelnoise.noise import check_transition_matrix, realised_transition_matrix
+from sklabelnoise.noise import check_transition_matrix, realized_transition_matrix
 
 _MAX_ANNOTATED = 20  # classes; more cells than that are too small for numbers
 
@@ -67,7 +67,7 @@ class TransitionMatrixDisplay:
         display : TransitionMatrixDisplay
         """
         classes = np.unique(np.concatenate([np.asarray(y_clean), np.asarray(y_noisy)])) if classes is None else classes
-        return cls(realised_transition_matrix(y_clean, y_noisy, classes=classes), classes)
+        return cls(realized_transition_matrix(y_clean, y_noisy, classes=classes), classes)
 
     @classmethod
     def from_predictions(cls, y, proba, *, method="anchor_sets", classes=None):

@@ -53,7 +53,7 @@ def label_recovery(y_clean, y_noisy, y_corrected):
     return float(1 - np.count_nonzero(y_corrected != y_clean) / before)
 
 
-def memorisation_rate(y_clean, y_noisy, y_pred):
+def memorization_rate(y_clean, y_noisy, y_pred):
     """Share of the wrong training labels that a model predicts as they were given.
 
     Parameters
@@ -77,12 +77,12 @@ def memorisation_rate(y_clean, y_noisy, y_pred):
 
     Examples
     --------
-    >>> from sklabelnoise.metrics import memorisation_rate
-    >>> memorisation_rate([0, 0, 0, 0], [0, 1, 1, 0], [0, 1, 0, 0])
+    >>> from sklabelnoise.metrics import memorization_rate
+    >>> memorization_rate([0, 0, 0, 0], [0, 1, 1, 0], [0, 1, 0, 0])
     0.5
     """
     y_clean, y_noisy, y_pred = _columns(y_clean, y_noisy, y_pred)
-    return _share(y_pred == y_noisy, y_noisy != y_clean, "memorisation_rate")
+    return _share(y_pred == y_noisy, y_noisy != y_clean, "memorization_rate")
 
 
 def correction_rate(y_clean, y_noisy, y_pred):
@@ -100,7 +100,7 @@ def correction_rate(y_clean, y_noisy, y_pred):
 
     See Also
     --------
-    memorisation_rate : Share predicted as given. With more than two classes the two need not sum to one.
+    memorization_rate : Share predicted as given. With more than two classes the two need not sum to one.
 
     Examples
     --------

@@ -4,8 +4,9 @@ Everywhere ``T[i, j] = P(given = j | true = i)``, so the rows of a transition ma
 the order of the sorted labels.
 """
 
+from sklabelnoise._foundation._renamed import old_names
 from sklabelnoise.noise._corruption import corrupt_labels, corrupt_labels_by_instance, subsample_classes
-from sklabelnoise.noise._rates import expected_noise_rate, realised_noise_rate, realised_transition_matrix
+from sklabelnoise.noise._rates import expected_noise_rate, realized_noise_rate, realized_transition_matrix
 from sklabelnoise.noise._transition_matrices import (
     CIFAR10_FLIPS,
     CIFAR100_SUPERCLASSES,
@@ -32,6 +33,11 @@ __all__ = [
     "corrupt_labels_by_instance",
     "subsample_classes",
     "expected_noise_rate",
-    "realised_noise_rate",
-    "realised_transition_matrix",
+    "realized_noise_rate",
+    "realized_transition_matrix",
 ]
+
+__getattr__ = old_names(
+    __name__,
+    {"realised_noise_rate": realized_noise_rate, "realised_transition_matrix": realized_transition_matrix},
+)

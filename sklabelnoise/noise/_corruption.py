@@ -40,15 +40,15 @@ def corrupt_labels(y, transition_matrix, *, classes=None, exact_counts=False, ra
 
     See Also
     --------
-    realised_noise_rate : How much noise there is in the end.
+    realized_noise_rate : How much noise there is in the end.
 
     Examples
     --------
     >>> import numpy as np
-    >>> from sklabelnoise.noise import corrupt_labels, realised_noise_rate, symmetric_transition_matrix
+    >>> from sklabelnoise.noise import corrupt_labels, realized_noise_rate, symmetric_transition_matrix
     >>> y = np.repeat(["cat", "cow", "dog"], 100)
     >>> y_noisy = corrupt_labels(y, symmetric_transition_matrix(3, 0.4), exact_counts=True, random_state=0)
-    >>> realised_noise_rate(y, y_noisy)
+    >>> realized_noise_rate(y, y_noisy)
     0.4
     """
     y = np.asarray(y)
@@ -128,10 +128,10 @@ def corrupt_labels_by_instance(X, y, rate, *, spread=0.1, random_state=None):
     --------
     >>> from sklearn.datasets import load_iris
     >>> from sklearn.preprocessing import scale
-    >>> from sklabelnoise.noise import corrupt_labels_by_instance, realised_noise_rate
+    >>> from sklabelnoise.noise import corrupt_labels_by_instance, realized_noise_rate
     >>> X, y = load_iris(return_X_y=True)
     >>> y_noisy = corrupt_labels_by_instance(scale(X), y, 0.3, random_state=0)
-    >>> 0.2 < realised_noise_rate(y, y_noisy) < 0.4
+    >>> 0.2 < realized_noise_rate(y, y_noisy) < 0.4
     True
     """
     check_rate(rate)

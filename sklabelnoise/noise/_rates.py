@@ -6,7 +6,7 @@ from sklearn.utils import check_consistent_length
 from sklabelnoise.noise._transition_matrices import check_transition_matrix
 
 
-def realised_noise_rate(y_clean, y_noisy):
+def realized_noise_rate(y_clean, y_noisy):
     """Share of the labels that differ from the truth.
 
     Parameters
@@ -20,15 +20,15 @@ def realised_noise_rate(y_clean, y_noisy):
 
     Examples
     --------
-    >>> from sklabelnoise.noise import realised_noise_rate
-    >>> realised_noise_rate([0, 0, 1, 1], [0, 1, 1, 1])
+    >>> from sklabelnoise.noise import realized_noise_rate
+    >>> realized_noise_rate([0, 0, 1, 1], [0, 1, 1, 1])
     0.25
     """
     check_consistent_length(y_clean, y_noisy)
     return float(np.mean(np.asarray(y_clean) != np.asarray(y_noisy)))
 
 
-def realised_transition_matrix(y_clean, y_noisy, *, classes=None):
+def realized_transition_matrix(y_clean, y_noisy, *, classes=None):
     """Share of each true class that was given each label.
 
     Parameters
@@ -47,8 +47,8 @@ def realised_transition_matrix(y_clean, y_noisy, *, classes=None):
 
     Examples
     --------
-    >>> from sklabelnoise.noise import realised_transition_matrix
-    >>> realised_transition_matrix(["a", "a", "b", "b"], ["a", "b", "b", "b"])
+    >>> from sklabelnoise.noise import realized_transition_matrix
+    >>> realized_transition_matrix(["a", "a", "b", "b"], ["a", "b", "b", "b"])
     array([[0.5, 0.5],
            [0. , 1. ]])
     """

@@ -26,7 +26,7 @@ class LearningDynamics(TrainingLogits):
       ``trust``: mean trust in the predictions, for `ProSelfLCClassifier`;
     * with `y_clean`: ``label_proba_clean`` and ``label_proba_wrong``, the mean probability of the given labels that
       are right and of those that are wrong; ``corrupted_accuracy`` and ``intact_accuracy``, agreement of the
-      predictions with the given and with the true labels; ``memorisation_rate`` and ``correction_rate``, the share of
+      predictions with the given and with the true labels; ``memorization_rate`` and ``correction_rate``, the share of
       the wrong labels that the network predicts as given and as they should be;
     * with `X_test` and `y_test`: ``test_accuracy``, at the end of the epoch.
 
@@ -155,7 +155,7 @@ class LearningDynamics(TrainingLogits):
                 "label_proba_wrong": mean["label_proba", "wrong"],
                 "corrupted_accuracy": mean["as_given", "all"],
                 "intact_accuracy": mean["as_true", "all"],
-                "memorisation_rate": mean["as_given", "wrong"],
+                "memorization_rate": mean["as_given", "wrong"],
                 "correction_rate": mean["as_true", "wrong"],
             }
         if self.test_ is not None:

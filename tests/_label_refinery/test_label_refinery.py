@@ -271,7 +271,7 @@ class TestLabels:
     def test_no_argmax_can_flip_before_the_given_label_weighs_less_than_half(self, noisy, label_weight, first):
         X, y, _ = noisy
         history = refinery(n_rounds=first, label_weight=label_weight).fit(X, y).history_
-        assert (history.relabelled[: first - 1] == 0).all()
+        assert (history.relabeled[: first - 1] == 0).all()
 
     def test_refined_labels_are_right_more_often_than_given_ones(self, noisy):
         X, y, y_clean = noisy

@@ -25,7 +25,7 @@ from sklabelnoise.audit import (
 from sklabelnoise.noise import (
     corrupt_labels,
     pair_flip_transition_matrix,
-    realised_noise_rate,
+    realized_noise_rate,
     symmetric_transition_matrix,
 )
 
@@ -275,9 +275,9 @@ class TestAuditLabels:
         assert set(report.issues["row"]) <= set(everything["row"])
         y_corrected = report.apply(report.issues.assign(decision="accept"))
         np.testing.assert_array_equal(np.flatnonzero(y_corrected != y), sorted(report.issues["row"]))
-        assert realised_noise_rate(y_clean, y_corrected) < 0.1 < realised_noise_rate(y_clean, y)
+        assert realized_noise_rate(y_clean, y_corrected) < 0.1 < realized_noise_rate(y_clean, y)
         # Half of the rows are counted: five standard errors.
-        assert abs(report.noise_rate - realised_noise_rate(y_clean, y)) < 5 * np.sqrt(0.2 * 0.8 / 300)
+        assert abs(report.noise_rate - realized_noise_rate(y_clean, y)) < 5 * np.sqrt(0.2 * 0.8 / 300)
 
     def test_other_classifiers_are_judged_out_of_fold(self, noisy_blobs):
         CountingFits.fits = 0
@@ -302,7 +302,7 @@ class TestAuditLabels:
         found = np.isin(np.arange(len(y)), report.issues["row"])
         assert np.mean(found == (y != y_clean)) > 0.97
         # Half of the rows are counted: five standard errors.
-        assert abs(report.noise_rate - realised_noise_rate(y_clean, y)) < 5 * np.sqrt(0.2 * 0.8 / 300)
+        assert abs(report.noise_rate - realized_noise_rate(y_clean, y)) < 5 * np.sqrt(0.2 * 0.8 / 300)
         plain = RobustLossClassifier(loss="cross_entropy", max_epochs=2, random_state=0)
         assert not audit_labels(plain, X, y, random_state=0).in_sample  # it memorises, so one fit is no evidence
 
@@ -311,7 +311,7 @@ class TestAuditLabels:
         tree = DecisionTreeClassifier(random_state=0)  # knows its training labels by heart
         report = audit_labels(tree, X, y, evidence="fit", random_state=0)
         assert len(report.issues) == 0
-        assert report.noise_rate > 0.5 * realised_noise_rate(y_clean, y)
+        assert report.noise_rate > 0.5 * realized_noise_rate(y_clean, y)
 
     def test_a_refinery_brings_its_own_out_of_fold_probabilities(self, noisy_blobs):
         X, y, _ = noisy_blobs

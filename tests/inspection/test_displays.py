@@ -17,7 +17,7 @@ from sklabelnoise.inspection import (
     TransitionMatrixDisplay,
 )
 from sklabelnoise.losses import DMEmphasis
-from sklabelnoise.noise import corrupt_labels, realised_transition_matrix, symmetric_transition_matrix
+from sklabelnoise.noise import corrupt_labels, realized_transition_matrix, symmetric_transition_matrix
 from sklabelnoise.training import LearningDynamics
 
 plt = pytest.importorskip("matplotlib.pyplot", reason="matplotlib is not installed")
@@ -97,7 +97,7 @@ class TestLearningDynamics:
         [
             ("label_proba", {"label_proba_clean", "label_proba_wrong"}),
             ("accuracy", {"corrupted_accuracy", "intact_accuracy", "test_accuracy"}),
-            ("wrong_labels", {"memorisation_rate", "correction_rate"}),
+            ("wrong_labels", {"memorization_rate", "correction_rate"}),
             ("confidence", {"entropy", "trust"}),
         ],
     )
@@ -136,7 +136,7 @@ class TestTransitionMatrix:
         _, y, y_clean = noisy
         ax = plt.subplots()[1]
         display = TransitionMatrixDisplay.from_labels(y_clean, y).plot(ax=ax)
-        T = realised_transition_matrix(y_clean, y)
+        T = realized_transition_matrix(y_clean, y)
         np.testing.assert_array_equal(display.im_.get_array(), T)
         assert display.ax_ is ax and (ax.get_xlabel(), ax.get_ylabel()) == ("given label", "true label")
         assert display.text_[0, 0].get_text() == f"{T[0, 0]:.2f}".removeprefix("0")

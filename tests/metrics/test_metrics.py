@@ -50,7 +50,7 @@ class TestFateOfWrongLabels:
 
     def test_hand_values(self):
         fate = self.y_clean, self.y_noisy, self.y_pred
-        assert metrics.memorisation_rate(*fate) == pytest.approx(1 / 3)
+        assert metrics.memorization_rate(*fate) == pytest.approx(1 / 3)
         assert metrics.correction_rate(*fate) == pytest.approx(1 / 3)
         assert metrics.label_recovery(*fate) == pytest.approx(1 / 3)
 
@@ -61,18 +61,18 @@ class TestFateOfWrongLabels:
         y_clean, y_noisy = rng.integers(0, 4, (2, 100))
         assert metrics.label_recovery(y_clean, y_noisy, y_clean) == 1
         assert metrics.label_recovery(y_clean, y_noisy, y_noisy) == 0
-        assert metrics.memorisation_rate(y_clean, y_noisy, y_noisy) == 1
-        assert metrics.memorisation_rate(y_clean, y_noisy, y_clean) == 0
+        assert metrics.memorization_rate(y_clean, y_noisy, y_noisy) == 1
+        assert metrics.memorization_rate(y_clean, y_noisy, y_clean) == 0
         assert metrics.correction_rate(y_clean, y_noisy, y_clean) == 1
 
-    @pytest.mark.parametrize("name", ["label_recovery", "memorisation_rate", "correction_rate"])
+    @pytest.mark.parametrize("name", ["label_recovery", "memorization_rate", "correction_rate"])
     def test_no_wrong_label_is_nan_with_a_warning(self, name):
         with pytest.warns(UndefinedMetricWarning, match=f"{name} is not defined: no label is wrong"):
             assert np.isnan(getattr(metrics, name)([0, 1], [0, 1], [1, 1]))
 
     def test_other_lengths_are_refused(self):
         with pytest.raises(ValueError, match="inconsistent numbers of samples"):
-            metrics.memorisation_rate([0, 1, 1], [0, 1], [0, 1])
+            metrics.memorization_rate([0, 1, 1], [0, 1], [0, 1])
 
 
 class TestDetection:

@@ -62,7 +62,7 @@ class TestEveryMatrix:
         T, per_class = MATRICES[name], 5_000
         y = np.repeat(np.arange(len(T)), per_class)
         y_noisy = noise.corrupt_labels(y, T, random_state=0)
-        realised = noise.realised_transition_matrix(y, y_noisy)
+        realised = noise.realized_transition_matrix(y, y_noisy)
         standard_error = np.sqrt(T * (1 - T) / per_class)
         assert (np.abs(realised - T) <= 5 * standard_error + 1e-12).all()
 
@@ -70,7 +70,7 @@ class TestEveryMatrix:
         T, per_class = MATRICES[name], 123
         y = np.repeat(np.arange(len(T)), per_class)
         y_noisy = noise.corrupt_labels(y, T, exact_counts=True, random_state=0)
-        realised = noise.realised_transition_matrix(y, y_noisy)
+        realised = noise.realized_transition_matrix(y, y_noisy)
         assert np.abs(realised * per_class - T * per_class).max() < 1
 
 
@@ -171,8 +171,8 @@ def test_the_seed_decides_and_leaves_no_footprint():
 def test_realised_rate_and_matrix_agree():
     y = np.arange(1000) % 5
     y_noisy = noise.corrupt_labels(y, noise.pair_flip_transition_matrix(5, 0.3), random_state=0)
-    T = noise.realised_transition_matrix(y, y_noisy)
-    assert noise.realised_noise_rate(y, y_noisy) == pytest.approx(noise.expected_noise_rate(T))
+    T = noise.realized_transition_matrix(y, y_noisy)
+    assert noise.realized_noise_rate(y, y_noisy) == pytest.approx(noise.expected_noise_rate(T))
 
 
 def test_expected_rate_follows_the_class_prior():
@@ -190,7 +190,7 @@ class TestByInstance:
     def test_realised_rate_is_the_asked_one(self, rows, rate):
         y_noisy = noise.corrupt_labels_by_instance(*rows, rate, random_state=0)
         # Cutting at 0 moves the mean rate of 0.2 by 0.0008; the rest is five standard errors of 5000 draws.
-        assert abs(noise.realised_noise_rate(rows[1], y_noisy) - rate) < 0.001 + 5 * np.sqrt(rate * (1 - rate) / 5000)
+        assert abs(noise.realized_noise_rate(rows[1], y_noisy) - rate) < 0.001 + 5 * np.sqrt(rate * (1 - rate) / 5000)
 
     def test_wrong_labels_follow_from_the_features(self, rows):
         X, y = rows
@@ -205,7 +205,7 @@ class TestByInstance:
         X, y = rows
         y_noisy = noise.corrupt_labels_by_instance(0 * X, y, 0.4, spread=0, random_state=0)
         T, per_class = noise.symmetric_transition_matrix(4, 0.4), np.bincount(y).min()
-        realised = noise.realised_transition_matrix(y, y_noisy)
+        realised = noise.realized_transition_matrix(y, y_noisy)
         assert (np.abs(realised - T) < 5 * np.sqrt(T * (1 - T) / per_class)).all()
 
     def test_images_are_flattened(self, rows):
@@ -262,7 +262,7 @@ BAD = {
         r"y holds labels that are not in classes: \[5\]",
     ),
     "two dimensions": (lambda: noise.corrupt_labels([[0, 1]], np.eye(2)), r"one-dimensional, got shape \(1, 2\)"),
-    "lengths": (lambda: noise.realised_noise_rate([0, 1], [0]), "inconsistent numbers of samples: "),
+    "lengths": (lambda: noise.realized_noise_rate([0, 1], [0]), "inconsistent numbers of samples: "),
     "flip outside": (lambda: noise.asymmetric_transition_matrix(3, 0.1, {0: 3}), "both in 0 to 2, got 0: 3"),
     "flip to itself": (lambda: noise.asymmetric_transition_matrix(3, 0.1, {1: 1}), "one class to another.*got 1: 1"),
     "blocks": (lambda: noise.block_flip_transition_matrix(7, 0.1), "block_size must be .* divides 7, got 5"),

@@ -46,7 +46,7 @@ def slow_reference(seen, y, y_clean, classes):
         "label_proba_wrong": label_proba[wrong].mean(),
         "corrupted_accuracy": np.mean(predicted == given),
         "intact_accuracy": np.mean(predicted == true),
-        "memorisation_rate": np.mean(predicted[wrong] == given[wrong]),
+        "memorization_rate": np.mean(predicted[wrong] == given[wrong]),
         "correction_rate": np.mean(predicted[wrong] == true[wrong]),
     }
     if seen[0][1] is not None:
@@ -97,7 +97,7 @@ def test_without_truth_it_records_what_can_be_known(noisy):
 def test_no_wrong_label_is_nan_not_zero(noisy):
     X, y, _ = noisy
     history = DMClassifier(callbacks=[LearningDynamics(y)], max_epochs=1, random_state=0).fit(X, y).history_
-    assert np.isnan(history["memorisation_rate"][0]) and np.isnan(history["label_proba_wrong"][0])
+    assert np.isnan(history["memorization_rate"][0]) and np.isnan(history["label_proba_wrong"][0])
     assert history["label_proba_clean"][0] == pytest.approx(history["label_proba"][0])
 
 
