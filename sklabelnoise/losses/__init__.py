@@ -1,6 +1,19 @@
 """Losses and designed derivatives for training with wrong labels: functions of logits first, criteria second."""
 
-from sklabelnoise.losses._active_passive import nce_ael, nce_agce, nce_aue, nce_mae, nce_rce, nfl_mae, nfl_rce
+from pathlib import Path
+
+from sklabelnoise.losses._active_passive import (
+    nce_ael,
+    nce_agce,
+    nce_aue,
+    nce_mae,
+    nce_rce,
+    nfl_ael,
+    nfl_agce,
+    nfl_aue,
+    nfl_mae,
+    nfl_rce,
+)
 from sklabelnoise.losses._asymmetric import ael, agce, aue
 from sklabelnoise.losses._corrected import backward, forward, forward_symmetric
 from sklabelnoise.losses._criterion import PerExampleLoss, make_criterion
@@ -12,7 +25,6 @@ from sklabelnoise.losses._emphasis import (
     IMAEEmphasis,
     NormalEmphasis,
 )
-from sklabelnoise.losses._negative import negative_learning
 from sklabelnoise.losses._normalized import nce, nfl, ngce, nmae, nrce
 from sklabelnoise.losses._registry import (
     NAMES,
@@ -39,7 +51,10 @@ from sklabelnoise.losses._targets import (
     soft_bootstrapping,
 )
 from sklabelnoise.losses._weighting import check_emphasis
-from sklabelnoise.losses._whole_prediction import brier
+from sklabelnoise.losses._whole_prediction import brier, negative_learning
+
+# Pickles of version 0.1 name modules that lived here; these are found beside those of the package itself.
+__path__.append(str(Path(__file__).parents[1] / "_moved" / "losses"))
 
 __all__ = [
     # derivative manipulation
@@ -93,6 +108,9 @@ __all__ = [
     "nce_agce",
     "nce_aue",
     "nce_ael",
+    "nfl_agce",
+    "nfl_aue",
+    "nfl_ael",
     "brier",
     "negative_learning",
     # losses with a memory of every row

@@ -1,24 +1,19 @@
 """Active-passive losses: a normalized active loss, which raises the label, and a passive one, which lowers the rest."""
 
+import inspect
+
 from sklabelnoise.losses._asymmetric import ael, agce, aue
-from sklabelnoise.losses._declare import ABOVE_ONE, AT_LEAST_ZERO, POSITIVE, Interval, per_example_loss
+from sklabelnoise.losses._declare import AT_LEAST_ZERO, per_example_loss
 from sklabelnoise.losses._margin import over_samples
 from sklabelnoise.losses._normalized import nce, nfl
 from sklabelnoise.losses._robust import mae, rce
 
-
-def _sum(active, alpha, passive, beta):
-    return over_samples(alpha) * active + over_samples(beta) * passive
-
-
-@per_example_loss(uniform_remainder=True, alpha=AT_LEAST_ZERO, beta=AT_LEAST_ZERO)
-def nce_mae(logits, targets, *, alpha=1.0, beta=1.0):
-    r"""Active-passive loss of normalized cross entropy and mean absolute error.
+DOCSTRING = r"""Active-passive loss of {active_title} and {passive_title}.
 
     .. math::
-        \ell = \alpha \, \ell_{nce} + \beta \, \ell_{mae},
+        \ell = \alpha \, \ell_{{{active}}} + \beta \, \ell_{{{passive}}},
 
-    and so its derivative, see :func:`nce` and :func:`mae`.
+    and so its derivative, see :func:`{active}` and :func:`{passive}`.
 
     Parameters
     ----------
@@ -26,277 +21,100 @@ def nce_mae(logits, targets, *, alpha=1.0, beta=1.0):
         Scores before softmax; leading dimensions are replicas.
     targets : tensor of shape (..., n_samples) or (..., n_samples, n_classes)
         Labels (integers) or soft targets (floating point, rows that sum to one; the expectation over labels).
-    alpha, beta : float or tensor, default=1.0
-        Weights of the two, at least 0. The defaults are the authors' for CIFAR-10; for CIFAR-100 they take 10 and 1.
-        Tensors broadcast over the leading dimensions.
-
+    alpha : float or tensor, default={alpha!r}
+        Weight of the active loss, at least 0. A tensor broadcasts over the leading dimensions, as do those below.
+    beta : float or tensor, default={beta!r}
+        Weight of the passive loss, at least 0. {tuned}
+{entries}
     Returns
     -------
     loss : tensor of shape (..., n_samples)
 
     References
     ----------
-    Ma et al., Normalized Loss Functions for Deep Learning with Noisy Labels, ICML 2020, active-passive losses, and
-    released configurations.
+    {reference}
 
     Examples
     --------
     >>> import torch
-    >>> from sklabelnoise.losses import nce_mae
-    >>> nce_mae(torch.tensor([[2.0, 0.0]]), torch.tensor([1]))
-    tensor([1.8245])
+    >>> from sklabelnoise.losses import {name}
+    >>> {name}(torch.tensor([[2.0, 0.0]]), torch.tensor([1]))
+    tensor([{example}])
     """
-    return _sum(nce(logits, targets), alpha, mae(logits, targets), beta)
-
-
-@per_example_loss(uniform_remainder=True, alpha=AT_LEAST_ZERO, beta=AT_LEAST_ZERO)
-def nce_rce(logits, targets, *, alpha=1.0, beta=1.0):
-    r"""Active-passive loss of normalized cross entropy and reverse cross entropy.
-
-    .. math::
-        \ell = \alpha \, \ell_{nce} + \beta \, \ell_{rce},
-
-    and so its derivative, see :func:`nce` and :func:`rce`.
-
-    Parameters
-    ----------
-    logits : tensor of shape (..., n_samples, n_classes)
-        Scores before softmax; leading dimensions are replicas.
-    targets : tensor of shape (..., n_samples) or (..., n_samples, n_classes)
-        Labels (integers) or soft targets (floating point, rows that sum to one; the expectation over labels).
-    alpha, beta : float or tensor, default=1.0
-        Weights of the two, at least 0. The defaults are the authors' for CIFAR-10; for CIFAR-100 they take 10 and 0.1.
-        Tensors broadcast over the leading dimensions.
-
-    Returns
-    -------
-    loss : tensor of shape (..., n_samples)
-
-    References
-    ----------
-    Ma et al., Normalized Loss Functions for Deep Learning with Noisy Labels, ICML 2020, active-passive losses, and
-    released configurations.
-
-    Examples
-    --------
-    >>> import torch
-    >>> from sklabelnoise.losses import nce_rce
-    >>> nce_rce(torch.tensor([[2.0, 0.0]]), torch.tensor([1]))
-    tensor([9.0561])
-    """
-    return _sum(nce(logits, targets), alpha, rce(logits, targets), beta)
-
-
-@per_example_loss(uniform_remainder=True, alpha=AT_LEAST_ZERO, beta=AT_LEAST_ZERO)
-def nfl_mae(logits, targets, *, alpha=1.0, beta=1.0):
-    r"""Active-passive loss of normalized focal loss and mean absolute error.
-
-    .. math::
-        \ell = \alpha \, \ell_{nfl} + \beta \, \ell_{mae},
-
-    and so its derivative, see :func:`nfl` and :func:`mae`.
-
-    Parameters
-    ----------
-    logits : tensor of shape (..., n_samples, n_classes)
-        Scores before softmax; leading dimensions are replicas.
-    targets : tensor of shape (..., n_samples) or (..., n_samples, n_classes)
-        Labels (integers) or soft targets (floating point, rows that sum to one; the expectation over labels).
-    alpha, beta : float or tensor, default=1.0
-        Weights of the two, at least 0. The defaults are the authors' for CIFAR-10; for CIFAR-100 they take 10 and 1.
-        Tensors broadcast over the leading dimensions.
-
-    Returns
-    -------
-    loss : tensor of shape (..., n_samples)
-
-    References
-    ----------
-    Ma et al., Normalized Loss Functions for Deep Learning with Noisy Labels, ICML 2020, active-passive losses, and
-    released configurations.
-
-    Examples
-    --------
-    >>> import torch
-    >>> from sklabelnoise.losses import nfl_mae
-    >>> nfl_mae(torch.tensor([[2.0, 0.0]]), torch.tensor([1]))
-    tensor([1.8593])
-    """
-    return _sum(nfl(logits, targets), alpha, mae(logits, targets), beta)
-
-
-@per_example_loss(uniform_remainder=True, alpha=AT_LEAST_ZERO, beta=AT_LEAST_ZERO)
-def nfl_rce(logits, targets, *, alpha=1.0, beta=1.0):
-    r"""Active-passive loss of normalized focal loss and reverse cross entropy.
-
-    .. math::
-        \ell = \alpha \, \ell_{nfl} + \beta \, \ell_{rce},
-
-    and so its derivative, see :func:`nfl` and :func:`rce`.
-
-    Parameters
-    ----------
-    logits : tensor of shape (..., n_samples, n_classes)
-        Scores before softmax; leading dimensions are replicas.
-    targets : tensor of shape (..., n_samples) or (..., n_samples, n_classes)
-        Labels (integers) or soft targets (floating point, rows that sum to one; the expectation over labels).
-    alpha, beta : float or tensor, default=1.0
-        Weights of the two, at least 0. The defaults are the authors' for CIFAR-10; for CIFAR-100 they take 10 and 0.1.
-        Tensors broadcast over the leading dimensions.
-
-    Returns
-    -------
-    loss : tensor of shape (..., n_samples)
-
-    References
-    ----------
-    Ma et al., Normalized Loss Functions for Deep Learning with Noisy Labels, ICML 2020, active-passive losses, and
-    released configurations.
-
-    Examples
-    --------
-    >>> import torch
-    >>> from sklabelnoise.losses import nfl_rce
-    >>> nfl_rce(torch.tensor([[2.0, 0.0]]), torch.tensor([1]))
-    tensor([9.0910])
-    """
-    return _sum(nfl(logits, targets), alpha, rce(logits, targets), beta)
-
-
-@per_example_loss(
-    uniform_remainder=True,
-    alpha=Interval(0),
-    beta=Interval(0),
-    a=POSITIVE,
-    q=POSITIVE,
+MA = """Ma et al., Normalized Loss Functions for Deep Learning with Noisy Labels, ICML 2020, active-passive losses, and
+    released configurations."""
+ZHOU = """Zhou et al., Asymmetric Loss Functions for Learning with Noisy Labels, ICML 2021, combinations with active
+    losses, and released configurations."""
+TUNED = "The defaults are the authors' for CIFAR-10; for CIFAR-100 they take\n        {}."
+# The authors publish values for normalized cross entropy alone.
+BORROWED = (
+    "The defaults are the authors' for CIFAR-10 and\n        normalized cross entropy; for CIFAR-100 they take {}."
 )
-def nce_agce(logits, targets, *, alpha=1.0, beta=4.0, a=6.0, q=1.5):
-    r"""Active-passive loss of normalized cross entropy and asymmetric generalized cross entropy.
-
-    .. math::
-        \ell = \alpha \, \ell_{nce} + \beta \, \ell_{agce},
-
-    and so its derivative, see :func:`nce` and :func:`agce`.
-
-    Parameters
-    ----------
-    logits : tensor of shape (..., n_samples, n_classes)
-        Scores before softmax; leading dimensions are replicas.
-    targets : tensor of shape (..., n_samples) or (..., n_samples, n_classes)
-        Labels (integers) or soft targets (floating point, rows that sum to one; the expectation over labels).
-    alpha : float or tensor, default=1.0
-        Weight of the active loss, at least 0. A tensor broadcasts over the leading dimensions.
-    beta : float or tensor, default=4.0
-        Weight of the passive loss, at least 0. The defaults are the authors' for CIFAR-10; for CIFAR-100 they take 10
-        and 0.1. A tensor broadcasts over the leading dimensions.
-    a : float or tensor, default=6.0
-        Of :func:`agce`; 1.8 for CIFAR-100.
-    q : float or tensor, default=1.5
-        Of :func:`agce`; 3 for CIFAR-100.
-
-    Returns
-    -------
-    loss : tensor of shape (..., n_samples)
-
-    References
-    ----------
-    Zhou et al., Asymmetric Loss Functions for Learning with Noisy Labels, ICML 2021, released configurations.
-
-    Examples
-    --------
-    >>> import torch
-    >>> from sklabelnoise.losses import nce_agce
-    >>> nce_agce(torch.tensor([[2.0, 0.0]]), torch.tensor([1]))
-    tensor([9.9655])
-    """
-    return _sum(nce(logits, targets), alpha, agce(logits, targets, a=a, q=q), beta)
 
 
-@per_example_loss(
-    uniform_remainder=True,
-    alpha=Interval(0),
-    beta=Interval(0),
-    a=ABOVE_ONE,
-    q=POSITIVE,
-)
-def nce_aue(logits, targets, *, alpha=1.0, beta=4.0, a=6.3, q=1.5):
-    r"""Active-passive loss of normalized cross entropy and asymmetric unhinged loss.
+def _sum(active, passive, *, tuned, reference, example, alpha=1.0, beta=1.0, **defaults):
+    """The loss alpha * active + beta * passive, which has the hyper-parameters of both; some with other defaults."""
+    name = f"{active.__name__}_{passive.__name__}"
+    hyper = {
+        part: {key: (defaults.get(key, default), domain) for key, (default, domain) in part.hyper_parameters.items()}
+        for part in (active, passive)
+    }
+    known = {"alpha": (alpha, AT_LEAST_ZERO), "beta": (beta, AT_LEAST_ZERO), **hyper[active], **hyper[passive]}
 
-    .. math::
-        \ell = \alpha \, \ell_{nce} + \beta \, \ell_{aue},
+    def loss(logits, targets, **given):
+        unknown = given.keys() - known.keys()
+        if unknown:
+            raise TypeError(f"{name}() got an unexpected keyword argument {min(unknown)!r}")
+        values = {key: given.get(key, default) for key, (default, _) in known.items()}
+        parts = (part(logits, targets, **{key: values[key] for key in hyper[part]}) for part in (active, passive))
+        return over_samples(values["alpha"]) * next(parts) + over_samples(values["beta"]) * next(parts)
 
-    and so its derivative, see :func:`nce` and :func:`aue`.
-
-    Parameters
-    ----------
-    logits : tensor of shape (..., n_samples, n_classes)
-        Scores before softmax; leading dimensions are replicas.
-    targets : tensor of shape (..., n_samples) or (..., n_samples, n_classes)
-        Labels (integers) or soft targets (floating point, rows that sum to one; the expectation over labels).
-    alpha : float or tensor, default=1.0
-        Weight of the active loss, at least 0. A tensor broadcasts over the leading dimensions.
-    beta : float or tensor, default=4.0
-        Weight of the passive loss, at least 0. The defaults are the authors' for CIFAR-10; for CIFAR-100 they take 10
-        and 0.015. A tensor broadcasts over the leading dimensions.
-    a : float or tensor, default=6.3
-        Of :func:`aue`; 6 for CIFAR-100.
-    q : float or tensor, default=1.5
-        Of :func:`aue`; 3 for CIFAR-100.
-
-    Returns
-    -------
-    loss : tensor of shape (..., n_samples)
-
-    References
-    ----------
-    Zhou et al., Asymmetric Loss Functions for Learning with Noisy Labels, ICML 2021, released configurations.
-
-    Examples
-    --------
-    >>> import torch
-    >>> from sklabelnoise.losses import nce_aue
-    >>> nce_aue(torch.tensor([[2.0, 0.0]]), torch.tensor([1]))
-    tensor([9.3829])
-    """
-    return _sum(nce(logits, targets), alpha, aue(logits, targets, a=a, q=q), beta)
+    arguments = [inspect.Parameter(key, inspect.Parameter.POSITIONAL_OR_KEYWORD) for key in ("logits", "targets")]
+    arguments += [
+        inspect.Parameter(key, inspect.Parameter.KEYWORD_ONLY, default=default) for key, (default, _) in known.items()
+    ]
+    loss.__signature__ = inspect.Signature(arguments)
+    loss.__name__ = loss.__qualname__ = name
+    loss.__doc__ = DOCSTRING.format(
+        active_title=_title(active),
+        passive_title=_title(passive),
+        active=active.__name__,
+        passive=passive.__name__,
+        name=name,
+        alpha=alpha,
+        beta=beta,
+        tuned=tuned,
+        entries="".join(
+            f"    {key} : {'bool' if isinstance(default, bool) else 'float or tensor'}, default={default!r}\n"
+            f"        Of :func:`{part.__name__}`.\n"
+            for part in (active, passive)
+            for key, (default, _) in hyper[part].items()
+        ),
+        reference=reference,
+        example=example,
+    )
+    domains = {key: domain for key, (_, domain) in known.items()}
+    return per_example_loss(uniform_remainder=True, **domains)(loss)
 
 
-@per_example_loss(uniform_remainder=True, alpha=AT_LEAST_ZERO, beta=AT_LEAST_ZERO, a=POSITIVE)
-def nce_ael(logits, targets, *, alpha=1.0, beta=4.0, a=5.0):
-    r"""Active-passive loss of normalized cross entropy and asymmetric exponential loss.
+def _title(loss):
+    """The first words of its docstring."""
+    title = loss.__doc__.partition("\n")[0].partition(":")[0].partition(",")[0].rstrip(".")
+    return title[0].lower() + title[1:]
 
-    .. math::
-        \ell = \alpha \, \ell_{nce} + \beta \, \ell_{ael},
 
-    and so its derivative, see :func:`nce` and :func:`ael`.
+nce_mae = _sum(nce, mae, tuned=TUNED.format("10 and 1"), reference=MA, example="1.8245")
+nce_rce = _sum(nce, rce, tuned=TUNED.format("10 and 0.1"), reference=MA, example="9.0561")
+nfl_mae = _sum(nfl, mae, tuned=TUNED.format("10 and 1"), reference=MA, example="1.8593")
+nfl_rce = _sum(nfl, rce, tuned=TUNED.format("10 and 0.1"), reference=MA, example="9.0910")
 
-    Parameters
-    ----------
-    logits : tensor of shape (..., n_samples, n_classes)
-        Scores before softmax; leading dimensions are replicas.
-    targets : tensor of shape (..., n_samples) or (..., n_samples, n_classes)
-        Labels (integers) or soft targets (floating point, rows that sum to one; the expectation over labels).
-    alpha : float or tensor, default=1.0
-        Weight of the active loss, at least 0. A tensor broadcasts over the leading dimensions.
-    beta : float or tensor, default=4.0
-        Weight of the passive loss, at least 0. The defaults are the authors' for CIFAR-10; for CIFAR-100 they take 10
-        and 0.1. A tensor broadcasts over the leading dimensions.
-    a : float or tensor, default=5.0
-        Of :func:`ael`; 1.5 for CIFAR-100.
+AGCE = {"beta": 4.0, "a": 6.0, "q": 1.5, "reference": ZHOU}
+AUE = {"beta": 4.0, "a": 6.3, "q": 1.5, "reference": ZHOU}
+AEL = {"beta": 4.0, "a": 5.0, "reference": ZHOU}
 
-    Returns
-    -------
-    loss : tensor of shape (..., n_samples)
-
-    References
-    ----------
-    Zhou et al., Asymmetric Loss Functions for Learning with Noisy Labels, ICML 2021, released configurations.
-
-    Examples
-    --------
-    >>> import torch
-    >>> from sklabelnoise.losses import nce_ael
-    >>> nce_ael(torch.tensor([[2.0, 0.0]]), torch.tensor([1]))
-    tensor([4.8494])
-    """
-    return _sum(nce(logits, targets), alpha, ael(logits, targets, a=a), beta)
+nce_agce = _sum(nce, agce, tuned=TUNED.format("10 and 0.1, a = 1.8, q = 3"), example="9.9655", **AGCE)
+nce_aue = _sum(nce, aue, tuned=TUNED.format("10 and 0.015, a = 6, q = 3"), example="9.3829", **AUE)
+nce_ael = _sum(nce, ael, tuned=TUNED.format("10 and 0.1, a = 1.5"), example="4.8494", **AEL)
+nfl_agce = _sum(nfl, agce, tuned=BORROWED.format("10 and 0.1, a = 1.8, q = 3"), example="10.0003", **AGCE)
+nfl_aue = _sum(nfl, aue, tuned=BORROWED.format("10 and 0.015, a = 6, q = 3"), example="9.4177", **AUE)
+nfl_ael = _sum(nfl, ael, tuned=BORROWED.format("10 and 0.1, a = 1.5"), example="4.8843", **AEL)

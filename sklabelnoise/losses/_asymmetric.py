@@ -3,6 +3,7 @@
 import torch
 
 from sklabelnoise.losses._declare import ABOVE_ONE, POSITIVE, per_example_loss
+from sklabelnoise.losses._log_odds import miss, one_minus_exp, probability
 from sklabelnoise.losses._margin import expected_value, over_samples
 
 
@@ -44,9 +45,9 @@ def agce(logits, targets, *, a=0.6, q=0.6):
     tensor([0.8420])
     """
     a, q = over_samples(a), over_samples(q)
-    # ((a + 1)^q - (a + 1 - miss)^q) / q through expm1 and log1p: no cancellation for fitted labels
+    # ((a + 1)^q - (a + 1 - miss)^q) / q: no cancellation for fitted labels
     return expected_value(
-        lambda margin: -((a + 1) ** q) * torch.expm1(q * torch.log1p(-(-margin).sigmoid() / (a + 1))) / q,
+        lambda margin: (a + 1) ** q * one_minus_exp(q * torch.log1p(-miss(margin) / (a + 1))) / q,
         logits,
         targets,
     )
@@ -94,7 +95,7 @@ def aue(logits, targets, *, a=5.5, q=3.0):
     a, q = over_samples(a), over_samples(q)
     # ((a - 1 + miss)^q - (a - 1)^q) / q through expm1 and log1p: no cancellation for fitted labels
     return expected_value(
-        lambda margin: (a - 1) ** q * torch.expm1(q * torch.log1p((-margin).sigmoid() / (a - 1))) / q,
+        lambda margin: (a - 1) ** q * torch.expm1(q * torch.log1p(miss(margin) / (a - 1))) / q,
         logits,
         targets,
     )
@@ -133,4 +134,4 @@ def ael(logits, targets, *, a=2.5):
     tensor([0.9534])
     """
     a = over_samples(a)
-    return expected_value(lambda margin: torch.exp(-margin.sigmoid() / a), logits, targets)
+    return expected_value(lambda margin: torch.exp(-probability(margin) / a), logits, targets)

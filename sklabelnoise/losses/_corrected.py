@@ -5,20 +5,45 @@ from functools import lru_cache
 import torch
 import torch.nn.functional as F
 
+from sklabelnoise._compat import under_functorch_transforms
 from sklabelnoise.losses._declare import Interval, TransitionMatrix, per_example_loss
-from sklabelnoise.losses._margin import check_targets, expected_value, over_samples
+from sklabelnoise.losses._log_odds import log_probabilities, with_derivative_of
+from sklabelnoise.losses._margin import check_targets, expected_value, log, over_samples
 
 
-def _as_matrix(loss, transition_matrix, logits):
-    """The transition matrix in the logits' dtype, checked against their number of classes."""
-    matrix = torch.as_tensor(transition_matrix)
+def _prepared(loss, prepare, transition_matrix, logits):
+    """What `prepare` makes of the transition matrix, in the logits' dtype and on their device.
+
+    A tensor is used batch after batch, so this is kept: copies between devices, and an inverse, would be waited for.
+    """
+    is_tensor = isinstance(transition_matrix, torch.Tensor)
+    matrix = transition_matrix if is_tensor else torch.as_tensor(transition_matrix)
     n_classes = logits.shape[-1]
     if matrix.shape[-2:] != (n_classes, n_classes):
         raise ValueError(
             f"'transition_matrix' of {loss} must have shape {(n_classes, n_classes)} to go with logits of {n_classes} "
             f"classes, got shape {tuple(matrix.shape)}."
         )
-    return matrix.to(logits)
+    if is_tensor and not matrix.requires_grad and not under_functorch_transforms():
+        # the version notices a change in place
+        return _kept(prepare, matrix, matrix._version, logits.dtype, logits.device)
+    return prepare(matrix).to(logits)
+
+
+@lru_cache(maxsize=8)
+def _kept(prepare, matrix, version, dtype, device):
+    return prepare(matrix).to(device, dtype)
+
+
+def _as_given(matrix):
+    return matrix
+
+
+def _inverse(matrix):
+    inverse, info = torch.linalg.inv_ex(matrix.double())
+    if (info != 0).any() or torch.linalg.cond(matrix.double()).max() > 1e12:
+        raise ValueError("'transition_matrix' of backward must be invertible, got a singular matrix.")
+    return inverse
 
 
 def _rows_of(matrix, labels):
@@ -88,11 +113,12 @@ def forward_symmetric(logits, targets, *, noise_rate=0.2):
             "from there on the given label speaks against itself."
         )
 
+    rise, flip = _symmetric_entries(over_samples(noise_rate), n_classes)
+
     def value(margin):
-        rate = over_samples(torch.as_tensor(noise_rate, dtype=margin.dtype, device=margin.device))
-        rise, flip = _symmetric_entries(rate, n_classes)
         # in logarithms, because p underflows where flip may be zero
-        return -torch.logaddexp(flip.log(), rise.log() + F.logsigmoid(margin))
+        floor = margin.new_full((), log(flip)) if not isinstance(flip, torch.Tensor) else flip.log().to(margin)
+        return -torch.logaddexp(floor, log(rise) + F.logsigmoid(margin))
 
     return expected_value(value, logits, targets)
 
@@ -135,26 +161,34 @@ def forward(logits, targets, *, transition_matrix):
     tensor([1.3037])
     """
     logits, targets = check_targets(logits, targets)
-    log_matrix = _as_matrix("forward", transition_matrix, logits).log()
-    log_proba = logits.log_softmax(-1)
-    # in logarithms, because a matrix with zeros can leave probabilities that underflow
+    matrix = _prepared("forward", _as_given, transition_matrix, logits)
+    log_proba, top = log_probabilities(logits), logits.argmax(-1)
     if not targets.is_floating_point():
-        return -(log_proba + _rows_of(log_matrix.mT, targets)).logsumexp(-1)
-    given = (log_proba.unsqueeze(-1) + log_matrix.unsqueeze(-3)).logsumexp(-2)
-    return -(targets * given).sum(-1)
+        weights = _rows_of(matrix.mT, targets)
+        return _log_loss_of_mixture(log_proba, weights, weights.gather(-1, top.unsqueeze(-1)), dim=-1)
+    # Every label in turn: an array of classes x labels x samples. Samples come last, where loops are long.
+    at_top = _rows_of(matrix, top).mT.unsqueeze(-3)
+    values = _log_loss_of_mixture(log_proba.mT.contiguous().unsqueeze(-2), matrix.unsqueeze(-1), at_top, dim=-3)
+    return (targets.mT * values).sum(-2)
 
 
-@lru_cache(maxsize=8)
-def _cached_inverse(matrix, version):
-    """Inverse of a matrix that is used batch after batch; the version notices a change in place."""
-    return _inverse(matrix)
+def _log_loss_of_mixture(log_proba, weights, weight_of_top, dim):
+    """-log(sum_k p_k t_k) for weights t in [0, 1], classes along `dim`; the weight of the likeliest of them is given.
 
-
-def _inverse(matrix):
-    inverse, info = torch.linalg.inv_ex(matrix.double())
-    if (info != 0).any() or torch.linalg.cond(matrix.double()).max() > 1e12:
-        raise ValueError("'transition_matrix' of backward must be invertible, got a singular matrix.")
-    return inverse
+    The derivative is p_k (sum_j p_j t_j - t_k) over the mixture. Where one class has nearly all of the probability, or
+    classes have a weight in common, this cancels, unless weights count in their distance from the likeliest class's.
+    """
+    learned = weights.requires_grad
+    log_p = log_proba if learned else log_proba.detach()
+    # in logarithms, because weights of zero can leave probabilities that underflow
+    value = -(log_p + weights.log()).logsumexp(dim)
+    distance = (log_p.exp() * (1 - weights)).sum(dim)
+    value = torch.where(distance < 0.5, -torch.log1p(-distance.clamp_max(0.5)), value)
+    if learned:
+        return value
+    lift = weights - weight_of_top
+    by_class = (lift * (log_p + value.unsqueeze(dim)).exp_()).masked_fill_(lift == 0, 0.0)
+    return with_derivative_of(value, -torch.log1p((by_class * torch.expm1(log_proba - log_p)).sum(dim)))
 
 
 @per_example_loss(transition_matrix=TransitionMatrix(invertible=True))
@@ -195,12 +229,8 @@ def backward(logits, targets, *, transition_matrix):
     tensor([2.7936])
     """
     logits, targets = check_targets(logits, targets)
-    if isinstance(transition_matrix, torch.Tensor):
-        inverse = _cached_inverse(transition_matrix, transition_matrix._version)
-    else:
-        inverse = _inverse(torch.as_tensor(transition_matrix))
-    inverse = _as_matrix("backward", inverse, logits)
-    log_proba = logits.log_softmax(-1)
+    inverse = _prepared("backward", _inverse, transition_matrix, logits)
+    log_proba = log_probabilities(logits)
     if not targets.is_floating_point():
         return -(_rows_of(inverse, targets) * log_proba).sum(-1)
     # elementwise: autocast would run a matrix product in half precision

@@ -9,17 +9,16 @@ import torch
 
 from sklabelnoise._compat import under_functorch_transforms
 from sklabelnoise.losses._emphasis import DMEmphasis
+from sklabelnoise.losses._log_odds import margins
 from sklabelnoise.losses._margin import (
-    LabelOdds,
     check_targets,
     expected_value,
-    margins,
     over_samples,
     weighted_mean,
 )
 from sklabelnoise.losses._protocol import Criterion
 from sklabelnoise.losses._targets import cross_entropy
-from sklabelnoise.losses._weighting import integrate_emphasis, weights_at, weights_of
+from sklabelnoise.losses._weighting import LabelOdds, integrate_emphasis, weights_at, weights_of
 
 LOG2_E = math.log2(math.e)
 NORMALIZATIONS = ("batch", "integral", "none")
@@ -285,10 +284,10 @@ class DMLoss(Criterion):
 
 
 @lru_cache
-def _gauss_legendre(n_nodes):
-    """Nodes and weights on [0, 1], in float64."""
+def _gauss_legendre(n_nodes, dtype, device):
+    """Nodes and weights on [0, 1]; kept, because a copy to the device would be waited for at every batch."""
     nodes, weights = np.polynomial.legendre.leggauss(n_nodes)
-    return torch.as_tensor((nodes + 1) / 2), torch.as_tensor(weights / 2)
+    return tuple(torch.as_tensor(x).to(device, dtype) for x in ((nodes + 1) / 2, weights / 2))
 
 
 class _Potential(torch.autograd.Function):
@@ -297,7 +296,7 @@ class _Potential(torch.autograd.Function):
     @staticmethod
     def forward(margin, emphasis):
         # With u = sinh(s) the integrand is smooth on a scale of one and short even for margins of 1e4.
-        nodes, node_weights = (t.to(margin) for t in _gauss_legendre(160))
+        nodes, node_weights = _gauss_legendre(160, margin.dtype, margin.device)
         length = margin.asinh().unsqueeze(-1)
         s = length * nodes
         weights = weights_at(emphasis, s.sinh().flatten(-2)).unflatten(-1, s.shape[-2:])

@@ -1,7 +1,10 @@
-"""What every loss here asks of the logits: the log-odds of a label, free of cancellation, at least in float32."""
+"""What every loss here asks of its arguments: shapes, dtypes, replicas, soft targets, weights."""
+
+import math
 
 import torch
-import torch.nn.functional as F
+
+from sklabelnoise.losses._log_odds import label_margin, margins
 
 
 def at_least_float32(tensor):
@@ -40,58 +43,29 @@ def over_samples(value):
     return value.unsqueeze(-1) if isinstance(value, torch.Tensor) and value.dim() else value
 
 
+def log(value):
+    """Logarithm of a hyper-parameter, which stays a number if it is one: a tensor of it would wait for the device."""
+    return value.log() if isinstance(value, torch.Tensor) else (math.log(value) if value else -math.inf)
+
+
+def log1p(value):
+    """As :func:`log`, of one and a hyper-parameter."""
+    return value.log1p() if isinstance(value, torch.Tensor) else math.log1p(value)
+
+
 def over_classes(value):
     """A hyper-parameter ready to multiply something of shape (..., n_samples, n_classes)."""
     return value[..., None, None] if isinstance(value, torch.Tensor) and value.dim() else value
 
 
-class LabelOdds:
-    """What a weight may depend on: how likely the label is, in whichever form keeps its digits.
+def common_target(targets, mean):
+    """The soft target nearest to their mean, of shape (..., n_samples, 1): what all of the mass has in common.
 
-    Parameters
-    ----------
-    margin : tensor of shape (..., n_samples)
-        Log-odds of the label.
+    A sum of shares (which add up to one) weighted by targets counts them in their distance from it. What they have in
+    common adds up to a constant, of which the cancellation of far larger derivatives would leave rounding.
     """
-
-    def __init__(self, margin):
-        self.margin = margin
-        self.miss = margin.neg().sigmoid()
-
-    @property
-    def p(self):
-        return self.margin.sigmoid()
-
-    @property
-    def log_p(self):
-        return F.logsigmoid(self.margin)
-
-    @property
-    def log_miss(self):
-        return F.logsigmoid(-self.margin)
-
-
-def label_margin(logits, labels):
-    """Log-odds of the labels, z_y - logsumexp of the others, of shape (..., n_samples).
-
-    Probabilities follow without subtracting from one: p_y is its sigmoid and 1 - p_y the sigmoid of its negative.
-    """
-    index = labels.unsqueeze(-1)
-    others = logits.scatter(-1, index, -torch.inf).logsumexp(-1)
-    return logits.gather(-1, index).squeeze(-1) - others
-
-
-def margins(logits):
-    """Log-odds of every class, of the logits' shape.
-
-    The probability of a class other than the likeliest is at most one half, where subtracting it from one is
-    exact; the likeliest class takes the logsumexp of the others.
-    """
-    log_proba = logits.log_softmax(-1)
-    top = logits.argmax(-1, keepdim=True)
-    miss = torch.log1p(-log_proba.exp().scatter(-1, top, 0.0))
-    others = logits.scatter(-1, top, -torch.inf).logsumexp(-1, keepdim=True)
-    return (log_proba - miss).scatter(-1, top, logits.gather(-1, top) - others)
+    index = (targets - mean.unsqueeze(-1)).abs_().argmin(-1, keepdim=True)
+    return targets.gather(-1, index)
 
 
 def expected_value(value, logits, targets):
@@ -118,4 +92,4 @@ def weighted_mean(values, sample_weight=None):
     weight = sample_weight.to(values.dtype)
     total = weight.sum(-1).clamp_min(torch.finfo(values.dtype).tiny)
     # a weight of zero removes the example even where its value is infinite
-    return torch.where(weight == 0, 0.0, values * weight).sum(-1) / total
+    return (values * weight).masked_fill(weight == 0, 0.0).sum(-1) / total

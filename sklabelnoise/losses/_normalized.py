@@ -4,17 +4,24 @@ import torch
 import torch.nn.functional as F
 
 from sklabelnoise.losses._declare import Interval, OneOf, per_example_loss
-from sklabelnoise.losses._margin import check_targets, margins, over_classes
+from sklabelnoise.losses._log_odds import log_probabilities, margins, one_minus_exp, with_derivative_of
+from sklabelnoise.losses._margin import check_targets, common_target, over_classes
 from sklabelnoise.losses._robust import mae
 
 
 def _share(values, targets):
     """Share of the targets' value in the sum over all labels; linear in soft targets."""
     if targets.is_floating_point():
-        label = (targets * values).sum(-1)
-    else:
-        label = values.gather(-1, targets.unsqueeze(-1)).squeeze(-1)
-    return label / values.sum(-1)
+        share = (targets * values).sum(-1) / values.sum(-1)
+        common = common_target(targets, share.detach())
+        centered = ((targets - common) * values).sum(-1) / values.sum(-1)
+        return with_derivative_of(share, centered + common.squeeze(-1))
+    # The label's value apart from the others: the derivative of its share is the sum of the others over the total's
+    # square, which torch finds as a difference that is lost where the value is nearly the whole.
+    index = targets.unsqueeze(-1)
+    value, others = values.gather(-1, index).squeeze(-1), values.scatter(-1, index, 0.0).sum(-1)
+    total = value + others
+    return torch.where(value < others, value / total, 1 - others / total)
 
 
 def _nce_emphasis(p, *, n_classes):
@@ -56,7 +63,7 @@ def nce(logits, targets):
     tensor([0.9437])
     """
     logits, targets = check_targets(logits, targets)
-    return _share(-logits.log_softmax(-1), targets)
+    return _share(-log_probabilities(logits), targets)
 
 
 @per_example_loss(uniform_remainder=True, gamma=Interval(0), detached=OneOf((True, False)))
@@ -137,7 +144,7 @@ def ngce(logits, targets, *, q=0.7):
     tensor([0.9011])
     """
     logits, targets = check_targets(logits, targets)
-    return _share(-torch.expm1(over_classes(q) * F.logsigmoid(margins(logits))), targets)
+    return _share(one_minus_exp(over_classes(q) * log_probabilities(logits)), targets)
 
 
 def _nmae_emphasis(p, *, n_classes):

@@ -6,12 +6,22 @@ import math
 
 import torch
 
-from sklabelnoise.losses._active_passive import nce_ael, nce_agce, nce_aue, nce_mae, nce_rce, nfl_mae, nfl_rce
+from sklabelnoise.losses._active_passive import (
+    nce_ael,
+    nce_agce,
+    nce_aue,
+    nce_mae,
+    nce_rce,
+    nfl_ael,
+    nfl_agce,
+    nfl_aue,
+    nfl_mae,
+    nfl_rce,
+)
 from sklabelnoise.losses._asymmetric import ael, agce, aue
 from sklabelnoise.losses._corrected import backward, forward, forward_symmetric
 from sklabelnoise.losses._declare import check_values
 from sklabelnoise.losses._margin import over_samples
-from sklabelnoise.losses._negative import negative_learning
 from sklabelnoise.losses._normalized import nce, nfl, ngce, nmae, nrce
 from sklabelnoise.losses._robust import focal, gce, js, mae, mse, rce, sce, taylor_ce
 from sklabelnoise.losses._stateful import ELRLoss, TruncatedGCELoss
@@ -22,7 +32,7 @@ from sklabelnoise.losses._targets import (
     label_smoothing,
     soft_bootstrapping,
 )
-from sklabelnoise.losses._whole_prediction import brier
+from sklabelnoise.losses._whole_prediction import brier, negative_learning
 
 # Losses that give one value per example, by name. Those that depend on a whole batch (the determinant of DMI, the
 # shuffled pairs of the peer loss, whose expectation is label smoothing's) or on two views of a row (GJS) are no such
@@ -35,7 +45,8 @@ NAMES = {
         *(agce, aue, ael),
         *(forward_symmetric, forward, backward),
         *(nce, nfl, ngce, nmae, nrce),
-        *(nce_mae, nce_rce, nfl_mae, nfl_rce, nce_agce, nce_aue, nce_ael),
+        *(nce_mae, nce_rce, nfl_mae, nfl_rce),
+        *(nce_agce, nce_aue, nce_ael, nfl_agce, nfl_aue, nfl_ael),
         *(brier, negative_learning),
     )
 }

@@ -6,7 +6,8 @@ import torch
 import torch.nn.functional as F
 
 from sklabelnoise.losses._declare import AT_LEAST_ZERO, Integers, Interval, OneOf, per_example_loss
-from sklabelnoise.losses._margin import expected_value, over_samples
+from sklabelnoise.losses._log_odds import label_margin, log_probabilities, miss, one_minus_exp, probability, softplus
+from sklabelnoise.losses._margin import check_targets, common_target, expected_value, log, log1p, over_samples
 
 # The logarithm of zero in reverse cross entropy: that of the label clamp in the authors' code.
 LOG_ZERO = math.log(1e-4)
@@ -47,7 +48,12 @@ def mae(logits, targets):
     >>> mae(torch.tensor([[2.0, 0.0]]), torch.tensor([1]))
     tensor([0.8808])
     """
-    return expected_value(lambda margin: (-margin).sigmoid(), logits, targets)
+    logits, targets = check_targets(logits, targets)
+    if not targets.is_floating_point():
+        return miss(label_margin(logits, targets))
+    p = log_probabilities(logits).exp()
+    common = common_target(targets, (targets * p).sum(-1).detach())
+    return (1 - common).squeeze(-1) + ((common - targets) * p).sum(-1)
 
 
 @per_example_loss(emphasis=lambda p: 4 * p * (1 - p) ** 2)
@@ -83,7 +89,7 @@ def mse(logits, targets):
     >>> mse(torch.tensor([[2.0, 0.0]]), torch.tensor([1]))
     tensor([0.7758])
     """
-    return expected_value(lambda margin: (-margin).sigmoid().square(), logits, targets)
+    return expected_value(lambda margin: miss(margin).square(), logits, targets)
 
 
 @per_example_loss(emphasis=lambda p, *, q: 2 * p**q * (1 - p), q=Interval(0, 1, closed="right"))
@@ -122,8 +128,7 @@ def gce(logits, targets, *, q=0.7):
     tensor([1.1062])
     """
     q = over_samples(q)
-    # 1 - p^q through expm1: no cancellation for fitted labels or a small q
-    return expected_value(lambda margin: -torch.expm1(q * F.logsigmoid(margin)) / q, logits, targets)
+    return expected_value(lambda margin: one_minus_exp(q * F.logsigmoid(margin)) / q, logits, targets)
 
 
 @per_example_loss(emphasis=lambda p, *, log_zero: -2 * log_zero * p * (1 - p), log_zero=NEGATIVE)
@@ -209,7 +214,7 @@ def sce(logits, targets, *, alpha=0.1, beta=1.0, log_zero=LOG_ZERO):
     tensor([8.3251])
     """
     alpha, scale = over_samples(alpha), -over_samples(beta) * over_samples(log_zero)
-    return expected_value(lambda margin: scale * (-margin).sigmoid() - alpha * F.logsigmoid(margin), logits, targets)
+    return expected_value(lambda margin: scale * miss(margin) - alpha * F.logsigmoid(margin), logits, targets)
 
 
 def _focal_emphasis(p, *, gamma, detached):
@@ -301,10 +306,10 @@ def taylor_ce(logits, targets, *, order=2):
     """
 
     def value(margin):
-        miss = (-margin).sigmoid()
-        total = miss / order
+        away = miss(margin)
+        total = away / order
         for i in range(order - 1, 0, -1):  # Horner's rule
-            total = miss * (total + 1 / i)
+            total = away * (total + 1 / i)
         return total
 
     return expected_value(value, logits, targets)
@@ -360,15 +365,16 @@ def js(logits, targets, *, pi=0.5):
     >>> js(torch.tensor([[2.0, 0.0]]), torch.tensor([1]))
     tensor([1.4524])
     """
-    targets_dtype = logits.dtype if logits.dtype == torch.double else torch.float
-    pi = over_samples(torch.as_tensor(pi, dtype=targets_dtype, device=logits.device))
-    scale = -torch.log1p(-pi)
+    pi = over_samples(pi)
+    scale = -log1p(-pi)
 
     def value(margin):
-        p, miss = margin.sigmoid(), (-margin).sigmoid()
-        log_mixture = torch.log1p(-(1 - pi) * miss)  # of pi + (1 - pi) p
+        p, away = probability(margin), miss(margin)
+        log_mixture = torch.log1p(-(1 - pi) * away)  # of pi + (1 - pi) p
+        # log(mixture / p), free of the cancellation of log p against the mixture's
+        above = softplus(log(pi) - margin)
         label = -pi * log_mixture
-        prediction = (1 - pi) * (miss * scale + p * (F.logsigmoid(margin) - log_mixture))
+        prediction = (1 - pi) * (away * scale - p * above)
         return (label + prediction) / ((1 - pi) * scale)
 
     return expected_value(value, logits, targets)

@@ -5,6 +5,7 @@ import math
 import torch
 
 from sklabelnoise.losses._declare import POSITIVE, Interval, check_hyper_parameter, per_example_loss
+from sklabelnoise.losses._log_odds import log_probabilities
 from sklabelnoise.losses._margin import at_least_float32, check_targets, over_classes, over_samples, weighted_mean
 from sklabelnoise.losses._protocol import Criterion
 from sklabelnoise.losses._targets import as_distribution, cross_entropy, cross_entropy_of, entropy
@@ -96,7 +97,7 @@ def _tempered(logits, temperature):
     """Log-probabilities at a temperature; nothing is divided by one, which would cost a pass over the logits."""
     if isinstance(temperature, torch.Tensor) or temperature != 1:
         logits = logits / over_classes(temperature)
-    return logits.log_softmax(-1)
+    return log_probabilities(logits)
 
 
 def _trust_in(log_proba, kind, uncertainty=None):
@@ -243,7 +244,7 @@ def proselflc(
     _check_detach(detach_target, temperature)
     logits, targets = check_targets(logits, targets)
     kind = _check_kind(local_trust)
-    log_proba = logits.log_softmax(-1)
+    log_proba = log_probabilities(logits)
     # cross entropy is linear in its target: no corrected rows are formed
     if isinstance(temperature, torch.Tensor) or temperature != 1:
         predicted = _tempered(logits.detach() if detach_target else logits, temperature)

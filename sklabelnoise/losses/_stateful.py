@@ -9,6 +9,7 @@ import math
 import torch
 
 from sklabelnoise.losses._declare import Interval, check_values
+from sklabelnoise.losses._log_odds import log_probabilities
 from sklabelnoise.losses._margin import check_targets, weighted_mean
 from sklabelnoise.losses._protocol import Criterion
 from sklabelnoise.losses._robust import gce, mae
@@ -117,7 +118,7 @@ class ELRLoss(_RowLoss):
         self.register_buffer("running_targets", torch.zeros(n_samples, n_classes, **like), persistent=False)
 
     def _values(self, logits, target, indices):
-        log_proba = logits.log_softmax(-1)
+        log_proba = log_probabilities(logits)
         proba = log_proba.exp()
         with torch.no_grad():
             clamped = proba.clamp(1e-4, 1 - 1e-4)

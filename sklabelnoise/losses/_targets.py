@@ -5,6 +5,7 @@ import math
 import torch
 
 from sklabelnoise.losses._declare import Interval, OneOf, check_hyper_parameter, per_example_loss
+from sklabelnoise.losses._log_odds import log_probabilities
 from sklabelnoise.losses._margin import check_targets, over_samples
 
 
@@ -59,7 +60,7 @@ def cross_entropy(logits, targets):
     tensor([1.1269, 0.6931])
     """
     logits, targets = check_targets(logits, targets)
-    return cross_entropy_of(logits.log_softmax(-1), targets)
+    return cross_entropy_of(log_probabilities(logits), targets)
 
 
 def _smoothing_emphasis(p, *, smoothing, n_classes):
@@ -108,7 +109,7 @@ def label_smoothing(logits, targets, *, smoothing=0.1):
     """
     logits, targets = check_targets(logits, targets)
     smoothing = over_samples(smoothing)
-    log_proba = logits.log_softmax(-1)
+    log_proba = log_probabilities(logits)
     return (1 - smoothing) * cross_entropy_of(log_proba, targets) - smoothing * log_proba.mean(-1)
 
 
@@ -158,7 +159,7 @@ def confidence_penalty(logits, targets, *, strength=0.1, rescale=False):
         check_hyper_parameter("confidence_penalty with rescale=True", "strength", strength, Interval(0, 1))
     logits, targets = check_targets(logits, targets)
     strength = over_samples(strength)
-    log_proba = logits.log_softmax(-1)
+    log_proba = log_probabilities(logits)
     scale = 1 - strength if rescale else 1.0
     return scale * cross_entropy_of(log_proba, targets) - strength * entropy(log_proba)
 
@@ -205,7 +206,7 @@ def soft_bootstrapping(logits, targets, *, beta=0.95):
     """
     logits, targets = check_targets(logits, targets)
     beta = over_samples(beta)
-    log_proba = logits.log_softmax(-1)
+    log_proba = log_probabilities(logits)
     return beta * cross_entropy_of(log_proba, targets) + (1 - beta) * entropy(log_proba)
 
 
@@ -246,5 +247,5 @@ def hard_bootstrapping(logits, targets, *, beta=0.8):
     """
     logits, targets = check_targets(logits, targets)
     beta = over_samples(beta)
-    log_proba = logits.log_softmax(-1)
+    log_proba = log_probabilities(logits)
     return beta * cross_entropy_of(log_proba, targets) - (1 - beta) * log_proba.amax(-1)

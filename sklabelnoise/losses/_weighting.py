@@ -3,8 +3,33 @@
 import math
 
 import torch
+import torch.nn.functional as F
 
-from sklabelnoise.losses._margin import LabelOdds
+
+class LabelOdds:
+    """What a weight may depend on: how likely the label is, in whichever form keeps its digits.
+
+    Parameters
+    ----------
+    margin : tensor of shape (..., n_samples)
+        Log-odds of the label.
+    """
+
+    def __init__(self, margin):
+        self.margin = margin
+        self.miss = margin.neg().sigmoid()
+
+    @property
+    def p(self):
+        return self.margin.sigmoid()
+
+    @property
+    def log_p(self):
+        return F.logsigmoid(self.margin)
+
+    @property
+    def log_miss(self):
+        return F.logsigmoid(-self.margin)
 
 
 def integrate_emphasis(emphasis, *, device=None):

@@ -1,0 +1,149 @@
+"""Log-odds and log-probabilities of classes, exact at any gap between the logits, and so are their derivatives.
+
+A probability near one keeps its digits in its distance from one, so nothing here or in a loss is 1 - p. Nor may the
+backward pass form it, which torch's does: that of ``sigmoid`` is y (1 - y), of ``expm1`` y + 1, of ``log_softmax``
+e - p. Hence the rules for a loss: p is ``margin`` -> :func:`probability`, 1 - p is :func:`miss`, a power's distance
+from one :func:`one_minus_exp`, and log-probabilities are :func:`log_probabilities`.
+"""
+
+import torch
+import torch.nn.functional as F
+
+from sklabelnoise._compat import under_functorch_transforms
+
+
+def label_margin(logits, labels):
+    """Log-odds of the labels, z_y - logsumexp of the others, of shape (..., n_samples)."""
+    index = labels.unsqueeze(-1)
+    others = logits.scatter(-1, index, -torch.inf).logsumexp(-1)
+    return logits.gather(-1, index).squeeze(-1) - others
+
+
+def margins(logits):
+    """Log-odds of every class, of the logits' shape."""
+    return _margins_in_torch(logits) if under_functorch_transforms() else _Margins.apply(logits)
+
+
+def log_probabilities(logits):
+    """Logarithms of the softmax, of the logits' shape."""
+    return _log_probabilities_in_torch(logits) if under_functorch_transforms() else _LogProbabilities.apply(logits)
+
+
+def probability(margin):
+    """p at a log-odds margin."""
+    return F.logsigmoid(margin).exp()
+
+
+def miss(margin):
+    """1 - p at a log-odds margin."""
+    return F.logsigmoid(-margin).exp()
+
+
+def softplus(x):
+    """log(1 + exp(x)), which torch's own function cuts off at 20 in float64 too."""
+    return -F.logsigmoid(-x)
+
+
+def one_minus_exp(x):
+    """1 - exp(x) for x of at most zero."""
+    return _one_minus_exp_in_torch(x) if under_functorch_transforms() else _OneMinusExp.apply(x)
+
+
+def with_derivative_of(value, function):
+    """The value, with the derivatives of a function that equals it up to a constant and rounding."""
+    return function + (value - function).detach()
+
+
+# The backward passes below are written out, because those of torch cancel or are slow. They are used by what trains;
+# where a derivative is to be derived again (create_graph), or torch.func is at work, torch differentiates the same
+# function written in its own terms.
+
+
+def _differentiate_again(in_torch, x, grad):
+    return torch.autograd.grad(in_torch(x), x, grad, create_graph=True)[0]
+
+
+def _one_minus_exp_in_torch(x):
+    # below -1/2 nothing cancels in the difference, above it nothing does in the derivative of expm1
+    return torch.where(x > -0.5, -torch.expm1(x), 1 - torch.exp(x))
+
+
+class _OneMinusExp(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        ctx.save_for_backward(x)
+        return x.expm1().neg_()
+
+    @staticmethod
+    def backward(ctx, grad):
+        (x,) = ctx.saved_tensors
+        return -grad * x.exp()
+
+
+def _log_probabilities_in_torch(logits):
+    return F.logsigmoid(_margins_in_torch(logits))
+
+
+class _LogProbabilities(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, logits):
+        top, index = logits.max(-1, keepdim=True)
+        log_odds = logits - top
+        # Odds against the likeliest class. Its own stay out, so that their sum keeps the digits of its miss.
+        odds = log_odds.exp().scatter_(-1, index, 0.0)
+        against = odds.sum(-1, keepdim=True)
+        ctx.save_for_backward(logits, index, odds, against)
+        return log_odds.sub_(against.log1p())
+
+    @staticmethod
+    def backward(ctx, grad):
+        logits, index, odds, against = ctx.saved_tensors
+        if torch.is_grad_enabled():
+            return _differentiate_again(_log_probabilities_in_torch, logits, grad)
+        # grad - p sum(grad); of the likeliest class grad (1 - p) - p sum(grad of the others)
+        rest = grad.scatter(-1, index, 0.0)
+        rest_sum = rest.sum(-1, keepdim=True)
+        top = grad.gather(-1, index)
+        total = against + 1
+        derivative = rest.sub_(odds * ((rest_sum + top) / total))
+        return derivative.scatter_(-1, index, (top * against - rest_sum) / total)
+
+
+def _margins_in_torch(logits):
+    """The probability of a class other than the likeliest is at most one half, where subtracting it from one is exact;
+    the likeliest class takes the logsumexp of the others.
+    """
+    log_proba = logits.log_softmax(-1)
+    top = logits.argmax(-1, keepdim=True)
+    log_miss = torch.log1p(-log_proba.exp().scatter(-1, top, 0.0))
+    others = logits.scatter(-1, top, -torch.inf).logsumexp(-1, keepdim=True)
+    return (log_proba - log_miss).scatter(-1, top, logits.gather(-1, top) - others)
+
+
+class _Margins(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, logits):
+        top, index = logits.max(-1, keepdim=True)
+        # Odds of the others against the second, which underflow at no gap between it and the likeliest class.
+        odds = logits.scatter(-1, index, -torch.inf)
+        second = odds.amax(-1, keepdim=True)
+        odds = odds.sub_(second).exp_()
+        against = odds.sum(-1, keepdim=True)
+        gap = top - second
+        scale = gap.neg().exp()  # times it the odds are against the likeliest class
+        total = scale * against + 1
+        rest = total - scale * odds  # times 1 - p
+        ctx.save_for_backward(logits, index, odds, against, scale, total, rest)
+        return (logits - top).sub_(rest.log()).scatter_(-1, index, gap - against.log())
+
+    @staticmethod
+    def backward(ctx, grad):
+        logits, index, odds, against, scale, total, rest = ctx.saved_tensors
+        if torch.is_grad_enabled():
+            return _differentiate_again(_margins_in_torch, logits, grad)
+        # sum over k of grad_k (e_k - r_k), where r_k are the probabilities given that the class is not k
+        top = grad.gather(-1, index)
+        by_miss = (grad / rest).scatter_(-1, index, 0.0)
+        below = by_miss.sum(-1, keepdim=True)
+        derivative = by_miss.mul_(total).sub_(odds * (scale * below + top / against))
+        return derivative.scatter_(-1, index, top - below)
