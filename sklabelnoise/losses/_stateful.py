@@ -191,22 +191,32 @@ class TruncatedGCELoss(_RowLoss):
     def emphasis(p, *, q, k, start, interval):
         return 2 * p**q * (1 - p) * (p > k)
 
+    # before the first batch, and in pickles of version 0.1
+    _progress = 0.0
+
     def __init__(self, *, q=0.7, k=0.5, start=1 / 3, interval=1 / 12):
         super().__init__(q=q, k=k, start=start, interval=interval)
-        self.progress = 0.0
+
+    @property
+    def progress(self):
+        return self._progress
+
+    @progress.setter
+    def progress(self, progress):
+        # Prunings fall due here and not in the forward pass, which torch.compile would translate anew for each.
+        self._progress = progress
+        due = math.floor((progress - self.start) / self.interval) if progress >= self.start else -1
+        if self.n_samples is not None and due > self._pruned:
+            self.kept.copy_(self.label_proba > self.k)
+            self._pruned = due
 
     def _make_memory(self, n_samples, n_classes, *, device, dtype):
         # a row that was never seen is kept
         self.register_buffer("label_proba", torch.ones(n_samples, device=device, dtype=dtype), persistent=False)
         self.register_buffer("kept", torch.ones(n_samples, device=device, dtype=torch.bool), persistent=False)
-        self._pruned = -1
+        self._pruned = -1  # the number of the last pruning
 
     def _values(self, logits, target, indices):
-        # number of the pruning that is due; -1 before the first
-        due = math.floor((self.progress - self.start) / self.interval) if self.progress >= self.start else -1
-        if due > self._pruned:
-            self.kept = self.label_proba > self.k
-            self._pruned = due
         with torch.no_grad():
             self.label_proba[indices] = (1 - mae(logits, target)).to(self.label_proba.dtype)
         left_out = (1 - self.k**self.q) / self.q

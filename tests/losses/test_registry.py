@@ -7,6 +7,7 @@ import pickle
 
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from sklabelnoise import losses
 from sklabelnoise.losses import NAMES, ROW_CRITERIA, PerExampleLoss, emphasis_of, hyper_parameters
@@ -52,6 +53,33 @@ def other_values(name):
     return pairs
 
 
+def step(criterion, logits, targets, weight, **row_numbers):
+    criterion(logits.detach().requires_grad_(), targets, weight, **row_numbers).backward()
+
+
+class HostTraffic(TorchDispatchMode):
+    """Fails at what would copy from the host to an accelerator, or wait for it."""
+
+    # a tensor made from host data, a value read, shapes that depend on values
+    FORBIDDEN = ("aten.lift_fresh", "aten._local_scalar_dense", "aten.nonzero", "aten.masked_select", "aten.item")
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        assert not str(function).startswith(self.FORBIDDEN), f"{function} on a batch"
+        if str(function).startswith("aten.index"):
+            assert all(i is None or i.dtype != torch.bool for i in args[1]), "rows chosen by a mask"
+        return function(*args, **(kwargs or {}))
+
+
+def test_host_traffic_is_noticed():
+    for forbidden in (
+        lambda: torch.tensor(0.5),
+        lambda: torch.ones(3)[0].item(),
+        lambda: torch.ones(2)[torch.ones(2) > 0],
+    ):
+        with pytest.raises(AssertionError, match=r"on a batch|by a mask"), HostTraffic():
+            forbidden()
+
+
 @every_loss
 class TestEveryLoss:
     def test_gives_one_value_per_example(self, name):
@@ -68,6 +96,35 @@ class TestEveryLoss:
         logits, _ = batch(n=5)
         soft = torch.rand(5, N_CLASSES, dtype=torch.double, generator=torch.Generator().manual_seed(1)).softmax(-1)
         assert torch.autograd.gradcheck(lambda z: call(name, z, soft), logits.requires_grad_())
+
+    def test_second_derivative_matches_finite_differences(self, name):
+        logits, labels = batch(n=3)
+        logits.requires_grad_()
+        soft = torch.rand(3, N_CLASSES, dtype=torch.double, generator=torch.Generator().manual_seed(1)).softmax(-1)
+        for targets in (labels, soft):
+            assert torch.autograd.gradgradcheck(lambda z, targets=targets: call(name, z, targets), logits)
+
+    def test_a_second_backward_pass_gives_the_same(self, name):
+        logits, labels = batch()
+        logits.requires_grad_()
+        for targets in (labels, logits.detach().softmax(-1)):
+            loss = call(name, logits, targets).sum()
+            first, again, differentiable = (
+                torch.autograd.grad(loss, logits, retain_graph=True, create_graph=create_graph)[0]
+                for create_graph in (False, False, True)
+            )
+            assert torch.equal(again, first)
+            torch.testing.assert_close(differentiable, first)
+
+    def test_a_batch_copies_nothing_from_the_host_and_waits_for_nothing(self, name):
+        logits, labels = batch(torch.float32)
+        criterion = PerExampleLoss(name, **NEEDED.get(name, {}))
+        weight = torch.rand(len(labels))
+        for targets in (labels, logits.softmax(-1)):
+            step(criterion, logits, targets, weight)  # a matrix is moved and inverted once
+            with HostTraffic():
+                step(criterion, logits, targets, weight)
+                step(criterion, logits, targets, None)
 
     def test_derivative_sums_to_zero_over_classes(self, name):
         total = derivative(name, *batch()).sum(-1)
@@ -342,3 +399,21 @@ def test_row_criteria_have_the_protocol():
     for criterion in ROW_CRITERIA.values():
         assert criterion.needs_indices
         assert callable(criterion.prepare)
+
+
+@pytest.mark.parametrize("name", ROW_CRITERIA)
+def test_row_criteria_copy_nothing_from_the_host_and_wait_for_nothing(name):
+    logits, labels = batch(torch.float32)
+    criterion = losses.make_criterion(name)
+    criterion.prepare(len(labels), N_CLASSES)
+    indices = torch.arange(len(labels))
+    for targets in (labels, logits.softmax(-1)):
+        with HostTraffic():
+            criterion.progress = 0.4
+            step(criterion, logits, targets, None, indices=indices)
+            step(criterion, logits, targets, torch.rand(len(labels)), indices=indices)
+
+
+def test_a_pickle_of_version_0_1_finds_its_loss():
+    for module, name in (("_brier", "brier"), ("_negative", "negative_learning"), ("_active_passive", "nce_mae")):
+        assert pickle.loads(f"csklabelnoise.losses.{module}\n{name}\n.".encode()) is getattr(losses, name)

@@ -85,11 +85,20 @@ BY_FORMULA = {
     "nrce": [({}, lambda p, e: share(-A * (1 - p), e))],
     "nce_mae": [({"alpha": 10.0, "beta": 2.0}, lambda p, e: 10 * share(-p.log(), e) + 2 * (1 - (p * e).sum(-1)))],
     "nce_rce": [({"alpha": 2.0, "beta": 0.1}, lambda p, e: 2 * share(-p.log(), e) - 0.1 * A * (1 - (p * e).sum(-1)))],
-    "nfl_mae": [({}, lambda p, e: share(focal(p, 0.5), e) + 1 - (p * e).sum(-1))],
-    "nfl_rce": [({}, lambda p, e: share(focal(p, 0.5), e) - A * (1 - (p * e).sum(-1)))],
+    "nfl_mae": [
+        ({}, lambda p, e: share(focal(p, 0.5), e) + 1 - (p * e).sum(-1)),
+        ({"gamma": 2.0}, lambda p, e: share(focal(p, 2.0), e) + 1 - (p * e).sum(-1)),
+    ],
+    "nfl_rce": [
+        ({}, lambda p, e: share(focal(p, 0.5), e) - A * (1 - (p * e).sum(-1))),
+        ({"gamma": 2.0, "log_zero": -4.0}, lambda p, e: share(focal(p, 2.0), e) + 4 * (1 - (p * e).sum(-1))),
+    ],
     "nce_agce": [({}, lambda p, e: share(-p.log(), e) + 4 * (7**1.5 - (6 + (p * e).sum(-1)) ** 1.5) / 1.5)],
     "nce_aue": [({}, lambda p, e: share(-p.log(), e) + 4 * ((6.3 - (p * e).sum(-1)) ** 1.5 - 5.3**1.5) / 1.5)],
     "nce_ael": [({}, lambda p, e: share(-p.log(), e) + 4 * torch.exp(-(p * e).sum(-1) / 5))],
+    "nfl_agce": [({}, lambda p, e: share(focal(p, 0.5), e) + 4 * (7**1.5 - (6 + (p * e).sum(-1)) ** 1.5) / 1.5)],
+    "nfl_aue": [({}, lambda p, e: share(focal(p, 0.5), e) + 4 * ((6.3 - (p * e).sum(-1)) ** 1.5 - 5.3**1.5) / 1.5)],
+    "nfl_ael": [({"gamma": 2.0}, lambda p, e: share(focal(p, 2.0), e) + 4 * torch.exp(-(p * e).sum(-1) / 5))],
     "brier": [({}, lambda p, e: ((p - e) ** 2).sum(-1))],
     "negative_learning": [({}, lambda p, e: -((1 - e) * (1 - p).log()).sum(-1) / 3)],
 }
@@ -202,9 +211,12 @@ def test_detached_factor_leaves_the_value_and_drops_its_derivative():
     logits, labels = batch()
     p, e = logits.softmax(-1), F.one_hot(labels, N_CLASSES).double()
     label = (p * e).sum(-1, keepdim=True)
-    for name in ("focal", "nfl"):
+    for name in ("focal", "nfl", "nfl_mae", "nfl_rce", "nfl_ael"):
         values = (NAMES[name](logits, labels, gamma=2.0, detached=d) for d in (False, True))
         torch.testing.assert_close(*values)
+    for pair, passive in (("nfl_mae", "mae"), ("nfl_rce", "rce")):
+        both = gradient("nfl", logits, labels, gamma=2.0, detached=True) + gradient(passive, logits, labels)
+        torch.testing.assert_close(gradient(pair, logits, labels, gamma=2.0, detached=True), both)
     expected = (1 - label) ** 2 * (p - e)
     torch.testing.assert_close(gradient("focal", logits, labels, gamma=2.0, detached=True), expected)
     weight = losses.emphasis_of("focal", label.squeeze(-1), gamma=2.0, detached=True)

@@ -85,7 +85,8 @@ def test_lbfgs_is_given_its_closure(rows):
     net.fit_epochs(as_data(rows), epochs=3)
     by_hand, curve = train_by_hand_lbfgs(rows)
     assert np.allclose(net.history[:, "train_loss"], curve, rtol=1e-10)
-    assert torch.allclose(net.module_.output.weight, by_hand.output.weight, rtol=1e-9, atol=1e-12)
+    # sixty steps on rows that it comes to separate, each from the curvature of the last ones, multiply the rounding
+    assert torch.allclose(net.module_.output.weight, by_hand.output.weight, rtol=1e-7, atol=1e-12)
 
 
 def train_by_hand_lbfgs(rows, seed=5):
@@ -403,5 +404,6 @@ def test_a_dataset_trains_the_same_network_as_its_arrays(rows):
     arrays.fit_epochs(data, epochs=3)
     loaded.fit_epochs(DatasetData(dataset, rows[1], dtype=torch.float64), epochs=3)
     assert torch.equal(arrays.module_.output.weight, loaded.module_.output.weight)
-    assert np.array_equal(arrays.predict_proba(rows[0]), loaded.predict_proba(dataset))
+    # the same products, summed in an order that depends on where a row lies in memory
+    np.testing.assert_allclose(arrays.predict_proba(rows[0]), loaded.predict_proba(dataset), rtol=1e-14)
     assert np.array_equal(arrays.predict(rows[0]), arrays.predict_proba(rows[0]).argmax(1))
