@@ -38,9 +38,9 @@ def fit(blobs, *callbacks, held_out=True, **params):
 def test_checkpoint_keeps_the_network_of_the_best_validation_loss(blobs, tmp_path):
     # Such a rate that the loss falls and rises again.
     saves = Checkpoint(dirname=tmp_path, sink=silent)
-    model = fit(blobs, saves, lr=0.5, max_epochs=10)
+    model = fit(blobs, saves, lr=0.5, max_epochs=4)
     best = int(model.history_["valid_loss"].argmin()) + 1
-    assert best < 10
+    assert best < 4
     shorter = fit(blobs, lr=0.5, max_epochs=best)
     saved = torch.load(tmp_path / "params.pt", weights_only=True)
     assert all(torch.equal(saved[name], tensor) for name, tensor in shorter.module_.state_dict().items())
