@@ -12,6 +12,8 @@ import platform
 import subprocess
 from pathlib import Path
 
+from sklabelnoise._foundation._whole_files import write_whole
+
 RESULTS = Path(__file__).parent / "results"
 PACKAGES = ("numpy", "scikit-learn", "torch", "skorch", "sklabelnoise")
 
@@ -81,6 +83,11 @@ def read_rows(path):
         return []
     text = path.read_text(encoding="utf-8")
     return [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines()]
+
+
+def write_rows(path, rows):
+    """Replace the rows of a file; a killed writer leaves the old file as it was."""
+    write_whole(path, "".join(json.dumps(row, allow_nan=False) + "\n" for row in rows).encode())
 
 
 def append_row(path, row):

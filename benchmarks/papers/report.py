@@ -4,33 +4,44 @@
     python -m benchmarks.papers.report --check      # fail where the document differs from the rows
 
 A block stands between ``<!-- papers:NAME -->`` and ``<!-- /papers:NAME -->``, NAME being that of a script, followed by
-``@SCALE`` where its rows are not of the paper's size; nobody types a number.
+``@SCALE`` where its rows are not of the paper's size; nobody types a number. Rows from a tree with changes are left
+out, unless the block begins with ``<!-- papers:NAME, with changes -->``; the text says so.
 """
 
 import argparse
 import importlib
 import re
 import sys
+import tempfile
 from pathlib import Path
 
 from benchmarks.papers._runner import FOLDER
+from benchmarks.rows import write_rows
+from benchmarks.usable import usable_rows
 
 README = Path(__file__).with_name("README.md")
-BLOCK = re.compile(r"(<!-- papers:(?P<name>[\w@-]+) -->\n).*?(<!-- /papers:(?P=name) -->)", re.DOTALL)
+BLOCK = re.compile(
+    r"(<!-- papers:(?P<name>[\w@-]+)(?P<changes>, with changes)? -->\n).*?(<!-- /papers:(?P=name) -->)", re.DOTALL
+)
 
 
-def block(name, folder=FOLDER):
-    """The tables of one script, made from its rows."""
+def block(name, folder=FOLDER, with_changes=False):
+    """The tables of one script, made from those of its rows that may be shown."""
     script, _, scale = name.partition("@")
     module = importlib.import_module(f"benchmarks.papers.{script}")
     tables = module.TABLE.tables if hasattr(module, "TABLE") else module.tables
-    path = Path(folder) / f"{script}.jsonl"
-    return f"\n{tables(path, scale) if scale else tables(path)}\n"
+    rows, remark = usable_rows(Path(folder) / f"{script}.jsonl", with_changes)
+    with tempfile.TemporaryDirectory() as shown:
+        path = Path(shown) / f"{script}.jsonl"
+        if rows:
+            write_rows(path, rows)
+        text = tables(path, scale) if scale else tables(path)
+    return f"\n{text}\n" + (f"{remark.strip()}\n\n" if remark else "")
 
 
 def fill(text, folder=FOLDER):
     """A document with each of its blocks replaced by what the rows say now."""
-    return BLOCK.sub(lambda match: match[1] + block(match["name"], folder) + match[3], text)
+    return BLOCK.sub(lambda match: match[1] + block(match["name"], folder, bool(match["changes"])) + match[4], text)
 
 
 def main():
