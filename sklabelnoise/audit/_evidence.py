@@ -5,13 +5,14 @@ import pandas as pd
 from sklearn.utils import check_array, check_consistent_length, column_or_1d
 
 from sklabelnoise._foundation._given import check_none_missing
+from sklabelnoise.metrics._class_columns import class_columns, in_class_order
 
 # A mean of equal float64 numbers may exceed them by rounding; cleanlab allows for as much.
 _ROUNDING = 1e-6
 
 
-def check_evidence(y, proba, classes=None):
-    """Validate labels and probabilities.
+def check_evidence(y, proba, classes=None, *, argument="proba"):
+    """Validate labels and probabilities, and bring columns that have names into the order of the classes.
 
     Returns
     -------
@@ -24,35 +25,70 @@ def check_evidence(y, proba, classes=None):
     classes : ndarray of shape (n_classes,)
     """
     check_none_missing(y)
+    _check_same_order(y, proba, argument)
     y = column_or_1d(y)
-    proba = check_array(proba, dtype=[np.float64, np.float32], input_name="proba")
-    check_consistent_length(y, proba)
     found, codes = _encode(y)
-    if classes is None:
+    known = found if classes is None else column_or_1d(classes)
+    columns, proba = class_columns(proba, known, argument=argument, ordered=classes is not None)
+    proba = check_array(proba, dtype=[np.float64, np.float32], input_name=argument)
+    check_consistent_length(y, proba)
+    if columns is not None:
+        classes = np.unique(columns) if classes is None else known
+        proba = _all_in_order(proba, columns, classes, argument)
+    elif classes is None:
         if len(found) != proba.shape[1]:
             raise ValueError(
-                f"proba must have one column for each of the {len(found)} labels of y, got {proba.shape[1]} columns. "
-                "If y misses a class, pass classes."
+                f"{argument} must have one column for each of the {len(found)} labels of y, got {proba.shape[1]} "
+                "columns. If y misses a class, pass classes."
             )
         classes = found
     else:
-        classes = column_or_1d(classes)
+        classes = known
         if len(classes) != proba.shape[1]:
-            raise ValueError(f"proba must have one column for each of {len(classes)} classes, got {proba.shape[1]}.")
-        column = {label: j for j, label in enumerate(classes.tolist())}
-        unknown = [label for label in found.tolist() if label not in column]
-        if unknown:
-            raise ValueError(f"y holds labels that are not in classes: {unknown}.")
-        codes = np.array([column[label] for label in found.tolist()])[codes]
+            raise ValueError(
+                f"{argument} must have one column for each of {len(classes)} classes, got {proba.shape[1]}."
+            )
+    codes = _column_of_each(found, classes)[codes]
     if len(classes) < 2:
         raise ValueError(f"An audit needs at least 2 classes, got one class: {classes.tolist()[0]!r}.")
     if proba.min() < -_ROUNDING or proba.max() > 1 + _ROUNDING:
-        raise ValueError(f"proba must hold probabilities, got values from {proba.min():g} to {proba.max():g}.")
+        raise ValueError(f"{argument} must hold probabilities, got values from {proba.min():g} to {proba.max():g}.")
     off = np.abs(proba.sum(axis=1) - 1)
     if off.max() > 1e-3:
         row = int(off.argmax())
-        raise ValueError(f"Rows of proba must sum to 1, got {proba[row].sum():g} in row {row}.")
+        raise ValueError(f"Rows of {argument} must sum to 1, got {proba[row].sum():g} in row {row}.")
     return codes, proba, classes
+
+
+def _check_same_order(y, proba, argument):
+    """Rows belong together by position; where two indexes say that they do not, nothing is guessed."""
+    if not (isinstance(y, pd.Series) and isinstance(proba, pd.DataFrame)):
+        return
+    indexes = y.index, proba.index
+    numbered = any(isinstance(index, pd.RangeIndex) for index in indexes)
+    if numbered or y.index.equals(proba.index) or not y.index.is_unique or len(y) != len(proba):
+        return
+    if set(y.index) == set(proba.index):
+        raise ValueError(
+            f"y and {argument} must have their rows in the same order, got the same index in two orders. "
+            f"Take {argument}.loc[y.index]."
+        )
+
+
+def _all_in_order(proba, columns, classes, argument):
+    missing = [label for label in classes.tolist() if label not in set(columns.tolist())]
+    if missing:
+        raise ValueError(f"{argument} must have one column for each of {len(classes)} classes, got none for {missing}.")
+    return in_class_order(proba, columns, classes, argument=argument)
+
+
+def _column_of_each(found, classes):
+    """Position among the classes of each label that was found."""
+    column = {label: j for j, label in enumerate(classes.tolist())}
+    unknown = [label for label in found.tolist() if label not in column]
+    if unknown:
+        raise ValueError(f"y holds labels that are not in classes: {unknown}.")
+    return np.array([column[label] for label in found.tolist()])
 
 
 def _encode(y):
@@ -60,6 +96,14 @@ def _encode(y):
         codes, found = pd.factorize(y, sort=True)
         return np.asarray(found).astype(y.dtype), codes
     return np.unique(y, return_inverse=True)
+
+
+def row_names(y, other=None):
+    """Index by which a pandas user knows the rows: that of `other`, else that of `y`, else positions."""
+    for data in (other, y):
+        if isinstance(data, pd.DataFrame | pd.Series):
+            return data.index
+    return pd.RangeIndex(len(y))
 
 
 def confident_classes(codes, proba):

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from sklabelnoise.audit._evidence import check_evidence, confident_classes
+from sklabelnoise.audit._evidence import check_evidence, confident_classes, row_names
 
 
 def find_label_issues(y, proba, *, which="confident", rank_by="quality", classes=None):
@@ -14,9 +14,10 @@ def find_label_issues(y, proba, *, which="confident", rank_by="quality", classes
     y : array-like of shape (n_samples,)
         The given labels.
 
-    proba : array-like of shape (n_samples, n_classes)
+    proba : array-like or DataFrame of shape (n_samples, n_classes)
         Probabilities of the classes: out-of-fold ones of any classifier (cleanlab's ``pred_probs``), or those of one
-        fit that does not memorise wrong labels, as `DMClassifier` or `ProSelfLCClassifier`.
+        fit that does not memorize wrong labels, as `DMClassifier` or `ProSelfLCClassifier`. The columns of a frame (of
+        any library) are found by name, those of an array are in the order of the sorted labels.
 
     which : {"confident", "disagree", "all"}, default="confident"
         * "confident" lists rows for which another class is not only more probable than the given one, but at least as
@@ -35,7 +36,14 @@ def find_label_issues(y, proba, *, which="confident", rank_by="quality", classes
     issues : DataFrame
         One row an issue: ``row``, its position in `y`; ``given_label``; ``suggested_label``, the most probable class
         (of those that qualify); ``quality``, the probability of the given label; ``margin``, what it is ahead of the
-        most probable other class, negative for labels that the model does not believe.
+        most probable other class, negative for labels that the model does not believe. Its index is that of `y` (or
+        else of `proba`) where that is pandas', so that ``X.loc[issues.index]`` are the rows in doubt, and the position
+        of the row where it is not.
+
+    Raises
+    ------
+    ValueError
+        If labels and probabilities do not fit each other, or if columns have names that are no classes.
 
     References
     ----------
@@ -48,16 +56,19 @@ def find_label_issues(y, proba, *, which="confident", rank_by="quality", classes
     >>> proba = [[0.9, 0.1], [0.2, 0.8], [0.1, 0.9], [0.4, 0.6]]
     >>> find_label_issues(y, proba)
        row given_label suggested_label  quality  margin
-    0    1         cat             dog      0.2    -0.6
+    1    1         cat             dog      0.2    -0.6
     """
     if which not in ("confident", "disagree", "all"):
         raise ValueError(f'which must be "confident", "disagree" or "all", got {which!r}.')
     if rank_by not in ("quality", "margin"):
         raise ValueError(f'rank_by must be "quality" or "margin", got {rank_by!r}.')
+    names = row_names(proba, y)
     codes, proba, classes = check_evidence(y, proba, classes)
     if which == "confident":
         suggested = confident_classes(codes, proba)
-        rows = np.flatnonzero((suggested >= 0) & (suggested != codes))
+        position = np.arange(len(codes))
+        # A class that claims a row may still be less probable there than the given one, which is not sure enough to.
+        rows = np.flatnonzero((suggested >= 0) & (proba[position, suggested] > proba[position, codes]))
     else:
         suggested = proba.argmax(axis=1)
         rows = np.arange(len(codes)) if which == "all" else np.flatnonzero(suggested != codes)
@@ -72,6 +83,7 @@ def find_label_issues(y, proba, *, which="confident", rank_by="quality", classes
             "suggested_label": classes[suggested],
             "quality": quality,
             "margin": quality - proba.max(axis=1, initial=-np.inf),
-        }
+        },
+        index=names[rows],
     )
-    return issues.sort_values(rank_by, kind="stable", ignore_index=True)
+    return issues.sort_values(rank_by, kind="stable")

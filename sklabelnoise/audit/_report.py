@@ -1,14 +1,17 @@
-"""What an audit found, what a reviewer decided, and the labels that follow."""
+"""What an audit found, what reviewers decided, and the labels that follow."""
 
 import hashlib
-import os
+import importlib
+import warnings
 
 import numpy as np
 import pandas as pd
 
 from sklabelnoise._foundation._whole_files import write_whole
-from sklabelnoise.audit._evidence import check_evidence
+from sklabelnoise.audit._decisions import REMOVE, UNSURE, decided_rows
+from sklabelnoise.audit._evidence import check_evidence, row_names
 from sklabelnoise.audit._issues import find_label_issues
+from sklabelnoise.audit._reliability import NONE, ROUGH, noise_intervals
 from sklabelnoise.audit._transition import estimate_noise
 
 
@@ -20,36 +23,58 @@ class LabelReport:
     y : array-like of shape (n_samples,)
         The given labels.
 
-    proba : array-like of shape (n_samples, n_classes)
-        Probabilities of the classes.
+    proba : array-like or DataFrame of shape (n_samples, n_classes)
+        Probabilities of the classes. The columns of a frame (of any library) are found by name.
 
     classes : array-like of shape (n_classes,), default=None
         The labels in the order of the columns of `proba`. None takes the sorted labels of `y`.
 
-    X : array-like of shape (n_samples, ...) or list of str, default=None
-        What a reviewer is shown: images, texts or the values of a table. Kept, not copied.
+    X : array-like of shape (n_samples, ...), list of str or Dataset, default=None
+        The rows, as a classifier takes them. Kept, not copied.
 
     in_sample : bool, default=False
-        Whether `proba` comes from a model that was fitted to these rows and is trusted not to have memorised wrong
+        Whether `proba` comes from a model that was fitted to these rows and is trusted not to have memorized wrong
         labels: every label that it contradicts is then to doubt.
 
-    noise_proba : array-like of shape (n_samples, n_classes), default=None
+    noise_proba : array-like or DataFrame of shape (n_samples, n_classes), default=None
         Out-of-fold probabilities to estimate the noise from. None takes `proba`, and where that is `in_sample` counts
         what the model contradicts.
+
+    display : array-like of shape (n_samples, ...), list or Dataset, default=None
+        What a person sees of each row where that is not `X`: texts, images, paths of images or a table, while `X` holds
+        embeddings, say. None shows `X`.
+
+    ids : array-like of shape (n_samples,), default=None
+        What the rows are called where they come from: they stand in the column ``id`` of `issues` and on the page.
 
     Attributes
     ----------
     issues : DataFrame
-        Labels to doubt, the worst first, as :func:`find_label_issues` returns them.
+        Labels to doubt, the worst first, as :func:`find_label_issues` returns them, with a column ``id`` if there are
+        `ids`. Its index is that of `X`, so that ``X.loc[report.issues.index]`` are these rows (positions, where `X` and
+        `y` are not pandas').
 
     label_quality : ndarray of shape (n_samples,)
         Probability of each given label.
 
+    noise_rate : float
+        Estimate of the share of wrong labels.
+
+    noise_rate_interval : tuple of float
+        Its 95 % interval: of drawing the rows (bootstrap), and downwards also of the errors that the model makes.
+
     transition_matrix : ndarray of shape (n_classes, n_classes)
         Estimate of ``T[i, j] = P(given = j | true = i)``; rows sum to one.
 
-    noise_rate : float
-        Estimate of the share of wrong labels.
+    transition_matrix_interval : ndarray of shape (2, n_classes, n_classes)
+        Lower and upper ends of its 95 % interval, of drawing the rows.
+
+    reliability : {"good", "rough", "none"}
+        What both estimates are worth. "rough": the model errs where it is unsure, so the truth is probably towards the
+        lower end of the interval. "none": the model is too often wrong for a number to mean anything.
+
+    reliability_reason : str
+        Why, in a sentence; empty if it is "good".
 
     classes : ndarray of shape (n_classes,)
         The labels in the order of columns and matrix rows.
@@ -60,7 +85,7 @@ class LabelReport:
     proba : ndarray of shape (n_samples, n_classes)
         The evidence.
 
-    X : same as the parameter
+    X, display, ids : same as the parameters
 
     fingerprint : str
         Identifies labels and suggestions, so that decisions about other data are refused.
@@ -75,107 +100,233 @@ class LabelReport:
     >>> y = ["cat", "cat", "dog", "dog"]
     >>> report = LabelReport(y, [[0.9, 0.1], [0.2, 0.8], [0.1, 0.9], [0.3, 0.7]], in_sample=True)
     >>> report
-    LabelReport(1 label to doubt among 4, noise rate 25.0%)
+    LabelReport(1 label to doubt among 4, noise rate 25.0% (0.9% to 100.0%))
     >>> report.apply(report.issues.assign(decision="accept")).tolist()
     ['cat', 'dog', 'dog', 'dog']
     """
 
-    def __init__(self, y, proba, *, classes=None, X=None, in_sample=False, noise_proba=None):
+    def __init__(self, y, proba, *, classes=None, X=None, in_sample=False, noise_proba=None, display=None, ids=None):
         self._codes, self.proba, self.classes = check_evidence(y, proba, classes)
-        if X is not None and _n_rows(X) != len(self._codes):
-            raise ValueError(f"X must have one row for each of {len(self._codes)} labels, got {_n_rows(X)}.")
+        for name, rows in (("X", X), ("display", display), ("ids", ids)):
+            if rows is not None and _n_rows(rows) != len(self._codes):
+                raise ValueError(
+                    f"{name} must have one row for each of {len(self._codes)} labels, got {_n_rows(rows)}."
+                )
         self.y = self.classes[self._codes]
         self.X = X
+        self.display = display
+        self.ids = None if ids is None else np.asarray(ids)
         self.in_sample = in_sample
         self.label_quality = self.proba[np.arange(len(self.y)), self._codes]
         which = "disagree" if in_sample else "confident"
-        self.issues = find_label_issues(self.y, self.proba, which=which, classes=self.classes)
+        issues = find_label_issues(self.y, self.proba, which=which, classes=self.classes)
+        self.issues = issues.set_index(row_names(y, X)[issues["row"]])
+        if ids is not None:
+            self.issues.insert(1, "id", self.ids[self.issues["row"]])
         method = "predictions" if in_sample and noise_proba is None else "anchor_sets"
         if noise_proba is None:
             noise_proba = self.proba
         else:
-            noise_proba = check_evidence(y, noise_proba, self.classes)[1]
-        self.transition_matrix, self.noise_rate = estimate_noise(self._codes, noise_proba, method)
-        self.fingerprint = self._fingerprint()
+            noise_proba = check_evidence(y, noise_proba, self.classes, argument="noise_proba")[1]
+        self.transition_matrix, self.noise_rate, self.reliability, self.reliability_reason = estimate_noise(
+            self._codes, noise_proba, method
+        )
+        self.noise_rate_interval, self.transition_matrix_interval = noise_intervals(
+            self._codes, noise_proba, self.noise_rate
+        )
+        self.fingerprint = f"r{self._digest()}"
+
+    def __setstate__(self, state):
+        self.__dict__.update(state)
+        if "reliability" not in state:  # pickled by version 0.1
+            self.display = self.ids = self.noise_rate_interval = self.transition_matrix_interval = None
+            self.reliability = ROUGH
+            self.reliability_reason = "Version 0.1 did not say what its estimates of label noise are worth."
+            self.issues = self.issues.set_index(row_names(self.y, self.X)[self.issues["row"]])
 
     def __repr__(self):
         n = len(self.issues)
         doubted = f"{n} label{'' if n == 1 else 's'} to doubt among {len(self.y)}"
-        return f"{type(self).__name__}({doubted}, noise rate {self.noise_rate:.1%})"
+        return f"{type(self).__name__}({doubted}, {self._rate_in_words()})"
 
-    def _fingerprint(self):
-        digest = hashlib.sha256(repr(self.classes.tolist()).encode())
+    def _rate_in_words(self):
+        if self.reliability == NONE:
+            return "noise rate unknown: the model is too often wrong to tell"
+        words = f"noise rate {self.noise_rate:.1%}"
+        if self.noise_rate_interval is not None:
+            low, high = self.noise_rate_interval
+            words += f" ({low:.1%} to {high:.1%})"
+        return words + (", a rough estimate" if self.reliability == ROUGH else "")
+
+    def _repr_html_(self):
+        from sklabelnoise.audit._notebook import summary_html
+
+        return summary_html(self)
+
+    def _digest(self):
+        digest = hashlib.sha256(repr(self.classes.tolist()).encode("utf-8", "surrogatepass"))
         digest.update(self._codes.astype("<i8").tobytes())
         digest.update(self.issues["row"].to_numpy("<i8").tobytes())
         suggested = pd.Index(self.classes).get_indexer(self.issues["suggested_label"])
         digest.update(suggested.astype("<i8").tobytes())
         return digest.hexdigest()[:16]
 
-    def apply(self, decisions):
+    @property
+    def fingerprints(self):
+        """What decisions about this report may call it: version 0.1 had no letter in front."""
+        return {self.fingerprint, self.fingerprint.removeprefix("r")}
+
+    def summary(self):
+        """The report by class.
+
+        Returns
+        -------
+        summary : DataFrame
+            One row a class, its index the classes: ``given``, the rows with that label; ``doubted``, those of them in
+            `issues`, and ``share_doubted``; ``suggested``, the issues for which it is the suggestion; ``mean_quality``
+            of the label where it was given; ``noise_rate``, the estimated share of the rows that are truly of this
+            class and were given another label, with the interval ``low`` to ``high``; and ``mistaken_for``, the label
+            that they were given most often (missing where no other was).
+
+        Examples
+        --------
+        >>> from sklabelnoise.audit import LabelReport
+        >>> y = ["cat", "cat", "dog", "dog"]
+        >>> report = LabelReport(y, [[0.9, 0.1], [0.2, 0.8], [0.1, 0.9], [0.3, 0.7]], in_sample=True)
+        >>> report.summary()[["given", "doubted", "suggested", "mistaken_for"]]
+               given  doubted  suggested mistaken_for
+        class
+        cat        2        1          0          NaN
+        dog        2        0          1          cat
+        """
+        n_classes = len(self.classes)
+        given = np.bincount(self._codes, minlength=n_classes)
+        total = np.bincount(self._codes, weights=self.label_quality, minlength=n_classes)
+        codes = pd.Index(self.classes).get_indexer
+        doubted = np.bincount(codes(self.issues["given_label"]), minlength=n_classes)
+        off = np.where(np.eye(n_classes, dtype=bool), 0, self.transition_matrix)
+        mistaken_for = pd.Series(self.classes[off.argmax(axis=1)], dtype=object).where(off.max(axis=1) > 0, np.nan)
+        if self.transition_matrix_interval is None:
+            low = high = np.full(n_classes, np.nan)
+        else:
+            high, low = (1 - ends.diagonal() for ends in self.transition_matrix_interval)
+        with np.errstate(invalid="ignore"):  # of a class that nobody was given
+            shares = doubted / given, total / given
+        return pd.DataFrame(
+            {
+                "given": given,
+                "doubted": doubted,
+                "share_doubted": shares[0],
+                "suggested": np.bincount(codes(self.issues["suggested_label"]), minlength=n_classes),
+                "mean_quality": shares[1],
+                "noise_rate": 1 - self.transition_matrix.diagonal(),
+                "low": low,
+                "high": high,
+                "mistaken_for": mistaken_for.to_numpy(),
+            },
+            index=pd.Index(self.classes, name="class"),
+        )
+
+    def plot(self, kind="issues", **kwargs):
+        """Draw the report.
+
+        Parameters
+        ----------
+        kind : {"issues", "transition_matrix", "flow"}, default="issues"
+            * "issues": the worst labels to doubt, a `LabelIssuesDisplay`.
+            * "transition_matrix": which classes are mistaken for which, a `TransitionMatrixDisplay`.
+            * "flow": what accepting every suggestion would change, a `LabelFlowDisplay`.
+
+        **kwargs
+            Passed to the display's ``plot``.
+
+        Returns
+        -------
+        display : LabelIssuesDisplay, TransitionMatrixDisplay or LabelFlowDisplay
+        """
+        displays = {
+            "issues": "LabelIssuesDisplay",
+            "transition_matrix": "TransitionMatrixDisplay",
+            "flow": "LabelFlowDisplay",
+        }
+        if kind not in displays:
+            raise ValueError(f"kind must be one of {list(displays)}, got {kind!r}.")
+        # The displays know reports; a report finds them by name when it is to be drawn, as pandas finds its plotting
+        # backend, so that no file of the audit depends on them.
+        inspection = importlib.import_module("sklabelnoise.inspection")
+        return getattr(inspection, displays[kind]).from_report(self).plot(**kwargs)
+
+    def apply(self, decisions, *, unsure_weight=0.5, return_rows=False):
         """Labels after a review.
 
         Parameters
         ----------
-        decisions : str, path-like, file or DataFrame
-            The CSV file that the page of `to_html` downloads, or a DataFrame with columns ``row`` and ``decision``
-            ("accept" or "reject" the suggestion of that row) and, so that decisions about other data are noticed,
-            ``report`` (the fingerprint) or ``given_label``. Rows without a decision keep their label.
+        decisions : str, path-like, file, DataFrame, or list of these
+            CSV files that the page of `to_html` downloads, of one reviewer or of several, also after a spreadsheet has
+            saved them (with semicolons, numbers such as 7.0, or as .xlsx, which needs openpyxl). Or a DataFrame with
+            columns ``row`` and ``decision`` and, so that decisions about other data are noticed, ``report`` (the
+            fingerprint) or ``given_label``. A decision is "accept" (the suggestion), "reject" (the given label stays),
+            "relabel" (to the class in the column ``label``), "unsure" or "remove". Rows without a decision keep their
+            label.
+
+        unsure_weight : float, default=0.5
+            Weight of rows that a reviewer was unsure of.
+
+        return_rows : bool, default=False
+            Whether to return which rows to keep and their weights beside the labels.
 
         Returns
         -------
         y_corrected : ndarray of shape (n_samples,)
-            The given labels, with the suggested ones where they were accepted; same dtype.
+            The given labels, corrected where reviewers said so; same dtype.
+
+        keep : ndarray of bool of shape (n_samples,)
+            False for rows to remove. Only with `return_rows`.
+
+        sample_weight : ndarray of shape (n_samples,)
+            One, `unsure_weight` for rows that a reviewer was unsure of, zero for rows to remove. Only with
+            `return_rows`.
 
         Raises
         ------
         ValueError
             If the decisions are about another data set or report, about rows that are no issues, contradict each
-            other, or are neither "accept" nor "reject".
-        """
-        if not isinstance(decisions, pd.DataFrame):
-            source = os.fspath(decisions) if isinstance(decisions, os.PathLike) else decisions
-            decisions = pd.read_csv(source, dtype=str, keep_default_na=False, encoding="utf-8-sig")
-        self._check_decisions(decisions)
-        rows = decisions["row"].astype(np.int64)
-        accepted = rows[(decisions["decision"] == "accept").to_numpy()]
-        suggested = self.issues.set_index("row")["suggested_label"]
-        y_corrected = self.y.copy()
-        y_corrected[accepted] = suggested.loc[accepted].to_numpy()
-        return y_corrected
+            other, or are none of these words.
 
-    def _check_decisions(self, decisions):
-        missing = {"row", "decision"} - set(decisions.columns)
-        if missing or not {"report", "given_label"} & set(decisions.columns):
-            raise ValueError(
-                "decisions must have the columns row, decision, and report or given_label, "
-                f"got {list(decisions.columns)}."
+        Warns
+        -----
+        UserWarning
+            If rows are to be removed or weighted, and only labels are returned.
+
+        Examples
+        --------
+        >>> from sklabelnoise.audit import LabelReport
+        >>> y = ["cat", "cat", "dog", "dog"]
+        >>> report = LabelReport(y, [[0.9, 0.1], [0.2, 0.8], [0.1, 0.9], [0.3, 0.7]], in_sample=True)
+        >>> y_corrected, keep, weight = report.apply(report.issues.assign(decision="remove"), return_rows=True)
+        >>> keep.tolist()
+        [True, False, True, True]
+        """
+        if not 0 <= unsure_weight <= 1:
+            raise ValueError(f"unsure_weight must be from 0 to 1, got {unsure_weight!r}.")
+        decided = decided_rows(decisions, self)
+        rows, words = decided["row"].to_numpy(), decided["decision"].to_numpy()
+        codes = self._codes.copy()
+        codes[rows] = decided["label"].to_numpy()
+        y_corrected = self.classes[codes]
+        removed, unsure = rows[words == REMOVE], rows[words == UNSURE]
+        if return_rows:
+            keep, weight = np.ones(len(codes), dtype=bool), np.ones(len(codes))
+            keep[removed], weight[removed], weight[unsure] = False, 0.0, unsure_weight
+            return y_corrected, keep, weight
+        if len(removed) or len(unsure):
+            warnings.warn(
+                f"The decisions remove {len(removed)} rows and are unsure of {len(unsure)}, which labels alone do not "
+                "say: return_rows=True returns which rows to keep and their weights as well.",
+                UserWarning,
+                stacklevel=2,
             )
-        if "report" in decisions and not (decisions["report"] == self.fingerprint).all():
-            other = decisions["report"][decisions["report"] != self.fingerprint].iloc[0]
-            raise ValueError(
-                f"decisions belong to another data set or report: they name {other!r}, this is {self.fingerprint!r}."
-            )
-        undecided = ~decisions["decision"].isin(["accept", "reject"])
-        if undecided.any():
-            raise ValueError(
-                f'A decision must be "accept" or "reject", got {decisions["decision"][undecided].iloc[0]!r}.'
-            )
-        rows = pd.to_numeric(decisions["row"], errors="coerce")
-        unknown = ~rows.isin(self.issues["row"])
-        if unknown.any():
-            raise ValueError(
-                f"decisions are about rows that are no issues of this report: {decisions['row'][unknown].iloc[0]!r}."
-            )
-        if rows.duplicated().any():
-            raise ValueError(f"decisions name a row more than once: {int(rows[rows.duplicated()].iloc[0])}.")
-        if "report" not in decisions:
-            given = self.y[rows.astype(np.int64)]
-            differs = decisions["given_label"].to_numpy() != given
-            if differs.any():
-                raise ValueError(
-                    f"decisions belong to another data set: row {int(rows[differs].iloc[0])} was given "
-                    f"{given[differs].tolist()[0]!r}, they say {decisions['given_label'][differs].iloc[0]!r}."
-                )
+        return y_corrected
 
     def to_cleanlab(self):
         """The evidence as cleanlab's functions take it.
@@ -188,13 +339,14 @@ class LabelReport:
         """
         return {"labels": self._codes, "pred_probs": self.proba}
 
-    def to_html(self, path, *, title="Labels to doubt", max_issues=2000, image_shape=None):
-        """Write a page on which a person accepts or rejects each suggestion.
+    def to_html(self, path, *, title="Labels to doubt", max_issues=2000, image_shape=None, image_size=128):
+        """Write a page on which people review the suggestions.
 
         The page is one file that loads nothing from anywhere. It shows the noise rate, the transition matrix and the
-        issues, with pictures, texts or the values of `X` that are least like others of the given class; they can be
-        sorted, filtered and ticked, and the decisions downloaded as a CSV file for `apply`. Decisions are kept by the
-        browser if the page is closed before that. Needs jinja2, and pillow for images (extra ``report``).
+        issues, with pictures, texts or the values that speak for the suggestion, and examples of both classes that are
+        most alike. Each row takes one key or click: accept, keep, another class, unsure, remove; everything can be
+        undone. Decisions are kept by the browser, merged with those of other reviewers, and downloaded as a CSV file
+        for `apply`, or as tasks for Label Studio or Argilla. Needs jinja2, and pillow for images (extra ``report``).
 
         Parameters
         ----------
@@ -210,16 +362,22 @@ class LabelReport:
         image_shape : tuple of int, default=None
             Shape of the pictures in the rows of a two-dimensional `X`, such as (8, 8) for digits.
 
+        image_size : int, default=128
+            Pixels of the longer side of a picture on the page; larger ones are scaled down.
+
         Returns
         -------
         path : same as the parameter
         """
-        from sklabelnoise.audit._page import render_page  # jinja2 is an optional dependency
+        try:
+            from sklabelnoise.audit._page import render_page  # jinja2 is an optional dependency
+        except ImportError as reason:
+            raise ImportError("The page needs jinja2: pip install 'sklabelnoise[report]'.") from reason
 
-        page = render_page(self, title=title, max_issues=max_issues, image_shape=image_shape)
+        page = render_page(self, title=title, max_issues=max_issues, image_shape=image_shape, image_size=image_size)
         write_whole(path, page.encode("utf-8"))
         return path
 
 
-def _n_rows(X):
-    return X.shape[0] if hasattr(X, "shape") else len(X)
+def _n_rows(rows):
+    return rows.shape[0] if hasattr(rows, "shape") else len(rows)

@@ -5,11 +5,8 @@ import warnings
 import numpy as np
 
 from sklabelnoise.audit._evidence import check_evidence, confident_classes
-from sklabelnoise.noise._anchors import anchor_sets, rows_of_each_prediction
-
-# Above these an estimate says more about the model than about the labels; see `estimate_transition_matrix`.
-_MAX_SHARE_OF_CHANCE = 0.75
-_MAX_MODEL_ERROR = 0.15
+from sklabelnoise.audit._reliability import GOOD, reliability_of
+from sklabelnoise.noise._anchors import anchor_sets
 
 
 def estimate_transition_matrix(y, proba, *, method="anchor_sets", classes=None):
@@ -20,9 +17,10 @@ def estimate_transition_matrix(y, proba, *, method="anchor_sets", classes=None):
     y : array-like of shape (n_samples,)
         The given labels.
 
-    proba : array-like of shape (n_samples, n_classes)
+    proba : array-like or DataFrame of shape (n_samples, n_classes)
         Probabilities of the classes by a model that was trained on given labels, but not on those of the same row:
-        out-of-fold probabilities, as by ``cross_val_predict(..., method="predict_proba")``.
+        out-of-fold probabilities, as by ``cross_val_predict(..., method="predict_proba")``. The columns of a frame are
+        found by name.
 
     method : {"anchor_sets", "confident_joint", "anchor_points", "predictions"}, default="anchor_sets"
         * "anchor_sets" takes, for each class, the most confident half of the rows predicted as it for its own, and
@@ -43,12 +41,17 @@ def estimate_transition_matrix(y, proba, *, method="anchor_sets", classes=None):
         ``T[i, j] = P(given = j | true = i)``; rows sum to one. A class that no row is predicted as keeps the row of
         the identity. (cleanlab's noise matrix is the transpose.)
 
+    Raises
+    ------
+    ValueError
+        If labels and probabilities do not fit each other, or if columns have names that are no classes.
+
     Warns
     -----
     UserWarning
-        If the model is too often wrong for the estimate to mean anything: it disagrees with the given labels nearly as
-        often as a constant prediction, or clearly more often where it is less confident, which label noise that does
-        not depend on the features cannot explain.
+        If the model is too often wrong for the estimate to mean much: it would make nearly half of the labels wrong,
+        or disagrees with the given labels clearly less often where it is surest, which label noise that does not depend
+        on the features cannot explain. `LabelReport` says the same in its `reliability`, and has an interval.
 
     See Also
     --------
@@ -88,8 +91,8 @@ def estimate_noise_rate(y, proba, *, method="anchor_sets", classes=None):
     y : array-like of shape (n_samples,)
         The given labels.
 
-    proba : array-like of shape (n_samples, n_classes)
-        Out-of-fold probabilities of the classes.
+    proba : array-like or DataFrame of shape (n_samples, n_classes)
+        Out-of-fold probabilities of the classes. The columns of a frame are found by name.
 
     method : {"anchor_sets", "confident_joint", "anchor_points", "predictions"}, default="anchor_sets"
         As in `estimate_transition_matrix`.
@@ -100,6 +103,11 @@ def estimate_noise_rate(y, proba, *, method="anchor_sets", classes=None):
     Returns
     -------
     noise_rate : float
+
+    Raises
+    ------
+    ValueError
+        If labels and probabilities do not fit each other, or if columns have names that are no classes.
 
     Warns
     -----
@@ -120,14 +128,20 @@ def estimate_noise_rate(y, proba, *, method="anchor_sets", classes=None):
 
 
 def estimate_noise(codes, proba, method):
-    """Transition matrix and noise rate of checked evidence, with a warning where they do not mean much."""
+    """Transition matrix and noise rate of checked evidence, what they are worth, and why.
+
+    Warns where they are not worth much.
+    """
     if method not in _JOINTS:
         raise ValueError(f"method must be one of {list(_JOINTS)}, got {method!r}.")
     joint = _JOINTS[method](codes, proba)  # of true (rows) and given (columns) labels
     prior = joint.sum(axis=1, keepdims=True)
     T = np.divide(joint, prior, out=np.eye(len(joint)), where=prior > 0)
-    _warn_of_a_poor_model(codes, proba)
-    return T, float(1 - np.trace(joint))
+    rate = float(1 - np.trace(joint))
+    reliability, reason = reliability_of(codes, proba, rate)
+    if reliability != GOOD:
+        warnings.warn(reason, UserWarning, stacklevel=3)
+    return T, rate, reliability, reason
 
 
 def _joint_of_anchor_sets(codes, proba):
@@ -168,24 +182,3 @@ _JOINTS = {
     "anchor_points": _joint_of_anchor_points,
     "predictions": _joint_of_predictions,
 }
-
-
-def _warn_of_a_poor_model(codes, proba):
-    disagreement = np.mean(proba.argmax(axis=1) != codes)
-    by_chance = 1 - np.bincount(codes).max() / len(codes)
-    # Noise that does not depend on the features is as frequent among the surest rows as among all: what the model
-    # does better there, it does worse elsewhere by its own fault.
-    surest = np.concatenate([rows[: (len(rows) + 3) // 4] for rows in rows_of_each_prediction(proba)])
-    # Counted with one hit and one miss more (Laplace), and two standard errors off: few rows prove little.
-    n_surest = len(surest)
-    agreement_of_surest = (np.sum(proba[surest].argmax(axis=1) == codes[surest]) + 1) / (n_surest + 2)
-    lower = agreement_of_surest - 2 * np.sqrt(agreement_of_surest * (1 - agreement_of_surest) / n_surest)
-    model_error = 1 - (1 - disagreement) / max(lower, np.finfo(float).tiny)
-    if disagreement > _MAX_SHARE_OF_CHANCE * by_chance or model_error > _MAX_MODEL_ERROR:
-        warnings.warn(
-            f"The predictions disagree with {disagreement:.0%} of the given labels, a constant prediction with "
-            f"{by_chance:.0%}, and with {1 - agreement_of_surest:.0%} where they are surest: the model is too often "
-            "wrong for its estimates of label noise to mean much.",
-            UserWarning,
-            stacklevel=4,
-        )

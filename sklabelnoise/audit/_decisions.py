@@ -1,0 +1,229 @@
+"""Decisions of reviewers: reading their files, also after a spreadsheet, and what follows for each row."""
+
+import io
+import os
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+ACCEPT, REJECT, RELABEL, UNSURE, REMOVE = DECISIONS = ("accept", "reject", "relabel", "unsure", "remove")
+
+_NUMBER = re.compile(r"[+-]?[\d.,]+(e[+-]?\d+)?|[+-]?inf(inity)?|nan", re.IGNORECASE)
+_SPREADSHEETS = (".xlsx", ".xls", ".ods")
+
+
+def class_names(classes):
+    """What people read of each class: its text, or its representation where two classes have the same text."""
+    values = np.asarray(classes).tolist()
+    texts = [str(value) for value in values]
+    return [repr(value) if texts.count(text) > 1 else text for value, text in zip(values, texts, strict=True)]
+
+
+def decided_rows(decisions, report):
+    """Decisions, checked against a report.
+
+    Parameters
+    ----------
+    decisions : source or list of sources
+        As `LabelReport.apply` takes them.
+    report : LabelReport
+
+    Returns
+    -------
+    decided : DataFrame
+        One row a decision, in the order of the file: ``row``, ``decision`` and ``label``, the code of the class the row
+        is to have (the given one for what is not changed).
+    """
+    sources = decisions if isinstance(decisions, list | tuple) else [decisions]
+    checked = [_check(_read(source), report) for source in sources]
+    decided = pd.concat(checked, ignore_index=True).drop_duplicates(["row", "decision", "label"])
+    twice = decided["row"].duplicated(keep=False)
+    if twice.any():
+        row = int(decided["row"][twice].iloc[0])
+        several = decided[decided["row"] == row]
+        n_rows = decided["row"][twice].nunique()
+        more = f" ({n_rows - 1} more rows are contradicted)" if n_rows > 1 else ""
+        names = class_names(report.classes)
+        words = [f"{d} {names[k]!r}" if d == RELABEL else d for d, k in several[["decision", "label"]].to_numpy()]
+        raise ValueError(f"decisions name a row more than once: {row}, as {' and as '.join(words)}{more}.")
+    return decided
+
+
+def _read(source):
+    """A file, path or frame as a frame of text or of whatever the caller has in it."""
+    if isinstance(source, pd.DataFrame):
+        return source.reset_index(drop=True)
+    if hasattr(source, "read"):
+        content = source.read()
+    else:
+        path = Path(os.fspath(source))
+        if path.suffix.lower() in _SPREADSHEETS:
+            return pd.read_excel(path, dtype=str, keep_default_na=False)
+        content = path.read_bytes()
+    text = content if isinstance(content, str) else _decode(content)
+    lines = text.lstrip("\ufeff").splitlines(keepends=True)
+    # Excel may write the separator into a line of its own.
+    if lines and lines[0].lower().startswith("sep="):
+        del lines[0]
+    if not "".join(lines).strip():
+        raise ValueError("decisions must be a CSV file with a header, got an empty file.")
+    separator = max(",;\t", key=lines[0].count)
+    try:
+        return pd.read_csv(io.StringIO("".join(lines)), sep=separator, dtype=str, keep_default_na=False)
+    except pd.errors.ParserError as reason:
+        raise ValueError(f"decisions must be a CSV file of equally long lines, got {reason}.") from reason
+
+
+def _decode(content):
+    """Text of a file: UTF-8 as the page writes it, or what spreadsheets make of it."""
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return content.decode("utf-16")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return content.decode("cp1252", errors="replace")
+
+
+def _check(decisions, report):
+    decisions = decisions.rename(columns=lambda name: str(name).strip().lower() if isinstance(name, str) else name)
+    missing = {"row", "decision"} - set(decisions.columns)
+    if missing or not {"report", "given_label"} & set(decisions.columns):
+        raise ValueError(
+            f"decisions must have the columns row, decision, and report or given_label, got {list(decisions.columns)}."
+        )
+    words = decisions["decision"].map(_word)
+    decisions = decisions[(words != "").to_numpy()].reset_index(drop=True)
+    words = words[words != ""].reset_index(drop=True)
+    unknown = ~words.isin(DECISIONS)
+    _check_report(decisions, report)
+    if unknown.any():
+        known = ", ".join(f'"{word}"' for word in DECISIONS[:-1]) + f' or "{DECISIONS[-1]}"'
+        raise ValueError(f"A decision must be {known}, got {decisions['decision'][unknown].iloc[0]!r}.")
+    rows = decisions["row"].map(_row_number)
+    is_issue = rows.isin(report.issues["row"]).to_numpy()
+    if not is_issue.all():
+        first = decisions["row"][~is_issue].iloc[0]
+        raise ValueError(f"decisions are about rows that are no issues of this report: {first!r}.")
+    rows = rows.astype(np.int64).to_numpy()
+    suggested = report.issues.set_index("row")["suggested_label"].reindex(rows)
+    suggested = pd.Index(report.classes).get_indexer(suggested)
+    given = report.to_cleanlab()["labels"][rows]
+    find = _LabelFinder(report.classes)
+    _check_given(decisions, given, rows, report, find)
+    accepted = (words == ACCEPT).to_numpy()
+    _check_suggested(decisions[accepted], suggested[accepted], rows[accepted], report, find)
+    label = np.where(accepted, suggested, given)
+    for i in np.flatnonzero((words == RELABEL).to_numpy()):
+        cell = decisions["label"].iloc[i] if "label" in decisions else ""
+        label[i] = find(cell)
+        if label[i] < 0:
+            raise ValueError(
+                f"A row to relabel must have one of the classes {class_names(report.classes)} as its label, "
+                f"got {cell!r} in row {rows[i]}."
+            )
+    return pd.DataFrame({"row": rows, "decision": words, "label": label})
+
+
+def _word(cell):
+    return "" if _is_empty(cell) else str(cell).strip().lower()
+
+
+def _is_empty(cell):
+    return cell is None or (isinstance(cell, float) and np.isnan(cell)) or str(cell).strip() == ""
+
+
+def _row_number(cell):
+    """A whole number, also as 7.0 or 7,0; -1 for what is none."""
+    try:
+        number = float(str(cell).strip().replace(",", "."))
+    except ValueError:
+        return -1
+    return int(number) if number.is_integer() else -1
+
+
+def _check_report(decisions, report):
+    """Decisions name the report they are about, or (in text that a spreadsheet spoiled) at least its labels."""
+    if "report" not in decisions:
+        return
+    for cell in decisions["report"]:
+        if str(cell).strip() in report.fingerprints:
+            continue
+        # No fingerprint is a number, but those of version 0.1 could be read as one.
+        if _is_empty(cell) or not _NUMBER.fullmatch(str(cell).strip()):
+            raise ValueError(
+                f"decisions belong to another data set or report: they name {cell!r}, this is {report.fingerprint!r}."
+            )
+        if "given_label" not in decisions or "suggested_label" not in decisions:
+            raise ValueError(
+                f"decisions must name the report {report.fingerprint!r}, got the number {cell!r}, as a spreadsheet "
+                "makes it. With the columns given_label and suggested_label they would be recognized all the same."
+            )
+
+
+def _check_given(decisions, codes, rows, report, find):
+    if "given_label" not in decisions:
+        return
+    for cell, code, row in zip(decisions["given_label"], codes, rows, strict=True):
+        if find(cell) != code:
+            raise ValueError(
+                f"decisions belong to another data set: row {row} was given {report.classes.tolist()[code]!r}, "
+                f"they say {cell!r}."
+            )
+
+
+def _check_suggested(decisions, codes, rows, report, find):
+    if "suggested_label" not in decisions:
+        return
+    for cell, code, row in zip(decisions["suggested_label"], codes, rows, strict=True):
+        if find(cell) != code:
+            raise ValueError(
+                f"decisions belong to another report: the suggestion for row {row} is "
+                f"{report.classes.tolist()[code]!r}, they accept {cell!r}. To choose a class of your own, decide "
+                '"relabel" and name it in the column label.'
+            )
+
+
+class _LabelFinder:
+    """The code of a class by its value, its name, or what a spreadsheet made of its name; -1 for none."""
+
+    def __init__(self, classes):
+        values = np.asarray(classes).tolist()
+        self._by_value = {value: code for code, value in enumerate(values)}
+        self._by_name = {_readable(name): code for code, name in enumerate(class_names(classes))}
+        self._by_number, self._by_folded = {}, {}
+        for code, name in enumerate(class_names(classes)):
+            self._by_folded.setdefault(name.strip().casefold(), []).append(code)
+            number = _number(name)
+            if number is not None:
+                self._by_number.setdefault(number, []).append(code)
+
+    def __call__(self, cell):
+        try:
+            if cell in self._by_value and type(cell) is not bool:
+                return self._by_value[cell]
+        except TypeError:  # not hashable
+            return -1
+        text = _readable(str(cell))
+        # The page puts an apostrophe before what a spreadsheet would take for a formula.
+        for spelled in (text, text.removeprefix("'")):
+            if spelled in self._by_name:
+                return self._by_name[spelled]
+        candidates = self._by_folded.get(text.strip().casefold(), [])
+        if len(candidates) != 1:
+            candidates = self._by_number.get(_number(text), [])
+        return candidates[0] if len(candidates) == 1 else -1
+
+
+def _readable(text):
+    """As a browser writes it: lone surrogates cannot be written, and CSV readers know one kind of line break."""
+    text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _number(text):
+    try:
+        return float(text.strip().replace(",", "."))
+    except ValueError:
+        return None
