@@ -1,41 +1,70 @@
 """One call from data to report."""
 
 import numpy as np
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from sklearn.pipeline import Pipeline
 from sklearn.utils import check_random_state, column_or_1d
 
 from sklabelnoise._foundation._given import check_none_missing
+from sklabelnoise.audit._datasets import is_dataset
+from sklabelnoise.audit._default_classifier import with_default_classifier
 from sklabelnoise.audit._report import LabelReport
+from sklabelnoise.audit._rows import as_rows
 
 
 def audit_labels(
-    estimator, X, y, *, evidence="auto", pred_probs=None, classes=None, cv=5, n_jobs=None, random_state=None
+    estimator,
+    X,
+    y=None,
+    *,
+    display=None,
+    ids=None,
+    evidence="auto",
+    pred_probs=None,
+    classes=None,
+    cv=5,
+    n_jobs=None,
+    random_state=None,
+    verbose=0,
 ):
     """Find the labels to doubt, and how much noise there is, with any classifier.
 
     Parameters
     ----------
-    estimator : classifier or None
-        The classifier whose opinion counts; it is cloned. Only with `pred_probs` it may be None.
+    estimator : classifier, Pipeline or None
+        The classifier whose opinion counts; it is cloned. It needs `predict_proba`. None takes the classifier of this
+        package that needs no settings, after a preparation that suits the rows.
 
-    X : array-like of shape (n_samples, ...), list of str, or None
-        What the classifier is fitted to, and what `LabelReport.to_html` shows. Only with `pred_probs` it may be None.
+    X : array-like of shape (n_samples, ...), frame, sparse array, list, Dataset or None
+        What the classifier is fitted to: numbers, a frame of any library, texts, images, a torch Dataset or
+        ImageFolder, or a data set of Hugging Face. A Dataset is handed as it is to the networks of this package, to
+        other classifiers as an array of its inputs. Of paths of images the default classifier reads the images; other
+        classifiers get the paths. With `pred_probs` it may be None.
 
-    y : array-like of shape (n_samples,)
-        The given labels.
+    y : array-like of shape (n_samples,), str or None, default=None
+        The given labels. None takes those of a Dataset, named by its classes; a str is the column of labels in a data
+        set of Hugging Face.
+
+    display : array-like of shape (n_samples, ...), list, Dataset or None, default=None
+        What a person sees of each row where that is not `X`: texts, images, paths of images or a frame, while `X` holds
+        embeddings, say.
+
+    ids : array-like of shape (n_samples,), default=None
+        What the rows are called where they come from. Those of a folder of images are its paths.
 
     evidence : {"auto", "fit", "out_of_fold"}, default="auto"
         * "out_of_fold" fits `cv` times, so that no row is judged by a model that saw its label.
         * "fit" fits once and takes what the model says about its training rows, for the networks of this package their
-          mean prediction over all epochs. That ranks labels well if the model does not memorise wrong ones; but what it
-          has memorised it cannot count, so the noise is estimated from two more fits, to one half of the rows each.
+          mean prediction over all epochs. That ranks labels well if the model does not memorize wrong ones; but what it
+          has memorized it cannot count, so the noise is estimated from two more fits, to one half of the rows each.
         * "auto" takes "fit" for the classifiers of this package (also as the last step of a Pipeline), other than plain
-          cross entropy, and "out_of_fold" for all others.
+          cross entropy, and "out_of_fold" for all others. Those that predict rows they have not seen while they are
+          fitted, as the label refinery, are fitted once and asked for these predictions.
 
-    pred_probs : array-like of shape (n_samples, n_classes), default=None
-        Out-of-fold probabilities that are at hand already, as cleanlab takes them; nothing is fitted then.
+    pred_probs : array-like or DataFrame of shape (n_samples, n_classes), default=None
+        Out-of-fold probabilities that are at hand already, as cleanlab takes them; nothing is fitted then. The columns
+        of a frame are found by name.
 
     classes : array-like of shape (n_classes,), default=None
         The labels in the order of the columns of `pred_probs`. None takes the sorted labels of `y`.
@@ -47,11 +76,28 @@ def audit_labels(
         Folds (or halves) fitted at the same time.
 
     random_state : int, RandomState instance or None, default=None
-        Determines the folds that an int `cv` makes, and the halves of "fit". The classifier has its own.
+        Determines the folds that an int `cv` makes, the halves of "fit", and the default classifier. Any other
+        classifier has its own.
+
+    verbose : int, default=0
+        1 shows a progress bar of each fit of a classifier of this package, and says of others how many folds are done.
 
     Returns
     -------
     report : LabelReport
+
+    Raises
+    ------
+    ValueError
+        If rows and labels do not fit each other, or a row cannot be read (the message says which).
+
+    TypeError
+        If `estimator` has no `predict_proba`.
+
+    Warns
+    -----
+    UserWarning
+        If the model is too often wrong for its estimates of label noise to mean much.
 
     Examples
     --------
@@ -67,55 +113,128 @@ def audit_labels(
     if evidence not in ("auto", "fit", "out_of_fold"):
         raise ValueError(f'evidence must be "auto", "fit" or "out_of_fold", got {evidence!r}.')
     if pred_probs is not None:
-        return LabelReport(y, pred_probs, classes=classes, X=X)
-    if estimator is None:
-        raise ValueError("estimator may be None only if pred_probs are given.")
+        if is_dataset(X):
+            _, y, shown, paths = as_rows(X, y, takes_datasets=True)
+            display, ids = shown if display is None else display, paths if ids is None else ids
+        return LabelReport(y, pred_probs, classes=classes, X=X, display=display, ids=ids)
     if classes is not None:
         raise ValueError("classes name the columns of pred_probs; an estimator finds its own.")
-    check_none_missing(y)
-    y = column_or_1d(y)
+    if X is None:
+        raise ValueError("X must hold rows to fit the classifier to, got None: that needs pred_probs.")
     final = _final_step(estimator)
-    if evidence != "out_of_fold" and _is_ours(final) and hasattr(final, "n_rounds"):
-        return _report_of_a_refinery(clone(estimator), X, y)
-    does_not_memorise = _is_ours(final) and getattr(final, "loss", None) != "cross_entropy"
-    if evidence == "fit" or (evidence == "auto" and does_not_memorise):
-        halves = _predict_left_out(estimator, X, y, 2, n_jobs, random_state)
-        return _report_of_one_fit(clone(estimator), X, y, halves)
-    return LabelReport(y, _predict_left_out(estimator, X, y, cv, n_jobs, random_state), X=X)
+    rows, y, shown, paths = as_rows(X, y, takes_datasets=_takes_datasets(estimator))
+    known = {
+        "X": X if shown is not None else rows,
+        "display": shown if display is None else display,
+        "ids": paths if ids is None else ids,
+    }
+    check_none_missing(y)
+    given, y = y, column_or_1d(y)
+    if estimator is None:
+        estimator, rows = with_default_classifier(rows, random_state)
+        known["display"] = X if known["display"] is None and rows is not X else known["display"]
+        final = _final_step(estimator)
+    elif not hasattr(estimator, "predict_proba"):
+        raise TypeError(
+            f"estimator must have predict_proba, got {type(estimator).__name__}. CalibratedClassifierCV(estimator) has."
+        )
+    fit = _Fits(estimator, rows, y, n_jobs, random_state, verbose)
+    if evidence != "out_of_fold" and _is_ours(final) and not hasattr(final, "embed"):
+        proba, own_classes, out_of_fold = fit.own_left_out()
+        return LabelReport(given, proba, classes=own_classes, in_sample=not out_of_fold, **known)
+    does_not_memorize = _is_ours(final) and getattr(final, "loss", None) != "cross_entropy"
+    if evidence == "fit" or (evidence == "auto" and does_not_memorize):
+        halves = fit.left_out(2)
+        proba, own_classes = fit.once()
+        return LabelReport(given, proba, classes=own_classes, in_sample=True, noise_proba=halves, **known)
+    return LabelReport(given, fit.left_out(cv), **known)
 
 
-def _predict_left_out(estimator, X, y, cv, n_jobs, random_state):
-    if isinstance(cv, int):
-        seed = check_random_state(random_state).randint(np.iinfo(np.int32).max)
-        cv = StratifiedKFold(cv, shuffle=True, random_state=seed)
-    return cross_val_predict(estimator, X, y, cv=cv, n_jobs=n_jobs, method="predict_proba")
+class _Fits:
+    """The fits of one audit: a classifier, the rows and labels it is fitted to, and how."""
+
+    def __init__(self, estimator, X, y, n_jobs, random_state, verbose):
+        self.estimator = clone(estimator)
+        self.X, self.y = X, y
+        self.n_jobs, self.random_state, self.verbose = n_jobs, random_state, verbose
+        final = _final_step(self.estimator)
+        if verbose and _is_ours(final) and "verbose" in final.get_params(deep=False):
+            final.set_params(verbose=verbose)
+
+    def left_out(self, cv):
+        """Predictions for each row by a model that has not seen it."""
+        if isinstance(cv, int | np.integer):
+            seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
+            cv = StratifiedKFold(int(cv), shuffle=True, random_state=seed)
+        estimator, X = self.estimator, self.X
+        if is_dataset(X):
+            # What is split and handed to workers are numbers of rows.
+            estimator, X = _OnRowNumbers(estimator, X), np.arange(len(X))
+        verbose = 0 if _is_ours(_final_step(self.estimator)) else self.verbose
+        return cross_val_predict(
+            estimator, X, self.y, cv=cv, n_jobs=self.n_jobs, verbose=verbose, method="predict_proba"
+        )
+
+    def once(self):
+        """What one fit says about the rows it was fitted to, and its classes."""
+        estimator = clone(self.estimator)
+        final = _final_step(estimator)
+        mean = _watch(final)
+        estimator.fit(self.X, self.y)
+        proba = getattr(mean, "proba_", None)
+        # Held-out rows and rows of weight zero are not trained on: then only the fitted model speaks of all of them.
+        if proba is None or len(proba) != len(self.y):
+            proba = estimator.predict_proba(self.X)
+        return proba, final.classes_
+
+    def own_left_out(self):
+        """What a classifier that leaves rows out while it is fitted predicts for them, its classes, and whether it did.
+
+        A label refinery that runs no round has only its fitted model.
+        """
+        estimator = clone(self.estimator)
+        final = _final_step(estimator.fit(self.X, self.y))
+        if hasattr(final, "oof_proba_"):
+            return final.oof_proba_, final.classes_, True
+        return estimator.predict_proba(self.X), final.classes_, False
+
+
+class _OnRowNumbers(ClassifierMixin, BaseEstimator):
+    """A classifier of a Dataset that is fitted to, and predicts, rows by their number."""
+
+    def __init__(self, estimator, dataset):
+        self.estimator = estimator
+        self.dataset = dataset
+
+    def __sklearn_clone__(self):
+        return type(self)(clone(self.estimator), self.dataset)  # the Dataset is not copied
+
+    def fit(self, rows, y):
+        self.fitted_ = clone(self.estimator).fit(self._subset(rows), y)
+        self.classes_ = _final_step(self.fitted_).classes_
+        return self
+
+    def predict_proba(self, rows):
+        return self.fitted_.predict_proba(self._subset(rows))
+
+    def _subset(self, rows):
+        from sklabelnoise.training._training_set import take_rows  # torch, which a Dataset has loaded already
+
+        return take_rows(self.dataset, rows)
 
 
 def _final_step(estimator):
     return estimator[-1] if isinstance(estimator, Pipeline) else estimator
 
 
+def _takes_datasets(estimator):
+    """Networks of this package are fitted to a torch Dataset as it is; transformers of a Pipeline are not."""
+    return _is_ours(estimator) and hasattr(estimator, "embed")
+
+
 def _is_ours(estimator):
     """Whether it is a class of this package or derived from one; by name, because importing them would import torch."""
     return any(base.__module__.startswith("sklabelnoise.") for base in type(estimator).__mro__)
-
-
-def _report_of_one_fit(estimator, X, y, left_out):
-    final = _final_step(estimator)
-    mean = _watch(final)
-    estimator.fit(X, y)
-    proba = getattr(mean, "proba_", None)
-    # Held-out rows and rows of weight zero are not trained on: then only the fitted model speaks of all of them.
-    if proba is None or len(proba) != len(y):
-        proba = estimator.predict_proba(X)
-    return LabelReport(y, proba, classes=final.classes_, X=X, in_sample=True, noise_proba=left_out)
-
-
-def _report_of_a_refinery(estimator, X, y):
-    """A label refinery has out-of-fold probabilities of its own, unless it runs no round."""
-    final = _final_step(estimator.fit(X, y))
-    proba = final.oof_proba_ if hasattr(final, "oof_proba_") else estimator.predict_proba(X)
-    return LabelReport(y, proba, classes=final.classes_, X=X, in_sample=not hasattr(final, "oof_proba_"))
 
 
 def _watch(final):

@@ -74,10 +74,10 @@ def reliability_of(codes, proba, noise_rate):
 def noise_intervals(codes, proba, noise_rate, *, random_state=0):
     """95 % intervals of the noise rate and of the entries of the transition matrix.
 
-    Rows get random weights (the Bayesian bootstrap: Rubin, Annals of Statistics 1981) and the surest of them are counted
-    again. The interval of the rate reaches further down: to what the surest tenth or quarter allows, less a share of
-    the error that the model makes on its less sure half, as it may be wrong where it is sure, too. That of the matrix
-    is of the drawing of rows alone.
+    Rows get random weights (the Bayesian bootstrap: Rubin, Annals of Statistics 1981), and the surest of them are
+    counted again. The interval of the rate reaches further down: to what the surest tenth or quarter allows, less a
+    share of the error that the model makes on its less sure half, as it may be wrong where it is sure, too. That of
+    the matrix is of the drawing of rows alone.
 
     Parameters
     ----------

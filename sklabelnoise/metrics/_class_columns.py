@@ -87,7 +87,7 @@ def in_class_order(values, columns, classes, *, argument):
 
 
 def _names_and_values(table, argument, ordered):
-    frame = _pandas_frame(table, argument)
+    frame = pandas_frame(table, argument)
     if frame is None or (ordered and _is_numbered(frame.columns)):
         return None, None
     if frame.columns.nlevels > 1:
@@ -102,8 +102,20 @@ def _is_numbered(columns):
     return isinstance(columns, pd.RangeIndex) and columns.start == 0 and columns.step == 1
 
 
-def _pandas_frame(table, argument):
-    """The table as a pandas frame, or None for what is no frame."""
+def pandas_frame(table, argument):
+    """A frame of any library as one of pandas; None for what is no frame.
+
+    Parameters
+    ----------
+    table : object
+    argument : str
+        What messages call it.
+
+    Raises
+    ------
+    TypeError
+        If it is a frame that cannot be read.
+    """
     if isinstance(table, pd.DataFrame):
         return table
     if isinstance(table, np.ndarray) or not (

@@ -1,0 +1,152 @@
+"""Rows that come as a torch Dataset, a folder of images, or a data set of Hugging Face."""
+
+import numpy as np
+
+
+def is_dataset(X):
+    """Whether X is a Dataset of torch or of Hugging Face; by name, because asking the libraries would import them."""
+    return _is_torch_dataset(X) or is_hugging_face(X)
+
+
+def is_hugging_face(X):
+    return any(base.__module__.startswith("datasets.") for base in type(X).__mro__) and hasattr(X, "features")
+
+
+def _is_torch_dataset(X):
+    return any(base.__module__.startswith("torch.utils.data") for base in type(X).__mro__)
+
+
+class Datasets:
+    """What an audit asks of a Dataset, whichever library it is of.
+
+    Parameters
+    ----------
+    dataset : torch Dataset or datasets.Dataset
+    column : str, default=None
+        Where the labels of one of Hugging Face are. None takes the first column of class labels, else "label".
+
+    Attributes
+    ----------
+    labels : ndarray of shape (n_samples,)
+        Names of classes where the Dataset has them, else what its items hold.
+    paths : list of str or None
+        Files of the images, where there are any.
+    shows_pictures : bool
+        Whether its items are images.
+    """
+
+    def __init__(self, dataset, column=None):
+        self._dataset = dataset
+        self._column = column
+        self.is_hugging_face = is_hugging_face(dataset)
+        if self.is_hugging_face:
+            self._label_column = column or _label_column(dataset)
+            self._input_columns = [name for name in dataset.column_names if name != self._label_column]
+
+    def __len__(self):
+        return len(self._dataset)
+
+    @property
+    def labels(self):
+        if self.is_hugging_face:
+            feature = self._dataset.features[self._label_column]
+            return _named(np.asarray(self._dataset[self._label_column]), getattr(feature, "names", None))
+        base, rows = _unwrapped(self._dataset)
+        return _named(self._labels_of(base, rows), getattr(base, "classes", None))
+
+    def _labels_of(self, base, rows):
+        for name in ("targets", "labels", "y"):
+            values = getattr(base, name, None)
+            if values is not None and np.ndim(values) == 1 and len(values) == len(base):
+                return np.asarray(values)[rows]
+        tensors = getattr(base, "tensors", ())
+        if len(tensors) >= 2 and tensors[1].ndim == 1:
+            return tensors[1].numpy(force=True)[rows]
+        items = [self._item(row) for row in range(len(self))]
+        if items and not (isinstance(items[0], tuple | list) and len(items[0]) > 1):
+            raise ValueError(
+                f"X is a Dataset whose items are not pairs (x, y), here {type(items[0]).__name__}: pass the labels as y."
+            )
+        return np.asarray([item[1] for item in items])
+
+    @property
+    def paths(self):
+        if self.is_hugging_face:
+            return None
+        base, rows = _unwrapped(self._dataset)
+        samples = getattr(base, "samples", None)
+        if not samples or not isinstance(samples[0], tuple | list) or not isinstance(samples[0][0], str):
+            return None
+        return [samples[row][0] for row in rows]
+
+    @property
+    def shows_pictures(self):
+        if len(self) == 0:
+            return False
+        first = self.input_of(0)
+        return hasattr(first, "mode") or np.ndim(first) > 1
+
+    def input_of(self, row):
+        """The input of one item; an error says which item it was."""
+        item = self._item(row)
+        if self.is_hugging_face:
+            return item[self._input_column]
+        return item[0] if isinstance(item, tuple | list) else item
+
+    @property
+    def _input_column(self):
+        """The column that people see: the first image, else the first text."""
+        kinds = {name: type(self._dataset.features[name]).__name__ for name in self._input_columns}
+        texts = [name for name in self._input_columns if getattr(self._dataset.features[name], "dtype", "") == "string"]
+        images = [name for name, kind in kinds.items() if kind == "Image"]
+        if not (images or texts):
+            raise ValueError(f"X has neither images nor texts to show, got the columns {self._input_columns}.")
+        return (images or texts)[0]
+
+    @property
+    def is_table(self):
+        """Whether one of Hugging Face has columns of numbers rather than a text or an image."""
+        if not self.is_hugging_face:
+            return False
+        dtypes = [getattr(self._dataset.features[name], "dtype", "") for name in self._input_columns]
+        kinds = [type(self._dataset.features[name]).__name__ for name in self._input_columns]
+        return "Image" not in kinds and (dtypes.count("string") != 1 or len(dtypes) > 2)
+
+    def frame(self):
+        """The columns of one of Hugging Face that are no labels, as a pandas frame."""
+        return self._dataset.to_pandas()[self._input_columns]
+
+    def _item(self, row):
+        try:
+            return self._dataset[int(row)]
+        except Exception as reason:  # whatever a Dataset of the user's raises
+            raise ValueError(f"X is a Dataset whose item {row} cannot be read: {reason!r}.") from reason
+
+
+def _label_column(dataset):
+    for name, feature in dataset.features.items():
+        if type(feature).__name__ == "ClassLabel":
+            return name
+    for name in ("label", "labels", "target"):
+        if name in dataset.column_names:
+            return name
+    raise ValueError(
+        f"X has no column of class labels, got the columns {dataset.column_names}: pass the labels, or the name of their "
+        "column, as y."
+    )
+
+
+def _named(values, names):
+    """Labels by the names of their classes, where they are numbers of these."""
+    if names is None or values.dtype.kind not in "iu" or not (0 <= values.min() and values.max() < len(names)):
+        return values
+    return np.asarray([str(name) for name in names])[values]
+
+
+def _unwrapped(dataset):
+    """What a chain of Subsets is of, and which rows of that."""
+    rows = np.arange(len(dataset))
+    while hasattr(dataset, "indices") and hasattr(dataset, "dataset"):
+        rows = np.asarray(dataset.indices)[rows]
+        dataset = dataset.dataset
+    return dataset, rows

@@ -1,0 +1,79 @@
+"""The classifier that judges the labels where the user names none."""
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+from sklearn.compose import make_column_selector, make_column_transformer
+from sklearn.decomposition import PCA, TruncatedSVD
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.impute import SimpleImputer
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, MaxAbsScaler, OneHotEncoder, StandardScaler
+
+from sklabelnoise.audit._rows import picture_rows
+from sklabelnoise.metrics._class_columns import pandas_frame
+
+_N_COMPONENTS = 100
+_MAX_CATEGORIES = 50
+
+
+def with_default_classifier(X, random_state):
+    """A pipeline that suits the rows, and the rows as it takes them.
+
+    Texts become 100 components of their words (latent semantic analysis), pictures 100 principal components of their
+    pixels, categories columns of their own; what is a number stays one. Embeddings of a pretrained network say more of
+    texts and pictures than this: pass these as X and what people see as ``display``.
+
+    Parameters
+    ----------
+    X : array-like, frame, sparse array, or list of texts or of paths of images
+    random_state : int, RandomState instance or None
+
+    Returns
+    -------
+    estimator : Pipeline
+    X : what it is fitted to
+    """
+    pictures = picture_rows(X)
+    X = X if pictures is None else pictures
+    return make_pipeline(*_preparation(X), _classifier(random_state)), X
+
+
+def _classifier(random_state):
+    from sklabelnoise import DMClassifierCV
+
+    return DMClassifierCV(random_state=random_state)
+
+
+def _preparation(X):
+    if sparse.issparse(X):
+        return [MaxAbsScaler(), TruncatedSVD(min(_N_COMPONENTS, X.shape[1] - 1), random_state=0)]
+    frame = pandas_frame(X, "X")
+    if frame is not None:
+        numbers = make_column_selector(dtype_include="number")
+        others = make_column_selector(dtype_exclude="number")
+        categories = OneHotEncoder(
+            handle_unknown="infrequent_if_exist", max_categories=_MAX_CATEGORIES, sparse_output=False
+        )
+        return [
+            make_column_transformer(
+                (make_pipeline(SimpleImputer(), StandardScaler()), numbers), (categories, others)
+            )
+        ]
+    first = X.iloc[0] if isinstance(X, pd.Series) else X[0]
+    if isinstance(first, str):
+        words = TfidfVectorizer(sublinear_tf=True, max_features=20_000, dtype=np.float32)
+        return [words, TruncatedSVD(_N_COMPONENTS, random_state=0)]
+    numbers = np.asarray(X)
+    if numbers.ndim > 2 or numbers.dtype == np.uint8:
+        n_features = int(np.prod(numbers.shape[1:]))
+        return [
+            FunctionTransformer(_flat),
+            StandardScaler(),
+            PCA(min(_N_COMPONENTS, n_features, len(numbers) // 2), random_state=0),
+        ]
+    return [SimpleImputer(), StandardScaler()]
+
+
+def _flat(X):
+    return np.reshape(X, (len(X), -1)).astype(np.float32)

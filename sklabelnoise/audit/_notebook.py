@@ -1,0 +1,71 @@
+"""A report in a notebook: figures and the worst ten labels, in one piece of HTML."""
+
+import html
+
+import pandas as pd
+
+from sklabelnoise.audit._statement import rate_as_figure, statement
+from sklabelnoise.audit._views import view_of
+
+_N_ROWS = 10
+_CELL = "padding:.25em .6em;text-align:left;vertical-align:middle;border-bottom:1px solid #8884;"
+
+
+def summary_html(report):
+    """The report as a fragment of HTML; everything from the data is escaped."""
+    figure, interval = rate_as_figure(report)
+    figures = [
+        ("rows", f"{len(report.y):,}", ""),
+        ("labels to doubt", f"{len(report.issues):,}", ""),
+        ("noise rate", figure, interval),
+        ("classes", f"{len(report.classes):,}", ""),
+    ]
+    head = "".join(
+        f'<div><div style="opacity:.7;font-size:.85em">{name}</div><div style="font-size:1.4em">{value}</div>'
+        f'<div style="opacity:.7;font-size:.85em">{note}</div></div>'
+        for name, value, note in figures
+    )
+    return (
+        '<div style="max-width:60em"><div style="display:flex;flex-wrap:wrap;gap:2em;margin:.5em 0">'
+        f"{head}</div><p>{_escaped(statement(report))}</p>{_worst(report)}</div>"
+    )
+
+
+def _worst(report):
+    issues = report.issues.head(_N_ROWS)
+    if issues.empty:
+        return ""
+    codes = pd.Index(report.classes).get_indexer
+    view = view_of(
+        report.X if report.display is None else report.display,
+        report.to_cleanlab()["labels"],
+        len(report.classes),
+        image_size=64,
+    )
+    try:
+        contents = view.brief(issues["row"].to_numpy(), codes(issues["given_label"]), codes(issues["suggested_label"]))
+    except ImportError:  # pillow is optional
+        contents = [""] * len(issues)
+    names = ["row", *(["id"] if report.ids is not None else []), "given", "suggested", "quality", "content"]
+    header = "".join(f'<th scope="col" style="{_CELL}">{name}</th>' for name in names)
+    rows = []
+    for issue, content in zip(issues.to_dict("records"), contents, strict=True):
+        cells = [issue["row"], *([issue["id"]] if report.ids is not None else [])]
+        cells += [issue["given_label"], issue["suggested_label"], f"{issue['quality']:.3f}"]
+        if isinstance(content, str) and content.startswith("data:image/"):
+            shown = f'<img alt="row {issue["row"]}" src="{_escaped(content)}" style="max-height:64px">'
+        else:
+            shown = _escaped(_shorten(view.line(content) if content else ""))
+        cells = "".join(f'<td style="{_CELL}">{_escaped(cell)}</td>' for cell in cells)
+        rows.append(f'<tr>{cells}<td style="{_CELL}">{shown}</td></tr>')
+    return f'<table style="border-collapse:collapse"><thead><tr>{header}</tr></thead><tbody>{"".join(rows)}</tbody></table>'
+
+
+def _escaped(value):
+    text = str(value).encode("utf-8", "replace").decode()  # lone surrogates cannot be sent to a browser
+    return html.escape(text)
+
+
+def _shorten(text, length=160):
+    text = " ".join(text.split())
+    return text if len(text) <= length else text[: length - 1] + "…"

@@ -1,0 +1,88 @@
+"""What an audit is given, as a classifier takes it: rows, labels, and what people know them by."""
+
+import os
+
+import numpy as np
+import pandas as pd
+
+from sklabelnoise.audit._datasets import Datasets, is_dataset
+from sklabelnoise.audit._views import are_image_paths, picture_at
+
+_SIDE = 32  # pixels of pictures that become the features of an ordinary classifier
+
+
+def as_rows(X, y, *, takes_datasets):
+    """Rows, labels, what to show and ids.
+
+    Parameters
+    ----------
+    X : array-like, frame, sparse array, list, tensor or Dataset
+    y : array-like, str or None
+        The labels; of a Dataset None takes its own, and a str is the name of a column.
+    takes_datasets : bool
+        Whether the classifier is fitted to a torch Dataset as it is.
+
+    Returns
+    -------
+    X : what the classifier is fitted to
+    y : array-like of shape (n_samples,)
+    display : what people see, None for X
+    ids : list of str or None
+        Paths of the files of a folder of images.
+    """
+    if not is_dataset(X):
+        if y is None:
+            raise ValueError("y must hold the labels, got None: only a Dataset brings its own.")
+        if hasattr(X, "numpy") and hasattr(X, "detach"):  # a tensor of torch
+            X = X.numpy(force=True)
+        return X, y, None, None
+    dataset = Datasets(X, y if isinstance(y, str) else None)
+    labels = dataset.labels if y is None or isinstance(y, str) else y
+    if len(labels) != len(dataset):
+        raise ValueError(f"y must have one label for each of the {len(dataset)} items of X, got {len(labels)}.")
+    if takes_datasets and not dataset.is_hugging_face:
+        from sklabelnoise.training._named_rows import NamedRows  # torch, which a Dataset has loaded already
+
+        return NamedRows(X), labels, X, dataset.paths
+    if dataset.is_table:
+        return dataset.frame(), labels, None, None
+    return _features_of(dataset), labels, X, dataset.paths
+
+
+def _features_of(dataset):
+    """The inputs of a Dataset as an array, or as a list of texts."""
+    first = dataset.input_of(0)
+    items = [first, *(dataset.input_of(row) for row in range(1, len(dataset)))]
+    if isinstance(first, str):
+        return items
+    if hasattr(first, "mode"):  # pictures of pillow
+        return np.stack([small_picture(item) for item in items])
+    items = [item.numpy(force=True) if hasattr(item, "numpy") else np.asarray(item) for item in items]
+    shapes = {item.shape for item in items}
+    if len(shapes) > 1:
+        raise ValueError(
+            f"X is a Dataset whose items must have one shape, got {len(shapes)} different ones, such as "
+            f"{' and '.join(map(str, sorted(shapes)[:2]))}."
+        )
+    return np.stack(items).reshape(len(items), -1)
+
+
+def small_picture(picture):
+    """A picture of any size as one row of numbers."""
+    return np.asarray(picture_at(picture, _SIDE).convert("RGB").resize((_SIDE, _SIDE))).ravel()
+
+
+def picture_rows(X):
+    """Paths of images as rows of numbers; None if they are no such paths. An error names the file."""
+    items = X.tolist() if isinstance(X, np.ndarray | pd.Series) else X
+    if not isinstance(items, list | tuple) or not items:
+        return None
+    if not all(isinstance(item, os.PathLike) for item in items) and not are_image_paths(items):
+        return None
+    rows = []
+    for number, path in enumerate(items):
+        try:
+            rows.append(small_picture(os.fspath(path)))
+        except (OSError, SyntaxError, ValueError) as reason:
+            raise ValueError(f"X must name images that can be read, got {str(path)!r} in row {number}.") from reason
+    return np.stack(rows)

@@ -1,0 +1,281 @@
+"""What a person sees of a row: its picture, its text, or its values."""
+
+import base64
+import io
+import os
+from abc import ABC, abstractmethod
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from sklabelnoise.audit._datasets import Datasets, is_dataset
+from sklabelnoise.audit._speaking_values import SpeakingValues, as_text
+from sklabelnoise.metrics._class_columns import pandas_frame
+
+_MAX_TEXT = 2000  # characters of a text that are shown at once
+_MAX_FULL_TEXT = 20_000  # characters of a text that are shown on demand
+_MAX_VALUES = 6  # values of a row that are shown at once
+_LOSSLESS_SIDE = 64  # pixels; larger pictures are stored as JPEG
+_IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
+
+
+class View(ABC):
+    """Rows as people see them. `kind` is "image", "text", "values" or "none"."""
+
+    kind = "none"
+
+    @abstractmethod
+    def brief(self, rows, given, suggested):
+        """What is shown of rows at once, one entry a row, ready for JSON.
+
+        Parameters
+        ----------
+        rows : ndarray of int
+        given, suggested : ndarray of int
+            Codes of the given and of the suggested class of each of them.
+        """
+
+    def full(self, row):
+        """What is shown of a row on demand, ready for JSON; None where `brief` is all there is."""
+        return None
+
+    def line(self, content):
+        """An entry of `brief` as one line of text."""
+        return ""
+
+
+class NoView(View):
+    def brief(self, rows, given, suggested):
+        return [None] * len(rows)
+
+
+class TextView(View):
+    """Rows that are texts."""
+
+    kind = "text"
+
+    def __init__(self, text_of):
+        self._text_of = text_of
+
+    def brief(self, rows, given, suggested):
+        return [_shorten(str(self._text_of(row)), _MAX_TEXT) for row in rows]
+
+    def full(self, row):
+        text = str(self._text_of(row))
+        return None if len(text) <= _MAX_TEXT else _shorten(text, _MAX_FULL_TEXT)
+
+    def line(self, content):
+        return content
+
+
+class PictureView(View):
+    """Rows that are pictures. What cannot be read is shown as its path and a note.
+
+    Parameters
+    ----------
+    picture_of : callable
+        From a row number to an array, a PIL image or a path.
+    size : int
+        Pixels of the longer side.
+    """
+
+    kind = "image"
+
+    def __init__(self, picture_of, size=128):
+        self._picture_of = picture_of
+        self._size = size
+
+    def brief(self, rows, given, suggested):
+        return [self._entry(row) for row in rows]
+
+    def _entry(self, row):
+        try:
+            picture = self._picture_of(row)
+        except Exception as reason:  # whatever a Dataset of the user's raises
+            return {"note": f"cannot be read: {reason}"}
+        try:
+            return data_uri(picture, self._size)
+        except ImportError as reason:
+            raise ImportError("Pictures need pillow: pip install 'sklabelnoise[report]'.") from reason
+        except FileNotFoundError:
+            return {"path": str(picture), "note": "file not found"}
+        except (OSError, SyntaxError, ValueError) as reason:  # what pillow raises for broken files
+            if not isinstance(picture, str | os.PathLike):
+                raise
+            return {"path": str(picture), "note": f"not a picture that can be read ({type(reason).__name__})"}
+
+    def line(self, content):
+        return content["note"] if isinstance(content, dict) else ""
+
+
+class ValuesView(View):
+    """Rows of a table: the values that speak most for the suggestion and against the given label."""
+
+    kind = "values"
+
+    def __init__(self, frame, codes, n_classes):
+        self._frame = frame
+        self._values = SpeakingValues(frame, codes, n_classes)
+
+    @property
+    def columns(self):
+        return [str(name) for name in self._frame.columns]
+
+    def brief(self, rows, given, suggested):
+        return self._values.of(rows, given, suggested, _MAX_VALUES)
+
+    def full(self, row):
+        return [as_text(value) for value in self._frame.iloc[int(row)].tolist()]
+
+    def line(self, content):
+        return ", ".join(f"{name} {value}" for name, value, _ in content)
+
+
+class SparseView(View):
+    """Rows of a sparse table: their largest entries."""
+
+    kind = "values"
+    columns = None
+
+    def __init__(self, X):
+        self._X = sparse.csr_array(X)
+
+    def brief(self, rows, given, suggested):
+        return [self._largest(row, _MAX_VALUES) for row in rows]
+
+    def full(self, row):
+        return [[name, value] for name, value, _ in self._largest(row, 100)]
+
+    def _largest(self, row, n_values):
+        start, stop = self._X.indptr[row : row + 2]
+        columns, values = self._X.indices[start:stop], self._X.data[start:stop]
+        order = np.argsort(-np.abs(values), kind="stable")[:n_values]
+        return [[f"x{columns[k]}", as_text(values[k].item()), None] for k in order]
+
+    def line(self, content):
+        return ", ".join(f"{name} {value}" for name, value, _ in content)
+
+
+def view_of(data, codes, n_classes, *, image_shape=None, image_size=128):
+    """How people see some data.
+
+    Parameters
+    ----------
+    data : array-like, list, frame, sparse array, Dataset or None
+    codes : ndarray of int of shape (n_samples,)
+        Codes of the given labels.
+    n_classes : int
+    image_shape : tuple of int, default=None
+        Shape of the pictures in the rows of a two-dimensional array.
+    image_size : int, default=128
+        Pixels of the longer side of a picture.
+    """
+    if data is None:
+        return NoView()
+    if is_dataset(data):
+        return _view_of_dataset(Datasets(data), image_size)
+    if sparse.issparse(data):
+        return SparseView(data)
+    frame = pandas_frame(data, "X")
+    if frame is not None:
+        if frame.shape[1] == 1 and not pd.api.types.is_numeric_dtype(frame.dtypes.iloc[0]):
+            return _view_of_items(frame.iloc[:, 0].tolist(), image_size)
+        return ValuesView(frame, codes, n_classes)
+    if isinstance(data, pd.Series):
+        return _view_of_items(data.tolist(), image_size)
+    if not hasattr(data, "__array__") or getattr(data, "dtype", None) == object:
+        items = list(data)
+        if not items or not _is_row_of_numbers(items[0]):
+            return _view_of_items(items, image_size)
+        data = items
+    X = np.asarray(data)
+    if image_shape is not None:
+        X = X.reshape(len(X), *image_shape)
+    if X.ndim == 1 or (X.ndim == 2 and X.shape[1] == 1 and X.dtype.kind in "OU"):
+        return _view_of_items(X.ravel().tolist(), image_size)
+    if X.ndim == 2:
+        columns = [f"x{j}" for j in range(X.shape[1])]
+        return ValuesView(pd.DataFrame(X, columns=columns, copy=False), codes, n_classes)
+    if X.ndim > 4:
+        raise ValueError(f"X must hold images, texts or rows of a table, got shape {X.shape}.")
+    return PictureView(X.__getitem__, image_size)
+
+
+def _is_row_of_numbers(item):
+    return isinstance(item, list | tuple | np.ndarray) and np.ndim(item) == 1
+
+
+def _view_of_dataset(dataset, image_size):
+    if dataset.paths is not None:
+        return PictureView(dataset.paths.__getitem__, image_size)
+    if dataset.shows_pictures:
+        return PictureView(dataset.input_of, image_size)
+    return TextView(dataset.input_of)
+
+
+def _view_of_items(items, image_size):
+    first = next((item for item in items if item is not None), None)
+    if isinstance(first, os.PathLike) or are_image_paths(items):
+        return PictureView(lambda row: os.fspath(items[row]), image_size)
+    if hasattr(first, "mode") or np.ndim(first) > 1:  # pictures of pillow, or arrays of several sizes
+        return PictureView(items.__getitem__, image_size)
+    return TextView(items.__getitem__)
+
+
+def are_image_paths(items):
+    """Whether all of some items are text that ends as the names of image files do."""
+    return len(items) > 0 and all(
+        isinstance(item, str) and len(item) < 4096 and Path(item).suffix.lower() in _IMAGE_SUFFIXES for item in items
+    )
+
+
+def _shorten(text, length):
+    return text if len(text) <= length else text[: length - 1] + "…"
+
+
+def pixels_of(image):
+    """Height x width, or height x width x 3, in uint8."""
+    image = image.numpy(force=True) if hasattr(image, "numpy") else np.asarray(image)
+    if image.ndim == 3 and image.shape[0] in (1, 3, 4) and image.shape[-1] not in (1, 3, 4):
+        image = np.moveaxis(image, 0, -1)  # channels first, as networks take them
+    if image.ndim == 3 and image.shape[-1] not in (1, 3, 4):
+        raise ValueError(f"Images must have 1, 3 or 4 channels, got shape {image.shape}.")
+    if image.ndim == 3:
+        image = image[..., 0] if image.shape[-1] == 1 else image[..., :3]
+    if image.dtype == np.uint8:
+        return image
+    # Standardized or otherwise scaled: what can be seen is the contrast.
+    image = np.nan_to_num(np.asarray(image, dtype=np.float64), posinf=0, neginf=0)
+    low, high = float(image.min()), float(image.max())
+    scale = 255 / (high - low) if high > low else 0
+    return np.round((image - low) * scale).astype(np.uint8)
+
+
+def picture_at(picture, size=None):
+    """A picture of pillow from a path, an array or a picture, in grey or RGB."""
+    from PIL import Image  # optional dependency
+
+    if isinstance(picture, str | os.PathLike):
+        with Image.open(picture) as image:
+            if size is not None:
+                image.draft("RGB", (2 * size, 2 * size))  # a JPEG is then decoded at about the size wanted
+            image.load()
+    elif hasattr(picture, "mode"):
+        image = picture
+    else:
+        image = Image.fromarray(np.ascontiguousarray(pixels_of(picture)))
+    return image if image.mode in ("L", "RGB") else image.convert("RGB")
+
+
+def data_uri(picture, size):
+    """A picture as text that a page can hold, its longer side at most `size` pixels."""
+    image = picture_at(picture, size)
+    if max(image.size) > size:
+        image = image.copy()
+        image.thumbnail((size, size))
+    kind = "png" if max(image.size) <= _LOSSLESS_SIDE else "jpeg"
+    buffer = io.BytesIO()
+    image.save(buffer, format=kind)
+    return f"data:image/{kind};base64,{base64.b64encode(buffer.getvalue()).decode()}"

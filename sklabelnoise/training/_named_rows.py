@@ -1,0 +1,25 @@
+"""A Dataset that says which of its items failed."""
+
+from torch.utils.data import Dataset
+
+
+class NamedRows(Dataset):
+    """A Dataset whose errors name the item.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        With `__getitem__` and `__len__`.
+    """
+
+    def __init__(self, dataset):
+        self.dataset = dataset
+
+    def __len__(self):
+        return len(self.dataset)
+
+    def __getitem__(self, index):
+        try:
+            return self.dataset[index]
+        except Exception as reason:  # whatever a Dataset of the user's raises
+            raise ValueError(f"X is a Dataset whose item {index} cannot be read: {reason!r}.") from reason
