@@ -65,7 +65,7 @@ class Datasets:
         items = [self._item(row) for row in range(len(self))]
         if items and not (isinstance(items[0], tuple | list) and len(items[0]) > 1):
             raise ValueError(
-                f"X is a Dataset whose items are not pairs (x, y), here {type(items[0]).__name__}: pass the labels as y."
+                f"X is a Dataset whose items must be pairs (x, y) if there is no y, got {type(items[0]).__name__}."
             )
         return np.asarray([item[1] for item in items])
 
@@ -131,8 +131,8 @@ def _label_column(dataset):
         if name in dataset.column_names:
             return name
     raise ValueError(
-        f"X has no column of class labels, got the columns {dataset.column_names}: pass the labels, or the name of their "
-        "column, as y."
+        f"X must have a column of class labels, got the columns {dataset.column_names}: pass the labels, or the name "
+        "of their column, as y."
     )
 
 

@@ -56,9 +56,7 @@ def _preparation(X):
             handle_unknown="infrequent_if_exist", max_categories=_MAX_CATEGORIES, sparse_output=False
         )
         return [
-            make_column_transformer(
-                (make_pipeline(SimpleImputer(), StandardScaler()), numbers), (categories, others)
-            )
+            make_column_transformer((make_pipeline(SimpleImputer(), StandardScaler()), numbers), (categories, others))
         ]
     first = X.iloc[0] if isinstance(X, pd.Series) else X[0]
     if isinstance(first, str):

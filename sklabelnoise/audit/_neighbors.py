@@ -95,7 +95,7 @@ def _features(data, rows):
         return _of_frame(frame.iloc[rows])
     if isinstance(data, pd.Series):
         return _of_items(data.iloc[rows].tolist())
-    if hasattr(data, "__array__") and getattr(data, "dtype", None) != object:
+    if hasattr(data, "__array__") and getattr(getattr(data, "dtype", None), "kind", "") != "O":
         taken = np.asarray(data)[rows]
         if taken.dtype.kind in "fiub":
             return _standardized(_thinned(taken.reshape(len(rows), -1)))

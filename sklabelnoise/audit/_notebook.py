@@ -58,7 +58,8 @@ def _worst(report):
             shown = _escaped(_shorten(view.line(content) if content else ""))
         cells = "".join(f'<td style="{_CELL}">{_escaped(cell)}</td>' for cell in cells)
         rows.append(f'<tr>{cells}<td style="{_CELL}">{shown}</td></tr>')
-    return f'<table style="border-collapse:collapse"><thead><tr>{header}</tr></thead><tbody>{"".join(rows)}</tbody></table>'
+    body = "".join(rows)
+    return f'<table style="border-collapse:collapse"><thead><tr>{header}</tr></thead><tbody>{body}</tbody></table>'
 
 
 def _escaped(value):

@@ -1,7 +1,6 @@
 """What an audit found, what reviewers decided, and the labels that follow."""
 
 import hashlib
-import importlib
 import warnings
 
 import numpy as np
@@ -251,10 +250,10 @@ class LabelReport:
         }
         if kind not in displays:
             raise ValueError(f"kind must be one of {list(displays)}, got {kind!r}.")
-        # The displays know reports; a report finds them by name when it is to be drawn, as pandas finds its plotting
-        # backend, so that no file of the audit depends on them.
-        inspection = importlib.import_module("sklabelnoise.inspection")
-        return getattr(inspection, displays[kind]).from_report(self).plot(**kwargs)
+        # Displays know reports, not the other way around: a report finds them among the public names when it is drawn.
+        import sklabelnoise
+
+        return getattr(sklabelnoise.inspection, displays[kind]).from_report(self).plot(**kwargs)
 
     def apply(self, decisions, *, unsure_weight=0.5, return_rows=False):
         """Labels after a review.

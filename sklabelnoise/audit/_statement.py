@@ -6,7 +6,8 @@ from sklabelnoise.audit._reliability import NONE, ROUGH
 def statement(report):
     """The number of doubted labels, the noise rate, and how the two belong together."""
     n, n_doubted = len(report.y), len(report.issues)
-    doubted = f"{n_doubted:,} of {n:,} labels ({n_doubted / n:.1%}) are in doubt: the model finds another class likelier."
+    share = f"{n_doubted:,} of {n:,} labels ({n_doubted / n:.1%})"
+    doubted = f"{share} are in doubt: the model finds another class likelier."
     if report.reliability == NONE:
         return f"{doubted} How many labels are wrong cannot be told. {report.reliability_reason}"
     if report.noise_rate_interval is None:

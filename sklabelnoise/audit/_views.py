@@ -106,6 +106,15 @@ class PictureView(View):
                 raise
             return {"path": str(picture), "note": f"not a picture that can be read ({type(reason).__name__})"}
 
+    def pixels(self, row):
+        """The picture as an array, None where it cannot be read."""
+        try:
+            picture = self._picture_of(row)
+            # Without pillow arrays can be drawn all the same.
+            return pixels_of(picture if hasattr(picture, "dtype") else picture_at(picture))
+        except (OSError, SyntaxError, ValueError):
+            return None
+
     def line(self, content):
         return content["note"] if isinstance(content, dict) else ""
 
@@ -119,15 +128,22 @@ class ValuesView(View):
         self._frame = frame
         self._values = SpeakingValues(frame, codes, n_classes)
 
+        self._n_columns = frame.shape[1]
+
     @property
     def columns(self):
-        return [str(name) for name in self._frame.columns]
+        """Names of the columns that `full` shows."""
+        return [str(name) for name in self._frame.columns[: self._n_columns]]
+
+    def keep_columns(self, n_columns):
+        """Let `full` show so many columns at most."""
+        self._n_columns = min(n_columns, self._frame.shape[1])
 
     def brief(self, rows, given, suggested):
         return self._values.of(rows, given, suggested, _MAX_VALUES)
 
     def full(self, row):
-        return [as_text(value) for value in self._frame.iloc[int(row)].tolist()]
+        return [as_text(self._frame.iat[int(row), j]) for j in range(self._n_columns)]
 
     def line(self, content):
         return ", ".join(f"{name} {value}" for name, value, _ in content)
@@ -185,7 +201,7 @@ def view_of(data, codes, n_classes, *, image_shape=None, image_size=128):
         return ValuesView(frame, codes, n_classes)
     if isinstance(data, pd.Series):
         return _view_of_items(data.tolist(), image_size)
-    if not hasattr(data, "__array__") or getattr(data, "dtype", None) == object:
+    if not hasattr(data, "__array__") or _is_of_objects(data):
         items = list(data)
         if not items or not _is_row_of_numbers(items[0]):
             return _view_of_items(items, image_size)
@@ -201,6 +217,10 @@ def view_of(data, codes, n_classes, *, image_shape=None, image_size=128):
     if X.ndim > 4:
         raise ValueError(f"X must hold images, texts or rows of a table, got shape {X.shape}.")
     return PictureView(X.__getitem__, image_size)
+
+
+def _is_of_objects(data):
+    return getattr(getattr(data, "dtype", None), "kind", "") == "O"
 
 
 def _is_row_of_numbers(item):

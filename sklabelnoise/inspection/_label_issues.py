@@ -1,8 +1,9 @@
 """A contact sheet of labels to doubt."""
 
 import numpy as np
+import pandas as pd
 
-from sklabelnoise.audit._page_content import contents_of, pixels_of
+from sklabelnoise.audit._views import view_of
 from sklabelnoise.inspection._style import NEUTRAL, RIGHT, WRONG, shorten
 
 _WIDTHS = (0.07, 0.13, 0.13, 0.08, 0.59)  # of the columns of a table
@@ -14,7 +15,7 @@ class LabelIssuesDisplay:
     Parameters
     ----------
     report : LabelReport
-        As :func:`~sklabelnoise.audit.audit_labels` returns it, with its `X`.
+        As :func:`~sklabelnoise.audit.audit_labels` returns it, with its `X` or `display`.
 
     Attributes
     ----------
@@ -66,6 +67,21 @@ class LabelIssuesDisplay:
 
         return cls(audit_labels(estimator, X, y, **kwargs))
 
+    @classmethod
+    def from_report(cls, report):
+        """Display of a report.
+
+        Parameters
+        ----------
+        report : LabelReport
+            As :func:`~sklabelnoise.audit.audit_labels` returns it.
+
+        Returns
+        -------
+        display : LabelIssuesDisplay
+        """
+        return cls(report)
+
     def plot(self, *, n_issues=24, n_columns=8, image_shape=None, figure=None, **kwargs):
         """Draw the worst issues: given label, suggestion, and what there is to see.
 
@@ -95,25 +111,33 @@ class LabelIssuesDisplay:
         issues = self.report.issues.head(n_issues)
         if len(issues) == 0:
             raise ValueError("There is nothing to draw: no label is to doubt.")
-        X = self.report.X
-        if image_shape is not None:
-            X = np.reshape(X, (len(X), *image_shape))
-        if isinstance(X, np.ndarray) and X.ndim > 2:
+        report = self.report
+        view = view_of(
+            report.X if report.display is None else report.display,
+            report.to_cleanlab()["labels"],
+            len(report.classes),
+            image_shape=image_shape,
+        )
+        if view.kind == "image":
             n_rows = -(-len(issues) // n_columns)
             figure = figure or plt.figure(figsize=(1.25 * n_columns, 1.55 * n_rows), layout="constrained")
-            self._plot_pictures(figure, X, issues, n_rows, n_columns, kwargs)
+            self._plot_pictures(figure, view, issues, n_rows, n_columns, kwargs)
         else:
             figure = figure or plt.figure(figsize=(9.5, 0.6 + 0.34 * len(issues)), layout="constrained")
-            self._plot_table(figure, issues)
+            self._plot_table(figure, view, issues)
         self.figure_ = figure
         return self
 
-    def _plot_pictures(self, figure, X, issues, n_rows, n_columns, kwargs):
+    def _plot_pictures(self, figure, view, issues, n_rows, n_columns, kwargs):
         axes = figure.subplots(n_rows, n_columns, squeeze=False).ravel()
         for ax in axes:
             ax.axis("off")
         for ax, issue in zip(axes, issues.itertuples(), strict=False):
-            ax.imshow(pixels_of(X[issue.row]), **{"cmap": "gray"} | kwargs)
+            pixels = view.pixels(issue.row)
+            if pixels is None:
+                ax.text(0.5, 0.5, "cannot be read", transform=ax.transAxes, ha="center", va="center", fontsize=7)
+            else:
+                ax.imshow(pixels, **{"cmap": "gray"} | kwargs)
             ax.set_title(f"{shorten(issue.given_label, 9)} → {shorten(issue.suggested_label, 9)}?", fontsize=9)
             ax.text(
                 0.5,
@@ -127,15 +151,16 @@ class LabelIssuesDisplay:
             )
         self.axes_ = axes
 
-    def _plot_table(self, figure, issues):
-        kind, contents = contents_of(self.report, issues)
+    def _plot_table(self, figure, view, issues):
+        codes = pd.Index(self.report.classes).get_indexer
+        contents = view.brief(issues["row"].to_numpy(), codes(issues["given_label"]), codes(issues["suggested_label"]))
         cells = [
             [
                 str(issue.row),
                 shorten(issue.given_label),
                 shorten(issue.suggested_label),
                 f"{issue.quality:.2f}",
-                shorten(_line(kind, content), 78),
+                shorten(view.line(content) if content else "", 78),
             ]
             for issue, content in zip(issues.itertuples(), contents, strict=True)
         ]
@@ -148,7 +173,7 @@ class LabelIssuesDisplay:
                 "given",
                 "suggested",
                 "quality",
-                "least like its class" if kind == "values" else "content",
+                "what speaks for it" if view.kind == "values" else "content",
             ],
             colWidths=_WIDTHS,
             cellLoc="left",
@@ -162,9 +187,3 @@ class LabelIssuesDisplay:
             cell.set(edgecolor="#dfe3e8", linewidth=0.6)
             cell.get_text().set_color(NEUTRAL if i == 0 else {1: WRONG, 2: RIGHT}.get(j, "#1d2530"))
         self.axes_ = np.array([ax])
-
-
-def _line(kind, content):
-    if kind == "values":
-        return ", ".join(f"{name} {value}" for name, value in content)
-    return content or ""
