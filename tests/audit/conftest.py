@@ -1,0 +1,36 @@
+"""A browser for the tests of the review page."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory):
+    """A headless Chromium that downloads into `browser.downloads`."""
+    webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
+    binary, driver = shutil.which("chromium"), shutil.which("chromedriver")
+    if binary is None or driver is None:
+        pytest.skip("Chromium is not installed (apt-get install chromium chromium-driver)")
+    downloads = tmp_path_factory.mktemp("downloads")
+    options = webdriver.ChromeOptions()
+    options.binary_location = binary
+    for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--window-size=1300,1000"):
+        options.add_argument(argument)
+    options.add_experimental_option("prefs", {"download.default_directory": str(downloads)})
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    browser = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
+    browser.downloads = downloads
+    yield browser
+    browser.quit()
+
+
+@pytest.fixture(scope="session")
+def axe():
+    """Source of axe-core, which .ci/run gets from npm."""
+    path = os.environ.get("AXE_CORE")
+    if not path or not Path(path).is_file():
+        pytest.skip("axe-core is not here: npm install axe-core, and AXE_CORE=node_modules/axe-core/axe.min.js")
+    return Path(path).read_text(encoding="utf-8")
