@@ -130,6 +130,8 @@ def audit_labels(
     }
     check_none_missing(y)
     given, y = y, column_or_1d(y)
+    if len(found := set(y.tolist())) < 2:
+        raise ValueError(f"An audit needs at least 2 classes, got one class: {next(iter(found), None)!r}.")
     if estimator is None:
         estimator, rows = with_default_classifier(rows, random_state)
         known["display"] = X if known["display"] is None and rows is not X else known["display"]
