@@ -61,16 +61,22 @@ def test_the_leaderboard_away_from_a_checkout_says_what_it_needs(scratch):
 def test_the_leaderboard_of_a_run_that_is_not_finished(scratch, capsys):
     tasks = {
         **{f"{table}/{noise}": ("cross entropy", "GCE") for table in "abc" for noise in ("clean/0", "symmetric/0.4")},
-        # of people's labels there is no row of cross entropy yet
+        # of people's labels there is no row of cross entropy yet, and one that came from a tree with changes
         "d/human/0": ("GCE",),
     }
     rows = [
         {"task": task, "method": method, "kind": "robust", "seed": seed, "max_train": 100, "n_train": 100}
-        | {"n_classes": 3, "n_features": 2, "test_accuracy": 0.5 + 0.1 * (method == "GCE") + 0.01 * seed}
+        | {
+            "n_classes": 3,
+            "n_features": 2,
+            "test_accuracy": 0.5 + 0.1 * (method == "GCE") + 0.01 * seed,
+            "commit": "abc",
+        }
         for task, methods in tasks.items()
         for method in methods
         for seed in (0, 1)
     ]
+    rows.append(rows[0] | {"task": "d/human/0", "method": "cross entropy", "test_accuracy": 1, "commit": "abc+changes"})
     results = scratch / "benchmarks" / "results"
     results.mkdir(parents=True)
     (results / "noises.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
@@ -78,7 +84,9 @@ def test_the_leaderboard_of_a_run_that_is_not_finished(scratch, capsys):
     copied.parent.mkdir()
     copied.write_text((ROOT / "examples" / copied.name).read_text())
     runpy.run_path(str(copied), run_name="__main__")
-    assert "symmetric 40%          3 data sets: GCE +10.0, alone" in capsys.readouterr().out
+    assert capsys.readouterr().out.startswith(
+        "Use GCE: on average 0.0 points behind the best method for each kind of noise, at worst 0.0"
+    )
 
 
 @pytest.mark.parametrize("code", BLOCKS, ids=lambda code: code.strip().splitlines()[0])
