@@ -28,7 +28,8 @@ from benchmarks.comparison import BASELINE, CEILING
 from benchmarks.rows import RESULTS, append_row, environment, read_rows
 from benchmarks.tasks import TABLES, Task
 from sklabelnoise import DMClassifier, DMClassifierCV, RobustLossClassifier
-from sklabelnoise._fused._fits import Fits, at_all_classes, fit_together, refuse
+from sklabelnoise._foundation._classes import at_all_classes
+from sklabelnoise._fused._fits import Fits, fit_together, refuse
 from sklabelnoise._fused._folds import make_folds
 from sklabelnoise.audit import estimate_transition_matrix
 
@@ -79,7 +80,7 @@ def predictions(task, seed):
         folds = partial(make_folds, X=all_rows, y=all_labels, splits=splits, fit_params={})
         for fit in Fits(candidates, N_FOLDS, folds, refuse):
             left_out = splits[fit.fold][1][:-n_test]
-            logits = at_all_classes(fit.logits[0], fit.classes, np.arange(n_classes))
+            logits = at_all_classes(fit.logits[0], fit.classes, np.arange(n_classes), fill=-np.inf)
             proba = torch.from_numpy(logits).softmax(-1).numpy()
             oof[repeat, fit.candidate, left_out] = proba[:-n_test]
             foldtest[repeat, fit.candidate] += proba[-n_test:] / N_FOLDS

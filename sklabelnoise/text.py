@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from tqdm import tqdm
 
 from sklabelnoise._compat import Interval, StrOptions, fit_context
+from sklabelnoise._foundation._seeds import MAX_SEED
 
 __all__ = ["PVDBOWVectorizer"]
 
@@ -288,7 +289,7 @@ class PVDBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         if not texts:
             raise ValueError("X must hold at least one text, got none.")
         rng = check_random_state(self.random_state)
-        seed = int(rng.randint(2**31 - 1))
+        seed = int(rng.randint(MAX_SEED))
         # Equal texts share a row, so that a text has one vector wherever it stands.
         rows = {}
         numbers = [rows.setdefault(_digest(text), len(rows)) for text in texts]

@@ -7,7 +7,6 @@ from functools import partial
 import numpy as np
 import pandas as pd
 import torch
-from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 from skorch.helper import predefined_split
 
@@ -15,6 +14,7 @@ from sklabelnoise._classifiers._net_classifier import NetClassifier, keeping_fit
 from sklabelnoise._classifiers._parameters import SWITCHES, common_constraints
 from sklabelnoise._classifiers._saving import net_from_saved, net_to_saved
 from sklabelnoise._compat import CallbackSupportMixin, callback_context, fit_context, has_callbacks, with_callbacks
+from sklabelnoise._foundation._seeds import draw_seed
 from sklabelnoise._fused._fits import predict_left_out
 from sklabelnoise.modules import MLP
 from sklabelnoise.modules._draws import captured, may_draw, seeded
@@ -202,7 +202,7 @@ class BaseNoisyLabelClassifier(CallbackSupportMixin, NetClassifier):
     def _train(self, X, y, data, validation, *, net=None, partial=False):
         """Build a net or copy the fitted one, train it, and record the outcome."""
         device = resolve_device(self.device)
-        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        seed = draw_seed(self.random_state)
         train, held_out = self._split(data, validation, seed)
         self._learn_for_criterion(X, y, data, validation, seed=seed, continues=net is not None, partial=partial)
         builder = self._net_builder()

@@ -5,7 +5,7 @@ import pandas as pd
 
 from sklabelnoise._classifiers._known_predictions import KnownPredictions
 from sklabelnoise._compat import BaseScorer
-from sklabelnoise._fused._fits import at_all_classes
+from sklabelnoise._foundation._classes import at_all_classes
 from sklabelnoise.training._training_set import take_rows
 
 
@@ -25,7 +25,8 @@ class Trials:
             self.failures.append(fit.failure)
             return
         if self.takes_predictions:
-            model = KnownPredictions(self.classes, at_all_classes(fit.logits[0], fit.classes, self.classes))
+            logits = at_all_classes(fit.logits[0], fit.classes, self.classes, fill=-np.inf)
+            model = KnownPredictions(self.classes, logits)
         else:
             model = fit.fitted()
         self.scores[fit.candidate, fit.fold] = self._score(fit.fold, model)

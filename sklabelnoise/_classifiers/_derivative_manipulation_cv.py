@@ -22,8 +22,10 @@ from sklabelnoise._classifiers._net_classifier import NetClassifier, keeping_fit
 from sklabelnoise._classifiers._parameters import common_constraints, document_common
 from sklabelnoise._classifiers._saving import members_from_saved, members_to_saved
 from sklabelnoise._compat import Interval, fit_context, num_samples
+from sklabelnoise._foundation._classes import at_all_classes
 from sklabelnoise._foundation._given import check_weights
-from sklabelnoise._fused._fits import Fits, at_all_classes, fit_alone, fit_together
+from sklabelnoise._foundation._seeds import MAX_SEED
+from sklabelnoise._fused._fits import Fits, fit_alone, fit_together
 from sklabelnoise._fused._folds import make_folds
 from sklabelnoise.training._training_set import check_inputs, take_rows
 
@@ -229,7 +231,7 @@ class DMClassifierCV(NetClassifier):
             if soft_labels is not None and not isinstance(soft_labels, pd.DataFrame):
                 # Columns by name, so that a fold that misses a class still knows them all.
                 soft_labels = pd.DataFrame(np.asarray(soft_labels), columns=data.classes)
-            seed = check_random_state(self.random_state).randint(2**31 - 1 - self.n_members)
+            seed = check_random_state(self.random_state).randint(MAX_SEED - self.n_members)
             fit_params = {"sample_weight": sample_weight, "soft_labels": soft_labels}
             validation = self._check_validation(data, X_val, y_val, sample_weight_val)
             trials = self._evaluate(pairs, scorer, data, labels, fit_params, validation, seed)
@@ -313,7 +315,7 @@ class DMClassifierCV(NetClassifier):
 
         def log_proba(member, rows):
             known = member._forward(rows, lambda logits: logits.log_softmax(dim=1))
-            return torch.from_numpy(at_all_classes(known, member.classes_, self.classes_))
+            return torch.from_numpy(at_all_classes(known, member.classes_, self.classes_, fill=-np.inf))
 
         def answer(rows):
             members = torch.stack([log_proba(member, rows) for member in self.estimators_])

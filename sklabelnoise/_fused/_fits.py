@@ -16,6 +16,7 @@ import torch
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils.parallel import Parallel, delayed
 
+from sklabelnoise._foundation._classes import at_all_classes
 from sklabelnoise._fused._folds import Fold, SplitData, final_classifier, make_folds, validated_rows
 from sklabelnoise._fused._plan import plan_fits, reason_of
 from sklabelnoise._fused._training import train_stack
@@ -184,15 +185,6 @@ def _with_equal_rows(candidates):
     return [numbers for _, numbers in heads]
 
 
-def at_all_classes(logits, classes, all_classes):
-    """Logits with a column for each class; one that a fold has not seen is impossible to its network."""
-    if len(classes) == len(all_classes):
-        return logits
-    whole = np.full((len(logits), len(all_classes)), -np.inf, dtype=logits.dtype)
-    whole[:, np.searchsorted(all_classes, classes)] = logits
-    return whole
-
-
 def refuse(keys):
     """In place of ordinary fits: say that some would be needed."""
     raise NotStackableError(f"{len(keys)} fits can't be trained together")
@@ -333,6 +325,6 @@ def predict_left_out(estimator, X, targets, splits, sample_weight=None):
     for fit in fits:
         fit.check()
         _, test = splits[fit.fold]
-        logits = at_all_classes(fit.logits[0], fit.classes, np.arange(targets.shape[1]))
+        logits = at_all_classes(fit.logits[0], fit.classes, np.arange(targets.shape[1]), fill=-np.inf)
         proba[test] = torch.from_numpy(logits).softmax(dim=1).numpy()
     return proba

@@ -8,15 +8,13 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 import torch
 from sklearn.base import clone
-from sklearn.utils import check_random_state
 
+from sklabelnoise._foundation._seeds import draw_seed
 from sklabelnoise._fused._folds import build_net, final_classifier
 from sklabelnoise._stacked._criterion import NotStackableError, check_stacked_criterion, stack_criteria
 from sklabelnoise._stacked._equality import same
 from sklabelnoise._stacked._optimizer import STACKABLE, optimizer_options
 from sklabelnoise._stacked._vmap_check import why_not_stackable
-
-MAX_SEED = 2**31 - 1
 
 
 @runtime_checkable
@@ -182,7 +180,7 @@ def plan_fits(estimators, make_folds, *, share_seed=True):
     common = None
     for number, classifier in classifiers.items():
         with _noting(plan, [number]):
-            seed = int(check_random_state(classifier.random_state).randint(MAX_SEED))
+            seed = draw_seed(classifier.random_state)
             if classifier.random_state is None and share_seed:
                 seed = common = seed if common is None else common
             _put(plan.stacks, _read_candidate(number, clone(classifier), plan.data, seed))

@@ -9,9 +9,8 @@ from sklearn.base import clone
 from sklearn.utils.parallel import Parallel, delayed
 
 from sklabelnoise._compat import safe_indexing
+from sklabelnoise._foundation._seeds import MAX_SEED
 from sklabelnoise._label_refinery._interrupts import InterruptWatch
-
-MAX_SEED = np.iinfo(np.int32).max
 
 
 class LeftOutPredictor:

@@ -14,6 +14,7 @@ from sklearn.utils.metadata_routing import get_routing_for_object
 from sklearn.utils.validation import has_fit_parameter
 
 from sklabelnoise._compat import BaseSearchCV, safe_indexing
+from sklabelnoise._foundation._classes import at_all_classes
 
 # A row is not repeated for a class this improbable; what is left out is spread over its other classes.
 NEGLIGIBLE_WEIGHT = 1e-6
@@ -288,11 +289,7 @@ class DistributionFit(_TargetFit):
                 f"predict_proba of {type(model).__name__} must return a column for each of its {len(known)} classes. "
                 f"Got shape {proba.shape}."
             )
-        if len(known) == len(self.classes):
-            return proba
-        aligned = np.zeros((len(proba), len(self.classes)))
-        aligned[:, np.searchsorted(self.classes, known)] = proba
-        return aligned
+        return at_all_classes(proba, known, self.classes, fill=0.0)
 
     def _fit_last(self, estimator, X, y, targets, sample_weight):
         weights = _weights(sample_weight)

@@ -9,11 +9,8 @@ import torch
 
 from sklabelnoise._stacked._memory import rows_within_memory
 from sklabelnoise._stacked._rows_last import RowsLast
-from sklabelnoise.training._batches import TensorData
+from sklabelnoise.training._batches import PREDICTION_ROWS, TensorData
 from sklabelnoise.training._failures import nonfinite_loss_message, nonfinite_parameter_message
-
-# Rows in one forward pass of prediction, as in prediction with one network.
-_PREDICTION_ROWS = 4096
 
 
 @dataclass(frozen=True)
@@ -165,7 +162,7 @@ def replica_logits(network, group_number, group, rows, replicas=slice(None)):
     parameters = {name: p[part, replicas] for name, p in network.parameters.items()}
     n_replicas = len(range(*replicas.indices(network.n_replicas)))
     X = group.batch(rows[:1])[0]
-    n_rows = min(_PREDICTION_ROWS, rows_within_memory(network.module, X, n_replicas=n_replicas, device=X.device))
+    n_rows = min(PREDICTION_ROWS, rows_within_memory(network.module, X, n_replicas=n_replicas, device=X.device))
     with torch.no_grad():
         chunks = [
             network(parameters, group.batch(chunk)[0].unsqueeze(0), groups=part, replicas=replicas)[0].cpu()

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 from sklearn.utils import check_array, check_consistent_length, column_or_1d
 
+from sklabelnoise._foundation._classes import check_rows_sum_to_one, encode
 from sklabelnoise._foundation._given import check_none_missing
 from sklabelnoise.metrics._class_columns import class_columns, in_class_order
 
@@ -27,7 +28,7 @@ def check_evidence(y, proba, classes=None, *, argument="proba"):
     check_none_missing(y)
     _check_same_order(y, proba, argument)
     y = column_or_1d(y)
-    found, codes = _encode(y)
+    found, codes = encode(y)
     known = found if classes is None else column_or_1d(classes)
     columns, proba = class_columns(proba, known, argument=argument, ordered=classes is not None)
     proba = check_array(proba, dtype=[np.float64, np.float32], input_name=argument)
@@ -48,15 +49,12 @@ def check_evidence(y, proba, classes=None, *, argument="proba"):
             raise ValueError(
                 f"{argument} must have one column for each of {len(classes)} classes, got {proba.shape[1]}."
             )
-    codes = _column_of_each(found, classes)[codes]
+    codes = encode(found, classes)[1][codes]
     if len(classes) < 2:
         raise ValueError(f"An audit needs at least 2 classes, got one class: {classes.tolist()[0]!r}.")
     if proba.min() < -_ROUNDING or proba.max() > 1 + _ROUNDING:
         raise ValueError(f"{argument} must hold probabilities, got values from {proba.min():g} to {proba.max():g}.")
-    off = np.abs(proba.sum(axis=1) - 1)
-    if off.max() > 1e-3:
-        row = int(off.argmax())
-        raise ValueError(f"Rows of {argument} must sum to 1, got {proba[row].sum():g} in row {row}.")
+    check_rows_sum_to_one(proba, argument, tolerance=1e-3)
     return codes, proba, classes
 
 
@@ -80,22 +78,6 @@ def _all_in_order(proba, columns, classes, argument):
     if missing:
         raise ValueError(f"{argument} must have one column for each of {len(classes)} classes, got none for {missing}.")
     return in_class_order(proba, columns, classes, argument=argument)
-
-
-def _column_of_each(found, classes):
-    """Position among the classes of each label that was found."""
-    column = {label: j for j, label in enumerate(classes.tolist())}
-    unknown = [label for label in found.tolist() if label not in column]
-    if unknown:
-        raise ValueError(f"y holds labels that are not in classes: {unknown}.")
-    return np.array([column[label] for label in found.tolist()])
-
-
-def _encode(y):
-    if y.dtype.kind in "OU":  # hashing is several times faster than np.unique's comparisons of strings
-        codes, found = pd.factorize(y, sort=True)
-        return np.asarray(found).astype(y.dtype), codes
-    return np.unique(y, return_inverse=True)
 
 
 def row_names(y, other=None):

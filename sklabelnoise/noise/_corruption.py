@@ -7,7 +7,7 @@ from scipy.stats import truncnorm
 from sklearn.utils import check_array, check_consistent_length, check_random_state
 
 from sklabelnoise._compat import safe_indexing
-from sklabelnoise.noise._rates import encode
+from sklabelnoise._foundation._classes import encode
 from sklabelnoise.noise._transition_matrices import check_rate, check_transition_matrix
 
 
@@ -141,7 +141,7 @@ def corrupt_labels_by_instance(X, y, rate, *, spread=0.1, random_state=None):
     y = np.asarray(y)
     check_consistent_length(X, y)
     X = X.reshape(len(X), -1)
-    classes, true = encode(y, None)
+    classes, true = encode(y)
     if len(classes) < 2:
         raise ValueError(f"y needs at least 2 classes, got one class: {classes.tolist()[0]!r}.")
     rng = check_random_state(random_state)
@@ -203,7 +203,7 @@ def subsample_classes(X, y, ratio, *, random_state=None):
     """
     y = np.asarray(y)
     check_consistent_length(X, y)
-    classes, codes = encode(y, None)
+    classes, codes = encode(y)
     if isinstance(ratio, Real):
         if len(classes) != 2:
             raise ValueError(f"A single ratio needs two classes, y has {len(classes)}; give a dict of label to parts.")

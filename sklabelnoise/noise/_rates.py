@@ -3,6 +3,7 @@
 import numpy as np
 from sklearn.utils import check_consistent_length
 
+from sklabelnoise._foundation._classes import encode
 from sklabelnoise.noise._transition_matrices import check_transition_matrix
 
 
@@ -94,19 +95,3 @@ def expected_noise_rate(transition_matrix, *, class_prior=None):
     if prior.shape != (len(T),) or not np.isfinite(prior).all() or prior.min() < 0 or prior.sum() == 0:
         raise ValueError(f"class_prior must hold {len(T)} shares, none negative and not all zero, got {class_prior!r}.")
     return float(1 - prior @ np.diag(T) / prior.sum())
-
-
-def encode(y, classes):
-    """Classes and the position of each label among them."""
-    if y.ndim != 1:
-        raise ValueError(f"y must be one-dimensional, got shape {y.shape}.")
-    found, true = np.unique(y, return_inverse=True)
-    if classes is None:
-        return found, true
-    classes = np.asarray(classes)
-    order = np.argsort(classes)
-    position = np.searchsorted(classes, found, sorter=order).clip(max=len(classes) - 1)
-    unknown = classes[order[position]] != found
-    if unknown.any():
-        raise ValueError(f"y holds labels that are not in classes: {found[unknown].tolist()}.")
-    return classes, order[position][true]

@@ -5,6 +5,8 @@ from numbers import Integral, Real
 import numpy as np
 from sklearn.utils import check_array, check_random_state
 
+from sklabelnoise._foundation._classes import check_rows_sum_to_one
+
 #: Classes of CIFAR-10 that people confuse: truck -> automobile, bird -> airplane, deer -> horse, cat <-> dog.
 CIFAR10_FLIPS = {9: 1, 2: 0, 4: 7, 3: 5, 5: 3}
 
@@ -66,11 +68,8 @@ def check_transition_matrix(transition_matrix, n_classes=None):
         raise ValueError(f"transition_matrix must have one row for each of {n_classes} classes, got shape {T.shape}.")
     if T.min() < 0:
         raise ValueError(f"transition_matrix must not hold negative probabilities, got {T.min():g}.")
-    sums = T.sum(axis=1)
-    if not np.allclose(sums, 1, rtol=0, atol=1e-6):
-        row = int(np.abs(sums - 1).argmax())
-        hint = " Its columns do; is it transposed?" if np.allclose(T.sum(axis=0), 1, rtol=0, atol=1e-6) else ""
-        raise ValueError(f"Rows of transition_matrix must sum to 1, got {sums[row]:g} in row {row}.{hint}")
+    hint = " Its columns do; is it transposed?" if np.allclose(T.sum(axis=0), 1, rtol=0, atol=1e-6) else ""
+    check_rows_sum_to_one(T, "transition_matrix", tolerance=1e-6, hint=hint)
     return T
 
 

@@ -8,6 +8,9 @@ from torch.utils.data import DataLoader, Dataset, Sampler, default_collate
 
 from sklabelnoise.modules._draws import captured
 
+# Rows of a table in one forward pass of prediction; images use the batch size of training.
+PREDICTION_ROWS = 4096
+
 
 class Batch(tuple):
     """Inputs and labels of a batch; unpacks as ``X, y`` for skorch's callbacks, and carries what the criterion needs.

@@ -20,13 +20,11 @@ from torch import nn
 from torch.utils.data import Dataset
 
 from sklabelnoise.modules._draws import captured, current_draws, draws_to_repeat, may_draw, seeded
-from sklabelnoise.training._batches import DatasetData, LoadedBatches, TensorBatches, TensorData
+from sklabelnoise.training._batches import PREDICTION_ROWS, DatasetData, LoadedBatches, TensorBatches, TensorData
 from sklabelnoise.training._failures import nonfinite_loss_message, nonfinite_parameter_message
 from sklabelnoise.training._module import twin
 from sklabelnoise.training._schedules import constant
 
-# Rows of a table in one forward pass of prediction; images use the batch size of training.
-_PREDICTION_ROWS = 4096
 _OURS = f"{__name__.partition('.')[0]}."
 
 
@@ -175,7 +173,7 @@ class NoisyLabelNet(ClassifierMixin, NeuralNet):
         batch_size = params.pop("batch_size", None)
         if batch_size is None:
             is_table = isinstance(dataset, TensorData) and dataset.X.ndim == 2
-            batch_size = max(self.batch_size, _PREDICTION_ROWS) if is_table and not training else self.batch_size
+            batch_size = max(self.batch_size, PREDICTION_ROWS) if is_table and not training else self.batch_size
         batch_size = int(batch_size)  # torch takes no integers of numpy
         shuffle = params.pop("shuffle", training)
         order = self.order_generator_ if shuffle else None

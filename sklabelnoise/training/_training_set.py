@@ -11,6 +11,7 @@ from sklearn.utils.validation import validate_data
 from torch.utils.data import Dataset, IterableDataset, Subset
 
 from sklabelnoise._compat import safe_indexing
+from sklabelnoise._foundation._classes import check_rows_sum_to_one, encode
 from sklabelnoise._foundation._given import check_none_missing, check_weights
 from sklabelnoise.modules._draws import captured, seeded
 from sklabelnoise.training._batches import DatasetData, TensorData
@@ -247,7 +248,7 @@ def read_labels(dataset):
 
 def _encode(y, classes, soft_labels, name):
     if classes is None:
-        classes, labels = np.unique(y, return_inverse=True)
+        classes, labels = encode(y)
         if isinstance(soft_labels, pd.DataFrame):
             if set(classes.tolist()).isdisjoint(soft_labels.columns):
                 raise ValueError(
@@ -257,10 +258,7 @@ def _encode(y, classes, soft_labels, name):
             classes = np.unique(np.concatenate([classes, np.asarray(soft_labels.columns)]))
             labels = np.searchsorted(classes, y)
         return classes, labels
-    unknown = np.setdiff1d(y, classes)
-    if len(unknown):
-        raise ValueError(f"{name} has labels that are not among the classes {classes}: {unknown}.")
-    return classes, np.searchsorted(classes, y)
+    return encode(y, classes, name=name)
 
 
 def _check_soft_labels(soft_labels, classes, n_rows):
@@ -278,10 +276,8 @@ def _check_soft_labels(soft_labels, classes, n_rows):
     if not np.isfinite(soft_labels).all() or (soft_labels < 0).any():
         row = int(np.flatnonzero(~(np.isfinite(soft_labels) & (soft_labels >= 0)).all(axis=1))[0])
         raise ValueError(f"soft_labels must be non-negative and finite, got {soft_labels[row]} in row {row}.")
-    total = soft_labels.sum(axis=1)
-    if (wrong := np.flatnonzero(np.abs(total - 1) > _SIMPLEX_TOLERANCE)).size:
-        raise ValueError(f"Rows of soft_labels must sum to one, got {total[wrong[0]]:.6g} in row {wrong[0]}.")
-    return soft_labels / total[:, None]
+    check_rows_sum_to_one(soft_labels, "soft_labels", tolerance=_SIMPLEX_TOLERANCE)
+    return soft_labels / soft_labels.sum(axis=1, keepdims=True)
 
 
 def _apply_class_weight(class_weight, classes, labels, soft_targets, weight):
@@ -305,5 +301,5 @@ def _class_weights(class_weight, classes, mass):
     unknown = [label for label in class_weight if label not in set(classes.tolist())]
     # Weights of more classes than these are in order, as a fold may miss one; a name in place of another is not.
     if unknown and not set(classes.tolist()) <= class_weight.keys():
-        raise ValueError(f"class_weight has keys that are not among the classes {classes}: {unknown}.")
+        raise ValueError(f"class_weight must have keys of the classes {classes.tolist()} only, got {unknown}.")
     return np.array([class_weight.get(label, 1.0) for label in classes.tolist()], dtype=float)

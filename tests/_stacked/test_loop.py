@@ -246,5 +246,5 @@ def test_prediction_in_chunks_of_rows_is_prediction_at_once(monkeypatch):
     network = StackedNetwork(module, [module.state_dict()], 2)
     group = Group(make_data(torch.float32), torch.arange(N), 0, module.state_dict())
     whole = replica_logits(network, 0, group, torch.arange(N))
-    monkeypatch.setattr("sklabelnoise._stacked._loop._PREDICTION_ROWS", 7)
+    monkeypatch.setattr("sklabelnoise._stacked._loop.PREDICTION_ROWS", 7)
     torch.testing.assert_close(replica_logits(network, 0, group, torch.arange(N)), whole)

@@ -220,7 +220,7 @@ BAD = {
     "rows": ({"proba": [[0.9, 0.3], [0.2, 0.8], [0.5, 0.5]]}, r"Rows of proba must sum to 1, got 1.2 in row 0"),
     "negative": ({"proba": [[-0.5, 1.5], [0, 1], [0, 1]]}, "must hold probabilities, got values from -0.5 to 1.5"),
     "lengths": ({"y": [0, 1]}, "inconsistent numbers of samples"),
-    "unknown": ({"classes": [1, 2]}, r"y holds labels that are not in classes: \[0\]"),
+    "unknown": ({"classes": [1, 2]}, r"y must hold labels of the classes \[1, 2\] only, got \[0\]"),
     "missing": ({"y": np.array(["a", None, "b"], dtype=object)}, "y must not hold missing labels, got one in row 1"),
     "one class": ({"y": [1, 1, 1], "proba": [[1], [1], [1]]}, "needs at least 2 classes, got one class: 1"),
 }

@@ -259,7 +259,7 @@ BAD = {
     "other classes": (lambda: noise.corrupt_labels([0, 1, 2], np.eye(2)), r"each of 3 classes, got shape \(2, 2\)"),
     "unknown label": (
         lambda: noise.corrupt_labels([0, 5], np.eye(2), classes=[0, 1]),
-        r"y holds labels that are not in classes: \[5\]",
+        r"y must hold labels of the classes .* only, got \[5\]",
     ),
     "two dimensions": (lambda: noise.corrupt_labels([[0, 1]], np.eye(2)), r"one-dimensional, got shape \(1, 2\)"),
     "lengths": (lambda: noise.realized_noise_rate([0, 1], [0]), "inconsistent numbers of samples: "),

@@ -1,0 +1,103 @@
+"""Labels as positions among classes, and tables with a column for each class."""
+
+import numpy as np
+import pandas as pd
+
+
+def encode(y, classes=None, *, name="y"):
+    """Classes, and the position of each label among them.
+
+    Parameters
+    ----------
+    y : array-like of shape (n_samples,)
+        Labels, none missing.
+    classes : array-like of shape (n_classes,), default=None
+        All classes, in any order, which stays; None takes the sorted ones of y.
+    name : str, default="y"
+        What messages call y.
+
+    Returns
+    -------
+    classes : ndarray of shape (n_classes,)
+    codes : ndarray of int of shape (n_samples,)
+
+    Raises
+    ------
+    ValueError
+        If y is not one-dimensional, or holds a label that is not in `classes`.
+
+    Examples
+    --------
+    >>> encode(["b", "a", "b"])
+    (array(['a', 'b'], dtype='<U1'), array([1, 0, 1]))
+    >>> encode([2, 1], classes=[2, 3])
+    Traceback (most recent call last):
+    ...
+    ValueError: y must hold labels of the classes [2, 3] only, got [1].
+    """
+    y = np.asarray(y)
+    if y.ndim != 1:
+        raise ValueError(f"{name} must be one-dimensional, got shape {y.shape}.")
+    found, codes = _found(y)
+    if classes is None:
+        return found, codes
+    classes = np.asarray(classes)
+    order = np.argsort(classes)
+    position = np.searchsorted(classes, found, sorter=order).clip(max=len(classes) - 1)
+    unknown = classes[order[position]] != found
+    if unknown.any():
+        raise ValueError(
+            f"{name} must hold labels of the classes {classes.tolist()} only, got {found[unknown].tolist()}."
+        )
+    return classes, order[position][codes]
+
+
+def _found(y):
+    if y.dtype.kind not in "OU":
+        return np.unique(y, return_inverse=True)
+    # Hashing is several times faster than comparing strings, and leaves only the classes to be sorted.
+    codes, found = pd.factorize(y, use_na_sentinel=False)
+    found = np.asarray(found).astype(y.dtype)
+    order = np.argsort(found)
+    rank = np.empty_like(order)
+    rank[order] = np.arange(len(order))
+    return found[order], rank[codes]
+
+
+def at_all_classes(values, classes, all_classes, *, fill):
+    """A table with a column for each of all classes, from one with a column for some of them.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_samples, n_columns)
+    classes : ndarray of shape (n_columns,)
+        The class of each column.
+    all_classes : ndarray of shape (n_classes,)
+        Sorted.
+    fill : float
+        What stands in the columns of the others: 0 among probabilities, -inf among logits.
+
+    Examples
+    --------
+    >>> at_all_classes(np.array([[0.4, 0.6]]), np.array(["a", "c"]), np.array(["a", "b", "c"]), fill=0)
+    array([[0.4, 0. , 0.6]])
+    """
+    if len(classes) == len(all_classes):
+        return values
+    whole = np.full((len(values), len(all_classes)), fill, dtype=values.dtype)
+    whole[:, np.searchsorted(all_classes, classes)] = values
+    return whole
+
+
+def check_rows_sum_to_one(values, name, *, tolerance, hint=""):
+    """Refuse a table whose rows are no distributions; rounding is forgiven.
+
+    Raises
+    ------
+    ValueError
+        Naming the row that is farthest off, followed by `hint`.
+    """
+    sums = values.sum(axis=1)
+    row = int(np.abs(sums - 1).argmax())
+    if not abs(sums[row] - 1) <= tolerance:
+        raise ValueError(f"Rows of {name} must sum to 1, got {sums[row]:g} in row {row}.{hint}")

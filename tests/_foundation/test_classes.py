@@ -1,0 +1,59 @@
+"""Labels become positions among classes in one way, and columns find their class."""
+
+import numpy as np
+import pytest
+
+from sklabelnoise._foundation._classes import at_all_classes, check_rows_sum_to_one, encode
+
+
+@pytest.mark.parametrize("kind", [int, float, str, object, bool, "datetime64[D]"], ids=str)
+def test_codes_give_the_labels_back(kind):
+    y = np.array([3, 1, 1, 2, 0, 3]).astype(kind)
+    classes, codes = encode(y)
+    assert (classes[codes] == y).all()
+    assert classes.dtype == y.dtype
+    assert (classes == np.unique(y)).all()
+
+
+def test_classes_keep_the_order_they_are_given_in():
+    classes, codes = encode(["a", "c", "b"], classes=["c", "a", "b"])
+    assert classes.tolist() == ["c", "a", "b"]
+    assert codes.tolist() == [1, 0, 2]
+
+
+@pytest.mark.parametrize("y, unknown", [([1, 5, 0], r"\[5\]"), ([-1, 9, 9], r"\[-1, 9\]")])
+def test_unknown_labels_are_named(y, unknown):
+    with pytest.raises(ValueError, match=rf"^y_val must hold labels of the classes \[0, 1\] only, got {unknown}\.$"):
+        encode(y, [0, 1], name="y_val")
+
+
+def test_labels_of_mixed_types_are_refused():
+    with pytest.raises(TypeError):
+        encode(np.array(["a", 1], dtype=object))
+
+
+def test_a_table_of_labels_is_refused():
+    with pytest.raises(ValueError, match=r"y must be one-dimensional, got shape \(1, 2\)\."):
+        encode([[0, 1]])
+
+
+@pytest.mark.parametrize("fill", [0.0, -np.inf])
+def test_columns_of_absent_classes_are_filled(fill):
+    whole = at_all_classes(np.array([[1.0, 2.0]]), np.array([2, 7]), np.array([2, 5, 7]), fill=fill)
+    assert whole.tolist() == [[1.0, fill, 2.0]]
+
+
+def test_a_whole_table_is_returned_as_it_is():
+    values = np.ones((2, 2))
+    assert at_all_classes(values, np.arange(2), np.arange(2), fill=0) is values
+
+
+def test_the_row_that_is_farthest_off_is_named():
+    check_rows_sum_to_one(np.array([[0.5, 0.5001]]), "proba", tolerance=1e-3)
+    with pytest.raises(ValueError, match=r"^Rows of proba must sum to 1, got 0\.5 in row 1\. Hint\.$"):
+        check_rows_sum_to_one(np.array([[0.5, 0.6], [0.5, 0.0]]), "proba", tolerance=1e-3, hint=" Hint.")
+
+
+def test_a_row_that_is_not_a_number_is_refused():
+    with pytest.raises(ValueError, match="got nan in row 1"):
+        check_rows_sum_to_one(np.array([[0.5, 0.5], [np.nan, 0.0]]), "proba", tolerance=1e-3)
