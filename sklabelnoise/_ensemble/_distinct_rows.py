@@ -1,0 +1,84 @@
+"""Each row once: a row that comes three times is the same as one of weight three.
+
+Copies of a row would otherwise be asked about each other: leaving one out is worth nothing while the next is there.
+And what is drawn at random must not depend on whether a row is repeated or weighted, nor on the order of the rows.
+"""
+
+import hashlib
+import pickle
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+
+@dataclass(frozen=True)
+class DistinctRows:
+    """Distinct rows of a training set, in an order that depends on their content alone.
+
+    Attributes
+    ----------
+    rows : ndarray of int of shape (n_distinct,)
+        Where each of them is found first.
+    weight : ndarray of shape (n_distinct,)
+        How many rows it stands for.
+    of_row : ndarray of int of shape (n_samples,)
+        Which of them each row is; -1 for rows without weight.
+    """
+
+    rows: np.ndarray
+    weight: np.ndarray
+    of_row: np.ndarray
+
+
+def distinct_rows(X, codes, sample_weight=None, apart=None):
+    """Find the distinct rows of a training set.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_samples, ...)
+        Rows of any kind.
+    codes : ndarray of int of shape (n_samples,)
+        Their labels; rows that differ in these are distinct.
+    sample_weight : ndarray of shape (n_samples,), default=None
+        Weights. Whole numbers are repetitions; others are relative, and are scaled to a mean of one.
+    apart : ndarray of int of shape (n_samples,), default=None
+        Rows that differ in this are distinct too: groups, or folds of the user.
+
+    Returns
+    -------
+    distinct : DistinctRows
+    """
+    n_samples = len(codes)
+    weight = np.ones(n_samples) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
+    present = np.flatnonzero(weight > 0)
+    if (weight != np.round(weight)).any():
+        weight = weight * (len(present) / weight.sum())
+    apart = np.zeros(n_samples, dtype=np.int64) if apart is None else apart
+    keys = (codes[present], apart[present], *row_keys(X)[present].T)
+    order = np.lexsort(keys)
+    changed = np.zeros(len(present), dtype=bool)
+    for key in keys:
+        ordered = key[order]
+        changed[1:] |= ordered[1:] != ordered[:-1]
+    number = np.cumsum(changed)
+    of_row = np.full(n_samples, -1)
+    of_row[present[order]] = number
+    # lexsort keeps the order of equal rows: the first of each group is the first in X.
+    first = present[order][np.concatenate([[True], changed[1:]])] if len(present) else present
+    return DistinctRows(first, np.bincount(of_row[present], weight[present]), of_row)
+
+
+def row_keys(X):
+    """Two 64-bit numbers for each row; equal rows have equal ones, and different rows different ones."""
+    if isinstance(X, pd.DataFrame):
+        hashed = pd.util.hash_pandas_object(X, index=False).to_numpy()
+        return np.stack([hashed, np.zeros_like(hashed)], axis=1)
+    if isinstance(X, np.ndarray) and X.dtype.kind in "biuf":
+        # Zero has two signs.
+        array = np.ascontiguousarray(X + 0.0 if X.dtype.kind == "f" else X).reshape(len(X), -1)
+        content = (row.tobytes() for row in array)
+    else:
+        content = (pickle.dumps(row) for row in X)
+    digests = b"".join(hashlib.blake2b(row, digest_size=16).digest() for row in content)
+    return np.frombuffer(digests, dtype="<u8").reshape(-1, 2)

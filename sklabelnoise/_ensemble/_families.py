@@ -1,0 +1,173 @@
+"""What a family of classifiers is: candidates, left-out predictions of each, and the one that is chosen."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+
+import numpy as np
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingRows:
+    """What families learn from.
+
+    Attributes
+    ----------
+    views : dict of str to array-like
+        The rows as each kind of family wants them, see :mod:`sklabelnoise._ensemble._views`.
+    codes : ndarray of int of shape (n_samples,)
+        Given labels as numbers of classes.
+    weight : ndarray of shape (n_samples,)
+        How many rows each row stands for.
+    n_classes : int
+        Number of classes.
+    splits : list of (train, test)
+        Row numbers; the test sets partition the rows.
+    by_folds : bool
+        Whether rows belong together in a way that only `splits` know: then nothing but folds leaves out a row.
+    """
+
+    views: dict
+    codes: np.ndarray
+    weight: np.ndarray
+    n_classes: int
+    splits: list
+    by_folds: bool
+
+    def __len__(self):
+        return len(self.codes)
+
+    @property
+    def targets(self):
+        """Given labels, one-hot, shape (n_samples, n_classes)."""
+        return np.eye(self.n_classes)[self.codes]
+
+    def scored(self, parameters, left_out):
+        """A candidate from its left-out probabilities, shape (n_samples, n_classes)."""
+        error = np.sum((left_out - self.targets) ** 2, axis=1)
+        right = left_out.argmax(axis=1) == self.codes
+        return Candidate(
+            parameters, float(np.average(error, weights=self.weight)), float(np.average(right, weights=self.weight))
+        )
+
+
+@dataclass
+class Candidate:
+    """One setting of a family and how well it predicts the given labels of rows it has not seen.
+
+    Attributes
+    ----------
+    parameters : dict
+        What it is.
+    brier : float
+        Mean squared distance between prediction and one-hot label.
+    accuracy : float
+        Share of rows for which the given label is predicted.
+    """
+
+    parameters: dict
+    brier: float
+    accuracy: float
+
+
+@dataclass
+class FittedFamily:
+    """The chosen candidate of a family.
+
+    Attributes
+    ----------
+    name, view : str
+        Of the family.
+    candidates : list of Candidate
+        All that were tried.
+    chosen : int
+        Which of them it is.
+    left_out : ndarray of shape (n_samples, n_classes)
+        Its probabilities for each row, by models that have not seen it.
+    models : list
+        Whose mean prediction is that of the family; each has ``predict_proba`` with a column for each of its
+        ``classes_``, which are numbers of classes.
+    seconds : float
+        Time that the family took.
+    """
+
+    name: str
+    view: str
+    candidates: list
+    chosen: int
+    left_out: np.ndarray
+    models: list
+    seconds: float = field(default=np.nan)
+
+    @property
+    def parameters(self):
+        """Those of the chosen candidate."""
+        return self.candidates[self.chosen].parameters
+
+    def predict_proba(self, X, n_classes):
+        """Mean probabilities of the models for rows of the family's view, shape (n_samples, n_classes)."""
+        total = 0.0
+        for model in self.models:
+            total = total + at_all_classes(model.predict_proba(X), model.classes_, n_classes)
+        return total / len(self.models)
+
+
+class Family(ABC):
+    """A kind of classifier with a few settings, of which left-out predictions choose one.
+
+    Attributes
+    ----------
+    name : str
+        What `members_` calls it.
+    view : str
+        Which view of the rows it is shown.
+    """
+
+    name: str
+    view: str = "given"
+
+    @abstractmethod
+    def fit(self, rows, work, seed):
+        """Fit all candidates and choose one.
+
+        Parameters
+        ----------
+        rows : TrainingRows
+            What to learn from.
+        work : Work
+            Runs the pieces of the fit.
+        seed : int
+            Decides whatever is random.
+
+        Returns
+        -------
+        fitted : FittedFamily
+        """
+
+    def cost(self, n_samples, n_features, n_classes, n_folds, by_folds):
+        """Rough number of seconds that a fit takes on one core."""
+        return 0.0
+
+
+def best_by_brier(candidates):
+    """Number of the candidate with the smallest Brier score on given labels.
+
+    It chooses well among damped learners: noise adds the same to the score of all whose predictions are honest.
+    """
+    return int(np.argmin([candidate.brier for candidate in candidates]))
+
+
+def best_by_accuracy(candidates):
+    """Number of the candidate with the highest accuracy on given labels, of equals that with the best Brier score.
+
+    For networks, whose probabilities are as sure of a wrong label as of a right one.
+    """
+    return int(np.lexsort(([c.brier for c in candidates], [-c.accuracy for c in candidates]))[0])
+
+
+def at_all_classes(proba, classes, n_classes):
+    """Probabilities with a column for each class; one that a model has not seen is impossible to it."""
+    if len(classes) == n_classes:
+        return np.asarray(proba, dtype=np.float64)
+    whole = np.zeros((len(proba), n_classes))
+    whole[:, classes] = proba
+    return whole

@@ -1,0 +1,77 @@
+"""Folds of the distinct rows."""
+
+import warnings
+from numbers import Integral
+
+import numpy as np
+from sklearn.model_selection import KFold, StratifiedGroupKFold, StratifiedKFold
+
+from sklabelnoise._label_refinery._splits import DEFAULT_FOLDS, FoldDrawer
+
+
+def drawn_folds(codes, groups, cv, seed):
+    """Shuffled folds with as equal shares of the classes as rows and groups allow.
+
+    Parameters
+    ----------
+    codes : ndarray of int of shape (n_samples,)
+        Labels of the rows. A class of fewer rows than folds is in some of them only.
+    groups : ndarray of int of shape (n_samples,) or None
+        Rows of one group stay together.
+    cv : int or None
+        Number of folds, 5 for None; fewer where there are fewer rows or groups.
+    seed : int
+        Decides the folds.
+
+    Returns
+    -------
+    splits : list of (train, test)
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two rows or groups.
+    """
+    units = len(codes) if groups is None else len(np.unique(groups))
+    if units < 2:
+        raise ValueError(f"X must have at least 2 different rows (or groups) to leave some out, got n_samples = {units}.")
+    n_folds = min(DEFAULT_FOLDS if cv is None else cv, units)
+    if groups is not None:
+        splitter = StratifiedGroupKFold(n_folds, shuffle=True, random_state=seed)
+    elif np.bincount(codes).max() >= n_folds:
+        splitter = StratifiedKFold(n_folds, shuffle=True, random_state=seed)
+    else:
+        splitter = KFold(n_folds, shuffle=True, random_state=seed)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The least populated class")
+        splits = list(splitter.split(codes, codes, groups))
+    # Groups may be so unequal that a fold stays empty, or takes all.
+    splits = [(train, test) for train, test in splits if len(test)]
+    if any(len(train) == 0 for train, _ in splits):
+        raise ValueError(f"groups must leave rows to learn from in each of {n_folds} folds, got {units} groups.")
+    return splits
+
+
+def given_folds(cv, X, y, groups, classes, seed):
+    """Splits of a splitter or an iterable, checked; and the number of the test set of each row."""
+    splits = FoldDrawer(cv, X, y, groups, classes=classes).draw(1, seed)
+    of_row = np.empty(len(y), dtype=np.int64)
+    for number, (_, test) in enumerate(splits):
+        of_row[test] = number
+    return splits, of_row
+
+
+def of_distinct(splits, distinct):
+    """Splits of all rows as splits of the distinct ones; folds without rows to learn from or to leave out fall away."""
+    found = []
+    for train, test in splits:
+        own = [np.unique(distinct.of_row[rows]) for rows in (train, test)]
+        train, test = (rows[rows >= 0] for rows in own)
+        if len(train) and len(test):
+            found.append((np.setdiff1d(train, test), test))
+    return found
+
+
+def is_number_of_folds(cv):
+    """Whether cv leaves it to us how rows are left out."""
+    return cv is None or isinstance(cv, Integral)

@@ -1,0 +1,85 @@
+"""From the parameter `members` to families."""
+
+from sklabelnoise._ensemble._boosting import Boosting
+from sklabelnoise._ensemble._forests import Forest
+from sklabelnoise._ensemble._kernel_ridge import KernelRidge
+from sklabelnoise._ensemble._linear import Linear
+from sklabelnoise._ensemble._neighbors import Neighbors
+from sklabelnoise._ensemble._networks import NetworkStack, is_network, networks_of_tables
+from sklabelnoise._ensemble._own_members import OwnMember
+
+# In the order they are fitted in: what helps most for its time comes first.
+TABLE_FAMILIES = (
+    "random_forest",
+    "extra_trees",
+    "kernel_ridge",
+    "neighbors",
+    "logistic_regression",
+    "networks",
+    "boosting",
+)
+
+
+def families_of(members, classes):
+    """The families that `members` asks for.
+
+    Parameters
+    ----------
+    members : "auto" or list
+        Names of `TABLE_FAMILIES`, and tuples (name, estimator) or (name, estimator, grid).
+    classes : ndarray of shape (n_classes,)
+        All labels, sorted.
+
+    Returns
+    -------
+    families : list of Family
+
+    Raises
+    ------
+    ValueError
+        If `members` is something else, names are not unique, or an estimator can't predict probabilities.
+    """
+    entries = TABLE_FAMILIES if isinstance(members, str) else list(members)
+    if not entries:
+        raise ValueError(f"members must name at least one member, got {members!r}.")
+    stack = NetworkStack("own", classes)
+    families = [_family(entry, classes, stack) for entry in entries]
+    names = [family.name for family in families]
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(f"members must have different names, got {name!r} twice.")
+    return families
+
+
+def needs_table(members):
+    """Whether one of the members is a family for tables of numbers."""
+    return isinstance(members, str) or any(isinstance(entry, str) for entry in members)
+
+
+def _family(entry, classes, stack):
+    if isinstance(entry, str):
+        return _table_family(entry, classes)
+    if not isinstance(entry, tuple | list) or len(entry) not in (2, 3) or not isinstance(entry[0], str):
+        raise ValueError(
+            f"members must be 'auto' or a list of tuples (name, estimator) or (name, estimator, grid) and of names "
+            f"among {', '.join(TABLE_FAMILIES)}, got {entry!r}."
+        )
+    name, estimator, grid = (*entry, None)[:3]
+    if isinstance(estimator, type) or not (hasattr(estimator, "fit") and hasattr(estimator, "get_params")):
+        raise ValueError(f"members must hold unfitted estimators, got {estimator!r} as {name!r}.")
+    if not hasattr(estimator, "predict_proba"):
+        raise ValueError(f"members must have predict_proba, got {estimator!r} as {name!r}.")
+    if is_network(estimator):
+        return stack.add_grid(name, estimator, grid)
+    return OwnMember(name, estimator, grid, classes)
+
+
+def _table_family(name, classes):
+    if name in ("random_forest", "extra_trees"):
+        return Forest(name)
+    if name == "networks":
+        return NetworkStack("standard", classes).add(name, networks_of_tables())
+    for kind in (KernelRidge, Neighbors, Linear, Boosting):
+        if kind.name == name:
+            return kind()
+    raise ValueError(f"members must be among {', '.join(TABLE_FAMILIES)}, got {name!r}.")

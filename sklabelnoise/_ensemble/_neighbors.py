@@ -1,0 +1,88 @@
+"""Nearest neighbors over their number, each row left out of its own."""
+
+import numpy as np
+from sklearn.neighbors import NearestNeighbors
+
+from sklabelnoise._ensemble._families import Family, FittedFamily, best_by_brier
+
+
+class NeighborVotes:
+    """Labels of the nearest rows, which count until so many have been asked.
+
+    Parameters
+    ----------
+    index : NearestNeighbors
+        Fitted to the rows.
+    codes, weight : ndarray of shape (n_samples,)
+        Their labels, and how many rows each stands for.
+    n_neighbors : int
+        How many are asked.
+    n_classes : int
+        Number of classes.
+    """
+
+    def __init__(self, index, codes, weight, n_neighbors, n_classes):
+        self.index, self.codes, self.weight = index, codes, weight
+        self.n_neighbors = n_neighbors
+        self.classes_ = np.arange(n_classes)
+
+    def predict_proba(self, X):
+        """Shares of the neighbors' labels, shape (n_samples, n_classes)."""
+        most = min(self.n_neighbors, len(self.codes))
+        nearest = self.index.kneighbors(X, most, return_distance=False)
+        return votes(nearest, self.codes, self.weight, [self.n_neighbors], len(self.classes_))[0]
+
+
+class Neighbors(Family):
+    """k nearest neighbors by Euclidean distance."""
+
+    name, view = "neighbors", "normal"
+    NUMBERS = (10, 20, 40, 80, 160)
+
+    def cost(self, n_samples, n_features, n_classes, n_folds, by_folds):
+        return n_samples**2 * (2e-10 * n_features + 2e-9)
+
+    def fit(self, rows, work, seed):
+        numbers = [k for k in self.NUMBERS if k == self.NUMBERS[0] or k < len(rows)]
+        left_outs, indices = work.piece(self.name, lambda: self._left_outs(rows, numbers))
+        candidates = [
+            rows.scored({"n_neighbors": k}, left_out) for k, left_out in zip(numbers, left_outs, strict=True)
+        ]
+        chosen = best_by_brier(candidates)
+        models = [
+            NeighborVotes(index, rows.codes[train], rows.weight[train], numbers[chosen], rows.n_classes)
+            for index, train in indices
+        ]
+        return FittedFamily(self.name, self.view, candidates, chosen, left_outs[chosen], models)
+
+    def _left_outs(self, rows, numbers):
+        X = rows.views[self.view]
+        everything = np.arange(len(rows))
+        if not rows.by_folds:
+            index = NearestNeighbors(algorithm="brute").fit(X)
+            # Without X no row is its own neighbor.
+            nearest = index.kneighbors(n_neighbors=min(numbers[-1], len(rows) - 1), return_distance=False)
+            return votes(nearest, rows.codes, rows.weight, numbers, rows.n_classes), [(index, everything)]
+        left_outs = [np.zeros((len(rows), rows.n_classes)) for _ in numbers]
+        indices = []
+        for train, test in rows.splits:
+            index = NearestNeighbors(algorithm="brute").fit(X[train])
+            nearest = index.kneighbors(X[test], min(numbers[-1], len(train)), return_distance=False)
+            found = votes(nearest, rows.codes[train], rows.weight[train], numbers, rows.n_classes)
+            for left_out, proba in zip(left_outs, found, strict=True):
+                left_out[test] = proba
+            indices.append((index, train))
+        return left_outs, indices
+
+
+def votes(nearest, codes, weight, numbers, n_classes):
+    """Shares of labels among the first k neighbors, for each k; a neighbor that stands for several counts as often."""
+    mass = weight[nearest]
+    before = np.cumsum(mass, axis=1) - mass
+    labels = codes[nearest]
+    shares = []
+    for k in numbers:
+        counted = np.clip(k - before, 0, mass)
+        total = np.stack([np.sum(counted * (labels == label), axis=1) for label in range(n_classes)], axis=1)
+        shares.append(total / total.sum(axis=1, keepdims=True))
+    return shares

@@ -1,0 +1,134 @@
+"""Members that the user brings along."""
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.model_selection import ParameterGrid
+from sklearn.utils import _safe_indexing
+from sklearn.utils.validation import has_fit_parameter
+
+from sklabelnoise._ensemble._families import Family, FittedFamily, at_all_classes, best_by_brier
+from sklabelnoise._ensemble._linear import OneClass
+from sklabelnoise._label_refinery._left_out import seeded_clone
+
+
+class Recoded:
+    """A model of labels as one of numbers of classes.
+
+    Parameters
+    ----------
+    model : classifier
+        Fitted to labels.
+    classes : ndarray of shape (n_classes,)
+        All labels, sorted.
+    """
+
+    def __init__(self, model, classes):
+        self.model = model
+        self.classes_ = codes_of(model.classes_, classes)
+
+    def predict_proba(self, X):
+        """Probabilities of its classes, checked."""
+        return checked_proba(self.model.predict_proba(X), len(self.classes_))
+
+
+class OwnMember(Family):
+    """A classifier of the user with `predict_proba`, over the settings of its grid.
+
+    Parameters
+    ----------
+    name : str
+        What the user calls it.
+    estimator : classifier
+        Unfitted.
+    grid : dict, list of dict or None
+        As of ``ParameterGrid``.
+    classes : ndarray of shape (n_classes,)
+        All labels, sorted: the member is fitted to labels, not to numbers.
+    """
+
+    view = "own"
+
+    def __init__(self, name, estimator, grid, classes):
+        self.name, self.estimator, self.classes = name, estimator, classes
+        self.settings = settings_of(grid)
+
+    def fit(self, rows, work, seed):
+        left_outs = np.zeros((len(self.settings), len(rows), rows.n_classes))
+        models = {}
+        for number, setting in enumerate(self.settings):
+            estimator = seeded_clone(clone(self.estimator).set_params(**clone(setting, safe=False)), seed)
+            for fold, (train, test) in enumerate(rows.splits):
+                models[number, fold], left_outs[number, test] = work.piece(
+                    f"{self.name}-{number}-{fold}",
+                    lambda estimator=estimator, train=train, test=test: self._fit_fold(estimator, rows, train, test),
+                )
+        candidates = [rows.scored(*pair) for pair in zip(self.settings, left_outs, strict=True)]
+        chosen = best_by_brier(candidates)
+        kept = [models[chosen, fold] for fold in range(len(rows.splits))]
+        return FittedFamily(self.name, self.view, candidates, chosen, left_outs[chosen], kept)
+
+    def _fit_fold(self, estimator, rows, train, test):
+        X = rows.views[self.view]
+        codes = rows.codes[train]
+        if len(np.unique(codes)) < 2:
+            model = OneClass(codes[0])
+        else:
+            fitted = fit_weighted(clone(estimator), X, self.classes[rows.codes], rows.weight, train)
+            model = Recoded(fitted, self.classes)
+        proba = model.predict_proba(_safe_indexing(X, test))
+        return model, at_all_classes(proba, model.classes_, rows.n_classes)
+
+
+def settings_of(grid):
+    """All settings of a grid; one without parameters where there is none."""
+    return list(ParameterGrid(grid or {}))
+
+
+def fit_weighted(estimator, X, y, weight, train):
+    """Fit to some rows; a classifier that takes no weights gets rows repeated instead.
+
+    Raises
+    ------
+    ValueError
+        If it takes no weights and these are not whole.
+    """
+    if (weight == 1).all():
+        return estimator.fit(_safe_indexing(X, train), y[train])
+    if has_fit_parameter(estimator, "sample_weight"):
+        return estimator.fit(_safe_indexing(X, train), y[train], sample_weight=weight[train])
+    times = np.round(weight).astype(int)
+    if (times != weight).any():
+        raise ValueError("its fit takes no sample_weight, and the weights are not whole numbers to repeat rows by")
+    train = np.repeat(train, times[train])
+    return estimator.fit(_safe_indexing(X, train), y[train])
+
+
+def codes_of(labels, classes):
+    """Numbers of labels among all classes.
+
+    Raises
+    ------
+    ValueError
+        If there are others.
+    """
+    labels = np.asarray(labels)
+    strange = [label for label in labels.tolist() if label not in classes.tolist()]
+    if strange:
+        raise ValueError(f"its classes_ hold {strange[0]!r}, which is no label of y")
+    return np.searchsorted(classes, labels)
+
+
+def checked_proba(proba, n_classes):
+    """Probabilities as floats.
+
+    Raises
+    ------
+    ValueError
+        If they are none.
+    """
+    proba = np.asarray(proba, dtype=np.float64)
+    if proba.ndim != 2 or proba.shape[1] != n_classes:
+        raise ValueError(f"its predict_proba gives shape {proba.shape} for {n_classes} classes")
+    if not np.isfinite(proba).all() or (proba < -1e-6).any() or (np.abs(proba.sum(axis=1) - 1) > 1e-3).any():
+        raise ValueError("its predict_proba gives rows that are no probabilities (NaN, negative, or not summing to 1)")
+    return proba
