@@ -8,6 +8,7 @@ __version__ = "0.1.0"
 _HOME = {
     "DMClassifier": "_classifiers._derivative_manipulation",
     "DMClassifierCV": "_classifiers._derivative_manipulation_cv",
+    "NoisyLabelClassifier": "_ensemble._classifier",
     "ProSelfLCClassifier": "_classifiers._progressive_correction",
     "RobustLossClassifier": "_classifiers._robust_loss",
     "StochasticLabelRefinery": "_label_refinery",

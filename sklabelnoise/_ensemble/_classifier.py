@@ -7,24 +7,545 @@ from zlib import crc32
 
 import numpy as np
 import pandas as pd
-from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
+from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.exceptions import ConvergenceWarning, FitFailedWarning
 from sklearn.utils import check_random_state, column_or_1d
-from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.parallel import Parallel, delayed
-from sklearn.utils.validation import _check_sample_weight, _num_samples, check_consistent_length, check_is_fitted
-from sklearn.utils.validation import validate_data
+from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
 from threadpoolctl import threadpool_limits
 from tqdm.auto import tqdm
 
-from sklabelnoise._classifiers._fitted_state import keeping_fitted_state
+from sklabelnoise._classifiers._net_classifier import keeping_fitted_state
+from sklabelnoise._compat import Interval, StrOptions, check_sample_weight, fit_context, num_samples, safe_indexing
 from sklabelnoise._ensemble._combination import clean_posterior
 from sklabelnoise._ensemble._decision import learn_decision
 from sklabelnoise._ensemble._distinct_rows import distinct_rows
 from sklabelnoise._ensemble._families import TrainingRows
 from sklabelnoise._ensemble._left_out_folds import drawn_folds, given_folds, is_number_of_folds, of_distinct
-from sklabelnoise._ensemble._members import families_of
+from sklabelnoise._ensemble._members import families_of, needs_table
 from sklabelnoise._ensemble._views import Views
 from sklabelnoise._ensemble._work import TimeIsOver, Work
 from sklabelnoise._label_refinery._checkpoint import Checkpoint
+
+_MAX_SEED = 2**31 - 1
+# A family whose expected time is above that of all others together is left out, but for fits that are short anyway.
+_SHORT_FIT = 120.0
+
+
+class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
+    """The classifier to call when some labels are wrong and nobody knows which.
+
+    Several families of classifiers are fitted to the given labels, each over a few settings, and predict every row by
+    models that have not seen it. What the families agree on shows how labels go wrong: a transition matrix. The
+    combination of the families is weighted so that it predicts the given labels *through* that matrix, and therefore
+    speaks of the clean ones. No clean label is needed, and nothing has to be tuned.
+
+    Parameters
+    ----------
+    members : "auto" or list, default="auto"
+        "auto" takes the families for tables of numbers: random forest, extra trees, kernel ridge regression, nearest
+        neighbors, logistic regression, networks of this package with several robust losses, and boosted trees. Missing
+        values (NaN) are welcome. A list may hold names of these ("random_forest", "extra_trees", "kernel_ridge",
+        "neighbors", "logistic_regression", "networks", "boosting") and classifiers of your own as ``(name,
+        estimator)`` or ``(name, estimator, grid)``, the grid as for ``ParameterGrid``; they need `predict_proba`.
+        Networks of this package, for images and texts as well, are trained as one stack.
+
+    cv : int, splitter or iterable, default=5
+        How rows are left out where a family has no cheaper way. An integer is the number of stratified, shuffled
+        folds. With a splitter, an iterable of splits, or `groups` in `fit`, all families leave rows out by these folds
+        and in no other way.
+
+    combination : {"auto", "mean"}, default="auto"
+        "auto" weights the families and corrects for the noise; "mean" averages their probabilities.
+
+    class_weight : {"balanced"}, dict or None, default=None
+        What a decision for each class is worth. "balanced" divides by the estimated share of each class among clean
+        labels: for accuracy averaged over classes. It changes what is predicted, not how families are trained.
+
+    n_jobs : int, default=None
+        Families fitted at the same time, in threads. The result does not depend on it.
+
+    random_state : int, RandomState instance or None, default=None
+        An integer gives the same bits in every fit on the same machine.
+
+    verbose : int, default=0
+        1 shows a progress bar with the remaining time.
+
+    checkpoint : str or path-like, default=None
+        Folder where finished pieces of the fit are kept, by member and fold; a fit that was killed and is called again
+        with the same parameters (an integer `random_state` among them) and data goes on from there and ends with the
+        same bits. The files hold pickled models: use a folder that nobody else writes to.
+
+    time_limit : float, default=None
+        Seconds after which no further piece of work begins; what began is finished, and so is the first member.
+        Members that were not finished are missing in the combination, with a warning; `members_` says which.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        The class labels, sorted.
+
+    members_ : DataFrame
+        One row a member: `family`, `parameters` (the chosen setting), `score` (accuracy on given labels of rows left
+        out), `weight` in the combination, `seconds`, and `status` ("used", or why the member is left out).
+
+    candidates_ : DataFrame
+        One row a setting that was tried: `family`, `parameters`, `brier` and `score` on given labels of rows left out,
+        and whether it was `chosen`.
+
+    oof_proba_ : ndarray of shape (n_samples, n_classes)
+        Probabilities of the clean label of each training row by models that have not seen the row.
+
+    soft_labels_ : ndarray of shape (n_samples, n_classes)
+        Probabilities of the clean label of each training row when its given label is taken into account as well.
+
+    label_quality_ : ndarray of shape (n_samples,)
+        Probability of each given label in `oof_proba_`.
+
+    transition_matrix_ : ndarray of shape (n_classes, n_classes)
+        Estimate of ``T[i, j] = P(given = j | true = i)``; rows sum to one.
+
+    noise_rate_ : float
+        Estimated share of wrong labels.
+
+    estimators_ : dict of str to list
+        The fitted models of each member that is used; a member predicts by their mean.
+
+    n_features_in_ : int
+        Number of features, where X is a table.
+
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, where X had string column names.
+
+    See Also
+    --------
+    DMClassifierCV : One network, its robustness chosen on the given labels.
+    sklabelnoise.audit.audit_labels : The labels to doubt, with a page to review them.
+
+    Notes
+    -----
+    Rows are left out by the cheapest exact means: forests by the trees that have not drawn a row, kernel ridge
+    regression and nearest neighbors by closed forms, the rest by folds. Equal rows with equal labels are one row with a
+    weight; whole `sample_weight` are repetitions.
+
+    What keeps large data within minutes: kernel ridge regression has at most 1,500 landmarks, trees are grown on at
+    most 20,000 drawn rows each. A member that is expected to take longer than all others together, and than two
+    minutes, is left out; its row of `members_` says so.
+
+    References
+    ----------
+    .. [1] Patrini et al.: "Making Deep Neural Networks Robust to Label Noise: a Loss Correction Approach", CVPR 2017.
+    .. [2] Wolpert: "Stacked Generalization", Neural Networks 5, 1992.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_moons
+    >>> from sklabelnoise import NoisyLabelClassifier
+    >>> from sklabelnoise.noise import corrupt_labels, symmetric_transition_matrix
+    >>> X, y_clean = make_moons(400, noise=0.2, random_state=0)
+    >>> y = corrupt_labels(y_clean, symmetric_transition_matrix(2, 0.3), random_state=0)
+    >>> model = NoisyLabelClassifier(random_state=0).fit(X[:200], y[:200])
+    >>> bool(model.score(X[200:], y_clean[200:]) > 0.9)
+    True
+    """
+
+    _parameter_constraints = {
+        "members": [StrOptions({"auto"}), list, tuple],
+        "cv": ["cv_object"],
+        "combination": [StrOptions({"auto", "mean"})],
+        "class_weight": [StrOptions({"balanced"}), dict, None],
+        "n_jobs": [Integral, None],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+        "checkpoint": [str, "array-like", None],
+        "time_limit": [Interval(Real, 0, None, closed="left"), None],
+    }
+
+    def __init__(
+        self,
+        members="auto",
+        *,
+        cv=5,
+        combination="auto",
+        class_weight=None,
+        n_jobs=None,
+        random_state=None,
+        verbose=0,
+        checkpoint=None,
+        time_limit=None,
+    ):
+        self.members = members
+        self.cv = cv
+        self.combination = combination
+        self.class_weight = class_weight
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+        self.verbose = verbose
+        self.checkpoint = checkpoint
+        self.time_limit = time_limit
+
+    # Members validate their own parameters when they are fitted.
+    @fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X, y, sample_weight=None, *, groups=None):
+        """Fit all members and learn how to combine them.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows: numbers, NaN where a value is missing; with members of your own alone, whatever they take.
+
+        y : array-like of shape (n_samples,)
+            Given labels, some of which may be wrong.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weight of each row. Whole numbers are repetitions; others are relative to their mean.
+
+        groups : array-like of shape (n_samples,), default=None
+            Rows of one group, such as the images of one patient, are left out together.
+
+        Returns
+        -------
+        self : NoisyLabelClassifier
+            Fitted.
+
+        Raises
+        ------
+        ValueError
+            If the data or `members` are not as described, or every member fails.
+
+        Warns
+        -----
+        FitFailedWarning
+            If a member raises or predicts no probabilities; it is left out.
+        UserWarning
+            If members are missing because of `time_limit`, or left out because they would take too long.
+        """
+        begin = time.monotonic()
+        with keeping_fitted_state(self):
+            X = self._check_X(X, reset=True)
+            y, sample_weight, groups = self._check_labels(X, y, sample_weight, groups)
+            present = np.ones(len(y), dtype=bool) if sample_weight is None else sample_weight > 0
+            self.classes_ = np.unique(y[present])
+            if len(self.classes_) < 2:
+                raise ValueError(f"y must have at least 2 classes, got {len(self.classes_)} class.")
+            # A label that only rows of weight zero have is no class: its rows are predicted, not learned from.
+            codes = np.searchsorted(self.classes_, y).clip(max=len(self.classes_) - 1)
+            seed = int(check_random_state(self.random_state).randint(_MAX_SEED))
+            families = families_of(self.members, self.classes_)
+            distinct, splits = self._leave_out(X, y, codes, sample_weight, groups, seed)
+            rows = self._training_rows(X, codes, groups, distinct, splits)
+            work = Work(
+                self._open_checkpoint(rows, seed),
+                np.inf if self.time_limit is None else begin + self.time_limit,
+            )
+            fitted, statuses = self._fit_families(families, rows, work, seed)
+            self._combine(X, y, codes, rows, distinct, families, fitted, statuses)
+        return self
+
+    # Data
+
+    def _check_X(self, X, *, reset):
+        if needs_table(self.members):
+            return validate_data(
+                self, X, reset=reset, dtype=[np.float64, np.float32], ensure_all_finite="allow-nan"
+            ).astype(np.float64, copy=False)
+        if reset or hasattr(self, "n_features_in_"):
+            validate_data(self, X, reset=reset, skip_check_array=True)
+        return X if hasattr(X, "iloc") or hasattr(X, "shape") else _as_rows(X)
+
+    def _check_labels(self, X, y, sample_weight, groups):
+        if y is None:
+            raise ValueError("requires y to be passed, but the target y is None")
+        check_consistent_length(X, y)
+        check_classification_targets(y)
+        y = column_or_1d(y, warn=True)
+        if y.dtype.kind == "f" and not np.isfinite(y).all():
+            raise ValueError("y must hold labels, got NaN or infinity among them: Input y contains NaN.")
+        if sample_weight is not None:
+            sample_weight = check_sample_weight(sample_weight, y, dtype=np.float64, ensure_non_negative=True)
+            if not sample_weight.any():
+                raise ValueError("sample_weight must be positive for some rows, got zeros only.")
+        if groups is not None:
+            groups = np.unique(column_or_1d(groups), return_inverse=True)[1]
+            check_consistent_length(y, groups)
+        return y, sample_weight, groups
+
+    def _leave_out(self, X, y, codes, sample_weight, groups, seed):
+        """Distinct rows and their folds."""
+        if is_number_of_folds(self.cv):
+            distinct = distinct_rows(X, codes, sample_weight, groups)
+            own_groups = None if groups is None else groups[distinct.rows]
+            return distinct, drawn_folds(codes[distinct.rows], own_groups, self.cv, seed)
+        splits, fold_of_row = given_folds(self.cv, X, y, groups, np.unique(y), seed)
+        distinct = distinct_rows(X, codes, sample_weight, fold_of_row)
+        return distinct, of_distinct(splits, distinct)
+
+    def _training_rows(self, X, codes, groups, distinct, splits):
+        own = safe_indexing(X, distinct.rows)
+        views = {"own": own}
+        self._views = None
+        if needs_table(self.members):
+            self._views = Views().fit(own)
+            views |= self._views.transform(own)
+        return TrainingRows(
+            views=views,
+            codes=codes[distinct.rows],
+            weight=distinct.weight,
+            n_classes=len(self.classes_),
+            splits=splits,
+            by_folds=groups is not None or not is_number_of_folds(self.cv),
+        )
+
+    def _open_checkpoint(self, rows, seed):
+        if self.checkpoint is None:
+            return None
+        from sklabelnoise import __version__
+
+        identity = {
+            "members": self.members,
+            "seed": seed,
+            "rows": rows.views["own"],
+            "labels": (self.classes_, rows.codes, rows.weight, rows.splits, rows.by_folds),
+            "version": __version__,
+        }
+        return Checkpoint(self.checkpoint, identity)
+
+    # Members
+
+    def _fit_families(self, families, rows, work, seed):
+        """Fitted families by name, and what became of each."""
+        statuses = _too_long(families, rows)
+        for name in statuses:
+            warnings.warn(f"Member {name!r} {statuses[name]}.", UserWarning, stacklevel=4)
+        todo = [family for family in families if family.name not in statuses]
+        costs = {family.name: _cost(family, rows) for family in todo}
+        bar = tqdm(total=round(sum(costs.values()), 2), disable=not self.verbose, unit="s", desc="members")
+
+        def fit_one(family):
+            # One thread for each family: the order of sums, and with it the last bits, must not depend on threads.
+            with threadpool_limits(1):
+                outcome = _outcome(family, rows, work if family is not todo[0] else work.without_limit(), seed)
+            bar.update(costs[family.name])
+            return outcome
+
+        with bar, warnings.catch_warnings():
+            # A strong penalty leaves little to gain after many steps.
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            outcomes = Parallel(n_jobs=self.n_jobs, backend="threading")(delayed(fit_one)(family) for family in todo)
+        fitted = {}
+        for family, outcome in zip(todo, outcomes, strict=True):
+            if isinstance(outcome, str):
+                statuses[family.name] = outcome
+            else:
+                fitted[family.name] = outcome
+        self._warn_of_failures(statuses, todo, fitted)
+        return fitted, statuses
+
+    def _warn_of_failures(self, statuses, todo, fitted):
+        names = [family.name for family in todo]
+        late = [name for name in names if statuses.get(name) == _LATE]
+        failed = [name for name in names if name in statuses and name not in late]
+        reasons = "; ".join(f"{name!r} {statuses[name]}" for name in failed)
+        if not fitted:
+            raise ValueError(f"members must have one at least that can be fitted, but {reasons}.")
+        if failed:
+            warnings.warn(f"Members are left out: {reasons}.", FitFailedWarning, stacklevel=5)
+        if late:
+            warnings.warn(
+                f"time_limit={self.time_limit} was over before {', '.join(map(repr, late))} could be finished: the "
+                "combination does without.",
+                UserWarning,
+                stacklevel=5,
+            )
+
+    # Combination
+
+    def _combine(self, X, y, codes, rows, distinct, families, fitted, statuses):
+        used = list(fitted.values())
+        self._families = used
+        left_out = np.stack([family.left_out for family in used])
+        self._decision = learn_decision(left_out, rows.codes, rows.weight, self.combination, self._weights_of_classes())
+        own = self._decision.proba(left_out)
+        proba = own[np.maximum(distinct.of_row, 0)]
+        unseen = np.flatnonzero(distinct.of_row < 0)
+        if len(unseen):
+            proba[unseen] = self._decision.proba(self._member_probas(safe_indexing(X, unseen)))
+        self.oof_proba_ = proba
+        self._given = y
+        known = self.classes_[codes] == y
+        self.label_quality_ = np.where(known, proba[np.arange(len(y)), codes], 0.0)
+        self.transition_matrix_ = self._decision.transition.matrix
+        self.soft_labels_ = np.where(known[:, None], clean_posterior(proba, codes, self.transition_matrix_), proba)
+        prior = np.average(own, axis=0, weights=rows.weight)
+        self.noise_rate_ = float(1 - prior @ np.diag(self.transition_matrix_))
+        self.estimators_ = {family.name: family.models for family in used}
+        self.members_ = self._table_of_members(families, fitted, statuses)
+        self.candidates_ = pd.DataFrame(
+            [
+                {
+                    "family": family.name,
+                    "parameters": candidate.parameters,
+                    "brier": candidate.brier,
+                    "score": candidate.accuracy,
+                    "chosen": number == family.chosen,
+                }
+                for family in used
+                for number, candidate in enumerate(family.candidates)
+            ]
+        )
+
+    def _weights_of_classes(self):
+        """Array of class weights, "balanced" or None."""
+        if not isinstance(self.class_weight, dict):
+            return self.class_weight
+        unknown = [label for label in self.class_weight if label not in self.classes_.tolist()]
+        if unknown:
+            raise ValueError(f"class_weight must be about labels of y, got {unknown[0]!r}.")
+        weights = np.array([self.class_weight.get(label, 1.0) for label in self.classes_.tolist()], dtype=np.float64)
+        if not (weights > 0).all():
+            raise ValueError(f"class_weight must hold positive weights, got {self.class_weight!r}.")
+        return weights
+
+    def _table_of_members(self, families, fitted, statuses):
+        weights = dict(zip(fitted, self._decision.clean_weights, strict=True))
+        table = []
+        for family in families:
+            row = {"family": family.name, "parameters": None, "score": np.nan, "weight": 0.0, "seconds": np.nan}
+            if family.name in fitted:
+                own = fitted[family.name]
+                row |= {
+                    "parameters": own.parameters,
+                    "score": own.candidates[own.chosen].accuracy,
+                    "weight": weights[family.name],
+                    "seconds": own.seconds,
+                }
+            table.append({**row, "status": statuses.get(family.name, "used")})
+        return pd.DataFrame(table)
+
+    # Prediction
+
+    def _member_probas(self, X):
+        names = {family.view for family in self._families}
+        views = {"own": X}
+        if self._views is not None:
+            views |= self._views.transform(X, names)
+        with threadpool_limits(1):
+            return np.stack([family.predict_proba(views[family.view], len(self.classes_)) for family in self._families])
+
+    def predict_proba(self, X):
+        """Predict probabilities of the clean label.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows as in `fit`.
+
+        Returns
+        -------
+        proba : ndarray of shape (n_samples, n_classes)
+            Columns in the order of `classes_`.
+        """
+        check_is_fitted(self)
+        return self._decision.proba(self._member_probas(self._check_X(X, reset=False)))
+
+    def predict_log_proba(self, X):
+        """Predict logarithms of probabilities of the clean label.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows as in `fit`.
+
+        Returns
+        -------
+        log_proba : ndarray of shape (n_samples, n_classes)
+            Columns in the order of `classes_`.
+        """
+        return np.log(self.predict_proba(X))
+
+    def predict(self, X):
+        """Predict clean labels.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows as in `fit`.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,)
+            Labels.
+        """
+        proba = self.predict_proba(X)
+        return self.classes_[proba.argmax(axis=1)]
+
+    def report(self, X=None):
+        """The labels to doubt, from what the fit knows already.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, ...), default=None
+            The training rows, to show them to a reviewer.
+
+        Returns
+        -------
+        report : LabelReport
+        """
+        check_is_fitted(self)
+        from sklabelnoise.audit import LabelReport
+
+        return LabelReport(self._given, self.oof_proba_, classes=self.classes_, X=X)
+
+    def __sklearn_is_fitted__(self):
+        return hasattr(self, "estimators_")
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = isinstance(self.members, str)
+        return tags
+
+
+_LATE = "was not finished within the time limit"
+
+
+def _outcome(family, rows, work, seed):
+    """The fitted family, or what went wrong."""
+    start = time.perf_counter()
+    try:
+        fitted = family.fit(rows, work, crc32(f"{seed} {family.name}".encode()) % _MAX_SEED)
+    except TimeIsOver:
+        return _LATE
+    except Exception as error:
+        return f"failed with {type(error).__name__}: {str(error).strip() or 'no message'}".split("\n")[0].rstrip(".")
+    if not np.isfinite(fitted.left_out).all():
+        return "predicts NaN"
+    fitted.seconds = time.perf_counter() - start
+    return fitted
+
+
+def _cost(family, rows):
+    n_features = rows.views["given"].shape[1] if "given" in rows.views else 1
+    return family.cost(len(rows), n_features, rows.n_classes, len(rows.splits), rows.by_folds)
+
+
+def _too_long(families, rows):
+    """Families that would take longer than all others together."""
+    costs = {family.name: _cost(family, rows) for family in families}
+    statuses = {}
+    for name in sorted(costs, key=costs.get, reverse=True):
+        rest = sum(cost for other, cost in costs.items() if other != name and other not in statuses)
+        if costs[name] > max(rest, _SHORT_FIT) and rest > 0:
+            statuses[name] = (
+                f"is left out: about {costs[name]:.0f} s would be longer than {rest:.0f} s of all others together"
+            )
+    return statuses
+
+
+def _as_rows(X):
+    """Lists as arrays of objects or numbers, so that rows can be taken from them."""
+    if num_samples(X) and isinstance(X[0], str):
+        rows = np.empty(len(X), dtype=object)
+        rows[:] = X
+        return rows
+    return np.asarray(X)

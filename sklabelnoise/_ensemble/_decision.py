@@ -1,6 +1,6 @@
 """From the predictions of families to probabilities of the clean label."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.special import softmax
@@ -26,12 +26,15 @@ class Decision:
         The transition matrix, and how far its structure is trusted.
     class_weight : ndarray of shape (n_classes,)
         What a decision for each class is worth.
+    mean : bool
+        Whether the mean of the families decides.
     """
 
     given_weights: np.ndarray
     clean_weights: np.ndarray
     transition: Transition
     class_weight: np.ndarray
+    mean: bool
 
     def proba(self, probas):
         """Probabilities of the clean label.
@@ -47,6 +50,8 @@ class Decision:
             The geometric mean of three opinions, times the weights of the classes: S with the transition matrix taken
             out of it, and, as far as the noise has no structure, F and the mean of the families.
         """
+        if self.mean:
+            return softmax(_log(probas.mean(axis=0)) + np.log(self.class_weight), axis=1)
         logits = centered_log_proba(probas)
         given, clean = combine(logits, self.given_weights), combine(logits, self.clean_weights)
         open_share = 1 - self.transition.gate
@@ -58,7 +63,7 @@ class Decision:
         return softmax(log_proba + np.log(self.class_weight), axis=1)
 
 
-def learn_decision(probas, codes, sample_weight):
+def learn_decision(probas, codes, sample_weight, combination="auto", class_weight=None):
     """Learn to decide from left-out predictions of families and given labels.
 
     Parameters
@@ -69,18 +74,34 @@ def learn_decision(probas, codes, sample_weight):
         Given labels as numbers of columns.
     sample_weight : ndarray of shape (n_samples,)
         How many rows each row stands for.
+    combination : {"auto", "mean"}, default="auto"
+        Whether families are weighted or averaged.
+    class_weight : ndarray of shape (n_classes,), "balanced" or None, default=None
+        What a decision for each class is worth; "balanced" is one over its share among clean labels.
 
     Returns
     -------
     decision : Decision
     """
+    n_members, _, n_classes = probas.shape
     logits = centered_log_proba(probas)
-    given_weights = combination_weights(logits, codes, None, sample_weight)
-    given = combine(logits, given_weights)
-    T = simple_transition(given, codes, sample_weight)
-    clean_weights = combination_weights(logits, codes, T, sample_weight)
+    mean = combination == "mean"
+    if mean:
+        given_weights = clean_weights = np.full(n_members, 1 / n_members)
+        given = probas.mean(axis=0)
+    else:
+        given_weights = combination_weights(logits, codes, None, sample_weight)
+        given = combine(logits, given_weights)
+        T = simple_transition(given, codes, sample_weight)
+        clean_weights = combination_weights(logits, codes, T, sample_weight)
     transition = estimate_transition(probas.argmax(axis=2), given, codes, sample_weight)
-    return Decision(given_weights, clean_weights, transition, np.ones(probas.shape[2]))
+    decision = Decision(given_weights, clean_weights, transition, np.ones(n_classes), mean)
+    if class_weight is None:
+        return decision
+    if isinstance(class_weight, str):
+        prior = np.average(deconvolve(given, transition.matrix), axis=0, weights=sample_weight)
+        class_weight = 1 / np.maximum(prior, _FLOOR)
+    return replace(decision, class_weight=class_weight / class_weight.mean())
 
 
 def _log(proba):

@@ -34,7 +34,9 @@ def drawn_folds(codes, groups, cv, seed):
     """
     units = len(codes) if groups is None else len(np.unique(groups))
     if units < 2:
-        raise ValueError(f"X must have at least 2 different rows (or groups) to leave some out, got n_samples = {units}.")
+        raise ValueError(
+            f"X must have at least 2 different rows (or groups) to leave some out, got n_samples = {units}."
+        )
     n_folds = min(DEFAULT_FOLDS if cv is None else cv, units)
     if groups is not None:
         splitter = StratifiedGroupKFold(n_folds, shuffle=True, random_state=seed)

@@ -27,9 +27,7 @@ class Linear(Family):
             )
             left_outs[:, test] = proba
             paths.append(path)
-        candidates = [
-            rows.scored({"C": C}, left_out) for C, left_out in zip(self.PENALTIES, left_outs, strict=True)
-        ]
+        candidates = [rows.scored({"C": C}, left_out) for C, left_out in zip(self.PENALTIES, left_outs, strict=True)]
         chosen = best_by_brier(candidates)
         models = [path[chosen] for path in paths]
         return FittedFamily(self.name, self.view, candidates, chosen, left_outs[chosen], models)

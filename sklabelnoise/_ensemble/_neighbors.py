@@ -45,9 +45,7 @@ class Neighbors(Family):
     def fit(self, rows, work, seed):
         numbers = [k for k in self.NUMBERS if k == self.NUMBERS[0] or k < len(rows)]
         left_outs, indices = work.piece(self.name, lambda: self._left_outs(rows, numbers))
-        candidates = [
-            rows.scored({"n_neighbors": k}, left_out) for k, left_out in zip(numbers, left_outs, strict=True)
-        ]
+        candidates = [rows.scored({"n_neighbors": k}, left_out) for k, left_out in zip(numbers, left_outs, strict=True)]
         chosen = best_by_brier(candidates)
         models = [
             NeighborVotes(index, rows.codes[train], rows.weight[train], numbers[chosen], rows.n_classes)

@@ -8,12 +8,12 @@ from threading import Lock
 import numpy as np
 from scipy.special import softmax
 from sklearn.base import clone
-from sklearn.utils import _safe_indexing
 
 from sklabelnoise._classifiers._base import BaseNoisyLabelClassifier
 from sklabelnoise._classifiers._candidate_trials import at_all_classes, fit_one
 from sklabelnoise._classifiers._derivative_manipulation import DMClassifier
 from sklabelnoise._classifiers._robust_loss import RobustLossClassifier
+from sklabelnoise._compat import safe_indexing
 from sklabelnoise._ensemble._families import Family, FittedFamily, best_by_accuracy
 from sklabelnoise._ensemble._families import at_all_classes as proba_at_all_classes
 from sklabelnoise._ensemble._own_members import Recoded, checked_proba, settings_of
@@ -66,7 +66,8 @@ class NetworkStack:
     def add_grid(self, name, estimator, grid):
         """The member of an estimator and the settings of its grid."""
         return self.add(
-            name, [(setting, clone(estimator).set_params(**clone(setting, safe=False))) for setting in settings_of(grid)]
+            name,
+            [(setting, clone(estimator).set_params(**clone(setting, safe=False))) for setting in settings_of(grid)],
         )
 
     def result(self, name, rows, work, seed):
@@ -141,7 +142,7 @@ class NetworkStack:
                 if failure is None:
                     recoded = Recoded(model, self.classes)
                     proba = proba_at_all_classes(
-                        recoded.predict_proba(_safe_indexing(X, test)), recoded.classes_, rows.n_classes
+                        recoded.predict_proba(safe_indexing(X, test)), recoded.classes_, rows.n_classes
                     )
                 yield number, fold, proba, _call(lambda model: model, model), failure
 

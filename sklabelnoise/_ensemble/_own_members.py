@@ -3,9 +3,9 @@
 import numpy as np
 from sklearn.base import clone
 from sklearn.model_selection import ParameterGrid
-from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import has_fit_parameter
 
+from sklabelnoise._compat import safe_indexing
 from sklabelnoise._ensemble._families import Family, FittedFamily, at_all_classes, best_by_brier
 from sklabelnoise._ensemble._linear import OneClass
 from sklabelnoise._label_refinery._left_out import seeded_clone
@@ -75,7 +75,7 @@ class OwnMember(Family):
         else:
             fitted = fit_weighted(clone(estimator), X, self.classes[rows.codes], rows.weight, train)
             model = Recoded(fitted, self.classes)
-        proba = model.predict_proba(_safe_indexing(X, test))
+        proba = model.predict_proba(safe_indexing(X, test))
         return model, at_all_classes(proba, model.classes_, rows.n_classes)
 
 
@@ -93,14 +93,14 @@ def fit_weighted(estimator, X, y, weight, train):
         If it takes no weights and these are not whole.
     """
     if (weight == 1).all():
-        return estimator.fit(_safe_indexing(X, train), y[train])
+        return estimator.fit(safe_indexing(X, train), y[train])
     if has_fit_parameter(estimator, "sample_weight"):
-        return estimator.fit(_safe_indexing(X, train), y[train], sample_weight=weight[train])
+        return estimator.fit(safe_indexing(X, train), y[train], sample_weight=weight[train])
     times = np.round(weight).astype(int)
     if (times != weight).any():
         raise ValueError("its fit takes no sample_weight, and the weights are not whole numbers to repeat rows by")
     train = np.repeat(train, times[train])
-    return estimator.fit(_safe_indexing(X, train), y[train])
+    return estimator.fit(safe_indexing(X, train), y[train])
 
 
 def codes_of(labels, classes):
