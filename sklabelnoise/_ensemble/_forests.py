@@ -1,6 +1,9 @@
 """Random forests and extra trees over the size of their leaves, left out by bags."""
 
+from copy import copy
+
 import numpy as np
+from sklearn import config_context
 from sklearn.tree import DecisionTreeClassifier, ExtraTreeClassifier
 
 from sklabelnoise._ensemble._families import Family, FittedFamily, best_by_brier
@@ -58,7 +61,8 @@ class BagOfTrees:
             # Trees know the classes of their bag; one row of weight zero for each class makes them know all.
             known = np.concatenate([bag, self._one_of_each(codes)])
             mass = np.concatenate([times[bag] * weight[bag], np.zeros(len(known) - len(bag))])
-            tree = type(self.tree)(**self.tree.get_params()).set_params(random_state=seed)
+            tree = copy(self.tree)
+            tree.random_state = seed
             tree.fit(X[known], codes[known], sample_weight=mass, check_input=False)
             self.trees.append(tree)
             left = np.flatnonzero(times == 0)
@@ -151,16 +155,18 @@ class Forest(Family):
 
     def _left_out_votes(self, rows, X, leaf, seeds, models):
         """What each tree says about rows it has not seen: those out of its bag, or those that its fold leaves out."""
-        if not rows.by_folds:
-            bag = self._bag(rows, leaf)
-            models.append(bag)
-            yield from bag.grow(X, rows.codes, rows.weight, seeds)
-            return
-        for train, test in rows.splits:
-            bag = self._bag(rows, leaf)
-            models.append(bag)
-            for _ in bag.grow(X, rows.codes, rows.weight, seeds, train):
-                yield test, bag.trees[-1].predict_proba(X[test], check_input=False)
+        # Rows and parameters are checked; for small data checking them for each tree would take most of the time.
+        with config_context(skip_parameter_validation=True, assume_finite=True):
+            if not rows.by_folds:
+                bag = self._bag(rows, leaf)
+                models.append(bag)
+                yield from bag.grow(X, rows.codes, rows.weight, seeds)
+                return
+            for train, test in rows.splits:
+                bag = self._bag(rows, leaf)
+                models.append(bag)
+                for _ in bag.grow(X, rows.codes, rows.weight, seeds, train):
+                    yield test, bag.trees[-1].predict_proba(X[test], check_input=False)
 
 
 def _mean_votes(votes, times):
