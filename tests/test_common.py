@@ -7,6 +7,7 @@ from sklearn.utils.estimator_checks import check_estimator, parametrize_with_che
 from sklabelnoise import (
     DMClassifier,
     DMClassifierCV,
+    NoisyLabelClassifier,
     ProSelfLCClassifier,
     RobustLossClassifier,
     StochasticLabelRefinery,
@@ -16,6 +17,7 @@ from sklabelnoise import (
 DEFAULTS = [
     DMClassifier(),
     DMClassifierCV(),
+    NoisyLabelClassifier(),
     ProSelfLCClassifier(),
     RobustLossClassifier(),
     StochasticLabelRefinery(LogisticRegression()),
@@ -25,6 +27,7 @@ DEFAULTS = [
 QUICK = [
     DMClassifier(max_epochs=20),
     DMClassifierCV(max_epochs=10, candidates=((0, 0), (1, 8)), cv=2, n_members=1),
+    NoisyLabelClassifier(["kernel_ridge", "neighbors", "logistic_regression"]),
     ProSelfLCClassifier(max_epochs=20),
     RobustLossClassifier(max_epochs=20),
     StochasticLabelRefinery(LogisticRegression(), n_rounds=2),

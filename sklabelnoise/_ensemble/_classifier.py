@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.exceptions import ConvergenceWarning, FitFailedWarning
-from sklearn.utils import check_random_state, column_or_1d
+from sklearn.utils import assert_all_finite, check_random_state, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
@@ -17,7 +17,7 @@ from threadpoolctl import threadpool_limits
 from tqdm.auto import tqdm
 
 from sklabelnoise._classifiers._net_classifier import keeping_fitted_state
-from sklabelnoise._compat import Interval, StrOptions, check_sample_weight, fit_context, num_samples, safe_indexing
+from sklabelnoise._compat import Interval, StrOptions, fit_context, num_samples, safe_indexing
 from sklabelnoise._ensemble._combination import clean_posterior
 from sklabelnoise._ensemble._decision import learn_decision
 from sklabelnoise._ensemble._distinct_rows import distinct_rows
@@ -26,6 +26,7 @@ from sklabelnoise._ensemble._left_out_folds import drawn_folds, given_folds, is_
 from sklabelnoise._ensemble._members import families_of, needs_table
 from sklabelnoise._ensemble._views import Views
 from sklabelnoise._ensemble._work import TimeIsOver, Work
+from sklabelnoise._foundation._given import check_none_missing, check_weights
 from sklabelnoise._label_refinery._checkpoint import Checkpoint
 
 _MAX_SEED = 2**31 - 1
@@ -257,15 +258,13 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
     def _check_labels(self, X, y, sample_weight, groups):
         if y is None:
             raise ValueError("requires y to be passed, but the target y is None")
+        check_none_missing(y)
         check_consistent_length(X, y)
+        assert_all_finite(y, input_name="y")
         check_classification_targets(y)
         y = column_or_1d(y, warn=True)
-        if y.dtype.kind == "f" and not np.isfinite(y).all():
-            raise ValueError("y must hold labels, got NaN or infinity among them: Input y contains NaN.")
         if sample_weight is not None:
-            sample_weight = check_sample_weight(sample_weight, y, dtype=np.float64, ensure_non_negative=True)
-            if not sample_weight.any():
-                raise ValueError("sample_weight must be positive for some rows, got zeros only.")
+            sample_weight = check_weights(sample_weight, len(y))
         if groups is not None:
             groups = np.unique(column_or_1d(groups), return_inverse=True)[1]
             check_consistent_length(y, groups)
@@ -502,7 +501,7 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        tags.input_tags.allow_nan = isinstance(self.members, str)
+        tags.input_tags.allow_nan = all(isinstance(entry, str) for entry in self.members)
         return tags
 
 

@@ -3,6 +3,7 @@
 This is the one file of the ensemble that knows the fused engine.
 """
 
+from functools import partial
 from threading import Lock
 
 import numpy as np
@@ -10,17 +11,14 @@ from scipy.special import softmax
 from sklearn.base import clone
 
 from sklabelnoise._classifiers._base import BaseNoisyLabelClassifier
-from sklabelnoise._classifiers._candidate_trials import at_all_classes, fit_one
 from sklabelnoise._classifiers._derivative_manipulation import DMClassifier
 from sklabelnoise._classifiers._robust_loss import RobustLossClassifier
 from sklabelnoise._compat import safe_indexing
 from sklabelnoise._ensemble._families import Family, FittedFamily, best_by_accuracy
-from sklabelnoise._ensemble._families import at_all_classes as proba_at_all_classes
-from sklabelnoise._ensemble._own_members import Recoded, checked_proba, settings_of
-from sklabelnoise._fused._fits import train_stack
-from sklabelnoise._fused._folds import make_folds
-from sklabelnoise._fused._plan import plan_fits
-from sklabelnoise._stacked._criterion import NotStackableError
+from sklabelnoise._ensemble._own_members import Recoded, checked_proba, fit_weighted, settings_of
+from sklabelnoise._fused._fits import Fit, Fits, at_all_classes
+from sklabelnoise._fused._folds import final_classifier, make_folds
+from sklabelnoise._label_refinery._left_out import seeded_clone
 
 
 def networks_of_tables():
@@ -38,7 +36,7 @@ def networks_of_tables():
 
 def is_network(estimator):
     """Whether an estimator can take part in a stack."""
-    return isinstance(estimator, BaseNoisyLabelClassifier)
+    return isinstance(final_classifier(estimator), BaseNoisyLabelClassifier)
 
 
 class NetworkStack:
@@ -86,19 +84,18 @@ class NetworkStack:
 
     def _train(self, rows, seed):
         places = [(name, place) for name, candidates in self._members.items() for place in range(len(candidates))]
-        estimators = []
-        for name, place in places:
-            estimator = clone(self._members[name][place][1])
-            own = estimator.random_state
-            estimators.append(estimator if isinstance(own, int) else estimator.set_params(random_state=seed))
+        estimators = [seeded_clone(self._members[name][place][1], seed) for name, place in places]
         left_out, models, failures = {}, {}, {}
-        for number, fold, proba, fitted, failure in self._train_on_folds(estimators, rows):
-            place = places[number]
-            if failure is not None:
-                failures.setdefault(place, failure)
+        for fit in self._fits(estimators, rows):
+            place = places[fit.candidate]
+            if fit.failure is not None:
+                failures.setdefault(place, fit.failure)
                 continue
-            left_out.setdefault(place, np.zeros((len(rows), rows.n_classes)))[rows.splits[fold][1]] = proba
-            models[place, fold] = fitted
+            logits = at_all_classes(fit.logits[0], fit.classes, self.classes).astype(np.float64)
+            left_out.setdefault(place, np.zeros((len(rows), rows.n_classes)))[rows.splits[fit.fold][1]] = softmax(
+                logits, axis=1
+            )
+            models[place, fit.fold] = fit.fitted
         return {name: self._choose(name, rows, left_out, models, failures) for name in self._members}
 
     def _choose(self, name, rows, left_out, models, failures):
@@ -113,38 +110,24 @@ class NetworkStack:
         networks = [Recoded(models[best, fold](), self.classes) for fold in range(len(rows.splits))]
         return candidates, chosen, left_out[best], networks
 
-    def _train_on_folds(self, estimators, rows):
-        """Number of the estimator, fold, left-out probabilities, a call that gives the network, and what went wrong."""
+    def _fits(self, estimators, rows):
+        """All candidates on all folds: together where they can be, else alone."""
         X, y = rows.views[self.view], self.classes[rows.codes]
         weight = None if (rows.weight == 1).all() else rows.weight
-        fit_params = {"sample_weight": weight, "soft_labels": None}
-        try:
-            folds = make_folds(estimators[0], X, y, rows.splits, fit_params).folds
-            plan = plan_fits(estimators, folds)
-            stacks, alone = plan.stacks, sorted(plan.reasons)
-        except NotStackableError:
-            stacks, alone = [], range(len(estimators))
-        for stack in stacks:
-            for trained in train_stack(stack, folds):
-                for group in trained:
-                    logits = group.logits(group.fold.test)
-                    for replica, recipe in enumerate(group.recipes):
-                        failure = group.failure(replica)
-                        proba = None
-                        if failure is None:
-                            whole = at_all_classes(logits[replica], group.classes, self.classes)
-                            proba = softmax(whole.astype(np.float64), axis=1)
-                        yield recipe.number, group.fold_number, proba, _call(group.fitted, replica), failure
-        for number in alone:
-            for fold, (train, test) in enumerate(rows.splits):
-                model, failure = fit_one(estimators[number], X, y, train, fit_params, {})
-                proba = None
-                if failure is None:
-                    recoded = Recoded(model, self.classes)
-                    proba = proba_at_all_classes(
-                        recoded.predict_proba(safe_indexing(X, test)), recoded.classes_, rows.n_classes
-                    )
-                yield number, fold, proba, _call(lambda model: model, model), failure
+        folds = partial(make_folds, X=X, y=y, splits=rows.splits, fit_params={"sample_weight": weight})
+
+        def alone(keys):
+            for number, fold in keys:
+                train, test = rows.splits[fold]
+                try:
+                    model = fit_weighted(clone(estimators[number]), X, y, rows.weight, train)
+                    logits = np.log(np.maximum(model.predict_proba(safe_indexing(X, test)), 1e-300))
+                except Exception as error:  # of whatever a member brings along
+                    yield Fit(number, fold, failure=f"{type(error).__name__}: {error}")
+                else:
+                    yield Fit(number, fold, fitted=partial(_itself, model), classes=model.classes_, logits=[logits])
+
+        return Fits(estimators, len(rows.splits), folds, alone)
 
 
 class Networks(Family):
@@ -169,5 +152,5 @@ class Networks(Family):
         return FittedFamily(self.name, self.view, candidates, chosen, checked_proba(left_out, rows.n_classes), models)
 
 
-def _call(function, *args):
-    return lambda: function(*args)
+def _itself(model):
+    return model

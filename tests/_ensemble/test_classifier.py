@@ -316,14 +316,15 @@ def test_networks_of_members_are_one_stack_and_images_are_welcome(monkeypatch):
     X = rng.normal(size=(60, 1, 4, 4)).astype(np.float32)
     X[y == 1, :, :2] += 2
     calls = []
-    plan_fits = _networks.plan_fits
-    monkeypatch.setattr(_networks, "plan_fits", lambda est, folds: calls.append(len(est)) or plan_fits(est, folds))
+    Fits = _networks.Fits
+    monkeypatch.setattr(_networks, "Fits", lambda est, *args: calls.append(Fits(est, *args)) or calls[-1])
     members = [
         ("damped", DMClassifier(max_epochs=30), {"lam": [0, 1], "beta": [0, 8]}),
         ("plain", DMClassifier(lam=0, beta=0, max_epochs=30)),
     ]
     model = NoisyLabelClassifier(members, random_state=0, cv=3).fit(X, y)
-    assert calls == [5]
+    assert [len(fits.candidates) for fits in calls] == [5]
+    assert calls[0].reasons == {}
     assert model.members_["family"].tolist() == ["damped", "plain"]
     assert np.mean(model.predict(X) == y) > 0.9
 
