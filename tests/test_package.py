@@ -91,3 +91,8 @@ def test_the_distributions_hold_what_they_should(tmp_path):
         names = {path.relative_to(ROOT).as_posix() for path in (ROOT / folder).rglob("*.py")}
         assert {f"{top}/{name}" for name in names} <= shipped
     assert {f"{top}/{name}" for name in ("CITATION.cff", ".ci/run", "tests/saved_by_0_1/predictions.npz")} <= shipped
+
+
+def test_pre_commit_runs_the_ruff_that_is_pinned():
+    pinned = re.search(r"^ruff==(.*)$", (ROOT / ".ci" / "constraints.txt").read_text(), re.MULTILINE)[1]
+    assert f"rev: v{pinned}\n" in (ROOT / ".pre-commit-config.yaml").read_text()

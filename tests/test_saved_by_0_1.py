@@ -6,8 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 import sklabelnoise
+from sklabelnoise.losses import ROW_CRITERIA
 
 FOLDER = Path(__file__).parent / "saved_by_0_1"
 PREDICTIONS = np.load(FOLDER / "predictions.npz")
@@ -36,3 +38,21 @@ def test_a_pickle_of_the_version_before_loads(path):
 def test_a_file_saved_by_the_version_before_loads(path):
     model = getattr(sklabelnoise, path.stem).load(path)
     np.testing.assert_allclose(prediction(model), PREDICTIONS[path.stem], rtol=1e-6)
+
+
+OTHERS = pickle.loads((FOLDER / "criteria_and_early_stopping.pkl").read_bytes())
+
+
+@pytest.mark.parametrize("name", OTHERS["criteria"])
+def test_a_criterion_of_every_loss_loads_and_gives_its_value(name):
+    data, value = OTHERS["criteria"][name]
+    criterion = pickle.loads(data)
+    if name in ROW_CRITERIA:
+        criterion.eval()  # what it learns from is asked for by row numbers
+    logits, labels = torch.from_numpy(OTHERS["logits"]), torch.from_numpy(OTHERS["labels"])
+    assert criterion(logits, labels).item() == pytest.approx(value, rel=1e-6)
+
+
+def test_a_classifier_that_stopped_early_loads():
+    model = pickle.loads(OTHERS["early_stopping"])
+    assert model.predict_proba(np.zeros((1, 3))).shape == (1, 3)
