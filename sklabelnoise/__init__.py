@@ -1,8 +1,31 @@
 """Scikit-learn classifiers that train well on wrong labels, and tools that show which labels to doubt."""
 
+from __future__ import annotations
+
 import importlib
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    # What editors and type checkers see.
+    from sklabelnoise import (
+        audit,
+        datasets,
+        inspection,
+        losses,
+        metrics,
+        model_selection,
+        modules,
+        noise,
+        text,
+        training,
+    )
+    from sklabelnoise._classifiers._derivative_manipulation import DMClassifier
+    from sklabelnoise._classifiers._derivative_manipulation_cv import DMClassifierCV
+    from sklabelnoise._classifiers._progressive_correction import ProSelfLCClassifier
+    from sklabelnoise._classifiers._robust_loss import RobustLossClassifier
+    from sklabelnoise._label_refinery import StochasticLabelRefinery, StochasticLabelRefineryRegressor
 
 # Names resolve on first use, so that `import sklabelnoise` loads neither torch nor skorch.
 _HOME = {
@@ -30,10 +53,27 @@ _SUBMODULES = (
 # Pickles of version 0.1 name modules that lived here; these are found in the folder `_moved`.
 __path__.append(f"{__path__[0]}/_moved")
 
-__all__ = [*_HOME, *_SUBMODULES]
+__all__ = [
+    "DMClassifier",
+    "DMClassifierCV",
+    "ProSelfLCClassifier",
+    "RobustLossClassifier",
+    "StochasticLabelRefinery",
+    "StochasticLabelRefineryRegressor",
+    "audit",
+    "datasets",
+    "inspection",
+    "losses",
+    "metrics",
+    "model_selection",
+    "modules",
+    "noise",
+    "text",
+    "training",
+]
 
 
-def __getattr__(name):
+def __getattr__(name: str) -> Any:
     if name in _HOME:
         return getattr(_import(_HOME[name]), name)
     if name in _SUBMODULES:
@@ -41,7 +81,7 @@ def __getattr__(name):
     raise AttributeError(f"module 'sklabelnoise' has no attribute {name!r}")
 
 
-def _import(name):
+def _import(name: str) -> Any:
     try:
         return importlib.import_module(f"sklabelnoise.{name}")
     except ImportError:
@@ -51,5 +91,5 @@ def _import(name):
         raise ImportError(f"sklabelnoise.{name} can't be loaded: {type(error).__name__}: {error}") from error
 
 
-def __dir__():
+def __dir__() -> list[str]:
     return sorted([*globals(), *__all__])

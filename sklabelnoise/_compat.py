@@ -5,13 +5,16 @@ tests/test_compat.py holds to. scikit-learn's names load with this file; torch i
 it, so that what needs no torch does not load it.
 """
 
+from __future__ import annotations
+
 from contextlib import contextmanager, nullcontext
 from functools import cache
 from inspect import signature
+from typing import TYPE_CHECKING
 
 # Fits that check parameters against constraints, as scikit-learn's own do and its estimator checks ask for; goes when
 # `_fit_context` is public, or each fit calls a check of its own.
-from sklearn.base import _fit_context as fit_context
+from sklearn.base import _fit_context
 
 # Tell which scorers ask for predictions alone; goes when scikit-learn's scorers have a public base class.
 from sklearn.metrics._scorer import _BaseScorer as BaseScorer
@@ -56,6 +59,19 @@ except ImportError:
     def with_callbacks(method):
         """Stand in for scikit-learn's decorator."""
         return method
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import TypeVar
+
+    Method = TypeVar("Method", bound=Callable[..., object])
+
+    # scikit-learn's decorators have no types; to an editor a decorated method is the method.
+    def fit_context(*, prefer_skip_nested_validation: bool) -> Callable[[Method], Method]: ...
+    def with_callbacks(method: Method) -> Method: ...
+else:
+    fit_context = _fit_context
 
 
 __all__ = [

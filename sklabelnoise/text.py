@@ -1,10 +1,13 @@
 """Vectors of raw texts, for classifiers that want numbers."""
 
+from __future__ import annotations
+
 import copy
 import re
 import warnings
 from hashlib import blake2b
 from numbers import Integral, Real
+from typing import TYPE_CHECKING
 
 import numpy as np
 from joblib import Parallel, delayed, effective_n_jobs
@@ -15,6 +18,14 @@ from tqdm import tqdm
 
 from sklabelnoise._compat import Interval, StrOptions, fit_context
 from sklabelnoise._foundation._seeds import MAX_SEED
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from typing import Any, Self
+
+    from numpy.typing import NDArray
+
+    from sklabelnoise._foundation._types import RandomState
 
 __all__ = ["PVDBOWVectorizer"]
 
@@ -127,6 +138,10 @@ class PVDBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
     (2, 4)
     """
 
+    model_: Any
+    vocabulary_: dict[str, int]
+    n_texts_: int
+
     _parameter_constraints = {
         "vector_size": [Interval(Integral, 1, None, closed="left")],
         "window": [Interval(Integral, 1, None, closed="left")],
@@ -149,22 +164,22 @@ class PVDBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
     def __init__(
         self,
         *,
-        vector_size=100,
-        window=10,
-        negative=5,
-        hs=False,
-        sample=1e-3,
-        min_count=2,
-        epochs=20,
-        train_words=False,
-        unlabeled=None,
-        lowercase=True,
-        token_pattern=r"\w+|[^\w\s]",
-        tokenizer=None,
-        n_jobs=None,
-        random_state=None,
-        verbose=0,
-        unlabelled="deprecated",
+        vector_size: int = 100,
+        window: int = 10,
+        negative: int = 5,
+        hs: bool = False,
+        sample: float = 1e-3,
+        min_count: int = 2,
+        epochs: int = 20,
+        train_words: bool = False,
+        unlabeled: Sequence[str] | None = None,
+        lowercase: bool = True,
+        token_pattern: str = r"\w+|[^\w\s]",
+        tokenizer: Callable[..., Any] | None = None,
+        n_jobs: int | None = None,
+        random_state: RandomState = None,
+        verbose: int = 0,
+        unlabelled: Sequence[str] = "deprecated",
     ):
         self.vector_size = vector_size
         self.window = window
@@ -190,7 +205,7 @@ class PVDBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         super().__setstate__(state)
 
     @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None):
+    def fit(self, X: Iterable[str], y: Any = None) -> Self:
         """Learn words and vectors from texts.
 
         Parameters
@@ -217,7 +232,7 @@ class PVDBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         return self
 
     @fit_context(prefer_skip_nested_validation=True)
-    def fit_transform(self, X, y=None):
+    def fit_transform(self, X: Iterable[str], y: Any = None) -> NDArray[Any]:
         """Learn words and vectors from texts, and return the vectors of X.
 
         Parameters
@@ -237,7 +252,7 @@ class PVDBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         self._fit(texts)
         return self.model_.dv.vectors[[self._rows[_digest(text)] for text in texts]]
 
-    def transform(self, X):
+    def transform(self, X: Iterable[str]) -> NDArray[Any]:
         """Vectors of texts: as trained for those seen by `fit`, inferred for new ones.
 
         Parameters

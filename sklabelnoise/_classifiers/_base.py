@@ -1,8 +1,11 @@
 """What all classifiers share: scikit-learn's conventions around a skorch net."""
 
+from __future__ import annotations
+
 import copy
 from abc import abstractmethod
 from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -27,6 +30,13 @@ from sklabelnoise.training._failures import naming_batch_size
 from sklabelnoise.training._module import input_of_last_linear, last_linear
 from sklabelnoise.training._training_defaults import TRAINING_PARAMETERS
 from sklabelnoise.training._training_set import check_inputs
+
+if TYPE_CHECKING:
+    from typing import Any, Self
+
+    from numpy.typing import NDArray
+
+    from sklabelnoise._foundation._types import ArrayLike, Labels, Rows
 
 # A subclass that changes one of these may train or predict in a way the stacked training does not know.
 _OWN_METHODS = (
@@ -116,7 +126,17 @@ class BaseNoisyLabelClassifier(CallbackSupportMixin, NetClassifier):
 
     @with_callbacks
     @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None, sample_weight=None, *, soft_labels=None, X_val=None, y_val=None, sample_weight_val=None):
+    def fit(
+        self,
+        X: Rows,
+        y: Labels = None,
+        sample_weight: ArrayLike | None = None,
+        *,
+        soft_labels: ArrayLike | pd.DataFrame | None = None,
+        X_val: ArrayLike | None = None,
+        y_val: Labels | None = None,
+        sample_weight_val: ArrayLike | None = None,
+    ) -> Self:
         """Train on given labels, some of which may be wrong.
 
         Parameters
@@ -165,7 +185,9 @@ class BaseNoisyLabelClassifier(CallbackSupportMixin, NetClassifier):
             return self._train(X, y, data, validation, net=self.net_ if continues else None)
 
     @fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(self, X, y=None, sample_weight=None, classes=None):
+    def partial_fit(
+        self, X: Rows, y: Labels = None, sample_weight: ArrayLike | None = None, classes: Labels | None = None
+    ) -> Self:
         """Train for one epoch on a chunk of the data.
 
         The learning-rate schedule and the training progress count each call as one epoch of `max_epochs`; both stay
@@ -253,7 +275,7 @@ class BaseNoisyLabelClassifier(CallbackSupportMixin, NetClassifier):
         return hold_out(data, self.validation_fraction, seed)
 
     @property
-    def module_(self):
+    def module_(self) -> torch.nn.Module:
         """The fitted module."""
         check_is_fitted(self)
         return self.net_.module_
@@ -290,7 +312,7 @@ class BaseNoisyLabelClassifier(CallbackSupportMixin, NetClassifier):
             )
         return results
 
-    def predict_proba(self, X, *, n_augment=0):
+    def predict_proba(self, X: Rows, *, n_augment: int = 0) -> NDArray[Any]:
         """Predict class probabilities: the softmax of the logits.
 
         Parameters
@@ -332,7 +354,7 @@ class BaseNoisyLabelClassifier(CallbackSupportMixin, NetClassifier):
         with seeded(net.seed), captured(may_draw(net.augment)):
             return net.map_batches(X, mean_proba).numpy()
 
-    def embed(self, X):
+    def embed(self, X: Rows) -> NDArray[Any]:
         """Features before the last linear layer.
 
         Parameters

@@ -1,9 +1,12 @@
 """Derivative manipulation that chooses its emphasis by cross-validation on the given labels."""
 
+from __future__ import annotations
+
 import math
 import warnings
 from functools import partial
 from numbers import Integral, Real
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -28,6 +31,15 @@ from sklabelnoise._foundation._seeds import MAX_SEED
 from sklabelnoise._fused._fits import Fits, fit_alone, fit_together
 from sklabelnoise._fused._folds import make_folds
 from sklabelnoise.training._training_set import check_inputs, take_rows
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Any, Literal, Self
+
+    from numpy.typing import NDArray
+    from skorch import NeuralNet
+
+    from sklabelnoise._foundation._types import ArrayLike, CrossValidation, Labels, RandomState, Rows
 
 # Functions behind scorers that, on noisy labels, reward a model for being as unsure, or as wrong, as the labels are.
 # Rows whose predictions by all members are held at once.
@@ -130,6 +142,16 @@ class DMClassifierCV(NetClassifier):
     True
     """
 
+    lam_: float
+    beta_: float
+    scores_: pd.DataFrame
+    estimators_: list[DMClassifier]
+    classes_: NDArray[Any]
+    n_features_in_: int
+    feature_names_in_: NDArray[Any]
+    n_iter_: int
+    label_quality_: NDArray[Any]
+
     _saved_attributes = (*NetClassifier._saved_attributes, "n_iter_", "lam_", "beta_")
 
     _parameter_constraints = {
@@ -145,38 +167,48 @@ class DMClassifierCV(NetClassifier):
 
     def __init__(
         self,
-        module=None,
+        module: torch.nn.Module | Callable[..., Any] | None = None,
         *,
-        candidates=((0, 0), (0, 2), (0.5, 4), (0.5, 8), (1, 8), (1, 16), (2, 12), (2, 24)),
-        cv=5,
-        scoring="accuracy",
-        refit=True,
-        n_members=5,
-        normalization="batch",
-        damping=1e-8,
-        n_jobs=None,
-        lr=None,
-        weight_decay=None,
-        max_epochs=None,
-        batch_size=None,
-        optimizer=None,
-        lr_schedule=None,
-        augment=None,
-        class_weight=None,
-        early_stopping=False,
-        validation_fraction=0.1,
-        n_iter_no_change=10,
-        callbacks=None,
-        device="auto",
-        dtype="auto",
-        random_state=None,
-        verbose=0,
-        **net_params,
+        candidates: Sequence[Any] = ((0, 0), (0, 2), (0.5, 4), (0.5, 8), (1, 8), (1, 16), (2, 12), (2, 24)),
+        cv: CrossValidation = 5,
+        scoring: str | Callable[..., Any] = "accuracy",
+        refit: bool = True,
+        n_members: int = 5,
+        normalization: Literal["batch", "integral", "none"] = "batch",
+        damping: float = 1e-8,
+        n_jobs: int | None = None,
+        lr: float | None = None,
+        weight_decay: float | None = None,
+        max_epochs: int | None = None,
+        batch_size: int | None = None,
+        optimizer: str | type[Any] | None = None,
+        lr_schedule: str | dict[Any, Any] | Callable[..., Any] | None = None,
+        augment: str | Callable[..., Any] | list[Any] | Literal[False] | None = None,
+        class_weight: dict[Any, Any] | Literal["balanced"] | None = None,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 10,
+        callbacks: list[Any] | None = None,
+        device: str | torch.device = "auto",
+        dtype: Literal["auto", "float32"] = "auto",
+        random_state: RandomState = None,
+        verbose: int = 0,
+        **net_params: Any,
     ):
         self._store(locals())
 
     @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None, sample_weight=None, *, soft_labels=None, X_val=None, y_val=None, sample_weight_val=None):
+    def fit(
+        self,
+        X: Rows,
+        y: Labels | None = None,
+        sample_weight: ArrayLike | None = None,
+        *,
+        soft_labels: ArrayLike | pd.DataFrame | None = None,
+        X_val: ArrayLike | None = None,
+        y_val: Labels | None = None,
+        sample_weight_val: ArrayLike | None = None,
+    ) -> Self:
         """Choose `lam` and `beta`, and fit the members.
 
         Parameters
@@ -330,7 +362,7 @@ class DMClassifierCV(NetClassifier):
             results[start : start + len(part)] = part
         return results
 
-    def embed(self, X):
+    def embed(self, X: Rows) -> NDArray[Any]:
         """Features before the last linear layer, those of all members side by side.
 
         Parameters
@@ -353,27 +385,27 @@ class DMClassifierCV(NetClassifier):
         return self.estimators_[0]
 
     @property
-    def history_(self):
+    def history_(self) -> pd.DataFrame:
         """Training of the first member, as of :class:`DMClassifier`."""
         return self._first_member.history_
 
     @property
-    def loss_curve_(self):
+    def loss_curve_(self) -> list[float]:
         """Training loss of the first member by epoch."""
         return self._first_member.loss_curve_
 
     @property
-    def module_(self):
+    def module_(self) -> torch.nn.Module:
         """The module of the first member."""
         return self._first_member.module_
 
     @property
-    def net_(self):
+    def net_(self) -> NeuralNet:
         """The net of the first member."""
         return self._first_member.net_
 
     @property
-    def input_shape_(self):
+    def input_shape_(self) -> tuple[int, ...]:
         """Shape of one row."""
         return self._first_member.input_shape_
 

@@ -4,10 +4,13 @@
 such as ``module__`` included, and files. Both are abstract: one class a file stands on them.
 """
 
+from __future__ import annotations
+
 import difflib
 import inspect
 from abc import ABC, abstractmethod
 from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
 
 import torch
 from sklearn.base import BaseEstimator, ClassifierMixin
@@ -20,6 +23,15 @@ from sklabelnoise.modules import MLP
 from sklabelnoise.training._device import resolve_device
 from sklabelnoise.training._optimizer import resolve_optimizer
 from sklabelnoise.training._training_set import check_training_set
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Callable
+    from typing import Any, Self
+
+    from numpy.typing import NDArray
+
+    from sklabelnoise._foundation._types import Estimator, Rows
 
 # What parameters are called in scikit-learn's MLPClassifier and HistGradientBoostingClassifier.
 _OF_SCIKIT_LEARN = {
@@ -61,7 +73,7 @@ class LogitsClassifier(ClassifierMixin, BaseEstimator, ABC):
         """Logits of some rows, an ndarray of shape (n_samples, n_classes)."""
         return self._map_logits(X, _unchanged)
 
-    def predict(self, X):
+    def predict(self, X: Rows) -> NDArray[Any]:
         """Predict the most probable class.
 
         Parameters
@@ -77,7 +89,7 @@ class LogitsClassifier(ClassifierMixin, BaseEstimator, ABC):
         indices = self._map_logits(X, _most_probable)
         return self.classes_[indices]
 
-    def predict_proba(self, X):
+    def predict_proba(self, X: Rows) -> NDArray[Any]:
         """Predict class probabilities: the softmax of the logits.
 
         Parameters
@@ -92,7 +104,7 @@ class LogitsClassifier(ClassifierMixin, BaseEstimator, ABC):
         """
         return self._map_logits(X, probabilities)
 
-    def predict_log_proba(self, X):
+    def predict_log_proba(self, X: Rows) -> NDArray[Any]:
         """Predict the logarithm of class probabilities, finite however small they are.
 
         Parameters
@@ -107,7 +119,7 @@ class LogitsClassifier(ClassifierMixin, BaseEstimator, ABC):
         """
         return self._map_logits(X, _log_probabilities)
 
-    def decision_function(self, X):
+    def decision_function(self, X: Rows) -> NDArray[Any]:
         """Logits of the network.
 
         Parameters
@@ -201,7 +213,7 @@ class NetClassifier(LogitsClassifier):
         known += [f"optimizer__{argument}" for argument in inspect.signature(torch.optim.SGD).parameters]
         return known
 
-    def get_params(self, deep=True):
+    def get_params(self, deep: bool = True) -> dict[Any, Any]:
         """Get the parameters, those in `net_params` included.
 
         Parameters
@@ -217,7 +229,7 @@ class NetClassifier(LogitsClassifier):
         own = {name: getattr(self, name) for name in self._get_param_names()}
         return {**own, **self._net_params}
 
-    def set_params(self, **params):
+    def set_params(self, **params: Any) -> Self:
         """Set parameters, those in `net_params` included.
 
         Parameters
@@ -293,7 +305,7 @@ class NetClassifier(LogitsClassifier):
         vars(self).update({name: header["fitted"][name] for name in cls._saved_attributes if name in header["fitted"]})
         return self
 
-    def save(self, path):
+    def save(self, path: str | os.PathLike[str]) -> None:
         """Save the fitted classifier as one safetensors file, which can be loaded without executing anything.
 
         Parameters
@@ -314,7 +326,9 @@ class NetClassifier(LogitsClassifier):
         _file_format.write(path, self, header=header, tensors=tensors)
 
     @classmethod
-    def load(cls, path, module=None):
+    def load(
+        cls, path: str | os.PathLike[str], module: torch.nn.Module | Callable[..., Any] | None = None
+    ) -> Estimator:
         """Load a classifier that was saved by `save`.
 
         It predicts as the saved one did, on the device its parameter `device` names, or on the CPU where this machine

@@ -2,12 +2,14 @@
 
 import inspect
 from numbers import Integral, Real
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import torch
 from torch import nn
 
 from sklabelnoise._compat import Interval, StrOptions
+
+Cls = TypeVar("Cls", bound=type[Any])
 
 
 class Common(NamedTuple):
@@ -184,7 +186,7 @@ def common_constraints(*, without=()):
     return {**constraints, **SWITCHES}
 
 
-def document_common(cls):
+def document_common(cls: Cls) -> Cls:
     """Fill the shared parameters and attributes into a class docstring, so that their wording stands once.
 
     Parameters that the class does not have are left out.

@@ -1,11 +1,25 @@
 """ProSelfLC: progressive trust in the network's own prediction over the given label."""
 
+from __future__ import annotations
+
 from numbers import Real
+from typing import TYPE_CHECKING
 
 from sklabelnoise._classifiers._base import BaseNoisyLabelClassifier
 from sklabelnoise._classifiers._parameters import document_common
 from sklabelnoise._compat import Interval, StrOptions
 from sklabelnoise.losses import ProSelfLCLoss
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, Literal
+
+    import pandas as pd
+    import torch
+    from numpy.typing import NDArray
+    from skorch import NeuralNet
+
+    from sklabelnoise._foundation._types import RandomState
 
 
 @document_common
@@ -80,6 +94,15 @@ class ProSelfLCClassifier(BaseNoisyLabelClassifier):
     True
     """
 
+    classes_: NDArray[Any]
+    n_features_in_: int
+    feature_names_in_: NDArray[Any]
+    n_iter_: int
+    loss_curve_: list[float]
+    history_: pd.DataFrame
+    net_: NeuralNet
+    label_quality_: NDArray[Any]
+
     _parameter_constraints = {
         **BaseNoisyLabelClassifier._parameter_constraints,
         "slope": [Interval(Real, 0, None, closed="left")],
@@ -91,32 +114,32 @@ class ProSelfLCClassifier(BaseNoisyLabelClassifier):
 
     def __init__(
         self,
-        module=None,
+        module: torch.nn.Module | Callable[..., Any] | None = None,
         *,
-        slope=10.0,
-        midpoint=0.5,
-        temperature=1.0,
-        local_trust="entropy",
-        detach_target=False,
-        lr=None,
-        weight_decay=None,
-        max_epochs=None,
-        batch_size=None,
-        optimizer=None,
-        lr_schedule=None,
-        augment=None,
-        class_weight=None,
-        early_stopping=False,
-        validation_fraction=0.1,
-        n_iter_no_change=10,
-        callbacks=None,
-        on_interrupt="raise",
-        device="auto",
-        dtype="auto",
-        warm_start=False,
-        random_state=None,
-        verbose=0,
-        **net_params,
+        slope: float = 10.0,
+        midpoint: float = 0.5,
+        temperature: float = 1.0,
+        local_trust: Literal["entropy", "max"] | None = "entropy",
+        detach_target: bool = False,
+        lr: float | None = None,
+        weight_decay: float | None = None,
+        max_epochs: int | None = None,
+        batch_size: int | None = None,
+        optimizer: str | type[Any] | None = None,
+        lr_schedule: str | dict[Any, Any] | Callable[..., Any] | None = None,
+        augment: str | Callable[..., Any] | list[Any] | Literal[False] | None = None,
+        class_weight: dict[Any, Any] | Literal["balanced"] | None = None,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 10,
+        callbacks: list[Any] | None = None,
+        on_interrupt: Literal["raise", "keep"] = "raise",
+        device: str | torch.device = "auto",
+        dtype: Literal["auto", "float32"] = "auto",
+        warm_start: bool = False,
+        random_state: RandomState = None,
+        verbose: int = 0,
+        **net_params: Any,
     ):
         self._store(locals())
 

@@ -1,6 +1,9 @@
 """Any loss of the literature in one classifier."""
 
+from __future__ import annotations
+
 from numbers import Integral
+from typing import TYPE_CHECKING
 
 import numpy as np
 from sklearn.base import clone
@@ -10,6 +13,17 @@ from sklabelnoise._classifiers._net_classifier import probabilities
 from sklabelnoise._classifiers._parameters import document_common
 from sklabelnoise.losses import NAMES, ROW_CRITERIA, hyper_parameters, make_criterion
 from sklabelnoise.noise._anchors import transition_matrix_of_predictions
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, Literal
+
+    import pandas as pd
+    import torch
+    from numpy.typing import NDArray
+    from skorch import NeuralNet
+
+    from sklabelnoise._foundation._types import RandomState
 
 
 @document_common
@@ -76,6 +90,16 @@ class RobustLossClassifier(BaseNoisyLabelClassifier):
     (3, 3)
     """
 
+    classes_: NDArray[Any]
+    n_features_in_: int
+    feature_names_in_: NDArray[Any]
+    n_iter_: int
+    loss_curve_: list[float]
+    history_: pd.DataFrame
+    net_: NeuralNet
+    label_quality_: NDArray[Any]
+    transition_matrix_: NDArray[Any]
+
     _net_prefixes = (*BaseNoisyLabelClassifier._net_prefixes, "loss")
 
     _saved_attributes = (*BaseNoisyLabelClassifier._saved_attributes, "transition_matrix_")
@@ -87,28 +111,28 @@ class RobustLossClassifier(BaseNoisyLabelClassifier):
 
     def __init__(
         self,
-        module=None,
+        module: torch.nn.Module | Callable[..., Any] | None = None,
         *,
-        loss="gce",
-        lr=None,
-        weight_decay=None,
-        max_epochs=None,
-        batch_size=None,
-        optimizer=None,
-        lr_schedule=None,
-        augment=None,
-        class_weight=None,
-        early_stopping=False,
-        validation_fraction=0.1,
-        n_iter_no_change=10,
-        callbacks=None,
-        on_interrupt="raise",
-        device="auto",
-        dtype="auto",
-        warm_start=False,
-        random_state=None,
-        verbose=0,
-        **net_params,
+        loss: str | Callable[..., Any] = "gce",
+        lr: float | None = None,
+        weight_decay: float | None = None,
+        max_epochs: int | None = None,
+        batch_size: int | None = None,
+        optimizer: str | type[Any] | None = None,
+        lr_schedule: str | dict[Any, Any] | Callable[..., Any] | None = None,
+        augment: str | Callable[..., Any] | list[Any] | Literal[False] | None = None,
+        class_weight: dict[Any, Any] | Literal["balanced"] | None = None,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 10,
+        callbacks: list[Any] | None = None,
+        on_interrupt: Literal["raise", "keep"] = "raise",
+        device: str | torch.device = "auto",
+        dtype: Literal["auto", "float32"] = "auto",
+        warm_start: bool = False,
+        random_state: RandomState = None,
+        verbose: int = 0,
+        **net_params: Any,
     ):
         self._store(locals())
 

@@ -1,5 +1,7 @@
 """The loop of the stochastic label refinery: predict what was left out, move the labels towards it, repeat."""
 
+from __future__ import annotations
+
 import logging
 import os
 from abc import ABCMeta, abstractmethod
@@ -209,7 +211,7 @@ class BaseLabelRefinery(MetaEstimatorMixin, BaseEstimator, metaclass=ABCMeta):
     def _route_names(self):
         return [f"estimator_{i}" for i in range(len(self._estimators()))]
 
-    def get_metadata_routing(self):
+    def get_metadata_routing(self) -> MetadataRouter:
         """Get metadata routing of this object.
 
         Returns

@@ -1,5 +1,9 @@
 """The stochastic label refinery: labels made better by models that have not seen them."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 from scipy.special import entr
 from sklearn.base import ClassifierMixin, RegressorMixin, is_classifier
@@ -12,6 +16,16 @@ from sklabelnoise._compat import StrOptions, fit_context
 from sklabelnoise._label_refinery._grades import check_thresholds, grade, halfway_thresholds, kappa_thresholds
 from sklabelnoise._label_refinery._refinement import BaseLabelRefinery
 from sklabelnoise._label_refinery._soft_fit import DistributionFit, ValueFit, choose_method, column_by_column
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Callable
+    from typing import Any, Literal, Self
+
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from sklabelnoise._foundation._types import ArrayLike, CrossValidation, Estimator, Labels, RandomState
 
 
 def _is_one_model_with_decision_function(self):
@@ -157,24 +171,36 @@ class StochasticLabelRefinery(ClassifierMixin, BaseLabelRefinery):
     right: 0.80 given, 0.95 refined
     """
 
+    classes_: NDArray[Any]
+    soft_labels_: NDArray[Any]
+    transduction_: NDArray[Any]
+    oof_proba_: NDArray[Any]
+    label_quality_: NDArray[Any]
+    history_: pd.DataFrame
+    n_iter_: int
+    estimator_: Estimator
+    estimators_: list[Estimator]
+    n_features_in_: int
+    feature_names_in_: NDArray[Any]
+
     def __init__(
         self,
-        estimator=None,
+        estimator: Estimator | list[Estimator] | None = None,
         *,
-        n_rounds=6,
-        label_weight=3,
-        cv="auto",
-        resplit=True,
-        final="refit",
-        soft_label_method="auto",
-        augment=None,
-        n_augment=0,
-        tol=None,
-        checkpoint=None,
-        callback=None,
-        n_jobs=None,
-        random_state=None,
-        verbose=0,
+        n_rounds: int = 6,
+        label_weight: float | Literal["average"] = 3,
+        cv: CrossValidation = "auto",
+        resplit: bool = True,
+        final: Literal["refit", "folds"] = "refit",
+        soft_label_method: Literal["auto", "soft_labels", "replicate", "regression", "argmax"] = "auto",
+        augment: Callable[..., Any] | None = None,
+        n_augment: int = 0,
+        tol: float | None = None,
+        checkpoint: str | os.PathLike[str] | None = None,
+        callback: Callable[..., Any] | None = None,
+        n_jobs: int | None = None,
+        random_state: RandomState = None,
+        verbose: int = 0,
     ):
         super().__init__(
             estimator,
@@ -196,7 +222,9 @@ class StochasticLabelRefinery(ClassifierMixin, BaseLabelRefinery):
 
     # The inner estimators validate their own parameters when they are fitted.
     @fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y, sample_weight=None, *, groups=None):
+    def fit(
+        self, X: ArrayLike, y: Labels, sample_weight: ArrayLike | None = None, *, groups: ArrayLike | None = None
+    ) -> Self:
         """Refine the labels, then fit the estimator to them.
 
         Parameters
@@ -254,7 +282,7 @@ class StochasticLabelRefinery(ClassifierMixin, BaseLabelRefinery):
         self._set_fitted(members, result.models, **attributes)
         return self
 
-    def predict(self, X):
+    def predict(self, X: ArrayLike) -> NDArray[Any]:
         """Most probable class.
 
         Parameters
@@ -270,7 +298,7 @@ class StochasticLabelRefinery(ClassifierMixin, BaseLabelRefinery):
         proba = self.predict_proba(X)
         return self.classes_[proba.argmax(axis=1)]
 
-    def predict_proba(self, X):
+    def predict_proba(self, X: ArrayLike) -> NDArray[Any]:
         """Class probabilities, averaged over the final models.
 
         Parameters
@@ -285,7 +313,7 @@ class StochasticLabelRefinery(ClassifierMixin, BaseLabelRefinery):
         """
         return self._predict_mean(X)
 
-    def predict_log_proba(self, X):
+    def predict_log_proba(self, X: ArrayLike) -> NDArray[Any]:
         """Logarithm of the class probabilities.
 
         Parameters
@@ -445,6 +473,19 @@ class StochasticLabelRefineryRegressor(RegressorMixin, BaseLabelRefinery):
     True
     """
 
+    soft_labels_: NDArray[Any]
+    transduction_: NDArray[Any]
+    oof_prediction_: NDArray[Any]
+    label_quality_: NDArray[Any]
+    history_: pd.DataFrame
+    n_iter_: int
+    grades_: NDArray[Any]
+    thresholds_: NDArray[Any]
+    estimator_: Estimator
+    estimators_: list[Estimator]
+    n_features_in_: int
+    feature_names_in_: NDArray[Any]
+
     _parameter_constraints = {
         **BaseLabelRefinery._parameter_constraints,
         "soft_label_method": [StrOptions({"auto", "regression"})],
@@ -453,23 +494,23 @@ class StochasticLabelRefineryRegressor(RegressorMixin, BaseLabelRefinery):
 
     def __init__(
         self,
-        estimator=None,
+        estimator: Estimator | list[Estimator] | None = None,
         *,
-        n_rounds=6,
-        label_weight=3,
-        cv="auto",
-        resplit=True,
-        final="refit",
-        soft_label_method="auto",
-        augment=None,
-        n_augment=0,
-        tol=None,
-        checkpoint=None,
-        callback=None,
-        n_jobs=None,
-        random_state=None,
-        verbose=0,
-        thresholds=None,
+        n_rounds: int = 6,
+        label_weight: float | Literal["average"] = 3,
+        cv: CrossValidation = "auto",
+        resplit: bool = True,
+        final: Literal["refit", "folds"] = "refit",
+        soft_label_method: Literal["auto", "regression"] = "auto",
+        augment: Callable[..., Any] | None = None,
+        n_augment: int = 0,
+        tol: float | None = None,
+        checkpoint: str | os.PathLike[str] | None = None,
+        callback: Callable[..., Any] | None = None,
+        n_jobs: int | None = None,
+        random_state: RandomState = None,
+        verbose: int = 0,
+        thresholds: Literal["half", "qwk"] | ArrayLike | None = None,
     ):
         super().__init__(
             estimator,
@@ -492,7 +533,9 @@ class StochasticLabelRefineryRegressor(RegressorMixin, BaseLabelRefinery):
 
     # The inner estimators validate their own parameters when they are fitted.
     @fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y, sample_weight=None, *, groups=None):
+    def fit(
+        self, X: ArrayLike, y: Labels, sample_weight: ArrayLike | None = None, *, groups: ArrayLike | None = None
+    ) -> Self:
         """Refine the targets, then fit the estimator to them.
 
         Parameters
@@ -548,7 +591,7 @@ class StochasticLabelRefineryRegressor(RegressorMixin, BaseLabelRefinery):
         self._set_fitted(members, result.models, **attributes)
         return self
 
-    def predict(self, X):
+    def predict(self, X: ArrayLike) -> NDArray[Any]:
         """Grades if there are thresholds, else continuous values.
 
         Parameters
@@ -564,7 +607,7 @@ class StochasticLabelRefineryRegressor(RegressorMixin, BaseLabelRefinery):
         values = self.predict_continuous(X)
         return grade(values, self.thresholds_, self.grades_) if hasattr(self, "thresholds_") else values
 
-    def predict_continuous(self, X):
+    def predict_continuous(self, X: ArrayLike) -> NDArray[Any]:
         """Continuous values, averaged over the final models, whatever the thresholds.
 
         Parameters

@@ -1,12 +1,28 @@
 """Which given labels to doubt."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pandas as pd
 
 from sklabelnoise.audit._evidence import check_evidence, confident_classes, row_names
 
+if TYPE_CHECKING:
+    from typing import Literal
 
-def find_label_issues(y, proba, *, which="confident", rank_by="quality", classes=None):
+    from sklabelnoise._foundation._types import ArrayLike, Labels
+
+
+def find_label_issues(
+    y: Labels,
+    proba: ArrayLike,
+    *,
+    which: Literal["confident", "disagree", "all"] = "confident",
+    rank_by: Literal["quality", "margin"] = "quality",
+    classes: Labels | None = None,
+) -> pd.DataFrame:
     """Labels to doubt, the worst first.
 
     Parameters

@@ -1,13 +1,19 @@
 """CIFAR-10 and CIFAR-100."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from sklearn.utils import Bunch
 
+from sklabelnoise._foundation._types import Bunch
 from sklabelnoise.datasets._archives import read_members, unpickle_arrays
 from sklabelnoise.datasets._download import RemoteFile, fetch_file
 from sklabelnoise.datasets._shared_files import find_shared, read_image_sheets
+
+if TYPE_CHECKING:
+    import os
 
 
 @dataclass(frozen=True)
@@ -63,7 +69,13 @@ medium_mammals non-insect_invertebrates people reptiles small_mammals trees vehi
 """.split()
 
 
-def fetch_cifar10(*, data_home=None, download_if_missing=True, n_retries=3, delay=1.0):
+def fetch_cifar10(
+    *,
+    data_home: str | os.PathLike[str] | None = None,
+    download_if_missing: bool = True,
+    n_retries: int = 3,
+    delay: float = 1.0,
+) -> Bunch:
     """Load CIFAR-10, 60,000 colour images of ten kinds of things [1]_.
 
     The images come from the files of a shared folder, if they are there, else from
@@ -136,7 +148,13 @@ def fetch_cifar10(*, data_home=None, download_if_missing=True, n_retries=3, dela
     )
 
 
-def fetch_cifar100(*, data_home=None, download_if_missing=True, n_retries=3, delay=1.0):
+def fetch_cifar100(
+    *,
+    data_home: str | os.PathLike[str] | None = None,
+    download_if_missing: bool = True,
+    n_retries: int = 3,
+    delay: float = 1.0,
+) -> Bunch:
     """Load CIFAR-100, 60,000 colour images of a hundred kinds of things in 20 groups [1]_.
 
     Where the images come from is as for :func:`fetch_cifar10`; the official archive

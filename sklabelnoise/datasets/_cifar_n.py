@@ -1,6 +1,9 @@
 """CIFAR-N: what people answered when they were asked to label CIFAR."""
 
+from __future__ import annotations
+
 import pickle
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -9,6 +12,11 @@ from sklabelnoise._compat import safe_globals
 from sklabelnoise.datasets._cifar import fetch_cifar10, fetch_cifar100
 from sklabelnoise.datasets._download import RemoteFile, fetch_file
 from sklabelnoise.datasets._shared_files import find_shared
+
+if TYPE_CHECKING:
+    import os
+
+    from sklearn.utils import Bunch
 
 _HUMAN_LABELS = {
     "cifar10": RemoteFile(
@@ -33,7 +41,14 @@ _CIFAR10_SETS = {
 _CIFAR100_SETS = {"noisy100": "noisy_label"}
 
 
-def fetch_cifar_n(label_set="worse", *, data_home=None, download_if_missing=True, n_retries=3, delay=1.0):
+def fetch_cifar_n(
+    label_set: str = "worse",
+    *,
+    data_home: str | os.PathLike[str] | None = None,
+    download_if_missing: bool = True,
+    n_retries: int = 3,
+    delay: float = 1.0,
+) -> Bunch:
     """Load CIFAR-10 or CIFAR-100 with labels from people, many of them wrong [1]_.
 
     Three workers of a crowdsourcing service labelled each training image of

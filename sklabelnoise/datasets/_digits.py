@@ -1,14 +1,30 @@
 """Scikit-learn's digits with wrong labels."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
-from sklearn.utils import Bunch, check_random_state
+from sklearn.utils import check_random_state
 
+from sklabelnoise._foundation._types import Bunch
 from sklabelnoise.noise import corrupt_labels, pair_flip_transition_matrix, symmetric_transition_matrix
 
+if TYPE_CHECKING:
+    from typing import Literal
 
-def load_digits_noisy(noise_rate=0.4, *, noise="symmetric", test_size=0.25, random_state=None):
+    from sklabelnoise._foundation._types import ArrayLike, RandomState
+
+
+def load_digits_noisy(
+    noise_rate: float = 0.4,
+    *,
+    noise: Literal["symmetric", "pair_flip"] | ArrayLike = "symmetric",
+    test_size: float | int = 0.25,
+    random_state: RandomState = None,
+) -> Bunch:
     """Load scikit-learn's digits with part of the training labels replaced.
 
     The test labels stay clean. The split is stratified by the clean labels.

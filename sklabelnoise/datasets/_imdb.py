@@ -1,14 +1,20 @@
 """The IMDB movie reviews."""
 
+from __future__ import annotations
+
 import re
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from sklearn.utils import Bunch
 
+from sklabelnoise._foundation._types import Bunch
 from sklabelnoise.datasets._archives import read_members
 from sklabelnoise.datasets._download import RemoteFile, fetch_file
 from sklabelnoise.datasets._shared_files import find_shared, read_parquet
+
+if TYPE_CHECKING:
+    import os
 
 _IMDB = RemoteFile(
     "aclImdb_v1.tar.gz",
@@ -19,7 +25,13 @@ _CLASSES = ["neg", "pos"]
 _REVIEW = re.compile(r"(?P<split>train|test)/(?P<label>neg|pos)/(?P<file_id>\d+)_(?P<rating>\d+)\.txt")
 
 
-def fetch_imdb(*, data_home=None, download_if_missing=True, n_retries=3, delay=1.0):
+def fetch_imdb(
+    *,
+    data_home: str | os.PathLike[str] | None = None,
+    download_if_missing: bool = True,
+    n_retries: int = 3,
+    delay: float = 1.0,
+) -> Bunch:
     """Load the IMDB reviews, 50,000 texts about films, half of them negative [1]_.
 
     The texts come from ``imdb.parquet`` in a shared folder, if it is there, else

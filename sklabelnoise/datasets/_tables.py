@@ -1,11 +1,13 @@
 """The shared benchmark tables."""
 
+from __future__ import annotations
+
 import os
 
 import numpy as np
 import pandas as pd
-from sklearn.utils import Bunch
 
+from sklabelnoise._foundation._types import Bunch
 from sklabelnoise.datasets._shared_files import read_parquet, shared_folder
 
 _TARGET_NAMES = {
@@ -17,7 +19,7 @@ _ORDINAL = ("ERA", "ESL", "SWD", "abalone", "car_evaluation", "lidc_malignancy",
 _ONLY_NOMINAL_CODES = ("mushroom", "nursery")  # every feature is a category with an arbitrary integer code
 
 
-def load_table(name, *, data_home=None):
+def load_table(name: str, *, data_home: str | os.PathLike[str] | None = None) -> Bunch:
     """Load one of the shared benchmark tables.
 
     Columns that reveal the target (further raters, the number of rings the

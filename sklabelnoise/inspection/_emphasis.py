@@ -1,9 +1,25 @@
 """How much each training example counts, by the probability of its label."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 from scipy.integrate import trapezoid
 
 from sklabelnoise.inspection._style import PALETTE, new_axes, remove_frame
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, Self
+
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from numpy.typing import NDArray
+
+    from sklabelnoise._classifiers._derivative_manipulation import DMClassifier
+    from sklabelnoise._classifiers._robust_loss import RobustLossClassifier
+    from sklabelnoise._foundation._types import ArrayLike
 
 
 class EmphasisDisplay:
@@ -56,7 +72,21 @@ class EmphasisDisplay:
     0.33
     """
 
-    def __init__(self, p, weight, *, density=True, label_proba=None, name=None):
+    mode: float
+    ax_: Axes
+    data_ax_: Axes | None
+    figure_: Figure
+    line_: Any
+
+    def __init__(
+        self,
+        p: NDArray[Any],
+        weight: NDArray[Any],
+        *,
+        density: bool = True,
+        label_proba: ArrayLike | None = None,
+        name: str | None = None,
+    ):
         self.p = np.asarray(p)
         self.weight = np.asarray(weight)
         self.density = density
@@ -67,8 +97,16 @@ class EmphasisDisplay:
 
     @classmethod
     def from_emphasis(
-        cls, emphasis, *, density=True, n_points=1001, n_classes=None, label_proba=None, name=None, **hyper
-    ):
+        cls,
+        emphasis: Callable[..., Any] | str,
+        *,
+        density: bool = True,
+        n_points: int = 1001,
+        n_classes: int | None = None,
+        label_proba: ArrayLike | None = None,
+        name: str | None = None,
+        **hyper: Any,
+    ) -> Self:
         """Display of an emphasis or of a loss.
 
         Parameters
@@ -115,7 +153,14 @@ class EmphasisDisplay:
         return cls(p, weight, density=density, label_proba=label_proba, name=name)
 
     @classmethod
-    def from_estimator(cls, estimator, *, density=True, n_points=1001, name=None):
+    def from_estimator(
+        cls,
+        estimator: DMClassifier | RobustLossClassifier,
+        *,
+        density: bool = True,
+        n_points: int = 1001,
+        name: str | None = None,
+    ) -> Self:
         """Display of a classifier's emphasis, with the probabilities of its training labels beneath if it is fitted.
 
         Parameters
@@ -156,7 +201,15 @@ class EmphasisDisplay:
             **hyper,
         )
 
-    def plot(self, *, ax=None, data_ax=None, color=None, mark_mode=True, **kwargs):
+    def plot(
+        self,
+        *,
+        ax: Axes | None = None,
+        data_ax: Axes | None = None,
+        color: Any = None,
+        mark_mode: bool = True,
+        **kwargs: Any,
+    ) -> Self:
         """Draw the curve, its mode, and the histogram of the data beneath.
 
         Parameters

@@ -1,8 +1,21 @@
 """What became of labels: from true to given, or from given to corrected."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from sklabelnoise.inspection._style import NEUTRAL, class_colors, new_axes, shorten
+
+if TYPE_CHECKING:
+    from typing import Any, Self
+
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from sklabelnoise._foundation._types import ArrayLike, Labels
+    from sklabelnoise.audit._report import LabelReport
 
 _GAP = 0.02  # between classes, as a share of the height
 _WIDTH = 0.06  # of the bars, as a share of the width
@@ -41,7 +54,11 @@ class LabelFlowDisplay:
     [(0, 0), (0, 1), (1, 1)]
     """
 
-    def __init__(self, counts, classes, *, names=("given", "corrected")):
+    ax_: Axes
+    figure_: Figure
+    bands_: dict[tuple[int, int], Any]
+
+    def __init__(self, counts: ArrayLike, classes: Labels, *, names: tuple[str, ...] = ("given", "corrected")):
         self.counts = np.asarray(counts)
         self.classes = np.asarray(classes)
         self.names = names
@@ -52,7 +69,14 @@ class LabelFlowDisplay:
             )
 
     @classmethod
-    def from_labels(cls, y_from, y_to, *, classes=None, names=("given", "corrected")):
+    def from_labels(
+        cls,
+        y_from: ArrayLike,
+        y_to: ArrayLike,
+        *,
+        classes: Labels | None = None,
+        names: tuple[str, ...] = ("given", "corrected"),
+    ) -> Self:
         """Display of two labellings of the same rows.
 
         Parameters
@@ -76,7 +100,7 @@ class LabelFlowDisplay:
         return cls(confusion_matrix(y_from, y_to, labels=classes), classes, names=names)
 
     @classmethod
-    def from_report(cls, report):
+    def from_report(cls, report: LabelReport) -> Self:
         """Display of what accepting every suggestion of a report would change.
 
         Parameters
@@ -91,7 +115,7 @@ class LabelFlowDisplay:
         suggested = report.apply(report.issues.assign(decision="accept"))
         return cls.from_labels(report.y, suggested, classes=report.classes, names=("given", "suggested"))
 
-    def plot(self, *, ax=None, changes_only=False):
+    def plot(self, *, ax: Axes | None = None, changes_only: bool = False) -> Self:
         """Draw the bands.
 
         Parameters

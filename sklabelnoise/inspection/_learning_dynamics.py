@@ -1,6 +1,19 @@
 """What networks learned, epoch by epoch."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from sklabelnoise.inspection._style import NEUTRAL, PALETTE, RIGHT, WRONG, new_axes, remove_frame
+
+if TYPE_CHECKING:
+    from typing import Any, Literal, Self
+
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from sklabelnoise._foundation._types import Estimator
 
 # Columns of the history, how they are called, and how they are drawn, for each quantity. With several networks colour
 # tells them apart, so lines of one network differ in style.
@@ -70,13 +83,17 @@ class LearningDynamicsDisplay:
     'mean probability of the given label'
     """
 
-    def __init__(self, histories):
+    ax_: Axes
+    figure_: Figure
+    lines_: dict[tuple[str, str], Any]
+
+    def __init__(self, histories: dict[str, pd.DataFrame]):
         # Version 0.1 recorded the rate of memorization under its British spelling.
         old = {"memorisation_rate": "memorization_rate"}
         self.histories = {name: history.rename(columns=old) for name, history in histories.items()}
 
     @classmethod
-    def from_estimator(cls, estimator, *, name=None):
+    def from_estimator(cls, estimator: Estimator, *, name: str | None = None) -> Self:
         """Display of one fitted classifier.
 
         Parameters
@@ -94,7 +111,7 @@ class LearningDynamicsDisplay:
         return cls({name or type(estimator).__name__: estimator.history_})
 
     @classmethod
-    def from_estimators(cls, estimators):
+    def from_estimators(cls, estimators: dict[str, Estimator]) -> Self:
         """Display of several fitted classifiers in the same axes.
 
         Parameters
@@ -108,7 +125,13 @@ class LearningDynamicsDisplay:
         """
         return cls({name: estimator.history_ for name, estimator in estimators.items()})
 
-    def plot(self, quantity="label_proba", *, ax=None, **kwargs):
+    def plot(
+        self,
+        quantity: Literal["label_proba", "accuracy", "wrong_labels", "confidence"] = "label_proba",
+        *,
+        ax: Axes | None = None,
+        **kwargs: Any,
+    ) -> Self:
         """Draw one quantity.
 
         Parameters

@@ -1,8 +1,22 @@
 """How labels are refined, round by round, in the plane."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from sklabelnoise.inspection._style import class_colors, remove_frame, shorten
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any, Self
+
+    from matplotlib.figure import Figure
+    from numpy.typing import NDArray
+
+    from sklabelnoise._foundation._types import ArrayLike, Labels
+    from sklabelnoise._label_refinery._refinery import StochasticLabelRefinery
 
 
 class RefineryDisplay:
@@ -52,7 +66,12 @@ class RefineryDisplay:
     'given: 30 wrong'
     """
 
-    def __init__(self, positions, soft_labels, classes, *, y_clean=None):
+    axes_: NDArray[Any]
+    figure_: Figure
+
+    def __init__(
+        self, positions: ArrayLike, soft_labels: dict[int, ArrayLike], classes: Labels, *, y_clean: Labels | None = None
+    ):
         self.positions = np.asarray(positions)
         self.soft_labels = {int(k): np.asarray(v) for k, v in soft_labels.items()}
         self.classes = np.asarray(classes)
@@ -61,7 +80,15 @@ class RefineryDisplay:
             raise ValueError(f"y_clean must have {len(self.positions)} labels, got {len(self.y_clean)}.")
 
     @classmethod
-    def from_estimator(cls, refinery, X, y, *, rounds=(0, 1, 2, 4, 6), y_clean=None):
+    def from_estimator(
+        cls,
+        refinery: StochasticLabelRefinery,
+        X: ArrayLike,
+        y: Labels,
+        *,
+        rounds: Sequence[int] = (0, 1, 2, 4, 6),
+        y_clean: Labels | None = None,
+    ) -> Self:
         """Fit a clone of a refinery and keep the labels of some rounds.
 
         Parameters
@@ -99,7 +126,7 @@ class RefineryDisplay:
         positions = X if X.shape[1] == 2 else PCA(2, random_state=0).fit_transform(X)
         return cls(positions, {k: kept[k] for k in rounds if k in kept}, classes, y_clean=y_clean)
 
-    def plot(self, *, axes=None, n_columns=3, **kwargs):
+    def plot(self, *, axes: ArrayLike | None = None, n_columns: int = 3, **kwargs: Any) -> Self:
         """Draw one picture a round.
 
         Parameters

@@ -1,10 +1,24 @@
 """Which classes are mistaken for which."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from sklabelnoise.audit import estimate_transition_matrix
 from sklabelnoise.inspection._style import new_axes, shorten
 from sklabelnoise.noise import check_transition_matrix, realized_transition_matrix
+
+if TYPE_CHECKING:
+    from typing import Any, Self
+
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from numpy.typing import NDArray
+
+    from sklabelnoise._foundation._types import ArrayLike, Labels
+    from sklabelnoise.audit._report import LabelReport
 
 _MAX_ANNOTATED = 20  # classes; more cells than that are too small for numbers
 
@@ -43,7 +57,12 @@ class TransitionMatrixDisplay:
     '.30'
     """
 
-    def __init__(self, transition_matrix, classes=None):
+    ax_: Axes
+    figure_: Figure
+    im_: Any
+    text_: NDArray[Any] | None
+
+    def __init__(self, transition_matrix: ArrayLike, classes: Labels | None = None):
         self.transition_matrix = check_transition_matrix(transition_matrix)
         n_classes = len(self.transition_matrix)
         self.classes = np.arange(n_classes) if classes is None else np.asarray(classes)
@@ -51,7 +70,7 @@ class TransitionMatrixDisplay:
             raise ValueError(f"classes must name each of {n_classes} classes, got {len(self.classes)}.")
 
     @classmethod
-    def from_labels(cls, y_clean, y_noisy, *, classes=None):
+    def from_labels(cls, y_clean: Labels, y_noisy: ArrayLike, *, classes: Labels | None = None) -> Self:
         """Display of the noise in given labels whose truth is known.
 
         Parameters
@@ -70,7 +89,9 @@ class TransitionMatrixDisplay:
         return cls(realized_transition_matrix(y_clean, y_noisy, classes=classes), classes)
 
     @classmethod
-    def from_predictions(cls, y, proba, *, method="anchor_sets", classes=None):
+    def from_predictions(
+        cls, y: Labels, proba: ArrayLike, *, method: str = "anchor_sets", classes: Labels | None = None
+    ) -> Self:
         """Display of an estimate from out-of-fold probabilities.
 
         Parameters
@@ -95,7 +116,7 @@ class TransitionMatrixDisplay:
         return cls(T, np.unique(y) if classes is None else classes)
 
     @classmethod
-    def from_report(cls, report):
+    def from_report(cls, report: LabelReport) -> Self:
         """Display of the estimate of a report.
 
         Parameters
@@ -109,7 +130,15 @@ class TransitionMatrixDisplay:
         """
         return cls(report.transition_matrix, report.classes)
 
-    def plot(self, *, ax=None, cmap="Blues", colorbar=True, values=None, **kwargs):
+    def plot(
+        self,
+        *,
+        ax: Axes | None = None,
+        cmap: str | Any = "Blues",
+        colorbar: bool = True,
+        values: bool | None = None,
+        **kwargs: Any,
+    ) -> Self:
         """Draw the matrix.
 
         Parameters

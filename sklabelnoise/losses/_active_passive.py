@@ -1,12 +1,20 @@
 """Active-passive losses: a normalized active loss, which raises the label, and a passive one, which lowers the rest."""
 
+from __future__ import annotations
+
 import inspect
+from typing import TYPE_CHECKING
 
 from sklabelnoise.losses._asymmetric import ael, agce, aue
 from sklabelnoise.losses._declare import AT_LEAST_ZERO, per_example_loss
 from sklabelnoise.losses._margin import over_samples
 from sklabelnoise.losses._normalized import nce, nfl
 from sklabelnoise.losses._robust import mae, rce
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import torch
 
 DOCSTRING = r"""Active-passive loss of {active_title} and {passive_title}.
 
@@ -52,7 +60,7 @@ BORROWED = (
 )
 
 
-def _sum(active, passive, *, tuned, reference, example, alpha=1.0, beta=1.0, **defaults):
+def _sum(active, passive, *, tuned, reference, example, alpha=1.0, beta=1.0, **defaults) -> Callable[..., torch.Tensor]:
     """The loss alpha * active + beta * passive, which has the hyper-parameters of both; some with other defaults."""
     name = f"{active.__name__}_{passive.__name__}"
     hyper = {
@@ -69,11 +77,14 @@ def _sum(active, passive, *, tuned, reference, example, alpha=1.0, beta=1.0, **d
         parts = (part(logits, targets, **{key: values[key] for key in hyper[part]}) for part in (active, passive))
         return over_samples(values["alpha"]) * next(parts) + over_samples(values["beta"]) * next(parts)
 
-    arguments = [inspect.Parameter(key, inspect.Parameter.POSITIONAL_OR_KEYWORD) for key in ("logits", "targets")]
-    arguments += [
-        inspect.Parameter(key, inspect.Parameter.KEYWORD_ONLY, default=default) for key, (default, _) in known.items()
+    arguments = [
+        inspect.Parameter(key, inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation="torch.Tensor")
+        for key in ("logits", "targets")
     ]
-    loss.__signature__ = inspect.Signature(arguments)
+    for key, (default, _) in known.items():
+        kind = "bool" if isinstance(default, bool) else "float | torch.Tensor"
+        arguments.append(inspect.Parameter(key, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=kind))
+    loss.__signature__ = inspect.Signature(arguments, return_annotation="torch.Tensor")
     loss.__name__ = loss.__qualname__ = name
     loss.__doc__ = DOCSTRING.format(
         active_title=_title(active),

@@ -1,5 +1,7 @@
 """Asymmetric losses: bounded losses of the label's probability that keep the likeliest label the best one."""
 
+from __future__ import annotations
+
 import torch
 
 from sklabelnoise.losses._declare import ABOVE_ONE, POSITIVE, per_example_loss
@@ -12,7 +14,9 @@ from sklabelnoise.losses._margin import expected_value, over_samples
     a=POSITIVE,
     q=POSITIVE,
 )
-def agce(logits, targets, *, a=0.6, q=0.6):
+def agce(
+    logits: torch.Tensor, targets: torch.Tensor, *, a: float | torch.Tensor = 0.6, q: float | torch.Tensor = 0.6
+) -> torch.Tensor:
     r"""Asymmetric generalized cross entropy.
 
     .. math::
@@ -58,7 +62,9 @@ def agce(logits, targets, *, a=0.6, q=0.6):
     a=ABOVE_ONE,
     q=POSITIVE,
 )
-def aue(logits, targets, *, a=5.5, q=3.0):
+def aue(
+    logits: torch.Tensor, targets: torch.Tensor, *, a: float | torch.Tensor = 5.5, q: float | torch.Tensor = 3.0
+) -> torch.Tensor:
     r"""Asymmetric unhinged loss.
 
     .. math::
@@ -102,7 +108,7 @@ def aue(logits, targets, *, a=5.5, q=3.0):
 
 
 @per_example_loss(emphasis=lambda p, *, a: 2 * p * (1 - p) * (-p / a).exp() / a, a=POSITIVE)
-def ael(logits, targets, *, a=2.5):
+def ael(logits: torch.Tensor, targets: torch.Tensor, *, a: float | torch.Tensor = 2.5) -> torch.Tensor:
     r"""Asymmetric exponential loss.
 
     .. math::

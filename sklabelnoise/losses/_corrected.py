@@ -1,6 +1,9 @@
 """Loss correction: losses that undo a known transition matrix of the label noise."""
 
+from __future__ import annotations
+
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
@@ -9,6 +12,9 @@ from sklabelnoise._compat import under_functorch_transforms
 from sklabelnoise.losses._declare import Interval, TransitionMatrix, per_example_loss
 from sklabelnoise.losses._log_odds import log_probabilities, with_derivative_of
 from sklabelnoise.losses._margin import check_targets, expected_value, log, over_samples
+
+if TYPE_CHECKING:
+    from sklabelnoise._foundation._types import ArrayLike
 
 
 def _prepared(loss, prepare, transition_matrix, logits):
@@ -66,7 +72,9 @@ def _forward_symmetric_emphasis(p, *, noise_rate, n_classes):
 
 
 @per_example_loss(emphasis=_forward_symmetric_emphasis, noise_rate=Interval(0, 1, closed="left"))
-def forward_symmetric(logits, targets, *, noise_rate=0.2):
+def forward_symmetric(
+    logits: torch.Tensor, targets: torch.Tensor, *, noise_rate: float | torch.Tensor = 0.2
+) -> torch.Tensor:
     r"""Forward correction of symmetric noise.
 
     With :math:`T_{yy} = 1 - r` and :math:`T_{jy} = b = r / (C - 1)` the model's probability of the *given* label is
@@ -124,7 +132,9 @@ def forward_symmetric(logits, targets, *, noise_rate=0.2):
 
 
 @per_example_loss(transition_matrix=TransitionMatrix())
-def forward(logits, targets, *, transition_matrix):
+def forward(
+    logits: torch.Tensor, targets: torch.Tensor, *, transition_matrix: ArrayLike | torch.Tensor
+) -> torch.Tensor:
     r"""Forward correction: the prediction passes through the noise before it meets the label.
 
     .. math::
@@ -192,7 +202,9 @@ def _log_loss_of_mixture(log_proba, weights, weight_of_top, dim):
 
 
 @per_example_loss(transition_matrix=TransitionMatrix(invertible=True))
-def backward(logits, targets, *, transition_matrix):
+def backward(
+    logits: torch.Tensor, targets: torch.Tensor, *, transition_matrix: ArrayLike | torch.Tensor
+) -> torch.Tensor:
     r"""Backward correction: cross entropy with targets multiplied by the inverse of the transition matrix.
 
     With t the row y of :math:`T^{-1}`, which sums to one,

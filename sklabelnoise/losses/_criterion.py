@@ -1,5 +1,9 @@
 """One nn.Module shell around every loss that gives a value per example, and criteria by name."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 import torch
 
@@ -7,6 +11,10 @@ from sklabelnoise.losses._margin import weighted_mean
 from sklabelnoise.losses._protocol import Criterion
 from sklabelnoise.losses._registry import ROW_CRITERIA, check_hyper_parameters, get_loss
 from sklabelnoise.losses._targets import cross_entropy
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, Literal
 
 REDUCTIONS = ("mean", "sum", "none")
 
@@ -46,7 +54,12 @@ class PerExampleLoss(Criterion):
     tensor(1.3095)
     """
 
-    def __init__(self, loss="cross_entropy", reduction="mean", **hyper):
+    def __init__(
+        self,
+        loss: str | Callable[..., Any] = "cross_entropy",
+        reduction: Literal["mean", "sum", "none"] = "mean",
+        **hyper: Any,
+    ):
         super().__init__()
         if reduction not in REDUCTIONS:
             raise ValueError(f"reduction must be one of {REDUCTIONS}, got {reduction!r}.")
@@ -81,7 +94,7 @@ class PerExampleLoss(Criterion):
         return f"{self.loss!r}, reduction={self.reduction!r}{hyper}"
 
 
-def make_criterion(loss="cross_entropy", **hyper):
+def make_criterion(loss: str | Callable[..., Any] = "cross_entropy", **hyper: Any) -> torch.nn.Module:
     """Build the criterion of a loss by name.
 
     Parameters

@@ -1,12 +1,21 @@
 """How a loss declares the domains of its hyper-parameters and the weight it gives an example."""
 
+from __future__ import annotations
+
 import functools
 import inspect
 import math
 import numbers
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, TypeVar
+
+    Loss = TypeVar("Loss", bound=Callable[..., torch.Tensor])
 
 
 @dataclass(frozen=True)
@@ -118,7 +127,9 @@ def check_values(loss, name, value, domain):
             raise ValueError(f"'{name}' of {loss} must be {domain}, got {one!r}.")
 
 
-def per_example_loss(*, emphasis=None, uniform_remainder=False, **domains):
+def per_example_loss(
+    *, emphasis: Callable[..., Any] | None = None, uniform_remainder: bool = False, **domains: Any
+) -> Callable[[Loss], Loss]:
     """Declare a function ``loss(logits, targets, *, hyper-parameters)`` as a loss.
 
     Every call then checks its hyper-parameters.

@@ -1,8 +1,11 @@
 """Derivative manipulation: the derivative with respect to the logits is designed, not derived from a loss."""
 
+from __future__ import annotations
+
 import math
 import numbers
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -20,6 +23,10 @@ from sklabelnoise.losses._protocol import Criterion
 from sklabelnoise.losses._targets import cross_entropy
 from sklabelnoise.losses._weighting import LabelOdds, integrate_emphasis, weights_at, weights_of
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, Literal
+
 LOG2_E = math.log2(math.e)
 NORMALIZATIONS = ("batch", "integral", "none")
 
@@ -31,7 +38,15 @@ def _check_options(normalization, damping):
         raise ValueError(f"damping must be a number of at least 0, got {damping!r}.")
 
 
-def derivative_manipulation(logits, labels, emphasis, *, normalization="batch", damping=1e-8, sample_weight=None):
+def derivative_manipulation(
+    logits: torch.Tensor,
+    labels: torch.Tensor,
+    emphasis: Callable[..., Any],
+    *,
+    normalization: Literal["batch", "integral", "none"] = "batch",
+    damping: float = 1e-8,
+    sample_weight: torch.Tensor | None = None,
+) -> torch.Tensor:
     r"""Derivative of the batch objective with respect to the logits, as designed by an emphasis.
 
     With :math:`p = \mathrm{softmax}(z)`, :math:`y` the given label, and :math:`m = \sum_{j \ne y} p_j` the probability
@@ -254,7 +269,13 @@ class DMLoss(Criterion):
     tensor([[-0.5000,  0.2500,  0.2500]])
     """
 
-    def __init__(self, emphasis=None, *, normalization="batch", damping=1e-8):
+    def __init__(
+        self,
+        emphasis: Callable[..., Any] | None = None,
+        *,
+        normalization: Literal["batch", "integral", "none"] = "batch",
+        damping: float = 1e-8,
+    ):
         super().__init__()
         _check_options(normalization, damping)
         if emphasis is not None and not callable(emphasis):
@@ -313,7 +334,7 @@ class _Potential(torch.autograd.Function):
         return -0.5 * weights_at(ctx.emphasis, margin) * grad, None
 
 
-def potential(logits, labels, emphasis):
+def potential(logits: torch.Tensor, labels: torch.Tensor, emphasis: Callable[..., Any]) -> torch.Tensor:
     r"""Function of the logits whose derivative is that of derivative manipulation, per example.
 
     In the log-odds margin :math:`m = z_y - \log \sum_{j \ne y} e^{z_j}`, with :math:`\sigma` the logistic function,

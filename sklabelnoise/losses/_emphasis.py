@@ -105,7 +105,7 @@ class DMEmphasis:
         return power * odds.miss * beta
 
     @cached_property
-    def mode(self):
+    def mode(self) -> float | torch.Tensor:
         inner = self.lam / (self.lam + 1)
         return _as_given(
             _where(self.beta > 0, inner, _where(self.beta < 0, 1.0, math.nan)),
@@ -159,7 +159,7 @@ class ExponentialEmphasis:
         return odds.miss * over_samples(self.beta)
 
     @cached_property
-    def mode(self):
+    def mode(self) -> float | torch.Tensor:
         return _as_given(_where(self.beta > 0, 0.0, _where(self.beta < 0, 1.0, math.nan)), self.beta)
 
     @cached_property
@@ -215,7 +215,7 @@ class NormalEmphasis:
         return -over_samples(self.beta) * p * (p - 2 * over_samples(self.psi))
 
     @cached_property
-    def mode(self):
+    def mode(self) -> float | torch.Tensor:
         return _as_given(_where(self.psi < 1, self.psi, 1.0), self.psi)
 
     @cached_property
@@ -272,7 +272,7 @@ class BetaEmphasis:
         return (over_samples(self.alpha) - 1) * odds.log_p + (over_samples(self.eta) - 1) * odds.log_miss
 
     @cached_property
-    def mode(self):
+    def mode(self) -> float | torch.Tensor:
         alpha, eta = _double(self.alpha), _double(self.eta)
         a, b = alpha - 1, eta - 1
         # With a, b of one sign the density is a hill (both positive) or a bowl (both negative); else it is monotone.
@@ -331,7 +331,7 @@ class IMAEEmphasis:
         return odds.p * odds.miss * over_samples(self.T)
 
     @property
-    def mode(self):
+    def mode(self) -> float | torch.Tensor:
         return DMEmphasis(1.0, self.T).mode
 
     @cached_property

@@ -1,5 +1,7 @@
 """Normalized losses: a loss divided by the sum of its values over all labels, which makes it symmetric."""
 
+from __future__ import annotations
+
 import torch
 import torch.nn.functional as F
 
@@ -32,7 +34,7 @@ def _nce_emphasis(p, *, n_classes):
 
 
 @per_example_loss(emphasis=_nce_emphasis)
-def nce(logits, targets):
+def nce(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
     r"""Normalized cross entropy.
 
     .. math::
@@ -67,7 +69,9 @@ def nce(logits, targets):
 
 
 @per_example_loss(uniform_remainder=True, gamma=Interval(0), detached=OneOf((True, False)))
-def nfl(logits, targets, *, gamma=0.5, detached=False):
+def nfl(
+    logits: torch.Tensor, targets: torch.Tensor, *, gamma: float | torch.Tensor = 0.5, detached: bool = False
+) -> torch.Tensor:
     r"""Normalized focal loss.
 
     With :math:`f_j = -(1 - p_j)^\gamma \log p_j` and :math:`F = \sum_j f_j`,
@@ -110,7 +114,7 @@ def nfl(logits, targets, *, gamma=0.5, detached=False):
 
 
 @per_example_loss(uniform_remainder=True, q=Interval(0, 1, closed="right"))
-def ngce(logits, targets, *, q=0.7):
+def ngce(logits: torch.Tensor, targets: torch.Tensor, *, q: float | torch.Tensor = 0.7) -> torch.Tensor:
     r"""Normalized generalized cross entropy.
 
     .. math::
@@ -152,7 +156,7 @@ def _nmae_emphasis(p, *, n_classes):
 
 
 @per_example_loss(emphasis=_nmae_emphasis)
-def nmae(logits, targets):
+def nmae(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
     r"""Normalized mean absolute error.
 
     .. math::
@@ -186,7 +190,7 @@ def nmae(logits, targets):
 
 
 @per_example_loss(emphasis=_nmae_emphasis)
-def nrce(logits, targets):
+def nrce(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
     r"""Normalized reverse cross entropy, which is the normalized mean absolute error.
 
     The constant of :func:`rce` cancels, so it equals :func:`nmae`,

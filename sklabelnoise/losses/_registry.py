@@ -1,8 +1,11 @@
 """The losses by name: finding one, its hyper-parameters and the weight it gives an example."""
 
+from __future__ import annotations
+
 import difflib
 import inspect
 import math
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -33,6 +36,10 @@ from sklabelnoise.losses._targets import (
     soft_bootstrapping,
 )
 from sklabelnoise.losses._whole_prediction import brier, negative_learning
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
 
 # Losses that give one value per example, by name. Those that depend on a whole batch (the determinant of DMI, the
 # shuffled pairs of the peer loss, whose expectation is label smoothing's) or on two views of a row (GJS) are no such
@@ -79,7 +86,7 @@ def _find(loss):
     return NAMES[loss]
 
 
-def get_loss(loss):
+def get_loss(loss: str | Callable[..., Any]) -> Callable[..., Any]:
     """Return the loss of a name; a callable is returned as it is.
 
     Parameters
@@ -115,7 +122,7 @@ def get_loss(loss):
     return found
 
 
-def hyper_parameters(loss):
+def hyper_parameters(loss: str | Callable[..., Any]) -> dict[Any, Any]:
     """List the hyper-parameters of a loss.
 
     Parameters
@@ -143,7 +150,7 @@ def hyper_parameters(loss):
     return {p.name: (p.default, None) for p in parameters if p.kind is p.KEYWORD_ONLY}
 
 
-def check_hyper_parameters(loss, hyper):
+def check_hyper_parameters(loss: str | Callable[..., Any], hyper: dict[Any, Any]) -> None:
     """Raise unless a loss has these hyper-parameters and their values lie in its domains.
 
     Parameters
@@ -182,7 +189,7 @@ def check_hyper_parameters(loss, hyper):
         raise TypeError(f"{loss} needs the hyper-parameter {missing[0]!r}.")
 
 
-def emphasis_of(loss, p, *, n_classes=None, **hyper):
+def emphasis_of(loss: str, p: torch.Tensor, *, n_classes: int | None = None, **hyper: Any) -> torch.Tensor:
     """Weight that a loss gives an example whose label has probability p: the L1 norm of its derivative.
 
     Parameters

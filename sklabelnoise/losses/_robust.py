@@ -1,5 +1,7 @@
 """Losses that see the label's probability alone: a loss of this kind is cross entropy with its own example weights."""
 
+from __future__ import annotations
+
 import math
 
 import torch
@@ -15,7 +17,7 @@ NEGATIVE = Interval(high=0, closed="neither")
 
 
 @per_example_loss(emphasis=lambda p: 2 * p * (1 - p))
-def mae(logits, targets):
+def mae(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
     r"""Mean absolute error, up to a factor: one minus the label's probability.
 
     .. math::
@@ -57,7 +59,7 @@ def mae(logits, targets):
 
 
 @per_example_loss(emphasis=lambda p: 4 * p * (1 - p) ** 2)
-def mse(logits, targets):
+def mse(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
     r"""Mean squared error in the sense of the DM paper: the square of one minus the label's probability.
 
     .. math::
@@ -93,7 +95,7 @@ def mse(logits, targets):
 
 
 @per_example_loss(emphasis=lambda p, *, q: 2 * p**q * (1 - p), q=Interval(0, 1, closed="right"))
-def gce(logits, targets, *, q=0.7):
+def gce(logits: torch.Tensor, targets: torch.Tensor, *, q: float | torch.Tensor = 0.7) -> torch.Tensor:
     r"""Generalized cross entropy, between cross entropy and the mean absolute error.
 
     .. math::
@@ -132,7 +134,7 @@ def gce(logits, targets, *, q=0.7):
 
 
 @per_example_loss(emphasis=lambda p, *, log_zero: -2 * log_zero * p * (1 - p), log_zero=NEGATIVE)
-def rce(logits, targets, *, log_zero=LOG_ZERO):
+def rce(logits: torch.Tensor, targets: torch.Tensor, *, log_zero: float | torch.Tensor = LOG_ZERO) -> torch.Tensor:
     r"""Reverse cross entropy: the prediction measured against the label.
 
     With the logarithm of the label's zeros set to a constant A,
@@ -175,7 +177,14 @@ def _sce_emphasis(p, *, alpha, beta, log_zero):
 
 
 @per_example_loss(emphasis=_sce_emphasis, alpha=AT_LEAST_ZERO, beta=AT_LEAST_ZERO, log_zero=NEGATIVE)
-def sce(logits, targets, *, alpha=0.1, beta=1.0, log_zero=LOG_ZERO):
+def sce(
+    logits: torch.Tensor,
+    targets: torch.Tensor,
+    *,
+    alpha: float | torch.Tensor = 0.1,
+    beta: float | torch.Tensor = 1.0,
+    log_zero: float | torch.Tensor = LOG_ZERO,
+) -> torch.Tensor:
     r"""Symmetric cross entropy: cross entropy and its reverse.
 
     .. math::
@@ -223,7 +232,9 @@ def _focal_emphasis(p, *, gamma, detached):
 
 
 @per_example_loss(emphasis=_focal_emphasis, gamma=Interval(0), detached=OneOf((True, False)))
-def focal(logits, targets, *, gamma=0.5, detached=False):
+def focal(
+    logits: torch.Tensor, targets: torch.Tensor, *, gamma: float | torch.Tensor = 0.5, detached: bool = False
+) -> torch.Tensor:
     r"""Focal loss: cross entropy faded out for labels the model is sure of.
 
     .. math::
@@ -271,7 +282,7 @@ def focal(logits, targets, *, gamma=0.5, detached=False):
 
 
 @per_example_loss(emphasis=lambda p, *, order: 2 * (1 - p) * (1 - (1 - p) ** order), order=Integers(1))
-def taylor_ce(logits, targets, *, order=2):
+def taylor_ce(logits: torch.Tensor, targets: torch.Tensor, *, order: int = 2) -> torch.Tensor:
     r"""Cross entropy cut off after a few terms of its Taylor series.
 
     .. math::
@@ -327,7 +338,7 @@ def _js_emphasis(p, *, pi):
 
 
 @per_example_loss(emphasis=_js_emphasis, pi=Interval(0, 1, closed="neither"))
-def js(logits, targets, *, pi=0.5):
+def js(logits: torch.Tensor, targets: torch.Tensor, *, pi: float | torch.Tensor = 0.5) -> torch.Tensor:
     r"""Jensen-Shannon divergence between label and prediction, scaled.
 
     With :math:`m = \pi e_y + (1 - \pi) p`,

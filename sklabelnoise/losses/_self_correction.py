@@ -1,6 +1,9 @@
 """Progressive self label correction: targets that trust the model as training goes on and as it grows confident."""
 
+from __future__ import annotations
+
 import math
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -9,6 +12,9 @@ from sklabelnoise.losses._log_odds import log_probabilities
 from sklabelnoise.losses._margin import at_least_float32, check_targets, over_classes, over_samples, weighted_mean
 from sklabelnoise.losses._protocol import Criterion
 from sklabelnoise.losses._targets import as_distribution, cross_entropy, cross_entropy_of, entropy
+
+if TYPE_CHECKING:
+    from typing import Literal
 
 LOCAL_TRUSTS = ("entropy", "max", "none")
 _DOMAINS = {
@@ -19,7 +25,9 @@ _DOMAINS = {
 }
 
 
-def global_trust(progress, *, slope=10.0, midpoint=0.5):
+def global_trust(
+    progress: float | torch.Tensor, *, slope: float | torch.Tensor = 10.0, midpoint: float | torch.Tensor = 0.5
+) -> float | torch.Tensor:
     r"""Trust in the model as a whole, a logistic function of training progress.
 
     .. math::
@@ -56,7 +64,12 @@ def global_trust(progress, *, slope=10.0, midpoint=0.5):
     return 0.5 * (1 + math.tanh(exponent / 2))  # the logistic function without overflow
 
 
-def local_trust(logits, *, kind="entropy", temperature=1.0):
+def local_trust(
+    logits: torch.Tensor,
+    *,
+    kind: Literal["entropy", "max", "none"] | None = "entropy",
+    temperature: float | torch.Tensor = 1.0,
+) -> torch.Tensor:
     r"""Trust in the prediction for each example, from its confidence.
 
     Parameters
@@ -127,7 +140,14 @@ def _check_detach(detach_target, temperature):
         )
 
 
-def corrected_targets(logits, targets, trust, *, temperature=1.0, detach=False):
+def corrected_targets(
+    logits: torch.Tensor,
+    targets: torch.Tensor,
+    trust: float | torch.Tensor,
+    *,
+    temperature: float | torch.Tensor = 1.0,
+    detach: bool = False,
+) -> torch.Tensor:
     r"""Targets mixed with the prediction, :math:`\tilde q = (1 - \epsilon) q + \epsilon p_T`.
 
     Parameters
@@ -168,16 +188,16 @@ def corrected_targets(logits, targets, trust, *, temperature=1.0, detach=False):
 
 @per_example_loss(**_DOMAINS)
 def proselflc(
-    logits,
-    targets,
+    logits: torch.Tensor,
+    targets: torch.Tensor,
     *,
-    progress,
-    slope=10.0,
-    midpoint=0.5,
-    temperature=1.0,
-    local_trust="entropy",
-    detach_target=False,
-):
+    progress: float | torch.Tensor,
+    slope: float | torch.Tensor = 10.0,
+    midpoint: float | torch.Tensor = 0.5,
+    temperature: float | torch.Tensor = 1.0,
+    local_trust: Literal["entropy", "max", "none"] | None = "entropy",
+    detach_target: bool = False,
+) -> torch.Tensor:
     r"""Cross entropy with progressively self-corrected targets.
 
     The target of an example is :math:`\tilde q = (1 - \epsilon) q + \epsilon p_T`, where :math:`p_T` is the prediction
@@ -294,7 +314,15 @@ class ProSelfLCLoss(Criterion):
     tensor(1.3333)
     """
 
-    def __init__(self, *, slope=10.0, midpoint=0.5, temperature=1.0, local_trust="entropy", detach_target=False):
+    def __init__(
+        self,
+        *,
+        slope: float | torch.Tensor = 10.0,
+        midpoint: float | torch.Tensor = 0.5,
+        temperature: float | torch.Tensor = 1.0,
+        local_trust: Literal["entropy", "max", "none"] | None = "entropy",
+        detach_target: bool = False,
+    ):
         super().__init__()
         for name, value in (("slope", slope), ("midpoint", midpoint), ("temperature", temperature)):
             check_hyper_parameter("ProSelfLCLoss", name, value, _DOMAINS[name])

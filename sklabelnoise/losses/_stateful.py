@@ -4,6 +4,8 @@ They follow a small protocol: ``prepare(n_samples, n_classes, device=..., dtype=
 training, and every batch comes with ``indices``, the row numbers of its examples in the training set.
 """
 
+from __future__ import annotations
+
 import math
 
 import torch
@@ -111,7 +113,7 @@ class ELRLoss(_RowLoss):
 
     hyper_parameters = {"beta": (0.7, Interval(0, 1, closed="left")), "lam": (3.0, Interval(0))}
 
-    def __init__(self, *, beta=0.7, lam=3.0):
+    def __init__(self, *, beta: float = 0.7, lam: float = 3.0):
         super().__init__(beta=beta, lam=lam)
 
     def _make_memory(self, n_samples, n_classes, **like):
@@ -194,11 +196,11 @@ class TruncatedGCELoss(_RowLoss):
     # before the first batch, and in pickles of version 0.1
     _progress = 0.0
 
-    def __init__(self, *, q=0.7, k=0.5, start=1 / 3, interval=1 / 12):
+    def __init__(self, *, q: float = 0.7, k: float = 0.5, start: float = 1 / 3, interval: float = 1 / 12):
         super().__init__(q=q, k=k, start=start, interval=interval)
 
     @property
-    def progress(self):
+    def progress(self) -> float:
         return self._progress
 
     @progress.setter

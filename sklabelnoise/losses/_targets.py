@@ -1,5 +1,7 @@
 """Losses that design the target: cross entropy, smoothing, confidence penalty, bootstrapping."""
 
+from __future__ import annotations
+
 import math
 
 import torch
@@ -30,7 +32,7 @@ def cross_entropy_of(log_proba, targets):
 
 
 @per_example_loss(emphasis=lambda p: 2 * (1 - p))
-def cross_entropy(logits, targets):
+def cross_entropy(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
     r"""Cross entropy between the targets and the predicted probabilities.
 
     With :math:`p = \mathrm{softmax}(z)` and targets q (one-hot for labels),
@@ -68,7 +70,9 @@ def _smoothing_emphasis(p, *, smoothing, n_classes):
 
 
 @per_example_loss(emphasis=_smoothing_emphasis, smoothing=Interval(-math.inf, 1))
-def label_smoothing(logits, targets, *, smoothing=0.1):
+def label_smoothing(
+    logits: torch.Tensor, targets: torch.Tensor, *, smoothing: float | torch.Tensor = 0.1
+) -> torch.Tensor:
     r"""Cross entropy with targets mixed with the uniform distribution u.
 
     .. math::
@@ -114,7 +118,9 @@ def label_smoothing(logits, targets, *, smoothing=0.1):
 
 
 @per_example_loss(uniform_remainder=True, strength=Interval(0, math.inf), rescale=OneOf((True, False)))
-def confidence_penalty(logits, targets, *, strength=0.1, rescale=False):
+def confidence_penalty(
+    logits: torch.Tensor, targets: torch.Tensor, *, strength: float | torch.Tensor = 0.1, rescale: bool = False
+) -> torch.Tensor:
     r"""Cross entropy that rewards uncertain predictions.
 
     .. math::
@@ -165,7 +171,9 @@ def confidence_penalty(logits, targets, *, strength=0.1, rescale=False):
 
 
 @per_example_loss(uniform_remainder=True, beta=Interval(0, 1))
-def soft_bootstrapping(logits, targets, *, beta=0.95):
+def soft_bootstrapping(
+    logits: torch.Tensor, targets: torch.Tensor, *, beta: float | torch.Tensor = 0.95
+) -> torch.Tensor:
     r"""Cross entropy with targets mixed with the prediction itself.
 
     .. math::
@@ -211,7 +219,9 @@ def soft_bootstrapping(logits, targets, *, beta=0.95):
 
 
 @per_example_loss(uniform_remainder=True, beta=Interval(0, 1))
-def hard_bootstrapping(logits, targets, *, beta=0.8):
+def hard_bootstrapping(
+    logits: torch.Tensor, targets: torch.Tensor, *, beta: float | torch.Tensor = 0.8
+) -> torch.Tensor:
     r"""Cross entropy with targets mixed with the predicted class, one-hot and constant.
 
     With :math:`k^* = \arg\max_k p_k`,

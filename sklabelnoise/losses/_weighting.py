@@ -1,9 +1,16 @@
 """What the losses ask of a weighting function w(p), whoever wrote it: weights at given odds, an integral, a check."""
 
+from __future__ import annotations
+
 import math
+from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
 
 
 class LabelOdds:
@@ -56,7 +63,7 @@ def weights_at(emphasis, margin):
     return weights_of(emphasis, LabelOdds(margin))
 
 
-def check_emphasis(emphasis):
+def check_emphasis(emphasis: Callable[..., Any]) -> None:
     """Raise a ValueError unless the emphasis maps [0, 1] to finite, non-negative weights, one per probability.
 
     Meant to be called once before training: the losses themselves never look at the weights, which on an accelerator

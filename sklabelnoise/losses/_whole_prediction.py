@@ -1,5 +1,9 @@
 """Losses of the whole prediction: the Brier score, and negative learning, which says what the label is not."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import torch.nn.functional as F
 
 from sklabelnoise.losses._declare import per_example_loss
@@ -7,9 +11,12 @@ from sklabelnoise.losses._log_odds import label_margin, log_probabilities, margi
 from sklabelnoise.losses._margin import check_targets
 from sklabelnoise.losses._targets import as_distribution
 
+if TYPE_CHECKING:
+    import torch
+
 
 @per_example_loss(uniform_remainder=True)
-def brier(logits, targets):
+def brier(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
     r"""Brier score: squared distance between label and prediction.
 
     .. math::
@@ -54,7 +61,7 @@ def brier(logits, targets):
 
 
 @per_example_loss(uniform_remainder=True)
-def negative_learning(logits, targets):
+def negative_learning(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
     r"""Negative learning: a class drawn from the others is not the label.
 
     .. math::

@@ -1,12 +1,28 @@
 """Whether probabilities mean what they say."""
 
+from __future__ import annotations
+
 from numbers import Integral
+from typing import TYPE_CHECKING
 
 import numpy as np
 from sklearn.utils import check_array, check_consistent_length, column_or_1d
 
+if TYPE_CHECKING:
+    from typing import Literal
 
-def expected_calibration_error(y_true, proba, *, labels=None, n_bins=10, strategy="uniform", sample_weight=None):
+    from sklabelnoise._foundation._types import ArrayLike, Labels
+
+
+def expected_calibration_error(
+    y_true: ArrayLike,
+    proba: ArrayLike,
+    *,
+    labels: Labels | None = None,
+    n_bins: int = 10,
+    strategy: Literal["uniform", "quantile"] = "uniform",
+    sample_weight: ArrayLike | None = None,
+) -> float:
     """Mean gap between the confidence of the predicted class and how often it is right.
 
     Rows are put into bins by the probability of their predicted class; the gap of a bin is that between its mean

@@ -1,11 +1,17 @@
 """What became of wrong labels: recovered, memorised, corrected, detected. For data whose true labels are known."""
 
+from __future__ import annotations
+
 import warnings
+from typing import TYPE_CHECKING
 
 import numpy as np
 from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.metrics import roc_auc_score
 from sklearn.utils import check_array, check_consistent_length, column_or_1d
+
+if TYPE_CHECKING:
+    from sklabelnoise._foundation._types import ArrayLike, Labels
 
 
 def _columns(*labels):
@@ -21,7 +27,7 @@ def _share(part, whole, what):
     return float(np.mean(part[whole]))
 
 
-def label_recovery(y_clean, y_noisy, y_corrected):
+def label_recovery(y_clean: Labels, y_noisy: ArrayLike, y_corrected: ArrayLike) -> float:
     """Share of the label noise that a correction removed.
 
     Parameters
@@ -53,7 +59,7 @@ def label_recovery(y_clean, y_noisy, y_corrected):
     return float(1 - np.count_nonzero(y_corrected != y_clean) / before)
 
 
-def memorization_rate(y_clean, y_noisy, y_pred):
+def memorization_rate(y_clean: Labels, y_noisy: ArrayLike, y_pred: ArrayLike) -> float:
     """Share of the wrong training labels that a model predicts as they were given.
 
     Parameters
@@ -85,7 +91,7 @@ def memorization_rate(y_clean, y_noisy, y_pred):
     return _share(y_pred == y_noisy, y_noisy != y_clean, "memorization_rate")
 
 
-def correction_rate(y_clean, y_noisy, y_pred):
+def correction_rate(y_clean: Labels, y_noisy: ArrayLike, y_pred: ArrayLike) -> float:
     """Share of the wrong training labels for which a model predicts the true class.
 
     Parameters
@@ -112,7 +118,9 @@ def correction_rate(y_clean, y_noisy, y_pred):
     return _share(y_pred == y_clean, y_noisy != y_clean, "correction_rate")
 
 
-def detection_scores(is_mislabeled, label_quality, *, is_issue=None):
+def detection_scores(
+    is_mislabeled: ArrayLike, label_quality: ArrayLike, *, is_issue: ArrayLike | None = None
+) -> dict[str, float]:
     """How well wrong labels are found: by a ranking, and by a decision.
 
     Parameters

@@ -1,10 +1,19 @@
 """Agreement of ordinal labels."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 from sklearn.utils import check_consistent_length, column_or_1d
 
+if TYPE_CHECKING:
+    from sklabelnoise._foundation._types import ArrayLike, Labels
 
-def quadratic_weighted_kappa(y_true, y_pred, *, labels=None, sample_weight=None):
+
+def quadratic_weighted_kappa(
+    y_true: ArrayLike, y_pred: ArrayLike, *, labels: Labels | None = None, sample_weight: ArrayLike | None = None
+) -> float:
     r"""Agreement of two ordinal ratings beyond chance, disagreement counted by its square.
 
     With :math:`O` the matrix of observed pairs and :math:`E` the outer product of its margins, both summing to one,

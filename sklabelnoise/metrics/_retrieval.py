@@ -1,7 +1,19 @@
 """Retrieval with learned features: who is this, given pictures of many people?"""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 from sklearn.utils import check_array, check_consistent_length, column_or_1d
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+    from numpy.typing import NDArray
+
+    from sklabelnoise._foundation._types import ArrayLike, Labels
 
 # Queries scored at a time: bounds the memory to this many rows of the similarity matrix.
 _BLOCK = 1024
@@ -13,7 +25,7 @@ def _unit_rows(features, name):
     return features / np.where(length > 0, length, 1)
 
 
-def average_sets(features, sets):
+def average_sets(features: ArrayLike, sets: ArrayLike) -> tuple[NDArray[Any], NDArray[Any]]:
     """One feature vector for each set of rows: their mean, at unit length.
 
     Comparing these by cosine is set-to-set retrieval: a video against a video rather than a frame against a frame.
@@ -56,8 +68,15 @@ def average_sets(features, sets):
 
 
 def retrieval_scores(
-    queries, query_labels, gallery, gallery_labels, *, query_groups=None, gallery_groups=None, ranks=(1, 5, 10, 20)
-):
+    queries: ArrayLike,
+    query_labels: Labels,
+    gallery: ArrayLike,
+    gallery_labels: Labels,
+    *,
+    query_groups: ArrayLike | None = None,
+    gallery_groups: ArrayLike | None = None,
+    ranks: Sequence[int] = (1, 5, 10, 20),
+) -> dict[str, float]:
     """Mean average precision and cumulative matching characteristic of ranking a gallery by cosine similarity.
 
     Parameters

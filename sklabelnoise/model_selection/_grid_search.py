@@ -7,10 +7,13 @@ for all -> `_fused/_training` trains a stack, as tensors in `_stacked`. Logits c
 answer the scorers as `_classifiers/_known_predictions`.
 """
 
+from __future__ import annotations
+
 import time
 import warnings
 from functools import partial
 from operator import attrgetter
+from typing import TYPE_CHECKING
 
 import numpy as np
 from sklearn import get_config
@@ -33,6 +36,15 @@ from sklabelnoise._fused._fits import Fits, refuse
 from sklabelnoise._fused._folds import make_folds
 from sklabelnoise._stacked._criterion import NotStackableError
 from sklabelnoise.model_selection._evaluation import Evaluation
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, Literal, Self
+
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from sklabelnoise._foundation._types import ArrayLike, CrossValidation, Estimator, Labels
 
 __all__ = ["FusedGridSearchCV", "fused_cross_val_predict"]
 
@@ -158,8 +170,20 @@ class FusedGridSearchCV(GridSearchCV):
     [0, 0, 0, 0, 0, 0]
     """
 
+    cv_results_: dict[str, Any]
+    fused_: pd.DataFrame
+    best_estimator_: Estimator
+    best_score_: float
+    best_params_: dict[Any, Any]
+    best_index_: int
+    scorer_: Callable[..., Any] | dict[str, Callable[..., Any]]
+    n_splits_: int
+    refit_time_: float
+    multimetric_: bool
+    feature_names_in_: NDArray[Any]
+
     @fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y=None, **params):
+    def fit(self, X: ArrayLike, y: Labels | None = None, **params: Any) -> Self:
         """Fit all candidates on all splits, and the best one on all rows.
 
         Parameters
@@ -291,18 +315,18 @@ class FusedGridSearchCV(GridSearchCV):
 
 
 def fused_cross_val_predict(
-    estimator,
-    X,
-    y=None,
+    estimator: Estimator,
+    X: ArrayLike,
+    y: Labels | None = None,
     *,
-    groups=None,
-    cv=None,
-    n_jobs=None,
-    verbose=0,
-    params=None,
-    pre_dispatch="2*n_jobs",
-    method="predict",
-):
+    groups: ArrayLike | None = None,
+    cv: CrossValidation = None,
+    n_jobs: int | None = None,
+    verbose: int = 0,
+    params: dict[Any, Any] | None = None,
+    pre_dispatch: int | str = "2*n_jobs",
+    method: Literal["predict", "predict_proba", "predict_log_proba", "decision_function"] = "predict",
+) -> NDArray[Any]:
     """Predict each row by a model trained without it, all folds trained together.
 
     It takes and gives what :func:`sklearn.model_selection.cross_val_predict` does. The folds of a classifier of this

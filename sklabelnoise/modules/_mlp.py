@@ -1,8 +1,16 @@
 """The default network for tables."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from torch import nn
 
 from sklabelnoise.modules._draws import Dropout
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
 
 
 class MLP(nn.Module):
@@ -59,7 +67,16 @@ class MLP(nn.Module):
         "augment": None,
     }
 
-    def __init__(self, n_features, n_classes, *, hidden=(256,), activation=nn.ReLU, dropout=0.0, batch_norm=False):
+    def __init__(
+        self,
+        n_features: int,
+        n_classes: int,
+        *,
+        hidden: int | tuple[int, ...] = (256,),
+        activation: Callable[..., Any] = nn.ReLU,
+        dropout: float = 0.0,
+        batch_norm: bool = False,
+    ):
         super().__init__()
         widths = (hidden,) if isinstance(hidden, int) else tuple(hidden)
         layers = []

@@ -1,5 +1,7 @@
 """Residual networks that normalise and rectify before each convolution (He et al., ECCV 2016)."""
 
+from __future__ import annotations
+
 from collections import OrderedDict
 
 from torch import nn
@@ -92,7 +94,7 @@ class PreActResNet18(ImageNetwork):
         "augment": "crop-flip",
     }
 
-    def __init__(self, in_channels, n_classes, *, dropout=0.0, channels_last=False):
+    def __init__(self, in_channels: int, n_classes: int, *, dropout: float = 0.0, channels_last: bool = False):
         blocks = []
         n_in = 64
         for n_out in (64, 128, 256, 512):

@@ -1,12 +1,18 @@
 """Residual networks for small images (He et al., CVPR 2016), with squeeze-and-excitation as an option."""
 
+from __future__ import annotations
+
 import inspect
 from collections import OrderedDict
+from typing import TYPE_CHECKING
 
 import torch.nn.functional as F
 from torch import nn
 
 from sklabelnoise.modules._image_network import ImageNetwork, convolution_3x3, one_by_one
+
+if TYPE_CHECKING:
+    from typing import Literal
 
 
 class SqueezeExcitation(nn.Module):
@@ -125,7 +131,15 @@ class _CifarResNet(ImageNetwork):
         if cls.__doc__:  # python -OO strips docstrings
             cls.__doc__ = inspect.cleandoc(cls.__doc__).replace("{parameters}", _PARAMETERS.strip())
 
-    def __init__(self, in_channels, n_classes, *, shortcut="A", dropout=0.0, channels_last=False):
+    def __init__(
+        self,
+        in_channels: int,
+        n_classes: int,
+        *,
+        shortcut: Literal["A", "B"] = "A",
+        dropout: float = 0.0,
+        channels_last: bool = False,
+    ):
         if shortcut not in ("A", "B"):
             raise ValueError(f"shortcut of {type(self).__name__} must be 'A' or 'B', got {shortcut!r}.")
         blocks_per_stage = (self._n_layers - 2) // 6

@@ -1,6 +1,9 @@
 """Corrupt the labels of a data set: by a transition matrix, by its features, or by removing rows."""
 
+from __future__ import annotations
+
 from numbers import Real
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.stats import truncnorm
@@ -10,8 +13,23 @@ from sklabelnoise._compat import safe_indexing
 from sklabelnoise._foundation._classes import encode
 from sklabelnoise.noise._transition_matrices import check_rate, check_transition_matrix
 
+if TYPE_CHECKING:
+    from typing import Any
 
-def corrupt_labels(y, transition_matrix, *, classes=None, exact_counts=False, random_state=None):
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from sklabelnoise._foundation._types import ArrayLike, Labels, RandomState, SparseMatrix
+
+
+def corrupt_labels(
+    y: Labels,
+    transition_matrix: ArrayLike,
+    *,
+    classes: Labels | None = None,
+    exact_counts: bool = False,
+    random_state: RandomState = None,
+) -> NDArray[Any]:
     """Draw one given label for each true label.
 
     Parameters
@@ -87,7 +105,9 @@ def _draw_exact_counts(true, T, rng):
     return given
 
 
-def corrupt_labels_by_instance(X, y, rate, *, spread=0.1, random_state=None):
+def corrupt_labels_by_instance(
+    X: ArrayLike, y: Labels, rate: float, *, spread: float = 0.1, random_state: RandomState = None
+) -> NDArray[Any]:
     r"""Instance-dependent noise: which labels are wrong, and how, follows from the features.
 
     Each row gets a flip rate :math:`q_i` from a normal distribution around `rate`, cut to [0, 1], and one random
@@ -164,7 +184,13 @@ def corrupt_labels_by_instance(X, y, rate, *, spread=0.1, random_state=None):
     return classes[(rng.uniform(size=(len(y), 1)) >= cdf).sum(axis=1)]
 
 
-def subsample_classes(X, y, ratio, *, random_state=None):
+def subsample_classes(
+    X: ArrayLike | SparseMatrix | pd.DataFrame,
+    y: Labels,
+    ratio: float | dict[Any, Any],
+    *,
+    random_state: RandomState = None,
+) -> tuple[Any, NDArray[Any]]:
     """Make classes imbalanced by removing rows, and only as many as needed.
 
     Parameters

@@ -1,13 +1,24 @@
 """How much noise there is: asked for by a transition matrix, or realised in given labels."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 from sklearn.utils import check_consistent_length
 
 from sklabelnoise._foundation._classes import encode
 from sklabelnoise.noise._transition_matrices import check_transition_matrix
 
+if TYPE_CHECKING:
+    from typing import Any
 
-def realized_noise_rate(y_clean, y_noisy):
+    from numpy.typing import NDArray
+
+    from sklabelnoise._foundation._types import ArrayLike, Labels
+
+
+def realized_noise_rate(y_clean: Labels, y_noisy: ArrayLike) -> float:
     """Share of the labels that differ from the truth.
 
     Parameters
@@ -29,7 +40,7 @@ def realized_noise_rate(y_clean, y_noisy):
     return float(np.mean(np.asarray(y_clean) != np.asarray(y_noisy)))
 
 
-def realized_transition_matrix(y_clean, y_noisy, *, classes=None):
+def realized_transition_matrix(y_clean: Labels, y_noisy: ArrayLike, *, classes: Labels | None = None) -> NDArray[Any]:
     """Share of each true class that was given each label.
 
     Parameters
@@ -66,7 +77,7 @@ def realized_transition_matrix(y_clean, y_noisy, *, classes=None):
     return counts / counts.sum(axis=1, keepdims=True)
 
 
-def expected_noise_rate(transition_matrix, *, class_prior=None):
+def expected_noise_rate(transition_matrix: ArrayLike, *, class_prior: ArrayLike | None = None) -> float:
     """Noise rate that a transition matrix asks for.
 
     Parameters

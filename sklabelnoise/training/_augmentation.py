@@ -1,5 +1,7 @@
 """Random image transformations of a whole batch at once, on the device the batch is on."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from numbers import Integral, Real
 
@@ -93,7 +95,7 @@ class Cutout:
     tensor(8.)
     """
 
-    size: float = 0.5
+    size: int | float = 0.5
 
     def __post_init__(self):
         is_number = isinstance(self.size, Real) and not isinstance(self.size, bool)

@@ -1,6 +1,9 @@
 """What a network learns, epoch by epoch: clean labels, wrong labels, and how far it trusts itself."""
 
+from __future__ import annotations
+
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -10,6 +13,9 @@ from torch.utils.data import Dataset
 
 from sklabelnoise.losses import global_trust, local_trust
 from sklabelnoise.training._watch import TrainingLogits, odds_of
+
+if TYPE_CHECKING:
+    from sklabelnoise._foundation._types import ArrayLike, Labels
 
 _VALUES = ("label_proba", "entropy", "as_given", "as_true", "trust")
 _GROUPS = ("all", "clean", "wrong")
@@ -69,7 +75,14 @@ class LearningDynamics(TrainingLogits):
     True
     """
 
-    def __init__(self, y_clean=None, *, X_test=None, y_test=None, classes=None):
+    def __init__(
+        self,
+        y_clean: Labels | None = None,
+        *,
+        X_test: ArrayLike | None = None,
+        y_test: Labels | None = None,
+        classes: Labels | None = None,
+    ):
         self.y_clean = y_clean
         self.X_test = X_test
         self.y_test = y_test

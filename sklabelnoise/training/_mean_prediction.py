@@ -1,8 +1,17 @@
 """What a network thought of its training rows, averaged over the whole training."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import torch
 
 from sklabelnoise.training._watch import TrainingLogits, odds_of
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from numpy.typing import NDArray
 
 
 class MeanPrediction(TrainingLogits):
@@ -33,6 +42,8 @@ class MeanPrediction(TrainingLogits):
     >>> mean.proba_.shape
     (1797, 10)
     """
+
+    proba_: NDArray[Any]
 
     def on_train_begin(self, net, X=None, y=None, **kwargs):
         super().on_train_begin(net, X, y, **kwargs)
