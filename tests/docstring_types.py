@@ -30,6 +30,10 @@ WHOLE = {
     "list of estimators": "list[Estimator]",
     "list of estimator instances": "list[Estimator]",
     "color": "Any",
+    "same as the parameters": "Any",
+    "str, path-like, file, DataFrame, or list of these": (
+        "str | os.PathLike[str] | IO[str] | pd.DataFrame | list[str | os.PathLike[str] | IO[str] | pd.DataFrame]"
+    ),
 }
 ATOMS = {
     "int": "int",
@@ -47,6 +51,8 @@ ATOMS = {
     "callable": "Callable[..., Any]",
     "array": "ArrayLike",
     "array-like": "ArrayLike",
+    "frame": "pd.DataFrame",
+    "sparse array": "SparseMatrix",
     "sparse matrix": "SparseMatrix",
     "Dataset": "RowsByNumber",
     "dataframe": "pd.DataFrame",
@@ -64,6 +70,7 @@ ATOMS = {
     "estimator": "Estimator",
     "estimator instance": "Estimator",
     "classifier": "Estimator",
+    "Pipeline": "Estimator",
     ":class:`~sklearn.utils.Bunch`": "Bunch",
     "matplotlib Axes": "Axes",
     "matplotlib Figure": "Figure",
@@ -118,6 +125,8 @@ def _union(text, own_names):
 
 def _joined(parts):
     flat = list(dict.fromkeys(piece for part in parts for piece in part.split(" | ")))
+    if "ArrayLike" in flat:
+        flat = [part for part in flat if part != "pd.DataFrame"]  # frames are array-like
     return " | ".join([part for part in flat if part != "None"] + ["None"] * ("None" in flat))
 
 
@@ -133,6 +142,8 @@ def _one(part, own_names):
     if match := re.fullmatch(r"(list|sequence|tuple) of (.+)", part):
         inner = _one(match[2], own_names)
         return {"list": f"list[{inner}]", "sequence": f"Sequence[{inner}]", "tuple": f"tuple[{inner}, ...]"}[match[1]]
+    if re.fullmatch(r"ndarray of \w+", part):
+        return "NDArray[Any]"
     if match := re.fullmatch(r"dict of (.+) to (.+)", part):
         key = "Any" if "(" in match[1] else _one(match[1], own_names)
         return f"dict[{key}, {_one(match[2], own_names)}]"

@@ -65,9 +65,18 @@ LATE = {
 }
 
 
+class WhatRuns(ast.NodeTransformer):
+    """Leaves out what is imported for type checkers only, which ties nothing together."""
+
+    def visit_If(self, node):
+        if ast.unparse(node.test) == "TYPE_CHECKING":
+            return node.orelse
+        return self.generic_visit(node)
+
+
 def imported_names(tree):
     """Full dotted names that a file imports anywhere; of ``from a import b`` it is a.b."""
-    for node in tree if isinstance(tree, list) else ast.walk(tree):
+    for node in tree if isinstance(tree, list) else ast.walk(WhatRuns().visit(tree)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):

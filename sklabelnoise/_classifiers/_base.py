@@ -132,7 +132,7 @@ class BaseNoisyLabelClassifier(CallbackSupportMixin, NetClassifier):
         y: Labels = None,
         sample_weight: ArrayLike | None = None,
         *,
-        soft_labels: ArrayLike | pd.DataFrame | None = None,
+        soft_labels: ArrayLike | None = None,
         X_val: ArrayLike | None = None,
         y_val: Labels | None = None,
         sample_weight_val: ArrayLike | None = None,

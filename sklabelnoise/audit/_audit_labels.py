@@ -1,5 +1,9 @@
 """One call from data to report."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
@@ -12,22 +16,35 @@ from sklabelnoise.audit._default_classifier import with_default_classifier
 from sklabelnoise.audit._report import LabelReport
 from sklabelnoise.audit._rows import as_rows
 
+if TYPE_CHECKING:
+    from typing import Any, Literal
+
+    from sklabelnoise._foundation._types import (
+        ArrayLike,
+        CrossValidation,
+        Estimator,
+        Labels,
+        RandomState,
+        RowsByNumber,
+        SparseMatrix,
+    )
+
 
 def audit_labels(
-    estimator,
-    X,
-    y=None,
+    estimator: Estimator | None,
+    X: ArrayLike | SparseMatrix | list[Any] | RowsByNumber | None,
+    y: ArrayLike | str | None = None,
     *,
-    display=None,
-    ids=None,
-    evidence="auto",
-    pred_probs=None,
-    classes=None,
-    cv=5,
-    n_jobs=None,
-    random_state=None,
-    verbose=0,
-):
+    display: ArrayLike | list[Any] | RowsByNumber | None = None,
+    ids: ArrayLike | None = None,
+    evidence: Literal["auto", "fit", "out_of_fold"] = "auto",
+    pred_probs: ArrayLike | None = None,
+    classes: Labels | None = None,
+    cv: CrossValidation = 5,
+    n_jobs: int | None = None,
+    random_state: RandomState = None,
+    verbose: int = 0,
+) -> LabelReport:
     """Find the labels to doubt, and how much noise there is, with any classifier.
 
     Parameters

@@ -1,7 +1,10 @@
 """What an audit found, what reviewers decided, and the labels that follow."""
 
+from __future__ import annotations
+
 import hashlib
 import warnings
+from typing import TYPE_CHECKING, overload
 
 import numpy as np
 import pandas as pd
@@ -12,6 +15,17 @@ from sklabelnoise.audit._evidence import check_evidence, row_names
 from sklabelnoise.audit._issues import find_label_issues
 from sklabelnoise.audit._reliability import NONE, ROUGH, noise_intervals
 from sklabelnoise.audit._transition import estimate_noise
+
+if TYPE_CHECKING:
+    import os
+    from typing import IO, Any, Literal
+
+    from numpy.typing import NDArray
+
+    from sklabelnoise._foundation._types import ArrayLike, Labels, RowsByNumber
+    from sklabelnoise.inspection._label_flow import LabelFlowDisplay
+    from sklabelnoise.inspection._label_issues import LabelIssuesDisplay
+    from sklabelnoise.inspection._transition_matrix import TransitionMatrixDisplay
 
 
 class LabelReport:
@@ -104,7 +118,35 @@ class LabelReport:
     ['cat', 'dog', 'dog', 'dog']
     """
 
-    def __init__(self, y, proba, *, classes=None, X=None, in_sample=False, noise_proba=None, display=None, ids=None):
+    X: Any
+    display: Any
+    ids: Any
+
+    issues: pd.DataFrame
+    label_quality: NDArray[Any]
+    noise_rate: float
+    noise_rate_interval: tuple[float, ...]
+    transition_matrix: NDArray[Any]
+    transition_matrix_interval: NDArray[Any]
+    reliability: Literal["good", "rough", "none"]
+    reliability_reason: str
+    classes: NDArray[Any]
+    y: NDArray[Any]
+    proba: NDArray[Any]
+    fingerprint: str
+
+    def __init__(
+        self,
+        y: Labels,
+        proba: ArrayLike,
+        *,
+        classes: Labels | None = None,
+        X: ArrayLike | list[str] | RowsByNumber | None = None,
+        in_sample: bool = False,
+        noise_proba: ArrayLike | None = None,
+        display: ArrayLike | list[Any] | RowsByNumber | None = None,
+        ids: ArrayLike | None = None,
+    ):
         self._codes, self.proba, self.classes = check_evidence(y, proba, classes)
         for name, rows in (("X", X), ("display", display), ("ids", ids)):
             if rows is not None and _n_rows(rows) != len(self._codes):
@@ -171,11 +213,11 @@ class LabelReport:
         return digest.hexdigest()[:16]
 
     @property
-    def fingerprints(self):
+    def fingerprints(self) -> set[str]:
         """What decisions about this report may call it: version 0.1 had no letter in front."""
         return {self.fingerprint, self.fingerprint.removeprefix("r")}
 
-    def summary(self):
+    def summary(self) -> pd.DataFrame:
         """The report by class.
 
         Returns
@@ -226,7 +268,9 @@ class LabelReport:
             index=pd.Index(self.classes, name="class"),
         )
 
-    def plot(self, kind="issues", **kwargs):
+    def plot(
+        self, kind: Literal["issues", "transition_matrix", "flow"] = "issues", **kwargs: Any
+    ) -> LabelIssuesDisplay | TransitionMatrixDisplay | LabelFlowDisplay:
         """Draw the report.
 
         Parameters
@@ -255,7 +299,42 @@ class LabelReport:
 
         return getattr(sklabelnoise.inspection, displays[kind]).from_report(self).plot(**kwargs)
 
-    def apply(self, decisions, *, unsure_weight=0.5, return_rows=False):
+    @overload
+    def apply(
+        self,
+        decisions: str
+        | os.PathLike[str]
+        | IO[str]
+        | pd.DataFrame
+        | list[str | os.PathLike[str] | IO[str] | pd.DataFrame],
+        *,
+        unsure_weight: float = 0.5,
+    ) -> NDArray[Any]: ...
+
+    @overload
+    def apply(
+        self,
+        decisions: str
+        | os.PathLike[str]
+        | IO[str]
+        | pd.DataFrame
+        | list[str | os.PathLike[str] | IO[str] | pd.DataFrame],
+        *,
+        unsure_weight: float = 0.5,
+        return_rows: Literal[True],
+    ) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]: ...
+
+    def apply(
+        self,
+        decisions: str
+        | os.PathLike[str]
+        | IO[str]
+        | pd.DataFrame
+        | list[str | os.PathLike[str] | IO[str] | pd.DataFrame],
+        *,
+        unsure_weight: float = 0.5,
+        return_rows: bool = False,
+    ) -> NDArray[Any] | tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
         """Labels after a review.
 
         Parameters
@@ -327,7 +406,7 @@ class LabelReport:
             )
         return y_corrected
 
-    def to_cleanlab(self):
+    def to_cleanlab(self) -> dict[Any, Any]:
         """The evidence as cleanlab's functions take it.
 
         Returns
@@ -338,7 +417,15 @@ class LabelReport:
         """
         return {"labels": self._codes, "pred_probs": self.proba}
 
-    def to_html(self, path, *, title="Labels to doubt", max_issues=2000, image_shape=None, image_size=128):
+    def to_html(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        title: str = "Labels to doubt",
+        max_issues: int = 2000,
+        image_shape: tuple[int, ...] | None = None,
+        image_size: int = 128,
+    ) -> Any:
         """Write a page on which people review the suggestions.
 
         The page is one file that loads nothing from anywhere. It shows the noise rate, the transition matrix and the

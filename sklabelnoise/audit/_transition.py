@@ -1,6 +1,9 @@
 """How much noise there is, and between which classes, from given labels and out-of-fold probabilities."""
 
+from __future__ import annotations
+
 import warnings
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -8,8 +11,21 @@ from sklabelnoise.audit._evidence import check_evidence, confident_classes
 from sklabelnoise.audit._reliability import GOOD, reliability_of
 from sklabelnoise.noise._anchors import anchor_sets
 
+if TYPE_CHECKING:
+    from typing import Any, Literal
 
-def estimate_transition_matrix(y, proba, *, method="anchor_sets", classes=None):
+    from numpy.typing import NDArray
+
+    from sklabelnoise._foundation._types import ArrayLike, Labels
+
+
+def estimate_transition_matrix(
+    y: Labels,
+    proba: ArrayLike,
+    *,
+    method: Literal["anchor_sets", "confident_joint", "anchor_points", "predictions"] = "anchor_sets",
+    classes: Labels | None = None,
+) -> NDArray[Any]:
     """Estimate how often each true class was given each label.
 
     Parameters
@@ -83,7 +99,13 @@ def estimate_transition_matrix(y, proba, *, method="anchor_sets", classes=None):
     return estimate_noise(codes, proba, method)[0]
 
 
-def estimate_noise_rate(y, proba, *, method="anchor_sets", classes=None):
+def estimate_noise_rate(
+    y: Labels,
+    proba: ArrayLike,
+    *,
+    method: Literal["anchor_sets", "confident_joint", "anchor_points", "predictions"] = "anchor_sets",
+    classes: Labels | None = None,
+) -> float:
     """Estimate the share of wrong labels.
 
     Parameters

@@ -1,10 +1,23 @@
 """A contact sheet of labels to doubt."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pandas as pd
 
 from sklabelnoise.audit._views import view_of
 from sklabelnoise.inspection._style import NEUTRAL, RIGHT, WRONG, shorten
+
+if TYPE_CHECKING:
+    from typing import Any, Self
+
+    from matplotlib.figure import Figure, SubFigure
+    from numpy.typing import NDArray
+
+    from sklabelnoise._foundation._types import ArrayLike, Estimator, Labels
+    from sklabelnoise.audit._report import LabelReport
 
 _WIDTHS = (0.07, 0.13, 0.13, 0.08, 0.59)  # of the columns of a table
 
@@ -38,11 +51,14 @@ class LabelIssuesDisplay:
     '0 → 1?'
     """
 
-    def __init__(self, report):
+    axes_: NDArray[Any]
+    figure_: Figure
+
+    def __init__(self, report: LabelReport):
         self.report = report
 
     @classmethod
-    def from_estimator(cls, estimator, X, y, **kwargs):
+    def from_estimator(cls, estimator: Estimator, X: ArrayLike, y: Labels, **kwargs: Any) -> Self:
         """Display of an audit.
 
         Parameters
@@ -68,7 +84,7 @@ class LabelIssuesDisplay:
         return cls(audit_labels(estimator, X, y, **kwargs))
 
     @classmethod
-    def from_report(cls, report):
+    def from_report(cls, report: LabelReport) -> Self:
         """Display of a report.
 
         Parameters
@@ -82,7 +98,15 @@ class LabelIssuesDisplay:
         """
         return cls(report)
 
-    def plot(self, *, n_issues=24, n_columns=8, image_shape=None, figure=None, **kwargs):
+    def plot(
+        self,
+        *,
+        n_issues: int = 24,
+        n_columns: int = 8,
+        image_shape: tuple[int, ...] | None = None,
+        figure: Figure | SubFigure | None = None,
+        **kwargs: Any,
+    ) -> Self:
         """Draw the worst issues: given label, suggestion, and what there is to see.
 
         Parameters
