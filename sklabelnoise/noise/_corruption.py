@@ -16,7 +16,6 @@ from sklabelnoise.noise._transition_matrices import check_rate, check_transition
 if TYPE_CHECKING:
     from typing import Any
 
-    import pandas as pd
     from numpy.typing import NDArray
 
     from sklabelnoise._foundation._types import ArrayLike, Labels, RandomState, SparseMatrix
@@ -185,7 +184,7 @@ def corrupt_labels_by_instance(
 
 
 def subsample_classes(
-    X: ArrayLike | SparseMatrix | pd.DataFrame,
+    X: ArrayLike | SparseMatrix,
     y: Labels,
     ratio: float | dict[Any, Any],
     *,
