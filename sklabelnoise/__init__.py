@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from sklabelnoise._classifiers._derivative_manipulation_cv import DMClassifierCV
     from sklabelnoise._classifiers._progressive_correction import ProSelfLCClassifier
     from sklabelnoise._classifiers._robust_loss import RobustLossClassifier
+    from sklabelnoise._ensemble._classifier import NoisyLabelClassifier
     from sklabelnoise._label_refinery import StochasticLabelRefinery, StochasticLabelRefineryRegressor
 
 # Names resolve on first use, so that `import sklabelnoise` loads neither torch nor skorch.
@@ -56,6 +57,7 @@ __path__.append(f"{__path__[0]}/_moved")
 __all__ = [
     "DMClassifier",
     "DMClassifierCV",
+    "NoisyLabelClassifier",
     "ProSelfLCClassifier",
     "RobustLossClassifier",
     "StochasticLabelRefinery",

@@ -1,8 +1,11 @@
 """The classifier to call when labels are wrong."""
 
+from __future__ import annotations
+
 import time
 import warnings
 from numbers import Integral, Real
+from typing import TYPE_CHECKING
 from zlib import crc32
 
 import numpy as np
@@ -28,6 +31,15 @@ from sklabelnoise._ensemble._views import Views
 from sklabelnoise._ensemble._work import TimeIsOver, Work
 from sklabelnoise._foundation._given import check_none_missing, check_weights
 from sklabelnoise._label_refinery._checkpoint import Checkpoint
+
+if TYPE_CHECKING:
+    import os
+    from typing import Any, Literal, Self
+
+    from numpy.typing import NDArray
+
+    from sklabelnoise._foundation._types import ArrayLike, CrossValidation, Labels, RandomState
+    from sklabelnoise.audit._report import LabelReport
 
 _MAX_SEED = 2**31 - 1
 # A family whose expected time is above that of all others together is left out, but for fits that are short anyway.
@@ -151,6 +163,18 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
     True
     """
 
+    classes_: NDArray[Any]
+    members_: pd.DataFrame
+    candidates_: pd.DataFrame
+    oof_proba_: NDArray[Any]
+    soft_labels_: NDArray[Any]
+    label_quality_: NDArray[Any]
+    transition_matrix_: NDArray[Any]
+    noise_rate_: float
+    estimators_: dict[str, list[Any]]
+    n_features_in_: int
+    feature_names_in_: NDArray[Any]
+
     _parameter_constraints = {
         "members": [StrOptions({"auto"}), list, tuple],
         "cv": ["cv_object"],
@@ -165,16 +189,16 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
 
     def __init__(
         self,
-        members="auto",
+        members: Literal["auto"] | list[Any] = "auto",
         *,
-        cv=5,
-        combination="auto",
-        class_weight=None,
-        n_jobs=None,
-        random_state=None,
-        verbose=0,
-        checkpoint=None,
-        time_limit=None,
+        cv: CrossValidation = 5,
+        combination: Literal["auto", "mean"] = "auto",
+        class_weight: Literal["balanced"] | dict[Any, Any] | None = None,
+        n_jobs: int | None = None,
+        random_state: RandomState = None,
+        verbose: int = 0,
+        checkpoint: str | os.PathLike[str] | None = None,
+        time_limit: float | None = None,
     ):
         self.members = members
         self.cv = cv
@@ -188,7 +212,9 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
 
     # Members validate their own parameters when they are fitted.
     @fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y, sample_weight=None, *, groups=None):
+    def fit(
+        self, X: ArrayLike, y: Labels, sample_weight: ArrayLike | None = None, *, groups: ArrayLike | None = None
+    ) -> Self:
         """Fit all members and learn how to combine them.
 
         Parameters
@@ -432,7 +458,7 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
         with threadpool_limits(1):
             return np.stack([family.predict_proba(views[family.view], len(self.classes_)) for family in self._families])
 
-    def predict_proba(self, X):
+    def predict_proba(self, X: ArrayLike) -> NDArray[Any]:
         """Predict probabilities of the clean label.
 
         Parameters
@@ -448,7 +474,7 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
         check_is_fitted(self)
         return self._decision.proba(self._member_probas(self._check_X(X, reset=False)))
 
-    def predict_log_proba(self, X):
+    def predict_log_proba(self, X: ArrayLike) -> NDArray[Any]:
         """Predict logarithms of probabilities of the clean label.
 
         Parameters
@@ -463,7 +489,7 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
         """
         return np.log(self.predict_proba(X))
 
-    def predict(self, X):
+    def predict(self, X: ArrayLike) -> NDArray[Any]:
         """Predict clean labels.
 
         Parameters
@@ -479,7 +505,7 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
         proba = self.predict_proba(X)
         return self.classes_[proba.argmax(axis=1)]
 
-    def report(self, X=None):
+    def report(self, X: ArrayLike | None = None) -> LabelReport:
         """The labels to doubt, from what the fit knows already.
 
         Parameters

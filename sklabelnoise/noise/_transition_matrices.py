@@ -1,11 +1,21 @@
 """Noise models of the literature as transition matrices."""
 
+from __future__ import annotations
+
 from numbers import Integral, Real
+from typing import TYPE_CHECKING
 
 import numpy as np
 from sklearn.utils import check_array, check_random_state
 
 from sklabelnoise._foundation._classes import check_rows_sum_to_one
+
+if TYPE_CHECKING:
+    from typing import Any, Literal
+
+    from numpy.typing import NDArray
+
+    from sklabelnoise._foundation._types import ArrayLike, RandomState
 
 #: Classes of CIFAR-10 that people confuse: truck -> automobile, bird -> airplane, deer -> horse, cat <-> dog.
 CIFAR10_FLIPS = {9: 1, 2: 0, 4: 7, 3: 5, 5: 3}
@@ -33,7 +43,7 @@ def check_rate(rate):
         raise ValueError(f"rate must be a number in [0, 1), got {rate!r}.")
 
 
-def check_transition_matrix(transition_matrix, n_classes=None):
+def check_transition_matrix(transition_matrix: ArrayLike, n_classes: int | None = None) -> NDArray[Any]:
     """Validate a transition matrix and return it as a float64 array.
 
     Parameters
@@ -73,7 +83,7 @@ def check_transition_matrix(transition_matrix, n_classes=None):
     return T
 
 
-def symmetric_transition_matrix(n_classes, rate, *, include_true_class=False):
+def symmetric_transition_matrix(n_classes: int, rate: float, *, include_true_class: bool = False) -> NDArray[Any]:
     """Symmetric noise: a wrong label is any other class, with equal probability.
 
     Parameters
@@ -117,7 +127,7 @@ def symmetric_transition_matrix(n_classes, rate, *, include_true_class=False):
     return T
 
 
-def asymmetric_transition_matrix(n_classes, rate, flips):
+def asymmetric_transition_matrix(n_classes: int, rate: float, flips: dict[int, int]) -> NDArray[Any]:
     """Asymmetric noise: each listed class is mistaken for one other class; classes that are not listed stay clean.
 
     Parameters
@@ -161,7 +171,7 @@ def asymmetric_transition_matrix(n_classes, rate, flips):
     return T
 
 
-def pair_flip_transition_matrix(n_classes, rate):
+def pair_flip_transition_matrix(n_classes: int, rate: float) -> NDArray[Any]:
     """Pair flip: a wrong label is always the next class, and the last class becomes the first.
 
     Parameters
@@ -194,7 +204,14 @@ def pair_flip_transition_matrix(n_classes, rate):
     return asymmetric_transition_matrix(n_classes, rate, {i: (i + 1) % n_classes for i in range(n_classes)})
 
 
-def block_flip_transition_matrix(n_classes, rate, *, block_size=5, flip="next", random_state=None):
+def block_flip_transition_matrix(
+    n_classes: int,
+    rate: float,
+    *,
+    block_size: int = 5,
+    flip: Literal["next", "pair"] = "next",
+    random_state: RandomState = None,
+) -> NDArray[Any]:
     """Flips inside blocks of consecutive class indices, as many papers corrupt CIFAR-100.
 
     The fine labels of CIFAR-100 are in alphabetical order, so its blocks of five are *not* superclasses, though they
@@ -247,7 +264,9 @@ def block_flip_transition_matrix(n_classes, rate, *, block_size=5, flip="next", 
     return superclass_transition_matrix(np.arange(n_classes) // block_size, rate, flip=flip, random_state=random_state)
 
 
-def superclass_transition_matrix(superclasses, rate, *, flip="next", random_state=None):
+def superclass_transition_matrix(
+    superclasses: ArrayLike, rate: float, *, flip: Literal["next", "pair"] = "next", random_state: RandomState = None
+) -> NDArray[Any]:
     """Flips inside superclasses: classes are mistaken only for related ones.
 
     Parameters
