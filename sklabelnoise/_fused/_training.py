@@ -10,7 +10,7 @@ from sklearn.base import clone
 from sklabelnoise._fused._folds import build_net, takes_statistics
 from sklabelnoise._stacked._criterion import stack_criteria
 from sklabelnoise._stacked._equality import same
-from sklabelnoise._stacked._loop import Group, TrainingLog, replica_logits, train_replicas
+from sklabelnoise._stacked._loop import StackedFold, TrainingLog, replica_logits, train_replicas
 from sklabelnoise._stacked._memory import bytes_available, replicas_within_memory
 from sklabelnoise._stacked._network import StackedNetwork
 from sklabelnoise._stacked._optimizer import StackedOptimizer
@@ -43,7 +43,7 @@ class TrainedFold:
     classes: np.ndarray
     seconds: float
     place: int
-    group: Group
+    stacked: StackedFold
     network: StackedNetwork
     log: TrainingLog
 
@@ -53,11 +53,11 @@ class TrainedFold:
 
     def each_logits(self, rows):
         """Logits of one replica after the other, arrays of shape (n_rows, n_classes), within bounds of memory."""
-        rows = torch.as_tensor(rows, device=self.group.rows.device)
+        rows = torch.as_tensor(rows, device=self.stacked.rows.device)
         at_once = max(1, bytes_available("cpu") // (8 * len(rows) * len(self.classes)))
         for first in range(0, len(self.candidates), at_once):
             replicas = slice(first, first + at_once)
-            yield from replica_logits(self.network, self.place, self.group, rows, replicas).numpy()
+            yield from replica_logits(self.network, self.place, self.stacked, rows, replicas).numpy()
 
     def fitted(self, replica):
         """The fitted classifier that one of the replicas amounts to."""
@@ -68,7 +68,7 @@ class TrainedFold:
         with torch.no_grad():
             for name, tensor in (*net.module_.named_parameters(), *net.module_.named_buffers()):
                 tensor.copy_(state[name])
-        net.iteration_ = len(self.log.loss) * self.group.n_batches(used["batch_size"])
+        net.iteration_ = len(self.log.loss) * self.stacked.n_batches(used["batch_size"])
         for epoch in range(len(self.log.loss)):
             net.history.new_epoch()
             net.history.record("epoch", epoch + 1)
@@ -88,13 +88,13 @@ class _SeededFold:
 
     fold_number: int
     candidates: list
-    group: Group
+    stacked: StackedFold
     net: object
 
     def shape(self, batch_size):
         """What has to be equal for one stacked training."""
         data = self.candidates[0].sets[self.fold_number]
-        return len(data.classes), data.soft_targets is None, self.group.n_batches(batch_size)
+        return len(data.classes), data.soft_targets is None, self.stacked.n_batches(batch_size)
 
 
 def train_stack(stack, folds, *, record_accuracy=False):
@@ -117,10 +117,10 @@ def train_stack(stack, folds, *, record_accuracy=False):
     first = stack.by_seed[0][0]
     net, batch_size, n_candidates = first.net, first.used["batch_size"], len(stack.by_seed[0])
     of_shape = {}
-    for one in sorted(_seeded_folds(stack, folds), key=lambda one: -len(one.group.rows)):
+    for one in sorted(_seeded_folds(stack, folds), key=lambda one: -len(one.stacked.rows)):
         of_shape.setdefault(one.shape(batch_size), []).append(one)
     for alike in of_shape.values():
-        sample = alike[0].group.batch(alike[0].group.rows[:1])[0]
+        sample = alike[0].stacked.batch(alike[0].stacked.rows[:1])[0]
         capacity = replicas_within_memory(net.module_, sample, batch_size=batch_size, device=net.device)
         n_folds = min(len(alike), capacity)
         n_replicas = max(1, capacity // n_folds)
@@ -143,7 +143,7 @@ def _seeded_folds(stack, folds):
             net, whole = candidate.net, takes_statistics(fold)
             if number > 0 or whole:
                 net, _ = build_net(candidate.estimator, fold, data, candidate.seed, whole=whole)
-            group = Group(
+            stacked = StackedFold(
                 data=_rows_with_targets(tensors[id(fold.X)], data, device, net.dtype),
                 rows=torch.from_numpy(data.X).to(device),
                 seed=candidate.seed,
@@ -151,7 +151,7 @@ def _seeded_folds(stack, folds):
                 sample_weight=_weights([other.sets[number].sample_weight for other in candidates], device, net.dtype),
                 preprocess=net.preprocess,
             )
-            seeded_folds.append(_SeededFold(number, candidates, group, net))
+            seeded_folds.append(_SeededFold(number, candidates, stacked, net))
     return seeded_folds
 
 
@@ -181,11 +181,10 @@ def _train_at_once(seeded_folds, replicas, folds, record_accuracy):
     candidates = seeded_folds[0].candidates[replicas]
     first = candidates[0]
     device, dtype = torch.device(first.net.device), seeded_folds[0].net.dtype
-    groups = [one.group.of_replicas(replicas) for one in seeded_folds]
+    stacked_folds = [one.stacked.of_replicas(replicas) for one in seeded_folds]
     start = time.perf_counter()
-    network = StackedNetwork(
-        seeded_folds[0].net.module_, [group.state for group in groups], len(candidates), device=device, dtype=dtype
-    )
+    states = [stacked.state for stacked in stacked_folds]
+    network = StackedNetwork(seeded_folds[0].net.module_, states, len(candidates), device=device, dtype=dtype)
     rates = {name: np.array([candidate.rates[name] for candidate in candidates]) for name in first.rates}
     optimizer = StackedOptimizer(
         type(first.net.optimizer_), network.parameters, rates, nesterov=first.options.get("nesterov", False)
@@ -201,13 +200,13 @@ def _train_at_once(seeded_folds, replicas, folds, record_accuracy):
             network,
             optimizer,
             criterion,
-            groups,
+            stacked_folds,
             batch_size=first.used["batch_size"],
             max_epochs=first.used["max_epochs"],
             schedules=schedules,
             record_accuracy=record_accuracy,
         )
-    seconds = (time.perf_counter() - start) / (len(groups) * len(candidates))
+    seconds = (time.perf_counter() - start) / (len(stacked_folds) * len(candidates))
     return [
         TrainedFold(
             candidates=one.candidates[replicas],
@@ -216,9 +215,9 @@ def _train_at_once(seeded_folds, replicas, folds, record_accuracy):
             classes=one.candidates[0].sets[one.fold_number].classes,
             seconds=seconds,
             place=place,
-            group=group,
+            stacked=stacked,
             network=network,
             log=log,
         )
-        for place, (one, group) in enumerate(zip(seeded_folds, groups, strict=True))
+        for place, (one, stacked) in enumerate(zip(seeded_folds, stacked_folds, strict=True))
     ]

@@ -17,7 +17,7 @@ class NotStackableError(ValueError):
 def stack_criteria(criteria, *, dtype=torch.float32, device="cpu"):
     """One criterion for logits of shape (g, K, n, n_classes) in place of K criteria.
 
-    Numbers that differ become tensors of shape (1, K), which broadcast over the groups; everything else must be equal.
+    Numbers that differ become tensors of shape (1, K), which broadcast over the folds; everything else must be equal.
 
     Parameters
     ----------

@@ -14,19 +14,19 @@ from sklabelnoise.training._failures import nonfinite_loss_message, nonfinite_pa
 
 
 @dataclass(frozen=True)
-class Group:
+class StackedFold:
     """Rows that K replicas are trained on, in one order.
 
     Attributes
     ----------
     data : TensorData
-        Where the rows are taken from; groups may share it.
+        Where the rows are taken from; folds may share it.
     rows : LongTensor of shape (n_rows,)
         Row numbers in `data` to train on, on its device.
     seed : int
         Seeds the order of the rows.
     state : dict
-        The ``state_dict`` that all replicas of the group start from.
+        The ``state_dict`` that all replicas of the fold start from.
     sample_weight : Tensor of shape (K or 1, n_rows), default=None
         Weights of the rows, for each replica or for all of them.
     preprocess : callable, default=None
@@ -51,7 +51,7 @@ class Group:
         return X if self.preprocess is None else self.preprocess(X), labels, batch.target
 
     def of_replicas(self, replicas):
-        """The same group for a slice of its replicas."""
+        """The same fold for a slice of its replicas."""
         weight = self.sample_weight
         return self if weight is None or len(weight) == 1 else replace(self, sample_weight=weight[replicas])
 
@@ -68,7 +68,7 @@ class TrainingLog:
     lr : ndarray of shape (n_epochs, K)
         Learning rate at the end of each epoch.
     failures : dict of (int, int) to str
-        What went wrong in the replicas that did not stay finite, by group and replica.
+        What went wrong in the replicas that did not stay finite, by fold and replica.
     """
 
     loss: np.ndarray
@@ -77,7 +77,7 @@ class TrainingLog:
     failures: dict = field(default_factory=dict)
 
 
-def train_replicas(network, optimizer, criterion, groups, *, batch_size, max_epochs, schedules, record_accuracy=False):
+def train_replicas(network, optimizer, criterion, folds, *, batch_size, max_epochs, schedules, record_accuracy=False):
     """Train all replicas of a stacked network, each as it would be trained alone.
 
     A replica whose loss or parameters do not stay finite is noted and left to itself: no number of it enters another.
@@ -91,8 +91,8 @@ def train_replicas(network, optimizer, criterion, groups, *, batch_size, max_epo
     criterion : torch.nn.Module
         Called with logits (g, K, n, n_classes), and targets and weights of as many leading dimensions; returns a value
         for each replica.
-    groups : sequence of Group
-        G groups in descending order of their number of rows, with the same number of batches.
+    folds : sequence of StackedFold
+        G folds in descending order of their number of rows, with the same number of batches.
     batch_size : int
         Rows in a batch; the last one of an epoch may be smaller.
     max_epochs : int
@@ -106,30 +106,30 @@ def train_replicas(network, optimizer, criterion, groups, *, batch_size, max_epo
     -------
     log : TrainingLog
     """
-    n_batches = groups[0].n_batches(batch_size)
+    n_batches = folds[0].n_batches(batch_size)
     n_iterations = max_epochs * n_batches
-    log = _empty_log(max_epochs, network.n_groups, network.n_replicas)
-    generators = [torch.Generator().manual_seed(group.seed) for group in groups]
+    log = _empty_log(max_epochs, network.n_folds, network.n_replicas)
+    generators = [torch.Generator().manual_seed(fold.seed) for fold in folds]
     follows_progress = criterion.progress is not None
     criterion.train()
     for epoch in range(max_epochs):
-        orders = [_Order(group, generator) for group, generator in zip(groups, generators, strict=True)]
+        orders = [_Order(fold, generator) for fold, generator in zip(folds, generators, strict=True)]
         sums = _EpochSums(network, n_batches, record_accuracy)
         for i in range(n_batches):
             iteration = epoch * n_batches + i
             if follows_progress:
                 criterion.progress = (iteration + 1) / n_iterations
             factor = _factor(schedules, iteration, n_iterations)
-            # Groups with a last batch of another size take their step apart: no padding enters a loss or a statistic.
-            for part, rows in _equal_batches(groups, i * batch_size, batch_size):
+            # Folds with a last batch of another size take their step apart: no padding enters a loss or a statistic.
+            for part, rows in _equal_batches(folds, i * batch_size, batch_size):
                 X, labels, targets, weight = _stack_batches(orders[part], rows, network.n_replicas)
                 parameters = network.leaves(part)
-                logits = network(parameters, X, groups=part, training=True)
+                logits = network(parameters, X, folds=part, training=True)
                 with RowsLast():
                     loss = criterion(logits, targets, weight)
                 gradients = torch.autograd.grad(loss.sum(), list(parameters.values()), allow_unused=True)
                 used = {name: g for name, g in zip(parameters, gradients, strict=True) if g is not None}
-                optimizer.step(used, iteration=iteration, factor=factor, groups=part)
+                optimizer.step(used, iteration=iteration, factor=factor, folds=part)
                 sums.add(i, part, loss.detach(), logits.detach(), labels, weight)
         log.lr[epoch] = optimizer.rates["lr"] * factor
         sums.write(log, epoch)
@@ -137,19 +137,19 @@ def train_replicas(network, optimizer, criterion, groups, *, batch_size, max_epo
     return log
 
 
-def replica_logits(network, group_number, group, rows, replicas=slice(None)):
-    """Logits of replicas of one group for some rows of its data.
+def replica_logits(network, fold_number, fold, rows, replicas=slice(None)):
+    """Logits of replicas of one fold for some rows of its data.
 
     Parameters
     ----------
     network : StackedNetwork
         Trained networks.
-    group_number : int
-        Which group of `network`.
-    group : Group
+    fold_number : int
+        Which fold of `network`.
+    fold : StackedFold
         Its data and preprocessing.
     rows : LongTensor of shape (n,)
-        Row numbers in ``group.data``.
+        Row numbers in ``fold.data``.
     replicas : slice, default=slice(None)
         Which replicas.
 
@@ -158,41 +158,41 @@ def replica_logits(network, group_number, group, rows, replicas=slice(None)):
     logits : Tensor of shape (k, n, n_classes)
         On the CPU.
     """
-    part = slice(group_number, group_number + 1)
+    part = slice(fold_number, fold_number + 1)
     parameters = {name: p[part, replicas] for name, p in network.parameters.items()}
     n_replicas = len(range(*replicas.indices(network.n_replicas)))
-    X = group.batch(rows[:1])[0]
+    X = fold.batch(rows[:1])[0]
     n_rows = min(PREDICTION_ROWS, rows_within_memory(network.module, X, n_replicas=n_replicas, device=X.device))
     with torch.no_grad():
         chunks = [
-            network(parameters, group.batch(chunk)[0].unsqueeze(0), groups=part, replicas=replicas)[0].cpu()
+            network(parameters, fold.batch(chunk)[0].unsqueeze(0), folds=part, replicas=replicas)[0].cpu()
             for chunk in rows.split(n_rows)
         ]
     return torch.cat(chunks, dim=1)
 
 
 class _Order:
-    """Rows of a group in the order of one epoch, with their weights."""
+    """Rows of a fold in the order of one epoch, with their weights."""
 
-    def __init__(self, group, generator):
-        order = torch.randperm(len(group.rows), generator=generator).to(group.rows.device)
-        self.group, self.rows = group, group.rows[order]
-        self.weight = None if group.sample_weight is None else group.sample_weight[:, order]
+    def __init__(self, fold, generator):
+        order = torch.randperm(len(fold.rows), generator=generator).to(fold.rows.device)
+        self.fold, self.rows = fold, fold.rows[order]
+        self.weight = None if fold.sample_weight is None else fold.sample_weight[:, order]
 
 
-def _equal_batches(groups, first, batch_size):
-    """Split the groups at those whose batch has another size; pairs of group numbers and rows, both slices."""
-    lasts = [min(first + batch_size, len(group.rows)) for group in groups]
+def _equal_batches(folds, first, batch_size):
+    """Split the folds at those whose batch has another size; pairs of fold numbers and rows, both slices."""
+    lasts = [min(first + batch_size, len(fold.rows)) for fold in folds]
     start = 0
-    while start < len(groups):
+    while start < len(folds):
         stop = start + lasts[start:].count(lasts[start])
         yield slice(start, stop), slice(first, lasts[start])
         start = stop
 
 
 def _stack_batches(orders, rows, n_replicas):
-    """One batch of each group: inputs (g, n, ...), labels (g, n), targets (g, K, n[, C]), weights (g, K, n) or None."""
-    batches = [order.group.batch(order.rows[rows]) for order in orders]
+    """One batch of each fold: inputs (g, n, ...), labels (g, n), targets (g, K, n[, C]), weights (g, K, n) or None."""
+    batches = [order.fold.batch(order.rows[rows]) for order in orders]
     X, labels, targets = (torch.stack(tensors) for tensors in zip(*batches, strict=True))
     targets = targets.unsqueeze(1).expand(-1, n_replicas, *targets.shape[1:])
     if all(order.weight is None for order in orders):
@@ -209,8 +209,8 @@ def _factor(schedules, iteration, n_iterations):
     return np.array([schedule(iteration, n_iterations) for schedule in schedules])
 
 
-def _empty_log(max_epochs, n_groups, n_replicas):
-    shape = (max_epochs, n_groups, n_replicas)
+def _empty_log(max_epochs, n_folds, n_replicas):
+    shape = (max_epochs, n_folds, n_replicas)
     return TrainingLog(np.full(shape, np.nan), np.full(shape, np.nan), np.full((max_epochs, n_replicas), np.nan))
 
 
@@ -218,7 +218,7 @@ class _EpochSums:
     """Losses of one epoch, kept on the device until it ends."""
 
     def __init__(self, network, n_batches, record_accuracy):
-        shape = (n_batches, network.n_groups, network.n_replicas)
+        shape = (n_batches, network.n_folds, network.n_replicas)
         like = next(iter(network.parameters.values()))
         self.losses, self.masses, self.hits = (
             torch.zeros(shape, dtype=torch.float64, device=like.device) for _ in range(3)
@@ -248,7 +248,7 @@ class _EpochSums:
 
 
 def _note_infinite_parameters(network, log):
-    shape = (network.n_groups, network.n_replicas, -1)
+    shape = (network.n_folds, network.n_replicas, -1)
     finite = torch.stack([p.isfinite().view(shape).all(-1) for p in network.parameters.values()]).all(0)
     for g, k in (~finite).nonzero().tolist():
         log.failures.setdefault((g, k), nonfinite_parameter_message(epoch=len(log.loss), lr=log.lr[-1, k]))

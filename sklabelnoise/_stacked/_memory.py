@@ -63,6 +63,6 @@ def replicas_within_memory(module, X, *, batch_size, device="cpu"):
 
 
 def rows_within_memory(module, X, *, n_replicas, device="cpu"):
-    """How many rows some replicas of one group can predict at once, at least one."""
+    """How many rows some replicas of one fold can predict at once, at least one."""
     size = next(module.parameters()).element_size()
     return max(1, bytes_available(device) // (2 * size * numbers_per_row(module, X) * n_replicas))

@@ -35,20 +35,20 @@ _ELEMENTWISE = (
 
 
 class StackedNetwork:
-    """G x K networks of one architecture: G groups, and in each group K replicas that see the same batches.
+    """G x K networks of one architecture: G folds, and in each fold K replicas that see the same batches.
 
     Parameters and buffers are stacked to shape (G, K, ...). A chain of linear layers, batch normalisations, dropouts
     and elementwise activations is written out in batched matrix products, in which the first linear layers of the
-    replicas of a group are one product; any other module runs under two nested :func:`torch.vmap`.
+    replicas of a fold are one product; any other module runs under two nested :func:`torch.vmap`.
 
     Parameters
     ----------
     module : torch.nn.Module
         The architecture. It is copied.
     states : sequence of dict
-        The initial ``state_dict`` of each group.
+        The initial ``state_dict`` of each fold.
     n_replicas : int
-        K, the number of replicas in a group; all start from the group's state.
+        K, the number of replicas in a fold; all start from the fold's state.
     device : torch.device, default="cpu"
         Where the stacked tensors live.
     dtype : torch.dtype, default=torch.float32
@@ -64,7 +64,7 @@ class StackedNetwork:
 
     def __init__(self, module, states, n_replicas, *, device="cpu", dtype=torch.float32):
         self.module = copy.deepcopy(module).to(device, dtype)
-        self.n_groups, self.n_replicas = len(states), n_replicas
+        self.n_folds, self.n_replicas = len(states), n_replicas
         trainable = {name for name, p in module.named_parameters() if p.requires_grad}
         self.parameters, self.buffers = {}, {}
         for name, tensor in {**dict(self.module.named_parameters()), **dict(self.module.named_buffers())}.items():
@@ -74,23 +74,23 @@ class StackedNetwork:
         self.chain = chain_of(self.module)
         self.may_draw = self.chain is None and may_draw(self.module)
 
-    def leaves(self, groups=slice(None)):
-        """Parameters of some groups as leaves of a new graph; they share memory with the stacked ones."""
-        return {name: p[groups].detach().requires_grad_() for name, p in self.parameters.items()}
+    def leaves(self, folds=slice(None)):
+        """Parameters of some folds as leaves of a new graph; they share memory with the stacked ones."""
+        return {name: p[folds].detach().requires_grad_() for name, p in self.parameters.items()}
 
-    def __call__(self, parameters, X, *, groups=slice(None), replicas=slice(None), training=False):
-        """Logits of the replicas of some groups.
+    def __call__(self, parameters, X, *, folds=slice(None), replicas=slice(None), training=False):
+        """Logits of the replicas of some folds.
 
         Parameters
         ----------
         parameters : dict of str to Tensor
-            Parameters of these groups and replicas, shape (g, k, ...), contiguous.
+            Parameters of these folds and replicas, shape (g, k, ...), contiguous.
         X : Tensor of shape (g, n, ...)
-            One batch for each of these groups.
-        groups : slice, default=slice(None)
-            Which groups.
+            One batch for each of these folds.
+        folds : slice, default=slice(None)
+            Which folds.
         replicas : slice, default=slice(None)
-            Which replicas; all of them unless there is a single group.
+            Which replicas; all of them unless there is a single fold.
         training : bool, default=False
             Whether batch statistics are used and updated, and units dropped.
 
@@ -98,7 +98,7 @@ class StackedNetwork:
         -------
         logits : Tensor of shape (g, k, n, n_classes)
         """
-        state = {**parameters, **{name: b[groups, replicas] for name, b in self.buffers.items()}}
+        state = {**parameters, **{name: b[folds, replicas] for name, b in self.buffers.items()}}
         n_replicas = len(range(*replicas.indices(self.n_replicas)))
         if self.chain is None:
             self.module.train(training)
@@ -124,10 +124,10 @@ class StackedNetwork:
             hidden = hidden.unsqueeze(1).expand(-1, n_replicas, -1, -1)
         return hidden.mT
 
-    def state_dict(self, group, replica):
+    def state_dict(self, fold, replica):
         """The ``state_dict`` of one replica, as copies."""
         stacked = {**self.parameters, **self.buffers}
-        return {name: tensor[group, replica].clone() for name, tensor in stacked.items()}
+        return {name: tensor[fold, replica].clone() for name, tensor in stacked.items()}
 
 
 def chain_of(module):
@@ -159,7 +159,7 @@ def _is_known(layer):
 
 
 def nested_vmap(module):
-    """``f(state, X)``: logits (G, K, n, n_classes) of a state (G, K, ...) and one batch per group, X (G, n, ...)."""
+    """``f(state, X)``: logits (G, K, n, n_classes) of a state (G, K, ...) and one batch per fold, X (G, n, ...)."""
 
     def logits(state, X):
         return functional_call(module, state, (X,))
@@ -169,7 +169,7 @@ def nested_vmap(module):
 
 
 def _linear_of_shared(X, weight, bias=None):
-    """One product for the K replicas of each group: X (g, d, n), weight (g, K, units, d)."""
+    """One product for the K replicas of each fold: X (g, d, n), weight (g, K, units, d)."""
     g, k, units, d = weight.shape
     weight = weight.view(g, k * units, d)
     out = torch.bmm(weight, X) if bias is None else torch.baddbmm(bias.view(g, k * units, 1), weight, X)

@@ -37,19 +37,19 @@ class StackedOptimizer:
         self.moments = {name: [torch.zeros_like(p) for _ in range(n_moments)] for name, p in parameters.items()}
 
     @torch.no_grad()
-    def step(self, gradients, *, iteration, factor=1.0, groups=slice(None)):
-        """Update the parameters of some groups.
+    def step(self, gradients, *, iteration, factor=1.0, folds=slice(None)):
+        """Update the parameters of some folds.
 
         Parameters
         ----------
         gradients : dict of str to Tensor
-            Gradients of these groups, shape (g, K, ...). They may be overwritten.
+            Gradients of these folds, shape (g, K, ...). They may be overwritten.
         iteration : int
-            Number of steps these groups have taken before.
+            Number of steps these folds have taken before.
         factor : float or ndarray of shape (K,), default=1.0
             What the learning rates are multiplied by in this step.
-        groups : slice, default=slice(None)
-            Which groups.
+        folds : slice, default=slice(None)
+            Which folds.
         """
         rates = {**self.rates, "lr": self.rates["lr"] * factor}
         if self.is_sgd:
@@ -61,7 +61,7 @@ class StackedOptimizer:
         for name, gradient in gradients.items():
             extra = [1] * (gradient.ndim - 2)
             shaped = {key: c if isinstance(c, float) else c.view(-1, *extra) for key, c in coefficients.items()}
-            update(self.parameters[name][groups], gradient, *(m[groups] for m in self.moments[name]), **shaped)
+            update(self.parameters[name][folds], gradient, *(m[folds] for m in self.moments[name]), **shaped)
 
     def _sgd_coefficients(self, iteration, lr, weight_decay, momentum, dampening):
         share = 1.0 if iteration == 0 else 1 - dampening  # the buffer starts as the first gradient, undamped
@@ -108,7 +108,7 @@ def optimizer_options(optimizer):
     Parameters
     ----------
     optimizer : torch.optim.SGD, torch.optim.Adam or torch.optim.AdamW
-        Of one group of parameters, before its first step.
+        Of one fold of parameters, before its first step.
 
     Returns
     -------

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from sklabelnoise._stacked._criterion import stack_criteria
-from sklabelnoise._stacked._loop import Group, replica_logits, train_replicas
+from sklabelnoise._stacked._loop import StackedFold, replica_logits, train_replicas
 from sklabelnoise._stacked._network import StackedNetwork
 from sklabelnoise._stacked._optimizer import StackedOptimizer, optimizer_options
 from sklabelnoise.losses import DMEmphasis, DMLoss, PerExampleLoss, ProSelfLCLoss
@@ -39,26 +39,26 @@ def make_data(dtype=torch.float64, soft=False):
     return TensorData(X, labels, soft_targets=rng.dirichlet(np.ones(CLASSES), N) if soft else None, dtype=dtype)
 
 
-def train_alone(module, group, weight, criterion, *, optimizer, options, schedule, batch_size, epochs):
+def train_alone(module, fold, weight, criterion, *, optimizer, options, schedule, batch_size, epochs):
     """The training that an estimator does."""
     data = TensorData(
-        group.data.X[group.rows],
-        group.data.labels[group.rows],
-        soft_targets=None if group.data.soft_targets is None else group.data.soft_targets[group.rows],
+        fold.data.X[fold.rows],
+        fold.data.labels[fold.rows],
+        soft_targets=None if fold.data.soft_targets is None else fold.data.soft_targets[fold.rows],
         sample_weight=weight,
-        dtype=group.data.dtype,
+        dtype=fold.data.dtype,
     )
     net = NoisyLabelNet(
         module,
         criterion,
-        seed=group.seed,
+        seed=fold.seed,
         optimizer=optimizer,
         max_epochs=epochs,
         batch_size=batch_size,
         lr_schedule=schedule,
         **{name if name == "lr" else f"optimizer__{name}": value for name, value in options.items()},
     ).initialize()
-    net.module_.load_state_dict(group.state)
+    net.module_.load_state_dict(fold.state)
     net.fit_epochs(data, epochs=epochs)
     return net
 
@@ -81,35 +81,35 @@ def train_both(
     """Train G x K replicas together and alone; pairs of the stack's state and the net, and the log."""
     data = make_data(dtype, soft)
     rng = np.random.default_rng(1)
-    groups, alone = [], {}
+    folds, alone = [], {}
     for _g, (size, seed) in enumerate(zip(sizes, seeds, strict=True)):
         torch.manual_seed(seed)
         module = make_module().to(dtype)
         rows = torch.from_numpy(np.sort(rng.choice(N, size, replace=False)))
         weight = None if weights is None else weights[:, rows].to(dtype)
         state = {name: tensor.clone() for name, tensor in module.state_dict().items()}
-        groups.append(Group(data, rows, seed, state, sample_weight=weight))
+        folds.append(StackedFold(data, rows, seed, state, sample_weight=weight))
     schedules = list(schedules) * (len(criteria) // len(schedules))
-    for (g, group), (k, criterion) in itertools.product(enumerate(groups), enumerate(criteria)):
-        weight = None if weights is None else group.sample_weight[k if len(group.sample_weight) > 1 else 0]
+    for (g, fold), (k, criterion) in itertools.product(enumerate(folds), enumerate(criteria)):
+        weight = None if weights is None else fold.sample_weight[k if len(fold.sample_weight) > 1 else 0]
         alone[g, k] = train_alone(
-            make_module().to(dtype), group, weight, criterion,
+            make_module().to(dtype), fold, weight, criterion,
             optimizer=optimizer, options=options[k], schedule=schedules[k], batch_size=batch_size, epochs=epochs,
         )  # fmt: skip
-    network = StackedNetwork(module, [group.state for group in groups], len(criteria), dtype=dtype)
+    network = StackedNetwork(module, [fold.state for fold in folds], len(criteria), dtype=dtype)
     split = [optimizer_options(optimizer([torch.zeros(1)], **o)) for o in options]
     rates = {name: np.array([rates[name] for rates, _ in split]) for name in split[0][0]}
     log = train_replicas(
         network,
         StackedOptimizer(optimizer, network.parameters, rates, nesterov=split[0][1].get("nesterov", False)),
         stack_criteria(criteria, dtype=dtype),
-        groups,
+        folds,
         batch_size=batch_size,
         max_epochs=epochs,
         schedules=schedules,
         record_accuracy=True,
     )
-    return network, groups, alone, log
+    return network, folds, alone, log
 
 
 DM = [DMLoss(DMEmphasis(0.5, 8)), DMLoss(DMEmphasis(1, 16)), DMLoss(DMEmphasis(0, 0))]
@@ -119,7 +119,7 @@ BATCH_NORM = lambda: nn.Sequential(  # noqa: E731
 )
 SETTINGS = {
     "dm": (lambda: MLP(FEATURES, CLASSES, hidden=(6,)), DM, RATES, {}),
-    "batch normalisation, unequal groups": (BATCH_NORM, DM, RATES, {"sizes": (72, 70)}),
+    "batch normalisation, unequal folds": (BATCH_NORM, DM, RATES, {"sizes": (72, 70)}),
     "no full batch": (BATCH_NORM, DM, RATES, {"sizes": (72, 70), "batch_size": 100}),
     "schedules of their own": (
         lambda: MLP(FEATURES, CLASSES, hidden=(6,)),
@@ -166,7 +166,7 @@ SETTINGS = {
 @pytest.mark.parametrize("setting", SETTINGS, ids=lambda name: name.replace(" ", "-").replace(",", ""))
 def test_in_float64_replicas_are_trained_as_alone(setting):
     make_module, criteria, options, more = SETTINGS[setting]
-    network, groups, alone, log = train_both(make_module, criteria, options, **more)
+    network, folds, alone, log = train_both(make_module, criteria, options, **more)
     assert not log.failures
     for (g, k), net in alone.items():
         for name, tensor in network.state_dict(g, k).items():
@@ -175,8 +175,8 @@ def test_in_float64_replicas_are_trained_as_alone(setting):
         np.testing.assert_allclose(log.loss[:, g, k], net.history[:, "train_loss"], rtol=1e-10)
         np.testing.assert_allclose(log.accuracy[:, g, k], net.history[:, "train_accuracy"])
         np.testing.assert_allclose(log.lr[:, k], net.history[:, "lr"], rtol=1e-12)
-        logits = replica_logits(network, g, groups[g], torch.arange(N))[k]
-        expected = torch.cat(list(net.forward_iter(groups[g].data, training=False)))
+        logits = replica_logits(network, g, folds[g], torch.arange(N))[k]
+        expected = torch.cat(list(net.forward_iter(folds[g].data, training=False)))
         torch.testing.assert_close(logits, expected, rtol=1e-9, atol=1e-9)
 
 
@@ -205,14 +205,14 @@ def test_a_replica_that_diverges_is_noted_and_touches_no_other():
         data = make_data()
         torch.manual_seed(0)
         module = BATCH_NORM().double()
-        groups = [Group(data, torch.arange(n), 0, module.state_dict()) for n in (72, 70)]
-        network = StackedNetwork(module, [group.state for group in groups], 3, dtype=torch.float64)
+        folds = [StackedFold(data, torch.arange(n), 0, module.state_dict()) for n in (72, 70)]
+        network = StackedNetwork(module, [fold.state for fold in folds], 3, dtype=torch.float64)
         rates = {"lr": np.array([o["lr"] for o in options]), "weight_decay": 0.0, "momentum": 0.0, "dampening": 0.0}
         log = train_replicas(
             network,
             StackedOptimizer(torch.optim.SGD, network.parameters, rates),
             stack_criteria(DM, dtype=torch.float64),
-            groups,
+            folds,
             batch_size=16,
             max_epochs=3,
             schedules=[constant] * 3,
@@ -236,15 +236,15 @@ def test_a_last_step_out_of_bounds_is_noted():
     optimizer = StackedOptimizer(torch.optim.SGD, network.parameters, rates)
     data = make_data(torch.float32)
     data.X = data.X * 1e3
-    groups = [Group(data, torch.arange(N), 0, module.state_dict())]
-    log = train_replicas(network, optimizer, PerExampleLoss(), groups, batch_size=N, max_epochs=1, schedules=[constant])
+    folds = [StackedFold(data, torch.arange(N), 0, module.state_dict())]
+    log = train_replicas(network, optimizer, PerExampleLoss(), folds, batch_size=N, max_epochs=1, schedules=[constant])
     assert log.failures[0, 0].startswith("Training stopped: a parameter of the network is not finite after epoch 1")
 
 
 def test_prediction_in_chunks_of_rows_is_prediction_at_once(monkeypatch):
     module = MLP(FEATURES, CLASSES)
     network = StackedNetwork(module, [module.state_dict()], 2)
-    group = Group(make_data(torch.float32), torch.arange(N), 0, module.state_dict())
-    whole = replica_logits(network, 0, group, torch.arange(N))
+    fold = StackedFold(make_data(torch.float32), torch.arange(N), 0, module.state_dict())
+    whole = replica_logits(network, 0, fold, torch.arange(N))
     monkeypatch.setattr("sklabelnoise._stacked._loop.PREDICTION_ROWS", 7)
-    torch.testing.assert_close(replica_logits(network, 0, group, torch.arange(N)), whole)
+    torch.testing.assert_close(replica_logits(network, 0, fold, torch.arange(N)), whole)

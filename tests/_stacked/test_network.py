@@ -80,11 +80,11 @@ def test_logits_gradients_and_statistics_are_those_of_single_networks(stack, tra
                 torch.testing.assert_close(stacked.buffers[name][g, k], b, rtol=TOLERANCE, atol=TOLERANCE)
 
 
-def test_a_step_of_some_groups_leaves_the_others_statistics_alone(stack):
+def test_a_step_of_some_folds_leaves_the_others_statistics_alone(stack):
     stacked, _ = stack
     before = copy.deepcopy(stacked.buffers)
     part = slice(1, 2)
-    stacked(stacked.leaves(part), torch.randn(1, 7, 5, dtype=torch.float64), groups=part, training=True)
+    stacked(stacked.leaves(part), torch.randn(1, 7, 5, dtype=torch.float64), folds=part, training=True)
     for name, buffer in stacked.buffers.items():
         assert torch.equal(buffer[0], before[name][0])
         assert not torch.equal(buffer[1], before[name][1])

@@ -42,7 +42,7 @@ def test_steps_are_those_of_torch(case, dtype):
             (slice(0, 1), slice(1, 2)) if t == 3 else (slice(None),)
         ):  # apart, as with last batches of two sizes
             mine = {name: gradient[part].clone() for name, gradient in gradients.items()}
-            ours.step(mine, iteration=t, factor=factors, groups=part)
+            ours.step(mine, iteration=t, factor=factors, folds=part)
         for (g, k), reference in references.items():
             reference.param_groups[0]["lr"] = options[k]["lr"] * factors[k]
             for p, gradient in zip(singles[g, k], gradients.values(), strict=True):
