@@ -13,7 +13,7 @@ import torch
 from sklearn.utils.validation import check_is_fitted
 from skorch.helper import predefined_split
 
-from sklabelnoise._classifiers._net_classifier import NetClassifier, keeping_fitted_state, probabilities
+from sklabelnoise._classifiers._net_classifier import NetClassifier, keeping_fitted_state
 from sklabelnoise._classifiers._parameters import SWITCHES, common_constraints
 from sklabelnoise._classifiers._saving import net_from_saved, net_to_saved
 from sklabelnoise._compat import CallbackSupportMixin, callback_context, fit_context, has_callbacks, with_callbacks
@@ -29,7 +29,7 @@ from sklabelnoise.training._early_stopping import forget_best_weights, hold_out
 from sklabelnoise.training._failures import naming_batch_size
 from sklabelnoise.training._module import input_of_last_linear, last_linear
 from sklabelnoise.training._training_defaults import TRAINING_PARAMETERS
-from sklabelnoise.training._training_set import check_inputs
+from sklabelnoise.training._training_set import LabeledRows, check_inputs
 
 if TYPE_CHECKING:
     from typing import Any, Self
@@ -253,9 +253,9 @@ class BaseNoisyLabelClassifier(CallbackSupportMixin, NetClassifier):
             if self.early_stopping:
                 forget_best_weights(net)
 
-        return self._record(net, data, used)
+        return self._record(net, data, used, LabeledRows(data.all_X, data.all_labels))
 
-    def _record(self, net, data, used):
+    def _record(self, net, data, used, given):
         """Take a trained net as the fitted state."""
         vars(self).update(_prediction_attributes(data, net))
         if len(data.input_shape) > 1:
@@ -264,8 +264,7 @@ class BaseNoisyLabelClassifier(CallbackSupportMixin, NetClassifier):
         self.n_iter_ = len(net.history)
         self.history_ = _history_frame(net.history, used)
         self.loss_curve_ = [row["train_loss"] for row in net.history]
-        proba = self._forward(data.all_X, probabilities)
-        self.label_quality_ = proba[np.arange(len(proba)), data.all_labels]
+        self._keep_given(given)
         return self
 
     def _split(self, data, validation, seed):

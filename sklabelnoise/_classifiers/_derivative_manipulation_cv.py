@@ -21,7 +21,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklabelnoise._classifiers._candidate_trials import Trials
 from sklabelnoise._classifiers._derivative_manipulation import DMClassifier
-from sklabelnoise._classifiers._net_classifier import NetClassifier, keeping_fitted_state, probabilities
+from sklabelnoise._classifiers._net_classifier import NetClassifier, keeping_fitted_state
 from sklabelnoise._classifiers._parameters import common_constraints, document_common
 from sklabelnoise._classifiers._saving import members_from_saved, members_to_saved
 from sklabelnoise._compat import Interval, fit_context, num_samples
@@ -30,7 +30,7 @@ from sklabelnoise._foundation._given import check_weights
 from sklabelnoise._foundation._seeds import MAX_SEED
 from sklabelnoise._fused._fits import Fits, fit_alone, fit_together
 from sklabelnoise._fused._folds import make_folds
-from sklabelnoise.training._training_set import check_inputs, take_rows
+from sklabelnoise.training._training_set import LabeledRows, check_inputs, take_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -292,8 +292,7 @@ class DMClassifierCV(NetClassifier):
                 self.estimators_ = trials.fold_models(best)
             self.classes_ = data.classes
             self.n_iter_ = max(member.n_iter_ for member in self.estimators_)
-            proba = self._forward(data.all_X, probabilities)
-            self.label_quality_ = proba[np.arange(len(proba)), data.all_labels]
+            self._keep_given(LabeledRows(data.all_X, data.all_labels))
         return self
 
     def _check_validation(self, data, X_val, y_val, sample_weight_val):

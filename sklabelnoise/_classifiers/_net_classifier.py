@@ -262,6 +262,58 @@ class NetClassifier(LogitsClassifier):
         start = f"{prefix}__"
         return {k.removeprefix(start): v for k, v in self._net_params.items() if k.startswith(start)}
 
+    # What is asked of the training rows later
+
+    @abstractmethod
+    def _forward(self, X, function):
+        """What `_map_logits` gives for validated rows."""
+
+    def _keep_given(self, given):
+        """Keep the training rows, a LabeledRows, until `label_quality_` is read."""
+        vars(self).pop("_label_quality", None)
+        self._given_rows = given
+
+    @property
+    def label_quality_(self):
+        """Probability that the fitted model gives to each given label of the training data; low values are suspect.
+
+        It is computed when it is first read, or when the classifier is pickled; until then the classifier holds on to
+        the rows it was fitted on.
+        """
+        check_is_fitted(self)
+        given = vars(self).get("_given_rows")
+        if given is not None:
+            self._label_quality = self._probability_of_labels(given)
+            # A file is as large as the model, and memory is free again.
+            vars(self).pop("_given_rows", None)
+        if not hasattr(self, "_label_quality"):
+            raise AttributeError("label_quality_ could not be computed when the classifier was pickled; fit it again.")
+        return self._label_quality
+
+    def _probability_of_labels(self, given):
+        done = 0
+
+        def of_labels(logits):
+            nonlocal done
+            labels = torch.from_numpy(given.labels[done : done + len(logits)]).to(logits.device)
+            done += len(logits)
+            return logits.softmax(dim=1).gather(1, labels[:, None])[:, 0]
+
+        return self._forward(given.taken(), of_labels)
+
+    def __getstate__(self):
+        if "_given_rows" in vars(self):
+            with suppress(Exception):  # the network itself must not be lost for want of memory
+                self.label_quality_  # noqa: B018
+        state = dict(super().__getstate__())
+        state.pop("_given_rows", None)
+        return state
+
+    def __setstate__(self, state):
+        if "label_quality_" in state:  # pickled by version 0.1
+            state["_label_quality"] = state.pop("label_quality_")
+        super().__setstate__(state)
+
     # Data
 
     def _check_training_set(self, X, y, *args, **kwargs):

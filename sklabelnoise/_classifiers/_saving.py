@@ -52,6 +52,7 @@ def net_from_saved(classifier, header, tensors):
                 check_output(sketch.eval()(torch.zeros(1, *shape, dtype=dtype)), 1, len(classes), "saved")
         built = builder.build_module(shape, len(classes)).to(device, dtype)
         built.load_state_dict(state)
+        built.eval()
         scaler = None
         if header["has_scaler"]:
             scaler = ImageScaler.from_state(_with_prefix(tensors, "scaler.")).to(device)
@@ -64,7 +65,7 @@ def net_from_saved(classifier, header, tensors):
     net.history_ = History(classifier.history_.to_dict("records"))
     classifier.n_iter_ = len(classifier.history_)
     classifier.loss_curve_ = list(classifier.history_.get("train_loss", []))
-    classifier.label_quality_ = tensors["label_quality"].numpy()
+    classifier._label_quality = tensors["label_quality"].numpy()
     return classifier
 
 
@@ -93,7 +94,7 @@ def members_from_saved(classifier, header, tensors, member_class, module):
         raise ValueError(f"its members do not fit each other: examples of the shapes {sorted(shapes)}")
     classifier.estimators_ = members
     classifier.scores_ = pd.DataFrame(header["scores"])
-    classifier.label_quality_ = tensors["label_quality"].numpy()
+    classifier._label_quality = tensors["label_quality"].numpy()
     return classifier
 
 

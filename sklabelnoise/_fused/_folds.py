@@ -14,7 +14,7 @@ from sklabelnoise._stacked._criterion import NotStackableError
 from sklabelnoise._stacked._equality import same
 from sklabelnoise.modules._draws import seeded
 from sklabelnoise.training._device import resolve_device
-from sklabelnoise.training._training_set import check_training_set
+from sklabelnoise.training._training_set import LabeledRows, check_training_set
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,9 +57,9 @@ class Fold:
         """A training set of row numbers with the rows themselves."""
         return replace(data, X=self.X[data.X])
 
-    def all_rows(self, data):
-        """The same with the rows of weight zero beside it."""
-        return replace(self.with_rows(data), all_X=self.X[self.train])
+    def given(self, data):
+        """The rows of a training set, those of weight zero included, and their labels."""
+        return LabeledRows(self.X, data.all_labels, self.train)
 
 
 def validated_rows(estimator, X, y):

@@ -30,8 +30,8 @@ class FusableClassifier(Protocol):
     def _net_builder(self):
         """What makes its nets, a NetBuilder."""
 
-    def _record(self, net, data, used):
-        """Take a trained net as the fitted state."""
+    def _record(self, net, data, used, given):
+        """Take a trained net as the fitted state, and keep the given rows for what is asked of them later."""
 
 
 @dataclass(eq=False)

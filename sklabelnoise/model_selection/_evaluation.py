@@ -128,6 +128,11 @@ class Evaluation:
             self.results[key] = result
             yield Fit(*key)
 
+    @property
+    def is_finished(self):
+        """Whether all fits are done."""
+        return self.results.keys() >= set(self.keys)
+
     def table(self):
         """One row a candidate: whether it was trained with others, in which group, why, and whether it is finished."""
         n_splits = len(self.splits)

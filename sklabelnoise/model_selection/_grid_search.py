@@ -22,6 +22,7 @@ from sklearn.model_selection import GridSearchCV, ParameterGrid, check_cv, cross
 from sklearn.utils import indexable
 
 from sklabelnoise._classifiers._known_predictions import KnownPredictions
+from sklabelnoise._classifiers._net_classifier import keeping_fitted_state
 from sklabelnoise._compat import (
     callback_context,
     check_method_params,
@@ -154,7 +155,8 @@ class FusedGridSearchCV(GridSearchCV):
     What is saved is the overhead of each step, so small networks gain most, and a network that keeps the processor busy
     by itself gains little on it.
 
-    After a KeyboardInterrupt `cv_results_` and `fused_` hold what was finished; the rest has `error_score`.
+    A fit that fails or is interrupted leaves what an earlier one found. Where there is none, `cv_results_` and `fused_`
+    hold what was finished, after a KeyboardInterrupt or a failed refit; the rest has `error_score`.
 
     Examples
     --------
@@ -236,11 +238,21 @@ class FusedGridSearchCV(GridSearchCV):
             error_score=self.error_score,
             verbose=self.verbose,
         )
+        # What an earlier fit left stays until this one is done.
+        first = not hasattr(self, "scorer_")
         try:
-            self._evaluate(evaluation, context)
-        except KeyboardInterrupt:
-            self._keep_finished(evaluation)
+            with keeping_fitted_state(self):
+                self._search(evaluation, scorers, refit_metric, task, context, routed_params.estimator.fit)
+        except BaseException as error:
+            if first and (isinstance(error, KeyboardInterrupt) or evaluation.is_finished):
+                self._keep_finished(evaluation)
             raise
+        context.call_on_fit_task_end(**task)
+        return self
+
+    def _search(self, evaluation, scorers, refit_metric, task, context, fit_params):
+        """Evaluate all candidates, and refit the best."""
+        self._evaluate(evaluation, context)
         out = [evaluation.results[key] for key in evaluation.keys]
         warn_or_raise_about_fit_failures(out, self.error_score)
         results = self._tabulate(evaluation, out)
@@ -253,12 +265,10 @@ class FusedGridSearchCV(GridSearchCV):
                 self.best_score_ = results[f"mean_test_{refit_metric}"][self.best_index_]
             self.best_params_ = results["params"][self.best_index_]
         if self.refit:
-            self._refit(task, context, routed_params.estimator.fit)
+            self._refit(task, context, fit_params)
         self.scorer_ = getattr(scorers, "_scorers", scorers)
         self.cv_results_ = results
         self.fused_ = evaluation.table()
-        context.call_on_fit_task_end(**task)
-        return self
 
     def _evaluate(self, evaluation, context):
         if not evaluation.keys:
@@ -285,7 +295,7 @@ class FusedGridSearchCV(GridSearchCV):
         return self._format_results(evaluation.candidates, self.n_splits_, out)
 
     def _keep_finished(self, evaluation):
-        """After an interruption: the results so far, and nothing that an earlier fit chose from other results."""
+        """The results so far of a search that ends before its last step."""
         if not evaluation.results:
             return
         missing = evaluation.failed("KeyboardInterrupt")
@@ -294,8 +304,6 @@ class FusedGridSearchCV(GridSearchCV):
             out = [evaluation.results.get(key, missing) for key in evaluation.keys]
             self.cv_results_ = self._tabulate(evaluation, out)
         self.fused_ = evaluation.table()
-        for name in ("best_index_", "best_score_", "best_params_", "best_estimator_", "refit_time_"):
-            vars(self).pop(name, None)
 
     def _refit(self, task, context, fit_params):
         """Fit the best candidate on all rows."""

@@ -1,6 +1,27 @@
-"""The device a training runs on."""
+"""The device a training runs on, and torch's threads after a fork."""
+
+import os
 
 import torch
+
+_has_computed = False
+
+
+def note_computation():
+    """Note that this process computes with torch, so that a child forked from it has to do without torch's threads."""
+    global _has_computed
+    _has_computed = True
+
+
+def _after_fork():
+    # The child has torch's pool of threads but none of the threads: the first operation shared out among them would
+    # wait for ever. With one thread, as in the workers of a DataLoader, nothing is shared out.
+    if _has_computed:
+        torch.set_num_threads(1)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 def resolve_device(device):

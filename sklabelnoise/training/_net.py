@@ -15,12 +15,13 @@ from skorch import NeuralNet
 from skorch.callbacks import Callback, EarlyStopping
 from skorch.dataset import unpack_data
 from skorch.history import History
-from skorch.utils import TeeGenerator
+from skorch.utils import TeeGenerator, get_map_location
 from torch import nn
 from torch.utils.data import Dataset
 
 from sklabelnoise.modules._draws import captured, current_draws, draws_to_repeat, may_draw, seeded
 from sklabelnoise.training._batches import PREDICTION_ROWS, DatasetData, LoadedBatches, TensorBatches, TensorData
+from sklabelnoise.training._device import note_computation
 from sklabelnoise.training._failures import nonfinite_loss_message, nonfinite_parameter_message
 from sklabelnoise.training._module import twin
 from sklabelnoise.training._schedules import constant
@@ -119,6 +120,7 @@ class NoisyLabelNet(ClassifierMixin, NeuralNet):
     ):
         # skorch registers modules that are set after its own __init__ as parts to train.
         self.preprocess = preprocess
+        note_computation()
         self._turn = _Turn()
         super().__init__(
             module,
@@ -157,6 +159,35 @@ class NoisyLabelNet(ClassifierMixin, NeuralNet):
         memo[id(self)] = copied
         vars(copied).update(copy.deepcopy(vars(self), memo))
         return copied
+
+    def __getstate__(self):
+        # skorch pickles its parts apart, by a plain pickler whatever was called, which finds no class of a script. One
+        # pickle for all goes through the pickler that was called, and keeps tensors shared.
+        if torch.device(self.device).type == "cpu":
+            return dict(vars(self))
+        on_cpu = copy.deepcopy(self)
+        on_cpu._move("cpu")
+        return vars(on_cpu)
+
+    def __setstate__(self, state):
+        note_computation()
+        if "__cuda_dependent_attributes__" in state:  # pickled by version 0.1
+            super().__setstate__(state)
+            self._turn = _Turn()
+            return
+        vars(self).update(state)
+        available = get_map_location(self.device)
+        self.device = self._check_device(self.device, available)
+        if torch.device(self.device).type != "cpu":
+            self._move(self.device)
+
+    def _move(self, device):
+        """Take modules, criterion and the optimizer's state to a device, in place."""
+        for part in (self.module_, self.criterion_, self.preprocess):
+            if isinstance(part, nn.Module):
+                part.to(device)
+        # Its own state loaded again comes to where the parameters are now, but for what belongs on the CPU.
+        self.optimizer_.load_state_dict(self.optimizer_.state_dict())
 
     # Data
 
@@ -241,7 +272,15 @@ class NoisyLabelNet(ClassifierMixin, NeuralNet):
             self.batch_ = None
             self.drawing_parts_ = frozenset()
         self._check_parameters()
+        self._leave_training(data)
         return self
+
+    def _leave_training(self, data):
+        """Put the module into evaluation mode; one that keeps what it computed lets go of the last batch's graph."""
+        self._set_training(False)
+        if may_draw(self.module_):
+            with seeded(self.seed), captured(), torch.inference_mode():
+                self.infer(data.rows(np.arange(min(2, len(data)))))
 
     def partial_fit(self, X, y=None, classes=None, **fit_params):
         """Train for `max_epochs`, as skorch's nets do, but leave with the interrupt where somebody presses Ctrl-C."""

@@ -87,6 +87,29 @@ class TrainingSet:
         )
 
 
+@dataclass(frozen=True, eq=False)
+class LabeledRows:
+    """Rows and their labels, kept for a question that may be asked later.
+
+    Attributes
+    ----------
+    X : ndarray, CSR matrix or Dataset
+        Checked rows; not copied.
+    labels : ndarray of int of shape (n_rows,)
+        Labels of the rows that are meant.
+    rows : ndarray of int of shape (n_rows,), default=None
+        Which rows of X are meant; None for all.
+    """
+
+    X: object
+    labels: np.ndarray
+    rows: np.ndarray | None = None
+
+    def taken(self):
+        """The rows that are meant."""
+        return self.X if self.rows is None else take_rows(self.X, self.rows)
+
+
 def _example(dataset):
     """Inputs of the first item of a Dataset."""
     if isinstance(dataset, IterableDataset):

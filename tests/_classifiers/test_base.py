@@ -23,6 +23,7 @@ from torch import nn
 from torch.utils.data import TensorDataset
 
 from sklabelnoise import DMClassifier, ProSelfLCClassifier, RobustLossClassifier
+from sklabelnoise._classifiers._base import BaseNoisyLabelClassifier
 from sklabelnoise.modules import MLP, ResNet20
 
 CLASSIFIERS = [DMClassifier, ProSelfLCClassifier, RobustLossClassifier]
@@ -650,6 +651,81 @@ def test_an_interruption_leaves_fit_or_keeps_what_was_trained(blobs):
     assert model.n_iter_ == 2
     expected = DMClassifier(max_epochs=2, random_state=0).fit(X, y)
     assert np.array_equal(model.predict_proba(X), expected.predict_proba(X))
+
+
+def test_label_quality_is_computed_when_it_is_read_and_no_rows_are_pickled(blobs, monkeypatch):
+    X, y = blobs
+    forward, calls = DMClassifier._forward, []
+    monkeypatch.setattr(BaseNoisyLabelClassifier, "_forward", lambda *args: calls.append(1) or forward(*args))
+    model = DMClassifier(**FAST).fit(X, y)
+    model.partial_fit(X, y)
+    assert not calls
+    quality = model.label_quality_
+    assert len(calls) == 1 and model.label_quality_ is quality
+    assert np.array_equal(quality, model.predict_proba(X)[np.arange(len(y)), np.searchsorted(model.classes_, y)])
+
+    model.fit(X[:80], y[:80])
+    small = len(pickle.dumps(model))
+    large = DMClassifier(**FAST).fit(np.tile(X, (50, 1)), np.tile(y, 50))
+    pickled = pickle.dumps(large)
+    assert len(pickled) < small + 50 * len(y) * 8 + 2000
+    assert np.array_equal(pickle.loads(pickled).label_quality_, large.label_quality_)
+    assert pickle.loads(pickle.dumps(model)).label_quality_.shape == (80,)
+
+
+def test_a_network_is_not_lost_where_its_label_quality_can_not_be_computed(blobs, monkeypatch):
+    X, y = blobs
+    model = DMClassifier(**FAST).fit(X, y)
+
+    def full(*args):
+        raise MemoryError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(BaseNoisyLabelClassifier, "_forward", full)
+        with pytest.raises(MemoryError):
+            model.label_quality_  # noqa: B018
+        copied = pickle.loads(pickle.dumps(model))
+    assert np.array_equal(copied.predict(X), model.predict(X))
+    with pytest.raises(AttributeError, match="label_quality_ could not be computed when the classifier was pickled"):
+        copied.label_quality_  # noqa: B018
+    assert model.label_quality_.shape == y.shape
+
+
+class KeepsItsFeatures(nn.Module):
+    def __init__(self, n_features, n_classes):
+        super().__init__()
+        self.first, self.last = nn.Linear(n_features, 4), nn.Linear(4, n_classes)
+
+    def forward(self, x):
+        self.features = self.first(x).relu()
+        return self.last(self.features)
+
+
+def test_a_module_that_keeps_what_it_computed_trains_on_embeds_and_pickles(blobs):
+    X, y = blobs
+    model = DMClassifier(KeepsItsFeatures, **FAST).fit(X, y)
+    assert not model.module_.training and not model.module_.features.requires_grad
+    assert model.embed(X).shape == (len(X), 4)
+    model.partial_fit(X, y)
+    assert np.array_equal(pickle.loads(pickle.dumps(model)).predict(X), model.predict(X))
+
+
+class NotInEvaluation(nn.Linear):
+    def __init__(self, n_features, n_classes):
+        super().__init__(n_features, n_classes)
+        self.broken = False
+
+    def forward(self, x):
+        return super().forward(x) * (float("nan") if self.broken and not self.training else 1)
+
+
+@pytest.mark.parametrize("method", ["predict", "predict_proba", "predict_log_proba", "decision_function"])
+def test_a_network_that_is_not_finite_in_evaluation_mode_says_so(blobs, method):
+    X, y = blobs
+    model = DMClassifier(NotInEvaluation, **FAST).fit(X, y)
+    model.module_.broken = True
+    with pytest.raises(ValueError, match="NotInEvaluation gives logits that are not finite for some rows of X"):
+        getattr(model, method)(X)
 
 
 def test_what_can_not_be_pickled_can_still_be_trained_on(blobs):

@@ -21,6 +21,7 @@ from torch import nn
 
 import sklabelnoise
 from sklabelnoise import DMClassifier, ProSelfLCClassifier, RobustLossClassifier
+from sklabelnoise._classifiers._base import BaseNoisyLabelClassifier
 from sklabelnoise.model_selection import FusedGridSearchCV, fused_cross_val_predict
 
 SMALL = {"module__hidden": (8,), "max_epochs": 3, "batch_size": 128, "device": "cpu", "random_state": 0}
@@ -527,6 +528,42 @@ class TestBadInput:
         assert (scores[:2] == whole.cv_results_["mean_test_score"][:2]).all()
         assert np.isnan(scores[2:]).all()
         assert not hasattr(search, "best_estimator_")
+
+    @pytest.mark.parametrize("error", [KeyboardInterrupt, ValueError])
+    @pytest.mark.parametrize("where", ["train_replicas", "refit"])
+    def test_a_fit_that_is_broken_off_leaves_what_an_earlier_one_found(self, noisy, monkeypatch, error, where):
+        X, y = noisy
+        search = FusedGridSearchCV(DMClassifier(**SMALL), {"lam": [0, 1]}, cv=2, error_score="raise").fit(X, y)
+        before, proba = dict(vars(search)), search.predict_proba(X)
+
+        def broken(*args, **kwargs):
+            raise error
+
+        if where == "refit":
+            monkeypatch.setattr(BaseNoisyLabelClassifier, "fit", broken)
+        else:
+            monkeypatch.setattr("sklabelnoise._fused._training.train_replicas", broken)
+            monkeypatch.setattr(BaseNoisyLabelClassifier, "fit", broken)
+        with pytest.raises(error), warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)
+            search.fit(X[:60], y[:60])
+        assert vars(search).keys() == before.keys()
+        assert all(vars(search)[name] is value for name, value in before.items())
+        assert np.array_equal(search.predict_proba(X), proba)
+
+    def test_a_refit_that_fails_leaves_the_results(self, noisy, monkeypatch):
+        X, y = noisy
+        whole = FusedGridSearchCV(DMClassifier(**SMALL), {"lam": [0, 1]}, cv=2).fit(X, y)
+
+        def broken(*args, **kwargs):
+            raise MemoryError
+
+        monkeypatch.setattr(BaseNoisyLabelClassifier, "fit", broken)
+        search = FusedGridSearchCV(DMClassifier(**SMALL), {"lam": [0, 1]}, cv=2)
+        with pytest.raises(MemoryError):
+            search.fit(X, y)
+        assert (search.cv_results_["mean_test_score"] == whole.cv_results_["mean_test_score"]).all()
+        assert search.fused_["finished"].all() and not hasattr(search, "best_estimator_")
 
 
 class TestCrossValPredict:
