@@ -433,7 +433,7 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
         return weights
 
     def _table_of_members(self, families, fitted, statuses):
-        weights = dict(zip(fitted, self._decision.clean_weights, strict=True))
+        weights = dict(zip(fitted, self._decision.given_weights, strict=True))
         table = []
         for family in families:
             row = {"family": family.name, "parameters": None, "score": np.nan, "weight": 0.0, "seconds": np.nan}

@@ -47,19 +47,21 @@ class Decision:
         Returns
         -------
         proba : ndarray of shape (n_samples, n_classes)
-            The geometric mean of three opinions, times the weights of the classes: S with the transition matrix taken
-            out of it, and, as far as the noise has no structure, F and the mean of the families.
+            A weighted geometric mean of opinions, times the weights of the classes: S with the transition matrix taken
+            out of it, F and the mean of the families; the last two as far as the noise has no structure.
         """
         if self.mean:
             return softmax(_log(probas.mean(axis=0)) + np.log(self.class_weight), axis=1)
         logits = centered_log_proba(probas)
-        given, clean = combine(logits, self.given_weights), combine(logits, self.clean_weights)
+        given = combine(logits, self.given_weights)
+        opinions = [(1.0, deconvolve(given, self.transition.matrix))]
         open_share = 1 - self.transition.gate
-        log_proba = (
-            _log(deconvolve(given, self.transition.matrix))
-            + open_share * _log(clean)
-            + open_share / 2 * _log(probas.mean(axis=0))
-        ) / (1 + 1.5 * open_share)
+        if probas.shape[2] == 2:
+            # Of two classes one matrix can say no more than how often labels are wrong, and that S has seen.
+            opinions += [(1.0, probas.mean(axis=0))]
+        elif open_share:
+            opinions += [(open_share, combine(logits, self.clean_weights)), (open_share / 2, probas.mean(axis=0))]
+        log_proba = sum(weight * _log(proba) for weight, proba in opinions) / sum(weight for weight, _ in opinions)
         return softmax(log_proba + np.log(self.class_weight), axis=1)
 
 
