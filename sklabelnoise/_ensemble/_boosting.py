@@ -5,8 +5,9 @@ from itertools import islice
 import numpy as np
 from sklearn.ensemble import HistGradientBoostingClassifier
 
-from sklabelnoise._ensemble._families import Family, FittedFamily, at_all_classes, best_by_brier
+from sklabelnoise._ensemble._families import Family, FittedFamily, best_by_brier
 from sklabelnoise._ensemble._linear import OneClass
+from sklabelnoise._foundation._classes import at_all_classes
 
 
 class FirstRounds:
@@ -81,4 +82,4 @@ class Boosting(Family):
             # Weights of one are left out: weighted quantiles of the features take most of the time.
             weight = None if (rows.weight == 1).all() else rows.weight[train]
             model.set_params(max_iter=n_rounds).fit(X[train], codes, weight)
-        return model, at_all_classes(model.predict_proba(X[test]), model.classes_, rows.n_classes)
+        return model, at_all_classes(model.predict_proba(X[test]), model.classes_, np.arange(rows.n_classes), fill=0)

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from sklabelnoise._foundation._classes import at_all_classes
+
 
 @dataclass(frozen=True, eq=False)
 class TrainingRows:
@@ -107,7 +109,9 @@ class FittedFamily:
         """Mean probabilities of the models for rows of the family's view, shape (n_samples, n_classes)."""
         total = 0.0
         for model in self.models:
-            total = total + at_all_classes(model.predict_proba(X), model.classes_, n_classes)
+            total = total + at_all_classes(
+                np.asarray(model.predict_proba(X)), model.classes_, np.arange(n_classes), fill=0
+            )
         return total / len(self.models)
 
 
@@ -162,12 +166,3 @@ def best_by_accuracy(candidates):
     For networks, whose probabilities are as sure of a wrong label as of a right one.
     """
     return int(np.lexsort(([c.brier for c in candidates], [-c.accuracy for c in candidates]))[0])
-
-
-def at_all_classes(proba, classes, n_classes):
-    """Probabilities with a column for each class; one that a model has not seen is impossible to it."""
-    if len(classes) == n_classes:
-        return np.asarray(proba, dtype=np.float64)
-    whole = np.zeros((len(proba), n_classes))
-    whole[:, classes] = proba
-    return whole

@@ -6,7 +6,8 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
-from sklabelnoise._ensemble._families import Family, FittedFamily, at_all_classes, best_by_brier
+from sklabelnoise._ensemble._families import Family, FittedFamily, best_by_brier
+from sklabelnoise._foundation._classes import at_all_classes
 
 
 class Linear(Family):
@@ -45,7 +46,10 @@ class Linear(Family):
                     warnings.simplefilter("ignore", ConvergenceWarning)
                     model.set_params(C=C).fit(X[train], codes, rows.weight[train])
                 path.append(_copy(model))
-        return path, [at_all_classes(model.predict_proba(X[test]), model.classes_, rows.n_classes) for model in path]
+        return path, [
+            at_all_classes(model.predict_proba(X[test]), model.classes_, np.arange(rows.n_classes), fill=0)
+            for model in path
+        ]
 
 
 class OneClass:

@@ -16,7 +16,8 @@ from sklabelnoise._classifiers._robust_loss import RobustLossClassifier
 from sklabelnoise._compat import safe_indexing
 from sklabelnoise._ensemble._families import Family, FittedFamily, best_by_accuracy
 from sklabelnoise._ensemble._own_members import Recoded, checked_proba, fit_weighted, settings_of
-from sklabelnoise._fused._fits import Fit, Fits, at_all_classes
+from sklabelnoise._foundation._classes import at_all_classes
+from sklabelnoise._fused._fits import Fit, Fits
 from sklabelnoise._fused._folds import final_classifier, make_folds
 from sklabelnoise._label_refinery._left_out import seeded_clone
 
@@ -91,7 +92,7 @@ class NetworkStack:
             if fit.failure is not None:
                 failures.setdefault(place, fit.failure)
                 continue
-            logits = at_all_classes(fit.logits[0], fit.classes, self.classes).astype(np.float64)
+            logits = at_all_classes(fit.logits[0], fit.classes, self.classes, fill=-np.inf).astype(np.float64)
             left_out.setdefault(place, np.zeros((len(rows), rows.n_classes)))[rows.splits[fit.fold][1]] = softmax(
                 logits, axis=1
             )

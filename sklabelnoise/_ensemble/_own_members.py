@@ -6,8 +6,9 @@ from sklearn.model_selection import ParameterGrid
 from sklearn.utils.validation import has_fit_parameter
 
 from sklabelnoise._compat import safe_indexing
-from sklabelnoise._ensemble._families import Family, FittedFamily, at_all_classes, best_by_brier
+from sklabelnoise._ensemble._families import Family, FittedFamily, best_by_brier
 from sklabelnoise._ensemble._linear import OneClass
+from sklabelnoise._foundation._classes import at_all_classes
 from sklabelnoise._label_refinery._left_out import seeded_clone
 
 
@@ -76,7 +77,7 @@ class OwnMember(Family):
             fitted = fit_weighted(clone(estimator), X, self.classes[rows.codes], rows.weight, train)
             model = Recoded(fitted, self.classes)
         proba = model.predict_proba(safe_indexing(X, test))
-        return model, at_all_classes(proba, model.classes_, rows.n_classes)
+        return model, at_all_classes(proba, model.classes_, np.arange(rows.n_classes), fill=0)
 
 
 def settings_of(grid):
