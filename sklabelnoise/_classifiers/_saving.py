@@ -37,7 +37,7 @@ def net_from_saved(classifier, header, tensors):
     used, shape = header["used"], _checked_shape(classifier.input_shape_)
     classes = classifier.classes_
     if not isinstance(classes, np.ndarray) or len(classes) < 2:
-        raise ValueError(f"its classes are {classes!r}")
+        raise ValueError(f"it must have at least 2 classes, got {classes!r}")
     on_cpu = str(classifier.device).startswith("cuda") and not torch.cuda.is_available()
     device = resolve_device("cpu" if on_cpu else classifier.device)
     dtype = torch.float64 if used["dtype"] == "float64" else torch.float32
@@ -91,7 +91,7 @@ def members_from_saved(classifier, header, tensors, member_class, module):
     ]
     shapes = {member.input_shape_ for member in members}
     if len(shapes) != 1 or not all(np.isin(member.classes_, classifier.classes_).all() for member in members):
-        raise ValueError(f"its members do not fit each other: examples of the shapes {sorted(shapes)}")
+        raise ValueError(f"its members must take examples of one shape and know its classes, got {sorted(shapes)}")
     classifier.estimators_ = members
     classifier.scores_ = pd.DataFrame(header["scores"])
     classifier._label_quality = tensors["label_quality"].numpy()
@@ -100,7 +100,7 @@ def members_from_saved(classifier, header, tensors, member_class, module):
 
 def _checked_shape(shape):
     if not isinstance(shape, tuple) or not all(isinstance(size, int) and size > 0 for size in shape):
-        raise ValueError(f"its examples have the shape {shape!r}")
+        raise ValueError(f"its examples must have a shape of positive integers, got {shape!r}")
     return shape
 
 

@@ -6,11 +6,11 @@ import math
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 import scipy.sparse
 import torch
 from torch.utils.data import Dataset
 
+from sklabelnoise._foundation._classes import encode
 from sklabelnoise.losses import global_trust, local_trust
 from sklabelnoise.training._watch import TrainingLogits, odds_of
 
@@ -113,10 +113,10 @@ class LearningDynamics(TrainingLogits):
         if self.y_test is not None and len(self.y_test) != np.shape(self.X_test)[0]:
             raise ValueError(f"y_test must have {np.shape(self.X_test)[0]} labels as X_test, got {len(self.y_test)}.")
         classes = np.unique(np.concatenate(known)) if self.classes is None else np.asarray(self.classes)
-        position = pd.Index(classes)
-        codes = [None if y is None else position.get_indexer(np.asarray(y)) for y in (self.y_clean, self.y_test)]
-        if any(code is not None and code.min() < 0 for code in codes):
-            raise ValueError(f"y_clean and y_test must hold labels of classes only: {classes.tolist()}.")
+        codes = [
+            None if y is None else encode(y, classes, name=name)[1]
+            for name, y in (("y_clean", self.y_clean), ("y_test", self.y_test))
+        ]
         self.n_known_ = len(classes)
         return [None if code is None else torch.as_tensor(code, device=net.device) for code in codes]
 
@@ -146,7 +146,8 @@ class LearningDynamics(TrainingLogits):
     def _check_classes(self, n_classes):
         if self.n_known_ != n_classes:
             raise ValueError(
-                f"y_clean and y_test have {self.n_known_} classes, the network has {n_classes}: pass classes."
+                f"y_clean and y_test must have the {n_classes} classes of the network, got {self.n_known_}: pass "
+                "classes."
             )
 
     @torch.no_grad()

@@ -59,7 +59,7 @@ def build_module(module, params, *, input_shape, n_classes):
     name = getattr(module, "__name__", type(module).__name__)
     unknown = sorted(set(params) - set(declared)) if not takes_any else []
     if unknown:
-        raise TypeError(f"module {name} takes no argument {unknown[0]!r}; it takes {sorted(declared)}.")
+        raise TypeError(f"module {name} takes the arguments {sorted(declared)}, got {unknown[0]!r}.")
     if params.get("channels_last") and len(input_shape) == 3:
         sizes.update(dict.fromkeys(_CHANNELS, input_shape[-1]))
     filled = {key: value for key, value in sizes.items() if key in declared and key not in params}
@@ -68,7 +68,7 @@ def build_module(module, params, *, input_shape, n_classes):
     with captured():
         built = module(**{**filled, **params})
     if not isinstance(built, nn.Module):
-        raise TypeError(f"module must build a torch.nn.Module, but {name} returned {type(built).__name__}.")
+        raise TypeError(f"module must build a torch.nn.Module, got {type(built).__name__} from {name}.")
     return built
 
 

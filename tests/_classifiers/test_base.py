@@ -404,7 +404,7 @@ def test_an_unknown_parameter_is_refused_and_the_nearest_named(classifier, name,
 
 
 def test_unknown_arguments_of_the_parts_are_named_when_they_are_built(blobs):
-    with pytest.raises(TypeError, match=r"module MLP takes no argument 'hiden'; it takes \['activation'"):
+    with pytest.raises(TypeError, match=r"module MLP takes the arguments \['activation', .*\], got 'hiden'\."):
         DMClassifier(module__hiden=3, **FAST).fit(*blobs)
     with pytest.raises(ValueError, match=r"optimizer__momentum is no argument of AdamW, which takes \['amsgrad'"):
         DMClassifier(optimizer__momentum=0.9, **FAST).fit(*blobs)

@@ -121,12 +121,12 @@ def test_a_fitted_model_carries_no_training_data(noisy):
     ("change", "message"),
     [
         ({"y_clean": ["ant"] * 149}, "y_clean must have one label for each training row: expected 150, got 149"),
-        ({"y_clean": ["ant", "bee"] * 75}, "have 2 classes, the network has 3: pass classes"),
+        ({"y_clean": ["ant", "bee"] * 75}, "must have the 3 classes of the network, got 2: pass classes"),
         ({"X_test": [[0.0] * 5]}, "X_test and y_test belong together"),
         ({"X_test": np.zeros((2, 5)), "y_test": ["ant"]}, "y_test must have 2 labels as X_test, got 1"),
         (
             {"y_clean": ["elk"] * 150, "classes": ["ant", "bee", "cow"]},
-            r"labels of classes only: \['ant', 'bee', 'cow'\]",
+            r"y_clean must hold labels of the classes \['ant', 'bee', 'cow'\] only, got \['elk'\]",
         ),
     ],
 )

@@ -85,9 +85,9 @@ def test_many_channels_of_few_columns_can_be_meant():
 
 
 @pytest.mark.parametrize("module, params, error, message", [
-    (MLP, {"hiden": 3}, TypeError, r"module MLP takes no argument 'hiden'; it takes \['activation', 'batch_norm'"),
+    (MLP, {"hiden": 3}, TypeError, r"module MLP takes the arguments \['activation', 'batch_norm', .*\], got 'hiden'\."),
     (nn.Linear(4, 3), {"bias": True}, ValueError, r"module is an instance of Linear, already built.*\['bias'\]"),
-    (lambda: 3, {}, TypeError, r"module must build a torch.nn.Module, but <lambda> returned int"),
+    (lambda: 3, {}, TypeError, r"module must build a torch.nn.Module, got int from <lambda>"),
 ])  # fmt: skip
 def test_what_can_not_be_built_is_named(module, params, error, message):
     with pytest.raises(error, match=message):
