@@ -197,9 +197,9 @@ def failures_explained(place, n_jobs, checkpoint):
         raise
 
 
-def fit_member(fit, estimator, X, y, targets, sample_weight, seed):
+def fit_member(fit, estimator, X, y, targets, sample_weight, seed, rows=None):
     """A seeded clone of an estimator, fitted."""
-    return fit.fit(seeded_clone(estimator, seed), X, y, targets, sample_weight)
+    return fit.fit(seeded_clone(estimator, seed), X, y, targets, sample_weight, rows=rows, seed=seed)
 
 
 def seeded_clone(estimator, seed):
@@ -232,7 +232,7 @@ def seeded_clone(estimator, seed):
 def _fit_piece(key, fit, estimator, X, y, targets, sample_weight, split, seed, augment, n_augment, keep_model):
     train, test = split
     weights = None if sample_weight is None else sample_weight[train]
-    model = fit_member(fit, estimator, safe_indexing(X, train), y[train], targets[train], weights, seed)
+    model = fit_member(fit, estimator, X, y[train], targets[train], weights, seed, rows=train)
     left_out = safe_indexing(X, test)
     predicted = fit.predict(model, left_out)
     rng = np.random.default_rng(seed)

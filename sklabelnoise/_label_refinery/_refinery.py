@@ -142,13 +142,20 @@ class StochasticLabelRefinery(ClassifierMixin, BaseLabelRefinery):
       limits counted in rows. Inexact, with a warning, where rows are counted (``min_samples_leaf``, passes over
       mini-batches), and misleading where rows are drawn or held out (bootstraps, subsampling, an early stopping or a
       cross-validation of its own), so "auto" does not choose it there. ``class_weight="balanced"`` is computed from
-      the soft labels, and ``early_stopping="auto"`` from the number of rows before repetition.
+      the soft labels, and ``early_stopping="auto"`` from the number of rows before repetition. For
+      HistGradientBoostingClassifier the values of each feature are cut into bins once, without weights, and with more
+      than three classes a row has two copies: one of its most probable class and one, with all the weight of the
+      others, of a class drawn from them, so that time and memory do not grow with the number of classes. Other
+      estimators get such rows only where all copies would take more than a gigabyte.
     * "argmax": the most probable class. Nothing changes before it does. "auto" warns when nothing else is left.
 
     Only the last step of a Pipeline sees repeated rows; its transformers are fitted to each row once.
 
-    Better labels are not always a better final model: estimators that are robust against wrong labels by themselves,
-    such as :class:`DMClassifier`, may predict worse after learning from soft labels than from the given ones.
+    Better labels are not always a better final model. Where few labels are wrong, refining takes more from the right
+    ones than it mends: the final model learns the estimator's own mistakes, so networks on clean or lightly noisy
+    labels usually predict worse after it. So do estimators that are robust against wrong labels by themselves, such as
+    :class:`DMClassifier`. :func:`sklabelnoise.audit.estimate_noise_rate` says how much there is to mend; fewer rounds
+    or a larger `label_weight` move the labels less, and ``n_rounds=0`` is the estimator as it is, to compare with.
 
     An estimator with a method ``_predict_left_out(X, targets, splits)``, which returns an array of the shape of
     `targets`, predicts all folds of a round by itself.

@@ -15,9 +15,7 @@ from sklearn.utils.validation import has_fit_parameter
 
 from sklabelnoise._compat import BaseSearchCV, safe_indexing
 from sklabelnoise._foundation._classes import at_all_classes
-
-# A row is not repeated for a class this improbable; what is left out is spread over its other classes.
-NEGLIGIBLE_WEIGHT = 1e-6
+from sklabelnoise._label_refinery._copies import copies, most_copies, repeated
 
 # HistGradientBoosting's early_stopping="auto" starts above this number of rows.
 AUTO_EARLY_STOPPING_ROWS = 10_000
@@ -170,7 +168,7 @@ def choose_method(estimator, method, n_samples):
 class _TargetFit:
     """Fit estimators to targets, through the last step where the estimator is a Pipeline."""
 
-    def fit(self, estimator, X, y, targets, sample_weight=None):
+    def fit(self, estimator, X, y, targets, sample_weight=None, *, rows=None, seed=0):
         """Fit an estimator in place.
 
         Parameters
@@ -185,6 +183,11 @@ class _TargetFit:
             What is learnt.
         sample_weight : ndarray of shape (n_samples,) or None, default=None
             Weights of the rows.
+        rows : ndarray of int of shape (n_rows,) or None, default=None
+            Rows of X that the other arrays are about; None for all. So X is not copied where its rows are repeated
+            anyway.
+        seed : int, default=0
+            For what is drawn on the way to the estimator.
 
         Returns
         -------
@@ -195,11 +198,11 @@ class _TargetFit:
             if len(estimator.steps) > 1:
                 # Transformers see every row once, whatever is done to the rows for the last step.
                 head = estimator[:-1]
-                X = head.fit_transform(X, y, **_routed(head, sample_weight))
+                X, rows = head.fit_transform(_taken(X, rows), y, **_routed(head, sample_weight)), None
                 estimator.steps[:-1] = head.steps
-            self.fit(estimator.steps[-1][1], X, y, targets, sample_weight)
+            self.fit(estimator.steps[-1][1], X, y, targets, sample_weight, rows=rows, seed=seed)
         else:
-            self._fit_last(estimator, X, y, targets, sample_weight)
+            self._fit_last(estimator, X, y, targets, sample_weight, rows, seed)
         return estimator
 
 
@@ -226,8 +229,8 @@ class ValueFit(_TargetFit):
         _check_finite(model, values)
         return values
 
-    def _fit_last(self, estimator, X, y, targets, sample_weight):
-        estimator.fit(X, targets, **_weights(sample_weight))
+    def _fit_last(self, estimator, X, y, targets, sample_weight, rows, seed):
+        estimator.fit(_taken(X, rows), targets, **_weights(sample_weight))
 
 
 @dataclass(frozen=True)
@@ -247,16 +250,17 @@ class DistributionFit(_TargetFit):
     classes: np.ndarray
     method: str
 
-    def fit(self, estimator, X, y, targets, sample_weight=None):
+    def fit(self, estimator, X, y, targets, sample_weight=None, *, rows=None, seed=0):
         """Fit an estimator in place, to the rows that weigh something.
 
         Parameters and returns as in the base class.
         """
         if sample_weight is not None and not sample_weight.all():
             # Left out here: classifiers count rows of weight zero, and fail for a class that has no others.
-            rows = np.flatnonzero(sample_weight)
-            X, y, targets, sample_weight = safe_indexing(X, rows), y[rows], targets[rows], sample_weight[rows]
-        return super().fit(estimator, X, y, targets, sample_weight)
+            kept = np.flatnonzero(sample_weight)
+            y, targets, sample_weight = y[kept], targets[kept], sample_weight[kept]
+            rows = kept if rows is None else rows[kept]
+        return super().fit(estimator, X, y, targets, sample_weight, rows=rows, seed=seed)
 
     def predict(self, model, X):
         """Distributions predicted by a fitted estimator, in the order of all classes.
@@ -291,19 +295,22 @@ class DistributionFit(_TargetFit):
             )
         return at_all_classes(proba, known, self.classes, fill=0.0)
 
-    def _fit_last(self, estimator, X, y, targets, sample_weight):
-        weights = _weights(sample_weight)
+    def _fit_last(self, estimator, X, y, targets, sample_weight, rows, seed):
+        is_hard = self.method == "argmax" or targets.max(axis=1).min() == 1
+        if self.method == "replicate" and not is_hard:
+            self._fit_copies(estimator, X, targets, sample_weight, rows, seed)
+            return
+        X, weights = _taken(X, rows), _weights(sample_weight)
         if self.method == "regression":
             estimator.fit(X, targets, **weights)
-        elif self.method == "argmax" or targets.max(axis=1).min() == 1:
+        elif is_hard:
             estimator.fit(X, self.classes[targets.argmax(axis=1)], **weights)
-        elif self.method == "soft_labels":
-            estimator.fit(X, y, soft_labels=pd.DataFrame(targets, columns=self.classes), **weights)
         else:
-            self._fit_copies(estimator, X, targets, sample_weight)
+            estimator.fit(X, y, soft_labels=pd.DataFrame(targets, columns=self.classes), **weights)
 
-    def _fit_copies(self, estimator, X, targets, sample_weight):
-        rows, labels, weights = copies(targets, sample_weight)
+    def _fit_copies(self, estimator, X, targets, sample_weight, rows, seed):
+        most = most_copies(estimator, X, len(self.classes))
+        numbers, labels, weights = copies(targets, sample_weight, most=most, random_state=seed)
         parameters = estimator.get_params(deep=False)
         class_weight, early_stopping = parameters.get("class_weight"), parameters.get("early_stopping")
         if isinstance(class_weight, str) and class_weight == "balanced":
@@ -313,7 +320,7 @@ class DistributionFit(_TargetFit):
         if isinstance(early_stopping, str) and len(targets) <= AUTO_EARLY_STOPPING_ROWS:
             # "auto" goes by the number of rows; copies must not switch it on.
             estimator.set_params(early_stopping=False)
-        estimator.fit(safe_indexing(X, rows), self.classes[labels], sample_weight=weights)
+        estimator.fit(repeated(X, numbers, estimator, rows=rows), self.classes[labels], sample_weight=weights)
 
 
 def column_by_column(estimator):
@@ -339,47 +346,15 @@ def column_by_column(estimator):
     return MultiOutputRegressor(estimator)
 
 
-def copies(targets, sample_weight=None):
-    """Repeat each row once for every class it may belong to, weighted with the probability of that class.
-
-    The weights of the copies of a row sum to the weight of the row, so a loss that is a weighted sum over rows
-    becomes the cross entropy with the soft labels: sum_i sum_k t_ik loss(k, x_i).
-
-    Parameters
-    ----------
-    targets : ndarray of shape (n_samples, n_classes)
-        Rows on the simplex.
-    sample_weight : ndarray of shape (n_samples,) or None, default=None
-        Weights of the rows.
-
-    Returns
-    -------
-    rows : ndarray of shape (n_copies,)
-        Row numbers, ascending.
-    labels : ndarray of shape (n_copies,)
-        Class numbers.
-    weights : ndarray of shape (n_copies,)
-        Weights of the copies.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> rows, labels, weights = copies(np.array([[1.0, 0.0], [0.25, 0.75]]))
-    >>> rows, labels, weights
-    (array([0, 1, 1]), array([0, 0, 1]), array([1.  , 0.25, 0.75]))
-    """
-    kept = np.where(targets >= NEGLIGIBLE_WEIGHT, targets, 0)
-    kept = kept / kept.sum(axis=1, keepdims=True)
-    rows, labels = np.nonzero(kept)
-    weights = kept[rows, labels]
-    return rows, labels, weights if sample_weight is None else weights * sample_weight[rows]
-
-
 def _balance(labels, weights, n_classes):
     """Weight of each class that makes all of them weigh the same, as class_weight="balanced" does with counts."""
     mass = np.bincount(labels, weights=weights, minlength=n_classes)
     present = mass > 0
     return np.divide(mass.sum() / present.sum(), mass, out=np.zeros(n_classes), where=present)
+
+
+def _taken(X, rows):
+    return X if rows is None else safe_indexing(X, rows)
 
 
 def _weights(sample_weight):

@@ -28,12 +28,10 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from sklabelnoise._label_refinery._soft_fit import (
     AUTO_EARLY_STOPPING_ROWS,
-    NEGLIGIBLE_WEIGHT,
     DistributionFit,
     ValueFit,
     choose_method,
     column_by_column,
-    copies,
     takes,
 )
 
@@ -62,32 +60,6 @@ def soft():
 def fit(method, estimator, X, targets, sample_weight=None):
     y = CLASSES[targets.argmax(axis=1)]
     return DistributionFit(CLASSES, method).fit(estimator, X, y, targets, sample_weight)
-
-
-class TestCopies:
-    def test_the_weights_of_a_row_sum_to_its_weight(self, soft):
-        sample_weight = np.arange(80) % 3 + 0.5
-        rows, _, weights = copies(soft[1], sample_weight)
-        np.testing.assert_allclose(np.bincount(rows, weights=weights), sample_weight, rtol=1e-14)
-
-    def test_the_copies_of_a_row_carry_its_distribution(self, soft):
-        rows, labels, weights = copies(soft[1])
-        back = np.zeros_like(soft[1])
-        back[rows, labels] = weights
-        # Entries below the threshold moved to the others of their row.
-        np.testing.assert_allclose(back, soft[1], atol=3 * NEGLIGIBLE_WEIGHT, rtol=0)
-
-    def test_one_hot_rows_are_not_repeated(self):
-        rows, labels, weights = copies(np.eye(3)[[2, 0, 1, 1]])
-        assert rows.tolist() == [0, 1, 2, 3]
-        assert labels.tolist() == [2, 0, 1, 1]
-        assert weights.tolist() == [1, 1, 1, 1]
-
-    def test_negligible_weights_are_dropped_and_the_rest_rescaled(self):
-        tiny = NEGLIGIBLE_WEIGHT / 2
-        _, labels, weights = copies(np.array([[tiny, 0.5 - tiny, 0.5]]))
-        assert labels.tolist() == [1, 2]
-        assert weights.sum() == pytest.approx(1, abs=1e-15)
 
 
 class TestReplication:
