@@ -4,7 +4,8 @@ A definition is made of the estimator that a method makes: class names and param
 this project all parameters count, so that a changed default is seen; of other libraries those that differ from the
 default, so that a new version with one more parameter changes nothing (the versions stand in each row anyway). Seeds
 are no part of it, nor is what decides how a fit is run and not what comes out. Where a network has its default module,
-the module's training defaults belong to it.
+the module's training defaults belong to it, and so do the families that `NoisyLabelClassifier` has by default. What
+the code does with all that is said by the commit in a row.
 """
 
 import hashlib
@@ -33,7 +34,8 @@ def definition(estimator):
 def described(value):
     """A value as JSON: estimators and splitters by class name and parameters, functions by name."""
     if isinstance(value, BaseEstimator):
-        return {"class": type(value).__name__, **_parameters(value), **_training_defaults(value)}
+        own = {**_training_defaults(value), **_families(value)}
+        return {"class": type(value).__name__, **_parameters(value), **own}
     if isinstance(value, dict):
         return {str(name): described(item) for name, item in value.items()}
     if isinstance(value, (list, tuple)):
@@ -46,7 +48,14 @@ def described(value):
         return value
     if isinstance(value, type) or inspect.isroutine(value):
         return value.__name__
-    return {"class": type(value).__name__, **described({k: v for k, v in vars(value).items() if k not in NO_PART})}
+    return {"class": type(value).__name__, **described(_attributes(value))}
+
+
+def _attributes(value):
+    """Public attributes of an object, and what its class has in capitals: settings that are no parameters."""
+    constants = {name: getattr(value, name) for name in dir(type(value)) if name.isupper()}
+    attributes = {**constants, **getattr(value, "__dict__", {})}
+    return {name: item for name, item in attributes.items() if not name.startswith("_") and name not in NO_PART}
 
 
 def _parameters(estimator):
@@ -61,6 +70,15 @@ def _parameters(estimator):
 
 def _is(value, default):
     return value is default or (type(value) is type(default) and repr(value) == repr(default))
+
+
+def _families(estimator):
+    """The members that `NoisyLabelClassifier` has where none are given: their grids are part of what it is."""
+    if type(estimator).__name__ != "NoisyLabelClassifier" or estimator.members != "auto":
+        return {}
+    from sklabelnoise._ensemble._members import families_of
+
+    return {"families": described(families_of("auto", np.arange(2)))}
 
 
 def _training_defaults(estimator):

@@ -11,7 +11,7 @@ stands in every row: rows of another grid are not mixed in.
 N_FOLDS = 5
 
 LEAVES = (1, 5, 15, 40)  # min_samples_leaf of forests
-N_TREES = 150  # of each forest that chooses; those of `NoisyLabelClassifier` have as many
+N_TREES = 150  # of each forest that is tried
 ROUNDS = (10, 20, 40, 80, 160)  # of boosted trees
 
 # A setting of boosted trees for wrong labels: small trees, 40 rows a leaf, half of the rows and columns, strong L2.
