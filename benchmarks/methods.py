@@ -48,6 +48,7 @@ from benchmarks.tuned import BOOSTERS, ChosenLeaf, ChosenRounds, KernelRidgeClas
 from sklabelnoise import (
     DMClassifier,
     DMClassifierCV,
+    NoisyLabelClassifier,
     ProSelfLCClassifier,
     RobustLossClassifier,
     StochasticLabelRefinery,
@@ -180,12 +181,6 @@ def _pytabkit(name):
         return estimator(random_state=seed, device="cpu", n_threads=1)
 
     return make
-
-
-def _noisy_label_classifier(budget, seed):
-    from sklabelnoise import NoisyLabelClassifier
-
-    return NoisyLabelClassifier(random_state=seed)
 
 
 def _mean_of(make_member):
@@ -335,7 +330,7 @@ METHODS = {
         Method("DM(1, 16), mean of five", _mean_of(_network(DMClassifier, lam=1, beta=16)), "robust"),
         Method("DMClassifierCV", _network(DMClassifierCV), "robust"),
         Method("DMClassifierCV, refit=False", _network(DMClassifierCV, refit=False), "robust"),
-        Method("NoisyLabelClassifier", _noisy_label_classifier, "robust", requires=("sklabelnoise._ensemble",)),
+        Method("NoisyLabelClassifier", _plain(NoisyLabelClassifier), "robust"),
         Method("ProSelfLC", _network(ProSelfLCClassifier), "robust"),
         Method("soft bootstrapping", _loss("soft_bootstrapping"), "robust"),
         Method("hard bootstrapping", _loss("hard_bootstrapping"), "robust"),
