@@ -142,9 +142,9 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
     regression and nearest neighbors by closed forms, the rest by folds. Equal rows with equal labels are one row with a
     weight; whole `sample_weight` are repetitions.
 
-    What keeps large data within minutes: kernel ridge regression has at most 1,500 landmarks, trees are grown on at
-    most 20,000 drawn rows each. A member that is expected to take longer than all others together, and than two
-    minutes, is left out; its row of `members_` says so.
+    What keeps large data within minutes: kernel ridge regression has at most 1,500 landmarks; trees are grown on at
+    most 20,000 drawn rows each, and beyond 10,000 rows there are 150 of them instead of 300. A member that is expected
+    to take longer than all others together, and than two minutes, is left out; its row of `members_` says so.
 
     References
     ----------

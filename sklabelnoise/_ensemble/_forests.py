@@ -93,21 +93,27 @@ class Forest(Family):
     """
 
     LEAVES = (1, 3, 8, 20, 60)
-    N_FIRST, N_TREES = 60, 300
+    N_FIRST = 60
     MOST_ROWS = 20_000
 
     def __init__(self, name):
         self.name = name
 
+    @staticmethod
+    def n_trees(n_samples):
+        """How many trees the chosen size gets: trees of many rows are large."""
+        return 300 if n_samples <= 10_000 else 150
+
     def cost(self, n_samples, n_features, n_classes, n_folds, by_folds):
         drawn = min(n_samples, self.MOST_ROWS)
-        a_tree = 5e-4 + 1.2e-7 * drawn * np.log2(drawn + 1) * np.sqrt(n_features)
-        return (len(self.LEAVES) * self.N_FIRST + self.N_TREES) * a_tree * (n_folds if by_folds else 1)
+        a_tree = 5e-4 + 4e-8 * drawn * np.log2(drawn + 1) * np.sqrt(n_features) + 3e-7 * n_samples
+        n_trees = len(self.LEAVES) * self.N_FIRST + self.n_trees(n_samples)
+        return n_trees * a_tree * (n_folds if by_folds else 1)
 
     def fit(self, rows, work, seed):
         X = rows.views[self.view]
         rng = np.random.RandomState(seed)
-        seeds = rng.randint(_MAX_SEED, size=self.N_TREES)
+        seeds = rng.randint(_MAX_SEED, size=self.n_trees(len(rows)))
         leaves = [leaf for leaf in self.LEAVES if leaf == 1 or 2 * leaf < len(rows)]
         candidates = []
         for leaf in leaves:
@@ -141,7 +147,7 @@ class Forest(Family):
         # Products of different trees are the score of endless trees; each tree alone adds its share of the variance.
         endless = (together - squares) / (n * (n - 1))
         alone = squares / n - endless
-        expected = endless + alone / (0.368 * self.N_TREES)
+        expected = endless + alone / (0.368 * self.n_trees(len(rows)))
         brier = float(np.average(expected, weights=rows.weight[seen])) if seen.any() else np.inf
         return brier, _mean_votes(votes, times)
 

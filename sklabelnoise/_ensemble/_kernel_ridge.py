@@ -92,8 +92,8 @@ class KernelRidge(Family):
         if not rows.by_folds:
             everything = np.arange(len(rows))
             fit = _Regression(X, rows, everything, landmarks, metric, width)
-            for ridge in self.RIDGES:
-                yield ridge, fit.left_out(ridge), [fit.model(ridge)]
+            for ridge, left_out in zip(self.RIDGES, fit.left_out(self.RIDGES), strict=True):
+                yield ridge, left_out, [fit.model(ridge)]
             return
         fits = [
             _Regression(X, rows, train, landmarks[np.isin(landmarks, train)], metric, width) for train, _ in rows.splits
@@ -111,7 +111,8 @@ class _Regression:
 
     With features Phi of the Nystroem kernel, rows and labels scaled by the root of their weight, and
     Phi' Phi = U diag(s) U', the prediction is P diag(1 / (s + ridge)) P' Y with P = Phi U, and leaving out row i
-    changes it to (f_i - h_i y_i) / (1 - h_i) with h_i = sum_k P_ik^2 / (s_k + ridge).
+    changes it to (f_i - h_i y_i) / (1 - h_i) with h_i = sum_k P_ik^2 / (s_k + ridge). Phi and P are made block by block
+    and never whole: they would be larger than all data.
     """
 
     def __init__(self, X, rows, train, landmarks, metric, width):
@@ -121,37 +122,53 @@ class _Regression:
         distance = cdist(self.landmarks[:500], self.landmarks[:500], metric)
         typical = np.median(distance[distance > 0]) if (distance > 0).any() else 1.0
         self.scale = width / typical
+        self.X, self.train = X, train
+        self.root_weight = np.sqrt(rows.weight[train])[:, None]
+        self.targets = rows.targets[train]
+
         among = kernel_values(metric, self.landmarks, self.landmarks, self.scale)
         # Equal landmarks make it singular; the jitter is far below the smallest ridge.
         among[np.diag_indices_from(among)] += 1e-6
-        self.root = scipy.linalg.cholesky(among, lower=True)
-        phi = np.empty((len(train), len(landmarks)))
-        for first in range(0, len(train), _BLOCK):
-            block = slice(first, first + _BLOCK)
-            values = kernel_values(metric, X[train[block]], self.landmarks, self.scale)
-            phi[block] = scipy.linalg.solve_triangular(self.root, values.T, lower=True).T
-        weight = np.sqrt(rows.weight[train])[:, None]
-        phi *= weight
-        self.targets = rows.targets[train]
-        self.spectrum, self.axes = scipy.linalg.eigh(phi.T @ phi, driver="evd")
-        self.spectrum = np.maximum(self.spectrum, 0)
-        self.P = phi @ self.axes
-        self.weight = weight
-        self.projected = self.P.T @ (self.targets * weight)
+        root = scipy.linalg.cholesky(among, lower=True)
+        gram = np.zeros_like(among)
+        mixed = np.zeros((len(among), rows.n_classes))
+        for block in self._blocks():
+            values = self._kernel_of(block)
+            gram += values.T @ values
+            mixed += values.T @ (self.targets[block] * self.root_weight[block])
+        whitened = scipy.linalg.solve_triangular(root, gram, lower=True)
+        whitened = scipy.linalg.solve_triangular(root, whitened.T, lower=True)
+        spectrum, axes = scipy.linalg.eigh((whitened + whitened.T) / 2, driver="evd")
+        self.spectrum = np.maximum(spectrum, 0)
+        # From values of the kernel at the landmarks to P.
+        self.axes = scipy.linalg.solve_triangular(root, axes, lower=True, trans="T")
+        self.projected = self.axes.T @ mixed
 
-    def left_out(self, ridge):
-        """Probabilities for each row by the regression on all others."""
-        shrink = 1 / (self.spectrum + ridge)
-        values = self.P @ (self.projected * shrink[:, None]) / self.weight
-        leverage = (self.P**2) @ shrink
-        values = (values - leverage[:, None] * self.targets) / np.maximum(1 - leverage, 1e-9)[:, None]
-        return as_proba(values)
+    def left_out(self, ridges):
+        """For each ridge the probabilities of each row by the regression on all others."""
+        shrink = 1 / (self.spectrum[:, None] + np.asarray(ridges))
+        found = np.empty((len(ridges), len(self.train), self.targets.shape[1]))
+        for block in self._blocks():
+            P = self._kernel_of(block) @ self.axes
+            fitted = [P @ (self.projected * own[:, None]) / self.root_weight[block] for own in shrink.T]
+            leverage = np.square(P, out=P) @ shrink
+            for number, values in enumerate(fitted):
+                own = leverage[:, [number]]
+                found[number, block] = as_proba((values - own * self.targets[block]) / np.maximum(1 - own, 1e-9))
+        return found
 
     def model(self, ridge):
         """The fitted regression."""
         coef = self.axes @ (self.projected / (self.spectrum + ridge)[:, None])
-        coef = scipy.linalg.solve_triangular(self.root, coef, lower=True, trans="T")
         return KernelModel(self.metric, self.landmarks, self.scale, coef)
+
+    def _blocks(self):
+        return [slice(first, first + _BLOCK) for first in range(0, len(self.train), _BLOCK)]
+
+    def _kernel_of(self, block):
+        values = kernel_values(self.metric, self.X[self.train[block]], self.landmarks, self.scale)
+        values *= self.root_weight[block]
+        return values
 
 
 def kernel_values(metric, X, landmarks, scale):

@@ -38,7 +38,7 @@ class Views:
         self._imputer = self._indicator = None
         if np.isnan(X).any():
             self._imputer = SimpleImputer(strategy="median", keep_empty_features=True).fit(X)
-            self._indicator = MissingIndicator(features="missing-only").fit(X)
+            self._indicator = MissingIndicator(features="missing-only", error_on_new=False).fit(X)
         filled = self._filled(X)
         self._standard = StandardScaler().fit(filled)
         self._many_valued = np.array([len(np.unique(column)) > _MOST_CODES for column in filled.T], dtype=bool)

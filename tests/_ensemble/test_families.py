@@ -1,0 +1,145 @@
+"""Left-out predictions of the families against the long way round."""
+
+import numpy as np
+import pytest
+from sklearn.datasets import make_classification
+from sklearn.model_selection import StratifiedKFold
+
+from sklabelnoise._ensemble._boosting import Boosting, FirstRounds
+from sklabelnoise._ensemble._families import TrainingRows
+from sklabelnoise._ensemble._forests import Forest
+from sklabelnoise._ensemble._kernel_ridge import KernelRidge, _Regression, as_proba, kernel_values
+from sklabelnoise._ensemble._linear import Linear
+from sklabelnoise._ensemble._neighbors import Neighbors, votes
+from sklabelnoise._ensemble._networks import NetworkStack, networks_of_tables
+from sklabelnoise._ensemble._views import Views
+from sklabelnoise._ensemble._work import Work
+
+
+def make_rows(n_samples=90, n_classes=3, by_folds=False, seed=0, weighted=False):
+    X, y = make_classification(
+        n_samples, 6, n_informative=4, n_classes=n_classes, flip_y=0.3, n_clusters_per_class=1, random_state=seed
+    )
+    views = Views().fit(X).transform(X)
+    splits = list(StratifiedKFold(3, shuffle=True, random_state=0).split(X, y))
+    weight = np.random.default_rng(0).integers(1, 4, n_samples).astype(float) if weighted else np.ones(n_samples)
+    return TrainingRows(views, y, weight, n_classes, splits, by_folds)
+
+
+FAMILIES = [
+    Forest("random_forest"),
+    Forest("extra_trees"),
+    KernelRidge(),
+    Neighbors(),
+    Linear(),
+    Boosting(),
+    NetworkStack("standard", np.arange(3)).add("networks", networks_of_tables()[:2]),
+]
+
+
+@pytest.mark.parametrize("by_folds", [False, True])
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
+def test_left_out_probabilities_are_probabilities_of_the_chosen_candidate(family, by_folds):
+    if family.name == "networks":
+        family = NetworkStack("standard", np.arange(3)).add("networks", networks_of_tables()[:2])
+    rows = make_rows(by_folds=by_folds)
+    fitted = family.fit(rows, Work(), 0)
+    np.testing.assert_allclose(fitted.left_out.sum(axis=1), 1, rtol=1e-6)
+    again = rows.scored(fitted.parameters, fitted.left_out)
+    assert again.accuracy == pytest.approx(fitted.candidates[fitted.chosen].accuracy)
+    proba = fitted.predict_proba(rows.views[fitted.view], 3)
+    assert proba.shape == (90, 3)
+    np.testing.assert_allclose(proba.sum(axis=1), 1, rtol=1e-6)
+
+
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
+def test_no_label_is_seen_by_what_predicts_its_row(family):
+    # Labels that no model can learn from other rows: whoever sees a label does better than chance.
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(200, 4))
+    codes = rng.integers(0, 2, 200)
+    splits = list(StratifiedKFold(5, shuffle=True, random_state=0).split(X, codes))
+    if family.name == "networks":
+        family = NetworkStack("standard", np.arange(2)).add("networks", networks_of_tables()[:1])
+    rows = TrainingRows(Views().fit(X).transform(X), codes, np.ones(200), 2, splits, False)
+    fitted = family.fit(rows, Work(), 0)
+    assert np.mean(fitted.left_out.argmax(axis=1) == codes) < 0.6
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("n_landmarks", [90, 25])
+def test_the_closed_form_leaves_out_one_row_as_fitting_without_it_does(n_landmarks, weighted):
+    rows = make_rows(weighted=weighted)
+    X, landmarks = rows.views["normal"], np.random.default_rng(0).permutation(90)[:n_landmarks]
+    for metric in KernelRidge.METRICS:
+        fit = _Regression(X, rows, np.arange(90), landmarks, metric, 0.4)
+        closed = fit.left_out([0.3, 10])[1]
+        K = kernel_values(metric, X[landmarks], X[landmarks], fit.scale) + 1e-6 * np.eye(n_landmarks)
+        phi = np.linalg.solve(np.linalg.cholesky(K), kernel_values(metric, X[landmarks], X, fit.scale)).T
+        for i in (0, 17, 89):
+            keep = np.arange(90) != i
+            W = rows.weight[keep][:, None]
+            coef = np.linalg.solve(
+                phi[keep].T @ (W * phi[keep]) + 10 * np.eye(n_landmarks), phi[keep].T @ (W * rows.targets[keep])
+            )
+            np.testing.assert_allclose(closed[i], as_proba(phi[[i]] @ coef)[0], rtol=1e-6)
+
+
+def test_with_all_rows_as_landmarks_it_is_kernel_ridge_regression():
+    from sklearn.kernel_ridge import KernelRidge as Reference
+
+    rows = make_rows()
+    X = rows.views["normal"]
+    fit = _Regression(X, rows, np.arange(90), np.arange(90), "sqeuclidean", 0.4)
+    reference = Reference(alpha=3.0, kernel="rbf", gamma=fit.scale).fit(X, rows.targets)
+    np.testing.assert_allclose(fit.model(3.0).predict_proba(X), as_proba(reference.predict(X)), atol=1e-5)
+
+
+def test_neighbors_with_weights_are_neighbors_repeated():
+    nearest = np.array([[0, 1, 2]])
+    codes, weight = np.array([0, 1, 1]), np.array([2.0, 3.0, 1.0])
+    of_three, of_six = votes(nearest, codes, weight, [3, 6], 2)
+    np.testing.assert_allclose(of_three, [[2 / 3, 1 / 3]])
+    np.testing.assert_allclose(of_six, [[1 / 3, 2 / 3]])
+
+
+def test_few_trees_tell_the_score_of_many():
+    rows, forest = make_rows(300), Forest("random_forest")
+    X, seeds = rows.views["given"], np.arange(300)
+    expected = rows.scored({}, forest._all_trees(rows, X, 3, seeds)[0]).brier
+    firsts = [forest._first_trees(rows, X, 3, seeds[first : first + 30]) for first in range(0, 300, 30)]
+    told = np.mean([brier for brier, _ in firsts])
+    naive = np.mean([rows.scored({}, proba).brier for _, proba in firsts])
+    assert abs(told - expected) < 0.003
+    assert naive - expected > 0.01
+
+
+def test_boosting_after_its_first_rounds_is_what_it_was_then():
+    rows = make_rows(200, 2)
+    X, train = rows.views["given"], np.arange(200)
+    family = Boosting()
+    model, early = family._more_rounds(None, rows, train, train, 10, 0)
+    model, late = family._more_rounds(model, rows, train, train, 40, 0)
+    np.testing.assert_allclose(FirstRounds(model, 10).predict_proba(X), early)
+    np.testing.assert_allclose(FirstRounds(model, 40).predict_proba(X), late)
+    assert np.abs(early - late).max() > 0.01
+
+
+def test_views_of_rows_are_filled_scaled_and_ranked():
+    rng = np.random.default_rng(0)
+    X = np.column_stack([np.exp(3 * rng.normal(size=300)), rng.integers(0, 3, 300), np.ones(300)])
+    X[::7, 0] = np.nan
+    views = Views().fit(X)
+    found = views.transform(X)
+    assert np.isnan(found["given"]).any() and found["given"].dtype == np.float32
+    for name in ("standard", "normal"):
+        assert found[name].shape == (300, 4)  # a column marks what was missing
+        np.testing.assert_allclose(found[name].mean(axis=0), 0, atol=1e-5)
+    assert np.abs(found["normal"]).max() < 5 < np.abs(found["standard"]).max()
+    assert np.isfinite(views.transform(np.full((1, 3), np.nan))["normal"]).all()
+
+
+def test_a_row_is_landmark_for_at_most_fifteen_hundred(monkeypatch):
+    monkeypatch.setattr(KernelRidge, "N_LANDMARKS", 40)
+    fitted = KernelRidge().fit(make_rows(), Work(), 0)
+    assert len(fitted.models[0].landmarks) == 40
