@@ -112,11 +112,11 @@ def reliability_block(rows):
     seeds = ", ".join(map(str, sorted(frame["seed"].unique())))
     commits = ", ".join(sorted({row["commit"] or "?" for row in rows}))
     return (
-        f"{len(rows)} audits of {frame['task'].nunique()} tasks ({auditors}; seeds {seeds}), at most 2,000 rows each, 0 to "
-        "40 % symmetric noise and the labels of people. How far the estimated noise rate is off, in points, by what the "
-        f"report says of it. It warns of {of_off:.0%} of the estimates that are off by more than {100 * OFF:.0f} points, "
-        f"and of {of_near:.0%} of those that are within {100 * NEAR:.0f}. {rows[-1]['processor']}, commits {commits}.\n\n"
-        f"{markdown(reliability_table(rows))}"
+        f"{len(rows)} audits of {frame['task'].nunique()} tasks ({auditors}; seeds {seeds}), at most 2,000 rows each, "
+        "0 to 40 % symmetric noise and the labels of people. How far the estimated noise rate is off, in points, by "
+        f"what the report says of it. It warns of {of_off:.0%} of the estimates that are off by more than "
+        f"{100 * OFF:.0f} points, and of {of_near:.0%} of those that are within {100 * NEAR:.0f}. "
+        f"{rows[-1]['processor']}, commits {commits}.\n\n{markdown(reliability_table(rows))}"
     )
 
 

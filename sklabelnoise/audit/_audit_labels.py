@@ -236,6 +236,9 @@ class _OnRowNumbers(ClassifierMixin, BaseEstimator):
     def predict_proba(self, rows):
         return self.fitted_.predict_proba(self._subset(rows))
 
+    def predict(self, rows):
+        return self.classes_[self.predict_proba(rows).argmax(axis=1)]
+
     def _subset(self, rows):
         from sklabelnoise.training._training_set import take_rows  # torch, which a Dataset has loaded already
 

@@ -16,6 +16,11 @@ def _is_torch_dataset(X):
     return any(base.__module__.startswith("torch.utils.data") for base in type(X).__mro__)
 
 
+def is_pillow_image(item):
+    """Whether an item is a picture of pillow; by what it has, because asking pillow would import it."""
+    return isinstance(getattr(item, "mode", None), str) and hasattr(item, "convert")
+
+
 class Datasets:
     """What an audit asks of a Dataset, whichever library it is of.
 
@@ -84,7 +89,7 @@ class Datasets:
         if len(self) == 0:
             return False
         first = self.input_of(0)
-        return hasattr(first, "mode") or np.ndim(first) > 1
+        return is_pillow_image(first) or np.ndim(first) > 1
 
     def input_of(self, row):
         """The input of one item; an error says which item it was."""

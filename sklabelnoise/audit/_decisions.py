@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from sklabelnoise.audit._evidence import codes_of
+
 ACCEPT, REJECT, RELABEL, UNSURE, REMOVE = DECISIONS = ("accept", "reject", "relabel", "unsure", "remove")
 
 _NUMBER = re.compile(r"[+-]?[\d.,]+(e[+-]?\d+)?|[+-]?inf(inity)?|nan", re.IGNORECASE)
@@ -107,8 +109,8 @@ def _check(decisions, report):
         first = decisions["row"][~is_issue].iloc[0]
         raise ValueError(f"decisions are about rows that are no issues of this report: {first!r}.")
     rows = rows.astype(np.int64).to_numpy()
-    suggested = report.issues.set_index("row")["suggested_label"].reindex(rows)
-    suggested = pd.Index(report.classes).get_indexer(suggested)
+    suggested = pd.Series(codes_of(report.issues["suggested_label"], report.classes), index=report.issues["row"])
+    suggested = suggested.loc[rows].to_numpy()
     given = report.to_cleanlab()["labels"][rows]
     find = _LabelFinder(report.classes)
     _check_given(decisions, given, rows, report, find)

@@ -80,6 +80,20 @@ def _all_in_order(proba, columns, classes, argument):
     return in_class_order(proba, columns, classes, argument=argument)
 
 
+def codes_of(labels, classes):
+    """Position among the classes of each label. (An index of pandas cannot hold every text that is a label.)"""
+    column = {label: j for j, label in enumerate(np.asarray(classes).tolist())}
+    return np.array([column[label] for label in np.asarray(labels, dtype=object).tolist()], dtype=np.int64)
+
+
+def as_column(labels, index):
+    """Labels as a column of a frame, of pandas' own type for text where that can hold them."""
+    try:
+        return pd.Series(labels, index=index)
+    except UnicodeEncodeError:  # lone surrogates
+        return pd.Series(labels.astype(object), index=index, dtype=object)
+
+
 def row_names(y, other=None):
     """Index by which a pandas user knows the rows: that of `other`, else that of `y`, else positions."""
     for data in (other, y):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from sklabelnoise.audit._evidence import check_evidence, confident_classes, row_names
+from sklabelnoise.audit._evidence import as_column, check_evidence, confident_classes, row_names
 
 if TYPE_CHECKING:
     from typing import Literal
@@ -95,8 +95,8 @@ def find_label_issues(
     issues = pd.DataFrame(
         {
             "row": rows,
-            "given_label": classes[codes],
-            "suggested_label": classes[suggested],
+            "given_label": as_column(classes[codes], names[rows]),
+            "suggested_label": as_column(classes[suggested], names[rows]),
             "quality": quality,
             "margin": quality - proba.max(axis=1, initial=-np.inf),
         },

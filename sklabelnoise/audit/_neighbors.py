@@ -9,7 +9,7 @@ from sklearn.feature_extraction.text import HashingVectorizer
 from sklearn.neighbors import NearestNeighbors
 from sklearn.preprocessing import StandardScaler
 
-from sklabelnoise.audit._datasets import Datasets, is_dataset
+from sklabelnoise.audit._datasets import Datasets, is_dataset, is_pillow_image
 from sklabelnoise.audit._views import are_image_paths, picture_at
 from sklabelnoise.metrics._class_columns import pandas_frame
 
@@ -113,7 +113,7 @@ def _input_or_none(dataset, row):
 
 def _of_items(items):
     first = next((item for item in items if item is not None), None)
-    if isinstance(first, os.PathLike) or hasattr(first, "mode") or np.ndim(first) > 1 or are_image_paths(items):
+    if isinstance(first, os.PathLike) or is_pillow_image(first) or np.ndim(first) > 1 or are_image_paths(items):
         return _of_pictures(items)
     if isinstance(first, str):
         readable = [str(item).encode("utf-8", "replace").decode() for item in items]

@@ -2,12 +2,12 @@
 
 import html
 
-import pandas as pd
-
+from sklabelnoise.audit._evidence import codes_of
 from sklabelnoise.audit._statement import rate_as_figure, statement
 from sklabelnoise.audit._views import view_of
 
 _N_ROWS = 10
+_LABELS = ("given_label", "suggested_label")
 _CELL = "padding:.25em .6em;text-align:left;vertical-align:middle;border-bottom:1px solid #8884;"
 
 
@@ -35,7 +35,6 @@ def _worst(report):
     issues = report.issues.head(_N_ROWS)
     if issues.empty:
         return ""
-    codes = pd.Index(report.classes).get_indexer
     view = view_of(
         report.X if report.display is None else report.display,
         report.to_cleanlab()["labels"],
@@ -43,7 +42,7 @@ def _worst(report):
         image_size=64,
     )
     try:
-        contents = view.brief(issues["row"].to_numpy(), codes(issues["given_label"]), codes(issues["suggested_label"]))
+        contents = view.brief(issues["row"].to_numpy(), *(codes_of(issues[name], report.classes) for name in _LABELS))
     except ImportError:  # pillow is optional
         contents = [""] * len(issues)
     names = ["row", *(["id"] if report.ids is not None else []), "given", "suggested", "quality", "content"]

@@ -6,9 +6,9 @@ from importlib.resources import files
 
 import jinja2
 import numpy as np
-import pandas as pd
 
 from sklabelnoise.audit._decisions import class_names
+from sklabelnoise.audit._evidence import codes_of
 from sklabelnoise.audit._neighbors import neighbors_of
 from sklabelnoise.audit._statement import rate_as_figure, statement
 from sklabelnoise.audit._views import view_of
@@ -65,7 +65,7 @@ def _writable(text):
 def _data(report, shown, image_shape, image_size):
     """Everything the script of the page needs, ready for JSON."""
     rows = shown["row"].to_numpy()
-    given, suggested = (pd.Index(report.classes).get_indexer(shown[f"{role}_label"]) for role in ("given", "suggested"))
+    given, suggested = (codes_of(shown[f"{role}_label"], report.classes) for role in ("given", "suggested"))
     codes = report.to_cleanlab()["labels"]
     view = view_of(
         report.X if report.display is None else report.display,

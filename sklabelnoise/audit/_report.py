@@ -11,7 +11,7 @@ import pandas as pd
 
 from sklabelnoise._foundation._whole_files import write_whole
 from sklabelnoise.audit._decisions import REMOVE, UNSURE, decided_rows
-from sklabelnoise.audit._evidence import check_evidence, row_names
+from sklabelnoise.audit._evidence import as_column, check_evidence, codes_of, row_names
 from sklabelnoise.audit._issues import find_label_issues
 from sklabelnoise.audit._reliability import NONE, ROUGH, noise_intervals
 from sklabelnoise.audit._transition import estimate_noise
@@ -208,8 +208,7 @@ class LabelReport:
         digest = hashlib.sha256(repr(self.classes.tolist()).encode("utf-8", "surrogatepass"))
         digest.update(self._codes.astype("<i8").tobytes())
         digest.update(self.issues["row"].to_numpy("<i8").tobytes())
-        suggested = pd.Index(self.classes).get_indexer(self.issues["suggested_label"])
-        digest.update(suggested.astype("<i8").tobytes())
+        digest.update(codes_of(self.issues["suggested_label"], self.classes).astype("<i8").tobytes())
         return digest.hexdigest()[:16]
 
     @property
@@ -243,14 +242,15 @@ class LabelReport:
         n_classes = len(self.classes)
         given = np.bincount(self._codes, minlength=n_classes)
         total = np.bincount(self._codes, weights=self.label_quality, minlength=n_classes)
-        codes = pd.Index(self.classes).get_indexer
-        doubted = np.bincount(codes(self.issues["given_label"]), minlength=n_classes)
+        doubted = np.bincount(codes_of(self.issues["given_label"], self.classes), minlength=n_classes)
+        suggested = np.bincount(codes_of(self.issues["suggested_label"], self.classes), minlength=n_classes)
         off = np.where(np.eye(n_classes, dtype=bool), 0, self.transition_matrix)
         mistaken_for = pd.Series(self.classes[off.argmax(axis=1)], dtype=object).where(off.max(axis=1) > 0, np.nan)
         if self.transition_matrix_interval is None:
             low = high = np.full(n_classes, np.nan)
         else:
             high, low = (1 - ends.diagonal() for ends in self.transition_matrix_interval)
+        names = as_column(self.classes, None)
         with np.errstate(invalid="ignore"):  # of a class that nobody was given
             shares = doubted / given, total / given
         return pd.DataFrame(
@@ -258,14 +258,14 @@ class LabelReport:
                 "given": given,
                 "doubted": doubted,
                 "share_doubted": shares[0],
-                "suggested": np.bincount(codes(self.issues["suggested_label"]), minlength=n_classes),
+                "suggested": suggested,
                 "mean_quality": shares[1],
                 "noise_rate": 1 - self.transition_matrix.diagonal(),
                 "low": low,
                 "high": high,
                 "mistaken_for": mistaken_for.to_numpy(),
             },
-            index=pd.Index(self.classes, name="class"),
+            index=pd.Index(names, name="class", dtype=names.dtype),
         )
 
     def plot(

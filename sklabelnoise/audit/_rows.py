@@ -5,7 +5,7 @@ import os
 import numpy as np
 import pandas as pd
 
-from sklabelnoise.audit._datasets import Datasets, is_dataset
+from sklabelnoise.audit._datasets import Datasets, is_dataset, is_pillow_image
 from sklabelnoise.audit._views import are_image_paths, picture_at
 
 _SIDE = 32  # pixels of pictures that become the features of an ordinary classifier
@@ -55,7 +55,7 @@ def _features_of(dataset):
     items = [first, *(dataset.input_of(row) for row in range(1, len(dataset)))]
     if isinstance(first, str):
         return items
-    if hasattr(first, "mode"):  # pictures of pillow
+    if is_pillow_image(first):
         return np.stack([small_picture(item) for item in items])
     items = [item.numpy(force=True) if hasattr(item, "numpy") else np.asarray(item) for item in items]
     shapes = {item.shape for item in items}

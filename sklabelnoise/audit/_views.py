@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from sklabelnoise.audit._datasets import Datasets, is_dataset
+from sklabelnoise.audit._datasets import Datasets, is_dataset, is_pillow_image
 from sklabelnoise.audit._speaking_values import SpeakingValues, as_text
 from sklabelnoise.metrics._class_columns import pandas_frame
 
@@ -239,7 +239,7 @@ def _view_of_items(items, image_size):
     first = next((item for item in items if item is not None), None)
     if isinstance(first, os.PathLike) or are_image_paths(items):
         return PictureView(lambda row: os.fspath(items[row]), image_size)
-    if hasattr(first, "mode") or np.ndim(first) > 1:  # pictures of pillow, or arrays of several sizes
+    if is_pillow_image(first) or np.ndim(first) > 1:  # pictures of pillow, or arrays of several sizes
         return PictureView(items.__getitem__, image_size)
     return TextView(items.__getitem__)
 
@@ -282,7 +282,7 @@ def picture_at(picture, size=None):
             if size is not None:
                 image.draft("RGB", (2 * size, 2 * size))  # a JPEG is then decoded at about the size wanted
             image.load()
-    elif hasattr(picture, "mode"):
+    elif is_pillow_image(picture):
         image = picture
     else:
         image = Image.fromarray(np.ascontiguousarray(pixels_of(picture)))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
+from sklabelnoise.audit._evidence import codes_of
 from sklabelnoise.audit._views import view_of
 from sklabelnoise.inspection._style import NEUTRAL, RIGHT, WRONG, shorten
 
@@ -176,8 +176,8 @@ class LabelIssuesDisplay:
         self.axes_ = axes
 
     def _plot_table(self, figure, view, issues):
-        codes = pd.Index(self.report.classes).get_indexer
-        contents = view.brief(issues["row"].to_numpy(), codes(issues["given_label"]), codes(issues["suggested_label"]))
+        given, suggested = (codes_of(issues[f"{role}_label"], self.report.classes) for role in ("given", "suggested"))
+        contents = view.brief(issues["row"].to_numpy(), given, suggested)
         cells = [
             [
                 str(issue.row),

@@ -118,8 +118,13 @@ def pandas_frame(table, argument):
     """
     if isinstance(table, pd.DataFrame):
         return table
-    if isinstance(table, np.ndarray) or not (
-        any(hasattr(table, name) for name in ("columns", "column_names", "__dataframe__", "__arrow_c_stream__"))
+    # A series of any library may be handed over through Arrow as well, but it is no frame.
+    if (
+        isinstance(table, np.ndarray)
+        or getattr(table, "ndim", 2) == 1
+        or not (
+            any(hasattr(table, name) for name in ("columns", "column_names", "__dataframe__", "__arrow_c_stream__"))
+        )
     ):
         return None
     for read in (_read_with_narwhals, _read_from_arrow, _read_by_interchange):

@@ -1,0 +1,205 @@
+"""Decisions: five kinds, several reviewers, files that a spreadsheet saved, and what cannot be meant."""
+
+import io
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from sklabelnoise.audit import LabelReport
+
+CLASSES = ["cat", "cow", "dog"]
+
+
+def report_of(classes=CLASSES, n=30):
+    """A report with every third label in doubt."""
+    y = np.arange(n) % 3
+    proba = np.full((n, 3), 0.05)
+    proba[np.arange(n), np.where(np.arange(n) % 9 < 3, (y + 1) % 3, y)] = 0.9
+    return LabelReport(np.asarray(classes)[y], proba, classes=classes, in_sample=True)
+
+
+@pytest.fixture
+def report():
+    return report_of()
+
+
+def page_file(report, decisions, **more):
+    """What the page downloads: decisions of the first rows."""
+    head = report.issues.head(len(decisions))
+    frame = pd.DataFrame(
+        {
+            "report": report.fingerprint,
+            "row": head["row"],
+            "given_label": head["given_label"],
+            "suggested_label": head["suggested_label"],
+            "decision": decisions,
+            "label": "",
+            "comment": "",
+            "reviewer": "",
+        }
+    )
+    return frame.assign(**more)
+
+
+def csv(frame, **kwargs):
+    return io.StringIO(frame.to_csv(index=False, **kwargs))
+
+
+class TestKinds:
+    def test_labels_rows_and_weights_follow(self, report):
+        rows = report.issues["row"].to_numpy()
+        file = page_file(report, ["accept", "reject", "relabel", "unsure", "remove"], label=["", "", "cow", "", ""])
+        y, keep, weight = report.apply(csv(file), return_rows=True)
+        expected = report.y.copy()
+        expected[rows[0]], expected[rows[2]] = report.issues["suggested_label"].iloc[0], "cow"
+        np.testing.assert_array_equal(y, expected)
+        assert y.dtype == report.y.dtype
+        np.testing.assert_array_equal(np.flatnonzero(~keep), [rows[4]])
+        assert weight[rows[3]] == 0.5 and weight[rows[4]] == 0 and (np.delete(weight, rows[[3, 4]]) == 1).all()
+        assert report.apply(csv(file), return_rows=True, unsure_weight=0.2)[2][rows[3]] == 0.2
+
+    @pytest.mark.parametrize("decision", ["unsure", "remove"])
+    def test_labels_alone_are_not_all_of_it(self, report, decision):
+        with pytest.warns(UserWarning, match="return_rows=True returns which rows to keep"):
+            report.apply(csv(page_file(report, [decision])))
+
+    def test_comments_without_a_decision_decide_nothing(self, report):
+        file = page_file(report, ["", "accept"], comment=["hm", ""])
+        assert np.flatnonzero(report.apply(csv(file)) != report.y).tolist() == [report.issues["row"].iloc[1]]
+
+    @pytest.mark.parametrize("weight", [-0.1, 1.5])
+    def test_a_weight_is_a_share(self, report, weight):
+        with pytest.raises(ValueError, match=f"unsure_weight must be from 0 to 1, got {weight}"):
+            report.apply(csv(page_file(report, ["unsure"])), unsure_weight=weight)
+
+    @pytest.mark.parametrize("label", ["", "horse", np.nan])
+    def test_a_row_to_relabel_needs_a_class(self, report, label):
+        with pytest.raises(ValueError, match=r"A row to relabel must have one of the classes \['cat', 'cow', 'dog'\]"):
+            report.apply(csv(page_file(report, ["relabel"], label=[label])))
+
+
+class TestReviewers:
+    def test_files_that_agree_are_one(self, report):
+        first, second = page_file(report, ["accept", "reject"]), page_file(report, ["accept", "reject", "accept"])
+        y = report.apply([csv(first), csv(second)])
+        np.testing.assert_array_equal(y, report.apply(csv(second)))
+
+    def test_files_that_do_not_are_an_error_that_says_where(self, report):
+        rows = report.issues["row"]
+        first = page_file(report, ["accept", "accept", "relabel"], label=["", "", "cow"])
+        second = page_file(report, ["accept", "remove", "relabel"], label=["", "", "dog"])
+        message = f"name a row more than once: {rows.iloc[1]}, as accept and as remove \\(1 more rows are contradicted"
+        with pytest.raises(ValueError, match=message):
+            report.apply([csv(first), csv(second)])
+
+    def test_a_path_a_file_and_a_frame(self, report, tmp_path):
+        file = page_file(report, ["accept"])
+        path = tmp_path / "decisions.csv"
+        file.to_csv(path, index=False)
+        for source in (path, str(path), csv(file), file, [path, file]):
+            assert (report.apply(source) != report.y).sum() == 1
+
+
+def with_rows(form):
+    return lambda file: file.assign(row=[form.format(row) for row in file["row"]])
+
+
+def as_number(file):
+    return file.assign(report="1.23457E+15")
+
+
+SPREADSHEETS = {
+    "semicolons": (lambda file: file, {"sep": ";"}, "utf-8"),
+    "tabs in UTF-16": (lambda file: file, {"sep": "\t"}, "utf-16"),
+    "rows as 7.0": (with_rows("{}.0"), {}, "utf-8"),
+    "rows as 7,0": (with_rows("{},0"), {"sep": ";"}, "utf-8"),
+    "rows as 7.00E+00": (lambda file: file.assign(row=[f"{row:.5E}" for row in file["row"]]), {}, "utf-8"),
+    "the report as a number": (as_number, {"sep": ";"}, "utf-8"),
+    "a byte order mark": (lambda file: file, {}, "utf-8-sig"),
+    "old Windows letters": (lambda file: file.assign(comment="größer"), {"sep": ";"}, "cp1252"),
+    "capital letters and spaces": (
+        lambda file: file.assign(decision=file["decision"].str.upper() + " ").rename(columns=str.upper), {}, "utf-8"
+    ),
+    "empty lines and columns": (
+        lambda file: pd.concat([file.assign(empty=""), pd.DataFrame({"row": [""]})]).fillna(""), {"sep": ";"}, "utf-8"
+    ),
+    "another order": (lambda file: file.iloc[::-1, ::-1], {}, "utf-8"),
+}  # fmt: skip
+
+
+class TestSpreadsheets:
+    @pytest.mark.parametrize("name", SPREADSHEETS)
+    def test_what_they_save_is_read(self, report, tmp_path, name):
+        change, how, encoding = SPREADSHEETS[name]
+        file = page_file(report, ["accept", "reject", "accept"])
+        path = tmp_path / "saved.csv"
+        path.write_bytes(change(file).to_csv(index=False, **how).encode(encoding))
+        np.testing.assert_array_equal(report.apply(path), report.apply(file))
+
+    def test_a_line_that_names_the_separator_is_skipped(self, report):
+        file = page_file(report, ["accept"])
+        text = "sep=;\n" + file.to_csv(index=False, sep=";")
+        np.testing.assert_array_equal(report.apply(io.StringIO(text)), report.apply(file))
+
+    @pytest.mark.parametrize(
+        ("classes", "spoiled"),
+        [
+            ([1, 2, 10], {"1": "1.0", "2": "2.0", "10": "10.0"}),
+            (["01", "02", "10"], {"01": "1", "02": "2", "10": "10"}),
+            ([0.5, 1.5, 2.5], {"0.5": "0,5", "1.5": "1,5", "2.5": "2,5"}),
+            ([True, False, "maybe"], {"True": "TRUE", "False": "FALSE", "maybe": "maybe"}),
+        ],
+        ids=["floats", "zeros", "commas", "booleans"],
+    )
+    def test_labels_that_became_numbers_are_known(self, classes, spoiled):
+        labels = np.array(classes, dtype=object) if isinstance(classes[0], bool) else np.array(classes)
+        report = report_of(labels)
+        file = page_file(report, ["accept", "relabel"], label=["", str(classes[2])]).astype(str)
+        text = file.replace({name: spoiled for name in ("given_label", "suggested_label", "label")})
+        y = report.apply(csv(text, sep=";"))
+        assert y[report.issues["row"].iloc[0]] == report.issues["suggested_label"].iloc[0]
+        assert y[report.issues["row"].iloc[1]] == classes[2]
+
+    def test_no_fingerprint_can_be_read_as_a_number(self, report):
+        with pytest.raises(ValueError, match="could not convert"):
+            float(report.fingerprint)
+
+    def test_a_number_in_place_of_the_report_is_not_enough(self, report):
+        file = as_number(page_file(report, ["accept"]))[["report", "row", "decision"]]
+        with pytest.raises(
+            ValueError, match=r"name the report 'r\w+', got the number '1.23457E\+15', as a spreadsheet"
+        ):
+            report.apply(csv(file))
+
+    def test_a_number_does_not_hide_that_the_data_are_others(self, report):
+        file = as_number(page_file(report, ["accept", "accept"]))
+        file.loc[file.index[1], "given_label"] = "horse"
+        with pytest.raises(ValueError, match=r"another data set: row \d+ was given '\w+', they say 'horse'"):
+            report.apply(csv(file))
+
+    def test_a_suggestion_that_was_edited_is_not_accepted_silently(self, report):
+        file = page_file(report, ["accept"])
+        other = (set(CLASSES) - {file["given_label"].iloc[0], file["suggested_label"].iloc[0]}).pop()
+        with pytest.raises(ValueError, match=f'they accept {other!r}. To choose a class of your own, decide "relabel"'):
+            report.apply(csv(file.assign(suggested_label=other)))
+
+    def test_an_empty_file_is_named(self, report):
+        with pytest.raises(ValueError, match="must be a CSV file with a header, got an empty file"):
+            report.apply(io.StringIO("\ufeff\r\n"))
+
+    def test_lines_of_other_lengths_are_named(self, report):
+        with pytest.raises(ValueError, match="must be a CSV file of equally long lines, got"):
+            report.apply(io.StringIO("report,row,decision\na,1,accept\na,2,accept,x,y\n"))
+
+
+def test_an_older_page_has_no_letter_before_the_fingerprint(report):
+    old = page_file(report, ["accept", "reject"]).assign(report=report.fingerprint[1:])
+    old = old[["report", "row", "given_label", "suggested_label", "decision"]]
+    assert (report.apply(csv(old)) != report.y).sum() == 1
+
+
+def test_decisions_about_another_report_are_refused(report):
+    other = report_of(n=33)
+    with pytest.raises(ValueError, match=f"another data set or report: they name '{other.fingerprint}'"):
+        report.apply(csv(page_file(other, ["accept"])))

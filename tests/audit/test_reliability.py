@@ -1,0 +1,124 @@
+"""What a noise rate is worth: intervals, and a word where the model is too often wrong."""
+
+import warnings
+
+import numpy as np
+import pytest
+
+from sklabelnoise.audit import LabelReport
+from sklabelnoise.audit._reliability import noise_intervals, reliability_of
+from sklabelnoise.noise import corrupt_labels, symmetric_transition_matrix
+
+
+def evidence(rate, n=2000, n_classes=5, seed=0, error=0.0):
+    """Given labels, and a model that is right but for a share of its least sure half."""
+    rng = np.random.default_rng(seed)
+    truth = rng.integers(0, n_classes, n)
+    y = corrupt_labels(truth, symmetric_transition_matrix(n_classes, rate), random_state=seed)
+    sure = rng.uniform(0.5, 0.99, n)
+    errs = (sure < 0.745) & (rng.random(n) < 2 * error)
+    predicted = np.where(errs, (truth + 1) % n_classes, truth)
+    proba = np.repeat((1 - sure)[:, None] / (n_classes - 1), n_classes, axis=1)
+    proba[np.arange(n), predicted] = sure
+    return y, proba, np.mean(y != truth)
+
+
+@pytest.mark.parametrize("rate", [0.0, 0.1, 0.2, 0.4])
+@pytest.mark.parametrize("n_classes", [2, 5])
+def test_a_right_model_is_reliable_and_its_interval_holds(rate, n_classes):
+    held, good = [], []
+    for seed in range(20):
+        y, proba, true_rate = evidence(rate, n_classes=n_classes, seed=seed)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # a rise of 1.25 standard errors comes by chance, too
+            report = LabelReport(y, proba)
+        good.append(report.reliability == "good")
+        assert good[-1] == (report.reliability_reason == "")
+        low, high = report.noise_rate_interval
+        assert 0 <= low <= report.noise_rate <= high <= 1
+        held.append(low <= true_rate <= high)
+    assert np.mean(held) >= 0.9
+    assert np.mean(good) >= 0.75
+
+
+def test_an_interval_is_narrower_where_there_are_more_rows():
+    widths = [np.diff(noise_intervals(*evidence(0.2, n=n)[:2], 0.2)[0])[0] for n in (200, 2000, 20_000)]
+    assert widths[0] > 2 * widths[1] > 2 * widths[2] * 2**0.5
+
+
+def test_no_wrong_label_among_few_rows_leaves_room_for_some():
+    y, proba, _ = evidence(0.0, n=60)
+    low, high = LabelReport(y, proba).noise_rate_interval
+    assert low == 0 and 3 / 60 < high < 0.2
+
+
+def test_errors_of_an_unsure_model_widen_the_interval_downwards():
+    y, proba, true_rate = evidence(0.1, error=0.1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        report = LabelReport(y, proba)
+    right = LabelReport(*evidence(0.1)[:2])
+    assert report.noise_rate_interval[0] < right.noise_rate_interval[0] - 0.02
+    assert report.noise_rate_interval[0] <= true_rate <= report.noise_rate_interval[1]
+
+
+def test_a_model_that_guesses_is_worth_nothing_and_says_so():
+    rng = np.random.default_rng(0)
+    y, proba = rng.integers(0, 5, 2000), rng.dirichlet(np.ones(5), 2000)
+    with pytest.warns(UserWarning, match="too often wrong for its estimates of label noise to mean anything"):
+        report = LabelReport(y, proba)
+    assert report.reliability == "none"
+    assert repr(report).endswith("noise rate unknown: the model is too often wrong to tell)")
+    shown = report._repr_html_()
+    assert "unknown" in shown and "cannot be told" in shown and f"{report.noise_rate:.1%}" not in shown
+
+
+def test_a_model_that_errs_where_it_is_unsure_is_a_rough_guide():
+    rng = np.random.default_rng(0)
+    n = 4000
+    truth = rng.integers(0, 5, n)
+    sure = rng.uniform(0.3, 1, n)
+    predicted = np.where(rng.random(n) < sure**0.4, truth, (truth + 1) % 5)
+    proba = np.where(np.eye(5)[predicted] == 1, sure[:, None], (1 - sure[:, None]) / 4)
+    reliability, reason = reliability_of(truth, proba, 0.1)
+    assert reliability == "rough" and "probably less than it says" in reason
+    with pytest.warns(UserWarning, match="more than a rough estimate"):
+        report = LabelReport(truth, proba)
+    assert repr(report).endswith("a rough estimate)")
+    assert "rough estimate" in report._repr_html_()
+
+
+def test_noise_of_many_classes_and_few_rows_is_no_reason_to_warn():
+    warned = sum(
+        reliability_of(*evidence(0.2, n=150, n_classes=10, seed=seed)[:2], 0.2)[0] != "good" for seed in range(40)
+    )
+    assert warned <= 40 * 0.25  # chance alone warns of about an eighth
+
+
+def test_the_interval_of_the_matrix_is_that_of_its_rows():
+    y, proba, _ = evidence(0.2)
+    report = LabelReport(y, proba)
+    low, high = report.transition_matrix_interval
+    assert (low <= report.transition_matrix + 1e-9).all() and (report.transition_matrix <= high + 1e-9).all()
+    true = symmetric_transition_matrix(5, 0.2)
+    assert ((low <= true) & (true <= high)).mean() > 0.8
+
+
+def test_a_class_that_nobody_is_predicted_as_has_no_interval():
+    proba = np.tile([0.6, 0.3, 0.1], (30, 1))
+    _, (low, high) = noise_intervals(np.arange(30) % 3, proba, 0.6)
+    np.testing.assert_array_equal(low[1:], np.eye(3)[1:])
+    np.testing.assert_array_equal(high[1:], np.eye(3)[1:])
+
+
+def test_the_same_report_has_the_same_interval():
+    y, proba, _ = evidence(0.2)
+    assert LabelReport(y, proba).noise_rate_interval == LabelReport(y, proba).noise_rate_interval
+
+
+@pytest.mark.parametrize(("n_doubted", "said"), [(2, "some wrong labels are not in the list"), (600, "probably right")])
+def test_the_number_of_doubted_labels_and_the_rate_are_put_together(n_doubted, said):
+    y, proba, _ = evidence(0.1)
+    report = LabelReport(y, proba)
+    report.issues = report.issues.sample(n_doubted, replace=True, random_state=0)
+    assert said in report._repr_html_()

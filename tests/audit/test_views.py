@@ -1,0 +1,169 @@
+"""What people see of a row: pictures, texts and values, whatever they come in, broken ones included."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+from scipy import sparse
+
+from sklabelnoise.audit import LabelReport
+from sklabelnoise.audit._views import view_of
+
+CODES = np.array([0, 0, 0, 0, 1, 1, 1, 1])
+ROWS = np.arange(8)
+
+
+def seen(data, **kwargs):
+    view = view_of(data, CODES, 2, **kwargs)
+    return view, view.brief(ROWS, CODES, 1 - CODES)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Eight paths of images; the third is not there, the fourth is no image."""
+    paths = [tmp_path / f"{i}.png" for i in range(8)]
+    for i, path in enumerate(paths):
+        if i != 2:
+            Image.fromarray(np.full((40, 30, 3), 30 * i, dtype=np.uint8)).save(path)
+    paths[3].write_bytes(b"no image at all")
+    return paths
+
+
+class TestPictures:
+    @pytest.mark.parametrize("shape", [(8, 5, 5), (8, 1, 5, 5), (8, 3, 5, 5), (8, 5, 5, 3), (8, 200, 300, 3)])
+    @pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+    def test_arrays_of_any_layout(self, shape, dtype):
+        view, contents = seen(np.random.default_rng(0).integers(0, 255, shape).astype(dtype))
+        assert view.kind == "image"
+        assert all(content.startswith("data:image/") for content in contents)
+
+    def test_rows_that_are_read_as_images(self):
+        view, contents = seen(np.arange(8 * 6).reshape(8, 6), image_shape=(2, 3))
+        assert view.kind == "image" and len(set(contents)) == 1  # contrast is stretched, so ramps look alike
+
+    @pytest.mark.parametrize("as_text", [True, False])
+    def test_files_and_what_is_wrong_with_two_of_them(self, folder, as_text):
+        view, contents = seen([str(path) for path in folder] if as_text else folder)
+        assert view.kind == "image"
+        assert contents[2] == {"path": str(folder[2]), "note": "file not found"}
+        assert contents[3]["path"] == str(folder[3]) and "not a picture that can be read" in contents[3]["note"]
+        assert [i for i, content in enumerate(contents) if isinstance(content, str)] == [0, 1, 4, 5, 6, 7]
+
+    def test_pictures_of_pillow_of_several_sizes_and_modes(self):
+        pictures = [
+            Image.new(mode, (10 + i, 300)) for i, mode in enumerate(["L", "RGB", "RGBA", "P", "1", "CMYK", "I", "F"])
+        ]
+        view, contents = seen(pictures, image_size=32)
+        assert view.kind == "image" and all(content.startswith("data:image/png") for content in contents)
+
+    def test_values_that_are_not_finite(self):
+        X = np.full((8, 4, 4), np.nan)
+        X[:, 0, 0] = np.inf
+        assert all(content.startswith("data:image/") for content in seen(X)[1])
+
+    def test_five_dimensions_are_refused(self):
+        with pytest.raises(ValueError, match="X must hold images, texts or rows of a table, got shape"):
+            seen(np.zeros((8, 1, 1, 1, 1)))
+
+
+class TestTexts:
+    @pytest.mark.parametrize("wrap", [list, np.array, pd.Series, lambda x: pd.DataFrame({"text": x})])
+    def test_from_anything_that_holds_them(self, wrap):
+        view, contents = seen(wrap([f"text {i}" for i in range(8)]))
+        assert view.kind == "text" and contents[3] == "text 3"
+
+    def test_a_megabyte_is_short_at_once_and_longer_on_demand(self):
+        view, contents = seen(["short"] * 7 + ["x" * 1_000_000])
+        assert len(contents[7]) == 2000 and len(view.full(7)) == 20_000
+        assert view.full(0) is None  # it was all there is
+
+    def test_missing_ones_are_shown_as_they_are(self):
+        assert seen([None, "a"] * 4)[1][:2] == ["None", "a"]
+
+
+class TestValues:
+    def test_what_speaks_for_the_suggestion_comes_first(self):
+        y = np.repeat([0, 1], 40)
+        odd = np.concatenate([np.linspace(4, 5, 40), np.linspace(80, 99, 40)])
+        odd[3] = 90
+        view = view_of(pd.DataFrame({"usual": [1.0, 1.1] * 40, "odd": odd, "name": np.arange(80).astype(str)}), y, 2)
+        name, value, ratio = view.brief(np.array([3]), np.array([0]), np.array([1]))[0][0]
+        assert (name, value) == ("odd", "90") and ratio > 2
+        assert view.full(3) == ["1.1", "90", "3"]
+
+    def test_text_columns_are_ranked_as_fairly_as_numbers(self):
+        rng = np.random.default_rng(0)
+        y = np.arange(400) % 2
+        X = pd.DataFrame(
+            {
+                "city": rng.choice(list("ABCD"), 400),  # says nothing
+                "unique": [f"row {i}" for i in range(400)],  # says nothing, and has a value of its own in each row
+                "sound": np.where(y == 0, "moo", "woof"),
+                "weight": np.where(y == 0, 500.0, 30.0) + rng.normal(0, 5, 400),
+            }
+        )
+        X.loc[7, ["sound", "weight"]] = "moo", 500.0
+        contents = view_of(X, y, 2).brief(np.array([7]), np.array([1]), np.array([0]))
+        assert {name for name, _, _ in contents[0][:2]} == {"sound", "weight"}
+        ratios = {name: ratio for name, _, ratio in contents[0]}
+        assert ratios["city"] < 2 and ratios["unique"] == pytest.approx(1, abs=0.1)
+
+    def test_ratio_is_how_many_times_as_frequent_a_value_is(self):
+        y = np.repeat([0, 1], 100)
+        sound = np.concatenate([np.repeat(["moo", "woof"], [80, 20]), np.repeat(["moo", "woof"], [10, 90])])
+        contents = view_of(pd.DataFrame({"sound": sound, "z": 0}), y, 2).brief(
+            np.array([0]), np.array([1]), np.array([0])
+        )
+        # Half a row is added to each of the four bins: two values, rare ones, missing ones.
+        assert contents[0][0] == ["sound", "moo", round(80.5 / 10.5, 2)]
+
+    def test_missing_values_booleans_and_lists(self):
+        X = pd.DataFrame({"a": [np.nan, 1] * 4, "b": pd.array([True, None] * 4, dtype="boolean"), "c": [[1], [2]] * 4})
+        assert len(seen(X)[1][0]) == 3
+
+    @pytest.mark.parametrize("kind", ["csr", "csc", "coo", "lil", "dok", "bsr", "dia"])
+    @pytest.mark.parametrize("container", ["array", "matrix"])
+    def test_sparse_rows_show_their_largest_entries(self, kind, container):
+        X = getattr(sparse, f"{kind}_{container}")(np.diag(np.arange(1.0, 9.0)))
+        view, contents = seen(X)
+        assert view.kind == "values" and contents[2] == [["x2", "3", None]]
+
+    def test_a_frame_of_another_library(self):
+        pyarrow = pytest.importorskip("pyarrow")
+        view, contents = seen(pyarrow.table({"size": np.arange(8.0), "name": list("abcdefgh")}))
+        assert view.kind == "values" and {name for name, _, _ in contents[0]} == {"size", "name"}
+
+
+NASTY = {
+    "lone surrogates": (["\ud800 half"] * 8, ["a\ud800", "b"]),
+    "markup": (["</script><script>alert(1)</script>"] * 8, ["<b>", "</td>"]),
+    "a megabyte": (["x" * 1_000_000] * 8, ["a", "b"]),
+    "sparse array": (sparse.csr_array(np.eye(8)), ["a", "b"]),
+    "sparse matrix": (sparse.coo_matrix(np.eye(8)), ["a", "b"]),
+    "missing file": (["nowhere.png"] * 8, ["a", "b"]),
+    "nothing": (None, ["a", "b"]),
+}
+
+
+@pytest.mark.filterwarnings("ignore:The predictions disagree with:UserWarning")
+@pytest.mark.parametrize("name", NASTY)
+def test_page_and_notebook_are_written_of_anything(name, tmp_path):
+    X, labels = NASTY[name]
+    report = LabelReport(np.array(labels)[CODES], np.eye(2)[1 - CODES], classes=labels, X=X, in_sample=True)
+    page = report.to_html(tmp_path / "page.html", title=f"{labels[0]} & more").read_text(encoding="utf-8")
+    assert page.count("<script") == 2
+    assert page.count("</html>") == 1 and len(page) < 3_000_000
+    shown = report._repr_html_()
+    assert "<script" not in shown and shown.count("<tr>") == 9
+    shown.encode("utf-8")
+
+
+@pytest.mark.filterwarnings("ignore:The predictions disagree with:UserWarning")
+def test_five_hundred_classes_fit_on_a_page(tmp_path):
+    y = np.arange(5000) % 500
+    proba = np.full((5000, 500), 1e-3)
+    proba[np.arange(5000), (y + (np.arange(5000) % 7 == 0)) % 500] = 0.501
+    report = LabelReport(y, proba)
+    page = report.to_html(tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "The 100 of 500 classes that are confused most." in page
+    assert len(page) < 3_000_000
