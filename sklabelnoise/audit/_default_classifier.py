@@ -6,9 +6,8 @@ from scipy import sparse
 from sklearn.compose import make_column_selector, make_column_transformer
 from sklearn.decomposition import PCA, TruncatedSVD
 from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer, MaxAbsScaler, OneHotEncoder, StandardScaler
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder
 
 from sklabelnoise.audit._rows import picture_rows
 from sklabelnoise.metrics._class_columns import pandas_frame
@@ -35,42 +34,38 @@ def with_default_classifier(X, random_state):
     X : what it is fitted to
     """
     pictures = picture_rows(X)
-    X = X if pictures is None else pictures
+    frame = pandas_frame(X, "X")
+    X = pictures if pictures is not None else X if frame is None else frame
     return make_pipeline(*_preparation(X), _classifier(random_state)), X
 
 
 def _classifier(random_state):
-    from sklabelnoise import DMClassifierCV
+    from sklabelnoise import NoisyLabelClassifier  # among the public names: it stands above the audit
 
-    return DMClassifierCV(random_state=random_state)
+    return NoisyLabelClassifier(random_state=random_state)
 
 
 def _preparation(X):
+    """Steps that make numbers of rows; the classifier scales them itself, and takes missing ones."""
     if sparse.issparse(X):
-        return [MaxAbsScaler(), TruncatedSVD(min(_N_COMPONENTS, X.shape[1] - 1), random_state=0)]
-    frame = pandas_frame(X, "X")
-    if frame is not None:
-        numbers = make_column_selector(dtype_include="number")
-        others = make_column_selector(dtype_exclude="number")
+        return [TruncatedSVD(min(_N_COMPONENTS, X.shape[1] - 1), random_state=0)]
+    if isinstance(X, pd.DataFrame):
         categories = OneHotEncoder(
             handle_unknown="infrequent_if_exist", max_categories=_MAX_CATEGORIES, sparse_output=False
         )
-        return [
-            make_column_transformer((make_pipeline(SimpleImputer(), StandardScaler()), numbers), (categories, others))
-        ]
+        numbers, others = make_column_selector(dtype_include="number"), make_column_selector(dtype_exclude="number")
+        return [make_column_transformer(("passthrough", numbers), (categories, others))]
     first = X.iloc[0] if isinstance(X, pd.Series) else X[0]
     if isinstance(first, str):
         words = TfidfVectorizer(sublinear_tf=True, max_features=20_000, dtype=np.float32)
-        return [words, TruncatedSVD(_N_COMPONENTS, random_state=0)]
+        n_words = len(words.fit(X).vocabulary_)
+        return [words, TruncatedSVD(min(_N_COMPONENTS, n_words - 1), random_state=0)] if n_words > 2 else [words]
     numbers = np.asarray(X)
     if numbers.ndim > 2 or numbers.dtype == np.uint8:
         n_features = int(np.prod(numbers.shape[1:]))
-        return [
-            FunctionTransformer(_flat),
-            StandardScaler(),
-            PCA(min(_N_COMPONENTS, n_features, len(numbers) // 2), random_state=0),
-        ]
-    return [SimpleImputer(), StandardScaler()]
+        components = PCA(min(_N_COMPONENTS, n_features, len(numbers) // 2), random_state=0)
+        return [FunctionTransformer(_flat), components]
+    return []
 
 
 def _flat(X):
