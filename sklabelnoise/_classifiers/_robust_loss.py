@@ -11,7 +11,7 @@ from sklearn.base import clone
 from sklabelnoise._classifiers._base import BaseNoisyLabelClassifier
 from sklabelnoise._classifiers._net_classifier import probabilities
 from sklabelnoise._classifiers._parameters import document_common
-from sklabelnoise.losses import NAMES, ROW_CRITERIA, hyper_parameters, make_criterion
+from sklabelnoise.losses import BATCH_CRITERIA, NAMES, ROW_CRITERIA, hyper_parameters, make_criterion
 from sklabelnoise.noise._anchors import transition_matrix_of_predictions
 
 if TYPE_CHECKING:
@@ -36,8 +36,10 @@ class RobustLossClassifier(BaseNoisyLabelClassifier):
 
     loss : str or callable, default="gce"
         A name of ``sklabelnoise.losses.NAMES``, such as "cross_entropy", "gce" or "mae", of ``ROW_CRITERIA`` for
-        losses that remember every row ("elr", "truncated_gce"), or a function ``loss(logits, labels_or_targets)`` that
-        returns one value per example. Its hyper-parameters are set as ``loss__q=0.7``, and can be searched.
+        losses that remember every row ("elr", "truncated_gce", "joint_optimization", "pencil", "sop"), of
+        ``BATCH_CRITERIA`` for losses of a batch as a whole ("ohem", "peer"), or a function
+        ``loss(logits, labels_or_targets)`` that returns one value per example. Hyper-parameters are set as
+        ``loss__q=0.7``, and can be searched.
 
         "forward" and "backward" take the transition matrix of the noise as ``loss__transition_matrix``, classes in the
         order of `classes_`, or ``loss__transition_matrix="estimate"``: then a first network of the same parameters is
@@ -137,7 +139,7 @@ class RobustLossClassifier(BaseNoisyLabelClassifier):
         self._store(locals())
 
     def _known_net_params(self):
-        hyper = sorted({name for loss in (*NAMES, *ROW_CRITERIA) for name in hyper_parameters(loss)})
+        hyper = sorted({name for loss in (*NAMES, *ROW_CRITERIA, *BATCH_CRITERIA) for name in hyper_parameters(loss)})
         return [*super()._known_net_params(), *(f"loss__{name}" for name in hyper)]
 
     def _why_alone(self):

@@ -15,9 +15,11 @@ from sklabelnoise.losses._active_passive import (
     nfl_rce,
 )
 from sklabelnoise.losses._asymmetric import ael, agce, aue
+from sklabelnoise.losses._batch import OHEMLoss, PeerLoss
 from sklabelnoise.losses._corrected import backward, forward, forward_symmetric
 from sklabelnoise.losses._criterion import PerExampleLoss, make_criterion
 from sklabelnoise.losses._derivative import DMLoss, derivative_manipulation, potential
+from sklabelnoise.losses._derivative_view import emphasis_table, emphasis_variance
 from sklabelnoise.losses._emphasis import (
     BetaEmphasis,
     DMEmphasis,
@@ -25,8 +27,10 @@ from sklabelnoise.losses._emphasis import (
     IMAEEmphasis,
     NormalEmphasis,
 )
+from sklabelnoise.losses._label_memory import JointOptimizationLoss, PENCILLoss, SOPLoss
 from sklabelnoise.losses._normalized import nce, nfl, ngce, nmae, nrce
 from sklabelnoise.losses._registry import (
+    BATCH_CRITERIA,
     NAMES,
     ROW_CRITERIA,
     check_hyper_parameters,
@@ -116,13 +120,23 @@ __all__ = [
     # losses with a memory of every row
     "ELRLoss",
     "TruncatedGCELoss",
+    "JointOptimizationLoss",
+    "PENCILLoss",
+    "SOPLoss",
+    # losses of a whole batch
+    "OHEMLoss",
+    "PeerLoss",
     # by name
     "PerExampleLoss",
     "make_criterion",
     "NAMES",
     "ROW_CRITERIA",
+    "BATCH_CRITERIA",
     "get_loss",
     "hyper_parameters",
     "check_hyper_parameters",
     "emphasis_of",
+    # the derivative view
+    "emphasis_variance",
+    "emphasis_table",
 ]

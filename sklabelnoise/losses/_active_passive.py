@@ -19,9 +19,11 @@ if TYPE_CHECKING:
 DOCSTRING = r"""Active-passive loss of {active_title} and {passive_title}.
 
     .. math::
-        \ell = \alpha \, \ell_{{{active}}} + \beta \, \ell_{{{passive}}},
+        \ell = \alpha \, \ell_{{{active}}} + \beta \, \ell_{{{passive}}}, \qquad
+        \frac{{\partial \ell}}{{\partial z}} = \alpha \frac{{\partial \ell_{{{active}}}}}{{\partial z}}
+        + \beta \frac{{\partial \ell_{{{passive}}}}}{{\partial z}},
 
-    and so its derivative, see :func:`{active}` and :func:`{passive}`.
+    see :func:`{active}` and :func:`{passive}`.
 
     Parameters
     ----------

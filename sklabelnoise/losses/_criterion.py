@@ -9,7 +9,7 @@ import torch
 
 from sklabelnoise.losses._margin import weighted_mean
 from sklabelnoise.losses._protocol import Criterion
-from sklabelnoise.losses._registry import ROW_CRITERIA, check_hyper_parameters, get_loss
+from sklabelnoise.losses._registry import CRITERIA, check_hyper_parameters, get_loss
 from sklabelnoise.losses._targets import cross_entropy
 
 if TYPE_CHECKING:
@@ -100,15 +100,16 @@ def make_criterion(loss: str | Callable[..., Any] = "cross_entropy", **hyper: An
     Parameters
     ----------
     loss : str or callable, default='cross_entropy'
-        A key of ``NAMES`` or of ``ROW_CRITERIA``, or a function ``loss(logits, targets, **hyper)`` that returns one
-        value per example.
+        A key of ``NAMES``, ``ROW_CRITERIA`` or ``BATCH_CRITERIA``, or a function ``loss(logits, targets, **hyper)``
+        that returns one value per example.
     **hyper
         Hyper-parameters of the loss.
 
     Returns
     -------
     criterion : torch.nn.Module
-        A :class:`PerExampleLoss` with the weighted mean, or a row criterion, whose ``needs_indices`` is True.
+        A :class:`PerExampleLoss` with the weighted mean, or the criterion of that name; ``needs_indices`` is True for
+        those of ``ROW_CRITERIA``.
 
     Raises
     ------
@@ -125,7 +126,7 @@ def make_criterion(loss: str | Callable[..., Any] = "cross_entropy", **hyper: An
     >>> make_criterion("elr", lam=1.0)
     ELRLoss(beta=0.7, lam=1.0)
     """
-    if isinstance(loss, str) and loss in ROW_CRITERIA:
+    if isinstance(loss, str) and loss in CRITERIA:
         check_hyper_parameters(loss, hyper)
-        return ROW_CRITERIA[loss](**hyper)
+        return CRITERIA[loss](**hyper)
     return PerExampleLoss(loss, **hyper)

@@ -22,8 +22,10 @@ from sklabelnoise.losses._active_passive import (
     nfl_rce,
 )
 from sklabelnoise.losses._asymmetric import ael, agce, aue
+from sklabelnoise.losses._batch import OHEMLoss, PeerLoss
 from sklabelnoise.losses._corrected import backward, forward, forward_symmetric
 from sklabelnoise.losses._declare import check_values
+from sklabelnoise.losses._label_memory import JointOptimizationLoss, PENCILLoss, SOPLoss
 from sklabelnoise.losses._margin import over_samples
 from sklabelnoise.losses._normalized import nce, nfl, ngce, nmae, nrce
 from sklabelnoise.losses._robust import focal, gce, js, mae, mse, rce, sce, taylor_ce
@@ -41,9 +43,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-# Losses that give one value per example, by name. Those that depend on a whole batch (the determinant of DMI, the
-# shuffled pairs of the peer loss, whose expectation is label smoothing's) or on two views of a row (GJS) are no such
-# functions and are left out.
+# Losses that give one value per example, by name. Those of two views of a row (GJS) are no such functions and are left
+# out, as is the determinant of a batch (DMI).
 NAMES = {
     function.__name__: function
     for function in (
@@ -59,7 +60,18 @@ NAMES = {
 }
 
 # Criteria that remember every training row, by name.
-ROW_CRITERIA = {"elr": ELRLoss, "truncated_gce": TruncatedGCELoss}
+ROW_CRITERIA = {
+    "elr": ELRLoss,
+    "truncated_gce": TruncatedGCELoss,
+    "joint_optimization": JointOptimizationLoss,
+    "pencil": PENCILLoss,
+    "sop": SOPLoss,
+}
+
+# Criteria in which the rows of a batch depend on each other, by name.
+BATCH_CRITERIA = {"ohem": OHEMLoss, "peer": PeerLoss}
+
+CRITERIA = {**ROW_CRITERIA, **BATCH_CRITERIA}
 
 
 def _nearest(name, names):
@@ -68,20 +80,21 @@ def _nearest(name, names):
 
 
 def _find(loss):
-    """The function or row criterion of a name; a callable is returned as it is."""
+    """The function or criterion of a name; a callable is returned as it is."""
     if isinstance(loss, type) or getattr(loss, "needs_indices", False):
         raise TypeError(
             f"loss must be a name or a function of logits and targets that returns one value per example, got "
-            f"{loss!r}. Losses that remember every row go by their names: {', '.join(map(repr, ROW_CRITERIA))}."
+            f"{loss!r}. Losses that remember every row or see a whole batch go by their names: "
+            f"{', '.join(map(repr, CRITERIA))}."
         )
     if callable(loss):
         return loss
-    if isinstance(loss, str) and loss in ROW_CRITERIA:
-        return ROW_CRITERIA[loss]
+    if isinstance(loss, str) and loss in CRITERIA:
+        return CRITERIA[loss]
     if not isinstance(loss, str) or loss not in NAMES:
         raise ValueError(
             f"loss must be a callable or a name of sklabelnoise.losses.NAMES, got {loss!r}; "
-            f"the nearest are {_nearest(loss, [*NAMES, *ROW_CRITERIA])}."
+            f"the nearest are {_nearest(loss, [*NAMES, *CRITERIA])}."
         )
     return NAMES[loss]
 
@@ -101,7 +114,8 @@ def get_loss(loss: str | Callable[..., Any]) -> Callable[..., Any]:
     Raises
     ------
     ValueError
-        If there is no loss of that name (the error lists the nearest names), or it is one of ``ROW_CRITERIA``.
+        If there is no loss of that name (the error lists the nearest names), or it is one of ``ROW_CRITERIA`` or
+        ``BATCH_CRITERIA``.
     TypeError
         If it is a class, or a criterion that needs row numbers.
 
@@ -114,11 +128,9 @@ def get_loss(loss: str | Callable[..., Any]) -> Callable[..., Any]:
     ValueError: loss must be a callable or a name of sklabelnoise.losses.NAMES, got 'gcee'; the nearest are 'gce'...
     """
     found = _find(loss)
-    if isinstance(loss, str) and loss in ROW_CRITERIA:
-        raise ValueError(
-            f"{loss!r} remembers every training row and is no function of a batch: use {found.__name__} or "
-            "make_criterion."
-        )
+    if isinstance(loss, str) and loss in CRITERIA:
+        what = "remembers every training row" if loss in ROW_CRITERIA else "sees a batch as a whole"
+        raise ValueError(f"{loss!r} {what} and is no function of single rows: use {found.__name__} or make_criterion.")
     return found
 
 
@@ -128,7 +140,7 @@ def hyper_parameters(loss: str | Callable[..., Any]) -> dict[Any, Any]:
     Parameters
     ----------
     loss : str or callable
-        A key of ``NAMES`` or of ``ROW_CRITERIA``, or a function.
+        A key of ``NAMES``, ``ROW_CRITERIA`` or ``BATCH_CRITERIA``, or a function.
 
     Returns
     -------
@@ -156,7 +168,7 @@ def check_hyper_parameters(loss: str | Callable[..., Any], hyper: dict[Any, Any]
     Parameters
     ----------
     loss : str or callable
-        A key of ``NAMES`` or of ``ROW_CRITERIA``.
+        A key of ``NAMES``, ``ROW_CRITERIA`` or ``BATCH_CRITERIA``.
     hyper : dict
         Values by name. Values of tensors are checked, too, so this is meant for building a criterion, not for
         every batch.
@@ -195,7 +207,7 @@ def emphasis_of(loss: str, p: torch.Tensor, *, n_classes: int | None = None, **h
     Parameters
     ----------
     loss : str
-        A key of ``NAMES`` or of ``ROW_CRITERIA``.
+        A key of ``NAMES``, ``ROW_CRITERIA`` or ``BATCH_CRITERIA``.
     p : tensor of shape (..., n)
         Probabilities of the label.
     n_classes : int, default=None

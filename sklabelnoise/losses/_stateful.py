@@ -18,8 +18,11 @@ from sklabelnoise.losses._robust import gce, mae
 from sklabelnoise.losses._targets import cross_entropy, cross_entropy_of
 
 
-class _RowLoss(Criterion):
-    """What the losses with a memory share: the protocol, and plain cross entropy in evaluation mode."""
+class RowLoss(Criterion):
+    """What losses with a memory share: the protocol, and plain cross entropy in evaluation mode.
+
+    A subclass makes its memory in ``_make_memory`` and gives one value per example in ``_values``.
+    """
 
     needs_indices = True
     hyper_parameters = {}
@@ -62,13 +65,13 @@ class _RowLoss(Criterion):
         if logits.dim() != 2:
             raise ValueError(f"{name} takes logits of shape (n_samples, n_classes), got shape {tuple(logits.shape)}.")
         logits, target = check_targets(logits, target)
-        return weighted_mean(self._values(logits, target, indices), sample_weight)
+        return weighted_mean(self._values(logits, target, indices, sample_weight), sample_weight)
 
     def extra_repr(self):
         return ", ".join(f"{name}={getattr(self, name)}" for name in self.hyper_parameters)
 
 
-class ELRLoss(_RowLoss):
+class ELRLoss(RowLoss):
     r"""Early-learning regularization: cross entropy that may not forget what the model said early on.
 
     Every row keeps a running mean t of its predictions, updated at each visit by
@@ -119,7 +122,7 @@ class ELRLoss(_RowLoss):
     def _make_memory(self, n_samples, n_classes, **like):
         self.register_buffer("running_targets", torch.zeros(n_samples, n_classes, **like), persistent=False)
 
-    def _values(self, logits, target, indices):
+    def _values(self, logits, target, indices, sample_weight):
         log_proba = log_probabilities(logits)
         proba = log_proba.exp()
         with torch.no_grad():
@@ -132,12 +135,13 @@ class ELRLoss(_RowLoss):
         return cross_entropy_of(log_proba, target) + self.lam * torch.log1p(-agreement)
 
 
-class TruncatedGCELoss(_RowLoss):
+class TruncatedGCELoss(RowLoss):
     r"""Truncated generalized cross entropy: rows whose label the model disbelieves are left out.
 
     .. math::
-        \ell = \begin{cases} (1 - p_y^q) / q & \text{while the row is kept} \\ (1 - k^q) / q & \text{else}
-        \end{cases}
+        \ell = \begin{cases} (1 - p_y^q) / q & \text{while the row is kept} \\ (1 - k^q) / q & \text{else,}
+        \end{cases} \qquad
+        \frac{\partial \ell}{\partial z} = \begin{cases} p_y^q (p - e_y) \\ 0, \end{cases}
 
     so that a row left out has a constant loss. From ``start`` on, and again after every ``interval``, rows are kept
     where the label had a probability above k when the model last saw the row.
@@ -218,7 +222,7 @@ class TruncatedGCELoss(_RowLoss):
         self.register_buffer("kept", torch.ones(n_samples, device=device, dtype=torch.bool), persistent=False)
         self._pruned = -1  # the number of the last pruning
 
-    def _values(self, logits, target, indices):
+    def _values(self, logits, target, indices, sample_weight):
         with torch.no_grad():
             self.label_proba[indices] = (1 - mae(logits, target)).to(self.label_proba.dtype)
         left_out = (1 - self.k**self.q) / self.q

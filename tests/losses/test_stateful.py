@@ -1,4 +1,4 @@
-"""Losses with a memory of every row: early-learning regularization and truncated cross entropy."""
+"""Losses with a memory of every row: the laws of all, early-learning regularization and truncated cross entropy."""
 
 import copy
 import pickle
@@ -6,10 +6,10 @@ import pickle
 import pytest
 import torch
 
-from sklabelnoise.losses import ELRLoss, TruncatedGCELoss, cross_entropy, emphasis_of, gce, make_criterion
+from sklabelnoise.losses import ROW_CRITERIA, ELRLoss, TruncatedGCELoss, cross_entropy, emphasis_of, gce, make_criterion
 
 N_SAMPLES, N_CLASSES = 20, 4
-both = pytest.mark.parametrize("kind", [ELRLoss, TruncatedGCELoss])
+every_kind = pytest.mark.parametrize("kind", ROW_CRITERIA.values())
 
 
 def batch(n=8, seed=0):
@@ -25,7 +25,7 @@ def prepared(kind, **hyper):
     return criterion
 
 
-@both
+@every_kind
 class TestProtocol:
     def test_needs_to_be_prepared(self, kind):
         logits, labels, indices = batch()

@@ -1,0 +1,162 @@
+"""Losses of a whole batch: hard examples alone, and pairs that should not agree."""
+
+import torch
+
+from sklabelnoise.losses._declare import AT_LEAST_ZERO, Interval, check_values
+from sklabelnoise.losses._log_odds import log_probabilities
+from sklabelnoise.losses._margin import check_targets, weighted_mean
+from sklabelnoise.losses._protocol import Criterion
+from sklabelnoise.losses._targets import as_distribution, cross_entropy, cross_entropy_of
+
+
+class _BatchLoss(Criterion):
+    """What the losses of a batch share: checked hyper-parameters, and plain cross entropy in evaluation mode."""
+
+    hyper_parameters = {}
+    emphasis = None
+    uniform_remainder = False
+
+    def __init__(self, **hyper):
+        super().__init__()
+        for name, value in hyper.items():
+            check_values(type(self).__name__, name, value, self.hyper_parameters[name][1])
+            setattr(self, name, value)
+
+    def forward(self, logits, target, sample_weight=None):
+        if not self.training:
+            return weighted_mean(cross_entropy(logits, target), sample_weight)
+        logits, target = check_targets(logits, target)
+        return self._value(logits, target, sample_weight)
+
+    def extra_repr(self):
+        return ", ".join(f"{name}={getattr(self, name)}" for name in self.hyper_parameters)
+
+
+class OHEMLoss(_BatchLoss):
+    r"""Online hard example mining: cross entropy of the rows of a batch that have the largest.
+
+    .. math::
+        \ell = \frac{\sum_i h_i \, H(q_i, p_i)}{\sum_i h_i}, \qquad
+        \frac{\partial \ell}{\partial z_i} = \frac{h_i (p_i - q_i)}{\sum_j h_j},
+
+    where h is one for the hardest rows and zero for the others. Wrong labels are hard to fit, so it learns from them
+    above all: it stands here as the opposite of a robust loss, with which papers compare.
+
+    Parameters
+    ----------
+    keep : float, default=0.5
+        Share of the batch that is kept, in (0, 1]; 1 is cross entropy. The original keeps 128 of some 2,000 regions of
+        two images; what fits a batch of rows has no source.
+
+    Notes
+    -----
+    Sample weights are masses: the hardest rows are kept until their weights add up to the share, so integer weights
+    equal repetition. Leading (replica) dimensions are batches of their own.
+
+    References
+    ----------
+    Shrivastava et al., Training Region-based Object Detectors with Online Hard Example Mining, CVPR 2016.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklabelnoise.losses import OHEMLoss
+    >>> OHEMLoss(keep=0.5)(torch.tensor([[2.0, 0.0], [2.0, 0.0]]), torch.tensor([0, 1]))
+    tensor(2.1269)
+    """
+
+    hyper_parameters = {"keep": (0.5, Interval(0, 1, closed="right"))}
+
+    def __init__(self, *, keep=0.5):
+        super().__init__(keep=keep)
+
+    def _value(self, logits, target, sample_weight):
+        values = cross_entropy_of(log_probabilities(logits), target)
+        weight = torch.ones_like(values) if sample_weight is None else sample_weight.to(values).expand_as(values)
+        order = values.detach().sort(dim=-1, descending=True, stable=True).indices
+        mass = weight.gather(-1, order)
+        keep = self.keep.unsqueeze(-1) if isinstance(self.keep, torch.Tensor) else self.keep
+        room = keep * mass.sum(-1, keepdim=True) - (mass.cumsum(-1) - mass)
+        kept = torch.zeros_like(weight).scatter(-1, order, torch.minimum(room.clamp_min(0.0), mass))
+        return weighted_mean(values, kept)
+
+
+class PeerLoss(_BatchLoss):
+    r"""Peer loss: agreement with the labels, less agreement of predictions with labels of other rows.
+
+    With :math:`\bar q` the mean of the batch's targets,
+
+    .. math::
+        \ell = \frac{1}{1 + \alpha} \left(H(q, p) - \alpha H(\bar q, p)\right), \qquad
+        \frac{\partial \ell}{\partial z} = \frac{1}{1 + \alpha} \left(p - q - \alpha (p - \bar q)\right) .
+
+    What noise adds to the labels of all rows alike cancels, without knowledge of its rate. Where :math:`\alpha` is
+    above 1 the loss is unbounded below.
+
+    Parameters
+    ----------
+    alpha : float, default=1.0
+        :math:`\alpha` at the end of training, at least 0. The paper's theory takes 1 for balanced classes; the authors'
+        code goes up to 5 or 20.
+    start : float, default=0.06666666666666667
+        Share of the training, in [0, 1], until which :math:`\alpha` is 0; from there it grows linearly. Epoch 20 of
+        300 in the released code.
+
+    Attributes
+    ----------
+    progress : float
+        Share of the training iterations that are done; the training loop sets it before every batch.
+
+    See Also
+    --------
+    label_smoothing : With a negative smoothing it is the same for balanced classes.
+
+    Notes
+    -----
+    The original draws, for each row, the prediction of one other row and the label of another. This is the expectation
+    over both draws from the batch, so nothing is random here. The factor is that by which the authors divide the
+    learning rate.
+
+    References
+    ----------
+    Liu and Guo, Peer Loss Functions: Learning from Noisy Labels without Knowing Noise Rates, ICML 2020, Eq. 4, and
+    released code for several classes.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklabelnoise.losses import PeerLoss
+    >>> criterion = PeerLoss()
+    >>> criterion.progress = 1.0
+    >>> criterion(torch.tensor([[2.0, 0.0], [0.0, 2.0]]), torch.tensor([0, 1]))
+    tensor(-0.5000)
+    """
+
+    progress = 0.0
+    hyper_parameters = {"alpha": (1.0, AT_LEAST_ZERO), "start": (20 / 300, Interval(0, 1))}
+
+    def __init__(self, *, alpha=1.0, start=20 / 300):
+        super().__init__(alpha=alpha, start=start)
+
+    def _value(self, logits, target, sample_weight):
+        log_proba = log_probabilities(logits)
+        own = weighted_mean(cross_entropy_of(log_proba, target), sample_weight)
+        rows = as_distribution(target, logits.shape[-1], logits.dtype)
+        if sample_weight is None:
+            marginal = rows.mean(-2)
+        else:
+            marginal = weighted_mean(rows.mT, sample_weight.unsqueeze(-2))
+        peers = -(marginal * weighted_mean(log_proba.mT, _over_classes(sample_weight))).sum(-1)
+        alpha = self.alpha * self._ramp()
+        return (own - alpha * peers) / (1 + alpha)
+
+    def _ramp(self):
+        """Share of alpha at this progress."""
+        done = self.progress >= 1
+        if isinstance(self.start, torch.Tensor):
+            return ((self.progress - self.start) / (1 - self.start).clamp_min(1e-12)).clamp(0, 1)
+        return float(done) if self.start == 1 else max(0.0, (self.progress - self.start) / (1 - self.start))
+
+
+def _over_classes(sample_weight):
+    return None if sample_weight is None else sample_weight.unsqueeze(-2)
