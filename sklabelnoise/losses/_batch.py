@@ -132,11 +132,11 @@ class PeerLoss(_BatchLoss):
     tensor(-0.5000)
     """
 
-    progress = 0.0
     hyper_parameters = {"alpha": (1.0, AT_LEAST_ZERO), "start": (20 / 300, Interval(0, 1))}
 
     def __init__(self, *, alpha=1.0, start=20 / 300):
         super().__init__(alpha=alpha, start=start)
+        self.progress = 0.0
 
     def _value(self, logits, target, sample_weight):
         log_proba = log_probabilities(logits)

@@ -65,7 +65,6 @@ class JointOptimizationLoss(RowLoss):
     tensor(3.7715)
     """
 
-    progress = 0.0
     hyper_parameters = {
         "alpha": (1.2, AT_LEAST_ZERO),
         "beta": (0.8, AT_LEAST_ZERO),
@@ -75,6 +74,7 @@ class JointOptimizationLoss(RowLoss):
 
     def __init__(self, *, alpha=1.2, beta=0.8, start=0.35, window=10):
         super().__init__(alpha=alpha, beta=beta, start=start, window=window)
+        self.progress = 0.0
 
     def _make_memory(self, n_samples, n_classes, *, device, dtype):
         memory = torch.zeros(n_samples, self.window, n_classes, device=device, dtype=dtype)
@@ -165,7 +165,6 @@ class PENCILLoss(RowLoss):
     tensor(2.1269)
     """
 
-    progress = 0.0
     hyper_parameters = {
         "alpha": (0.4, AT_LEAST_ZERO),
         "beta": (0.1, AT_LEAST_ZERO),
@@ -177,6 +176,7 @@ class PENCILLoss(RowLoss):
 
     def __init__(self, *, alpha=0.4, beta=0.1, lam=600 / 128, scale=10.0, start=70 / 320, stop=200 / 320):
         super().__init__(alpha=alpha, beta=beta, lam=lam, scale=scale, start=start, stop=stop)
+        self.progress = 0.0
 
     def _make_memory(self, n_samples, n_classes, **like):
         self.register_buffer("label_logits", torch.zeros(n_samples, n_classes, **like), persistent=False)

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from sklabelnoise._stacked._criterion import check_stacked_criterion, stack_criteria
 from sklabelnoise.losses import (
     BATCH_CRITERIA,
     OHEMLoss,
@@ -112,6 +113,19 @@ def test_peers_come_in_gradually(progress, alpha):
     gradual, constant = PeerLoss(alpha=2.0, start=0.2), PeerLoss(alpha=alpha, start=0.0)
     gradual.progress, constant.progress = progress, 1.0
     torch.testing.assert_close(gradual(logits, labels), constant(logits, labels))
+
+
+def test_criteria_of_different_numbers_are_stacked_however_far_each_has_trained():
+    criteria = [PeerLoss(alpha=alpha, start=start) for alpha, start in ((0.5, 0.0), (1.0, 0.2), (2.0, 1.0))]
+    for _ in range(2):  # the check sets the progress of some
+        check_stacked_criterion(stack_criteria(criteria[:2]), criteria[:2], n_classes=N_CLASSES)
+        stacked = stack_criteria(criteria, dtype=torch.double)
+    logits, labels = batch()
+    stacked.progress = 0.8
+    together = stacked(logits.expand(1, 3, -1, -1), labels.expand(1, 3, -1))
+    for k, criterion in enumerate(criteria):
+        criterion.progress = 0.8
+        torch.testing.assert_close(together[0, k], criterion(logits, labels))
 
 
 def test_bad_values_are_refused():
