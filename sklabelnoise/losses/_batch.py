@@ -1,5 +1,7 @@
 """Losses of a whole batch: hard examples alone, and pairs that should not agree."""
 
+from __future__ import annotations
+
 import torch
 
 from sklabelnoise.losses._declare import AT_LEAST_ZERO, Interval, check_values
@@ -67,7 +69,7 @@ class OHEMLoss(_BatchLoss):
 
     hyper_parameters = {"keep": (0.5, Interval(0, 1, closed="right"))}
 
-    def __init__(self, *, keep=0.5):
+    def __init__(self, *, keep: float = 0.5):
         super().__init__(keep=keep)
 
     def _value(self, logits, target, sample_weight):
@@ -134,7 +136,7 @@ class PeerLoss(_BatchLoss):
 
     hyper_parameters = {"alpha": (1.0, AT_LEAST_ZERO), "start": (20 / 300, Interval(0, 1))}
 
-    def __init__(self, *, alpha=1.0, start=20 / 300):
+    def __init__(self, *, alpha: float = 1.0, start: float = 20 / 300):
         super().__init__(alpha=alpha, start=start)
         self.progress = 0.0
 

@@ -1,7 +1,10 @@
 """The derivative view: every loss by the weight it gives an example, in numbers and as one table."""
 
+from __future__ import annotations
+
 import inspect
 import re
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -9,11 +12,19 @@ from sklabelnoise.losses._emphasis import DMEmphasis, IMAEEmphasis
 from sklabelnoise.losses._registry import BATCH_CRITERIA, NAMES, ROW_CRITERIA, emphasis_of, hyper_parameters
 from sklabelnoise.losses._weighting import weights_at
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    import pandas as pd
+
 # Midpoints of this many intervals for what has no peak narrower than a thousandth of [0, 1].
 N_POINTS = 100_000
 
 
-def emphasis_variance(emphasis, p=None, *, n_classes=None, **hyper):
+def emphasis_variance(
+    emphasis: Callable[..., Any] | str, p: torch.Tensor | None = None, *, n_classes: int | None = None, **hyper: Any
+) -> torch.Tensor:
     r"""Emphasis variance: how differently examples are weighted.
 
     The variance of the weights :math:`w(p_y)` over a batch. Where it is small all examples count alike; where it is
@@ -62,7 +73,7 @@ def _midpoints(n):
     return (torch.arange(n, dtype=torch.double) + 0.5) / n
 
 
-def emphasis_table(n_classes=10):
+def emphasis_table(n_classes: int = 10) -> pd.DataFrame:
     """The derivative view of all losses: one row a loss, at its defaults.
 
     A loss acts through its derivative alone. Where that has the direction of cross entropy's, all there is to know is

@@ -1,5 +1,7 @@
 """Losses that learn the labels of the training rows beside the network: joint optimization, PENCIL and SOP."""
 
+from __future__ import annotations
+
 import math
 
 import torch
@@ -72,7 +74,7 @@ class JointOptimizationLoss(RowLoss):
         "window": (10, Integers(1)),
     }
 
-    def __init__(self, *, alpha=1.2, beta=0.8, start=0.35, window=10):
+    def __init__(self, *, alpha: float = 1.2, beta: float = 0.8, start: float = 0.35, window: int = 10):
         super().__init__(alpha=alpha, beta=beta, start=start, window=window)
         self.progress = 0.0
 
@@ -174,7 +176,16 @@ class PENCILLoss(RowLoss):
         "stop": (200 / 320, Interval(0, 1)),
     }
 
-    def __init__(self, *, alpha=0.4, beta=0.1, lam=600 / 128, scale=10.0, start=70 / 320, stop=200 / 320):
+    def __init__(
+        self,
+        *,
+        alpha: float = 0.4,
+        beta: float = 0.1,
+        lam: float = 600 / 128,
+        scale: float = 10.0,
+        start: float = 70 / 320,
+        stop: float = 200 / 320,
+    ):
         super().__init__(alpha=alpha, beta=beta, lam=lam, scale=scale, start=start, stop=stop)
         self.progress = 0.0
 
@@ -257,7 +268,7 @@ class SOPLoss(RowLoss):
 
     hyper_parameters = {"lr_u": (1 / 128, POSITIVE), "lr_v": (10 / 128, POSITIVE)}
 
-    def __init__(self, *, lr_u=1 / 128, lr_v=10 / 128):
+    def __init__(self, *, lr_u: float = 1 / 128, lr_v: float = 10 / 128):
         super().__init__(lr_u=lr_u, lr_v=lr_v)
 
     def _make_memory(self, n_samples, n_classes, **like):
