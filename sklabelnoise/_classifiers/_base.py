@@ -19,10 +19,11 @@ from sklabelnoise._classifiers._saving import net_from_saved, net_to_saved
 from sklabelnoise._compat import CallbackSupportMixin, callback_context, fit_context, has_callbacks, with_callbacks
 from sklabelnoise._foundation._seeds import draw_seed
 from sklabelnoise._fused._fits import predict_left_out
+from sklabelnoise._stacked._equality import same
 from sklabelnoise.modules import MLP
 from sklabelnoise.modules._draws import captured, may_draw, seeded
 from sklabelnoise.training._augmentation import average_over_views
-from sklabelnoise.training._building import NetBuilder, takes_channels_last
+from sklabelnoise.training._building import NetBuilder, plain, takes_channels_last
 from sklabelnoise.training._callbacks import EpochProgressBar, SklearnTasks
 from sklabelnoise.training._device import resolve_device
 from sklabelnoise.training._early_stopping import forget_best_weights, hold_out
@@ -67,18 +68,34 @@ class BaseNoisyLabelClassifier(CallbackSupportMixin, NetClassifier):
 
     def _net_builder(self):
         """What makes the nets of this classifier, from its parameters as they are now."""
-        net_params = self._net_params
+        net_params = plain(self._net_params)
         optimizer_params = {name: value for name, value in net_params.items() if name.startswith("optimizer__")}
         return NetBuilder(
             module=MLP if self.module is None else self.module,
-            module_params=self._params_for("module"),
-            training={**{name: getattr(self, name) for name in TRAINING_PARAMETERS}, **optimizer_params},
+            module_params=plain(self._params_for("module")),
+            training={**{name: plain(getattr(self, name)) for name in TRAINING_PARAMETERS}, **optimizer_params},
             skorch_params={k: v for k, v in net_params.items() if k.startswith(("iterator_", "callbacks__"))},
             switches=frozenset(name for name in SWITCHES if net_params.get(name)),
             make_criterion=self._make_criterion,
             callbacks=list(self.callbacks or []),
-            patience=self.n_iter_no_change if self.early_stopping else None,
+            patience=int(self.n_iter_no_change) if self.early_stopping else None,
         )
+
+    def _network_params(self):
+        """Parameters that make the network; training that goes on can't follow a change of theirs."""
+        switches = {name: self._net_params.get(name, False) for name in ("compile", "channels_last")}
+        own = {name: value for name, value in self._net_params.items() if name.startswith("module__")}
+        return {"module": self.module, **switches, **own}
+
+    def _check_same_network(self):
+        """Refuse to go on with a network that the parameters no longer describe."""
+        before, now = vars(self).get("_built_with"), self._network_params()
+        for name in () if before is None else sorted({*before, *now}):
+            if not same(plain(before.get(name)), plain(now.get(name))):
+                raise ValueError(
+                    f"Training goes on with the fitted network, which was made with {name}={before.get(name)!r}: set "
+                    f"it back, or train another with warm_start=False and fit, got {name}={now.get(name)!r}."
+                )
 
     def _observers(self, X, y, data, epochs):
         """Callbacks of one training beside the user's: the progress bar, and scikit-learn's."""
@@ -223,6 +240,10 @@ class BaseNoisyLabelClassifier(CallbackSupportMixin, NetClassifier):
 
     def _train(self, X, y, data, validation, *, net=None, partial=False):
         """Build a net or copy the fitted one, train it, and record the outcome."""
+        if net is not None:
+            self._check_same_network()
+            # The network computes in its type, whatever that of these rows is.
+            data, validation = data.cast(net.numpy_dtype), validation and validation.cast(net.numpy_dtype)
         device = resolve_device(self.device)
         seed = draw_seed(self.random_state)
         train, held_out = self._split(data, validation, seed)
@@ -235,7 +256,7 @@ class BaseNoisyLabelClassifier(CallbackSupportMixin, NetClassifier):
                 net, used = builder.build(tensors, data, device, seed)
             else:
                 # Trained in a copy, so that a call that fails leaves the fitted net as it was.
-                net, used = builder.continue_with(copy.deepcopy(net), self.history_.attrs)
+                net, used = builder.continue_with(copy.deepcopy(net), self.history_.attrs, device)
             net.criterion_.prepare(len(tensors), len(data.classes), device=device, dtype=net.dtype)
             if held_out is not None:
                 net.train_split = predefined_split(held_out.as_tensors(device))
@@ -258,6 +279,7 @@ class BaseNoisyLabelClassifier(CallbackSupportMixin, NetClassifier):
     def _record(self, net, data, used, given):
         """Take a trained net as the fitted state."""
         vars(self).update(_prediction_attributes(data, net))
+        self._built_with = self._network_params()
         if len(data.input_shape) > 1:
             # scikit-learn counts features of tables only.
             self.n_features_in_ = data.input_shape[-1 if takes_channels_last(net.module_) else 0]

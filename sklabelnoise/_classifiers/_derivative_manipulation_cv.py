@@ -14,10 +14,10 @@ import torch
 from sklearn.base import clone
 from sklearn.exceptions import FitFailedWarning
 from sklearn.metrics import check_scoring
-from sklearn.model_selection import StratifiedKFold, check_cv
+from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, check_cv
 from sklearn.utils import check_random_state
 from sklearn.utils.parallel import Parallel, delayed
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from sklabelnoise._classifiers._candidate_trials import Trials
 from sklabelnoise._classifiers._derivative_manipulation import DMClassifier
@@ -68,7 +68,7 @@ class DMClassifierCV(NetClassifier):
         Pairs (lam, beta).
 
     cv : int, splitter or iterable, default=5
-        An integer is the number of stratified, shuffled folds.
+        An integer is the number of stratified, shuffled folds, which keep groups together where there are some.
 
     scoring : str or callable, default="accuracy"
         What a candidate is chosen by: the name of a scorer, or ``scoring(estimator, X, y)``.
@@ -208,6 +208,7 @@ class DMClassifierCV(NetClassifier):
         X_val: ArrayLike | None = None,
         y_val: Labels | None = None,
         sample_weight_val: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
     ) -> Self:
         """Choose `lam` and `beta`, and fit the members.
 
@@ -231,6 +232,9 @@ class DMClassifierCV(NetClassifier):
 
         sample_weight_val : array-like of shape (n_val,), default=None
             Weights of the held-out rows.
+
+        groups : array-like of shape (n_samples,), default=None
+            Groups of rows, such as patients, none of which is in two folds, for `cv`.
 
         Returns
         -------
@@ -263,10 +267,12 @@ class DMClassifierCV(NetClassifier):
             if soft_labels is not None and not isinstance(soft_labels, pd.DataFrame):
                 # Columns by name, so that a fold that misses a class still knows them all.
                 soft_labels = pd.DataFrame(np.asarray(soft_labels), columns=data.classes)
-            seed = check_random_state(self.random_state).randint(MAX_SEED - self.n_members)
+            if groups is not None:
+                check_consistent_length(labels, groups)
+            seed = check_random_state(self.random_state).randint(MAX_SEED - int(self.n_members))
             fit_params = {"sample_weight": sample_weight, "soft_labels": soft_labels}
             validation = self._check_validation(data, X_val, y_val, sample_weight_val)
-            trials = self._evaluate(pairs, scorer, data, labels, fit_params, validation, seed)
+            trials = self._evaluate(pairs, scorer, data, labels, groups, fit_params, validation, seed)
             self.scores_ = trials.table(pairs)
             failed = self.scores_["score"].isna()
             if failed.all():
@@ -312,10 +318,12 @@ class DMClassifierCV(NetClassifier):
         params = {name: getattr(self, name) for name in names}
         return DMClassifier(lam=lam, beta=beta, random_state=int(seed), **clone(params, safe=False), **self._net_params)
 
-    def _evaluate(self, pairs, scorer, data, y, fit_params, validation, seed):
+    def _evaluate(self, pairs, scorer, data, y, groups, fit_params, validation, seed):
         X = data.all_X
-        cv = StratifiedKFold(self.cv, shuffle=True, random_state=seed) if isinstance(self.cv, Integral) else self.cv
-        splits = list(check_cv(cv, y, classifier=True).split(X, y))
+        cv = self.cv
+        if isinstance(cv, Integral):
+            cv = (StratifiedKFold if groups is None else StratifiedGroupKFold)(cv, shuffle=True, random_state=seed)
+        splits = list(check_cv(cv, y, classifier=True).split(X, y, groups))
         if not splits:
             raise ValueError(f"cv must give at least one split, got {self.cv!r}.")
         candidates = [self._candidate(pair, seed) for pair in pairs]

@@ -60,6 +60,7 @@ def net_from_saved(classifier, header, tensors):
         net = builder.wrap(built, scaler, now, device, used["seed"])
     net.iteration_ = int(header["iteration"])
     classifier.net_ = net
+    classifier._built_with = classifier._network_params()
     classifier.history_ = pd.DataFrame(header["history"])
     classifier.history_.attrs = used
     net.history_ = History(classifier.history_.to_dict("records"))

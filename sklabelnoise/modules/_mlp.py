@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from numbers import Integral
 from typing import TYPE_CHECKING
 
 from torch import nn
@@ -78,7 +79,7 @@ class MLP(nn.Module):
         batch_norm: bool = False,
     ):
         super().__init__()
-        widths = (hidden,) if isinstance(hidden, int) else tuple(hidden)
+        widths = (hidden,) if isinstance(hidden, Integral) else tuple(hidden)
         layers = []
         for n_in, n_out in zip((n_features, *widths), widths, strict=False):
             # Batch normalisation subtracts a bias again: its gradient would be rounding noise.

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from skorch.callbacks import Callback
+from skorch.callbacks import Callback, LRScheduler
 
 from sklabelnoise.modules._draws import captured
 from sklabelnoise.training._augmentation import resolve_augmentation
@@ -17,6 +17,9 @@ from sklabelnoise.training._optimizer import optimizer_params, resolve_optimizer
 from sklabelnoise.training._preprocessing import ImageScaler
 from sklabelnoise.training._schedules import make_schedule
 from sklabelnoise.training._training_defaults import training_parameters
+
+# Parameters of skorch's net that pass through it as they are.
+_OF_SKORCH = ("iterator_train__", "iterator_valid__", "callbacks__")
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,14 +112,14 @@ class NetBuilder:
             preprocess=preprocess,
             amp="amp" in self.switches,
             compile="compile" in self.switches,
-            callbacks=self._all_callbacks(),
+            callbacks=self._all_callbacks(used),
             device=device,
             **optimizer_params(optimizer, used),
             **self.skorch_params,
         )
         return net.initialize()
 
-    def continue_with(self, net, before):
+    def continue_with(self, net, before, device):
         """Give a fitted net the parameters as they are now; weights and the optimizer's state stay.
 
         Parameters
@@ -125,6 +128,8 @@ class NetBuilder:
             Changed in place.
         before : dict
             What it was trained with.
+        device : torch.device
+            Where to go on.
 
         Returns
         -------
@@ -146,18 +151,39 @@ class NetBuilder:
         for group in net.optimizer_.param_groups:
             group.update({name.removeprefix("optimizer__"): value for name, value in options.items()})
         net.criterion_ = self.make_criterion()
-        net.callbacks = self._all_callbacks()
+        net.amp = "amp" in self.switches
+        net.use_device(device)
+        used["device"] = str(device)
+        for name in [name for name in vars(net) if name.startswith(_OF_SKORCH)]:
+            delattr(net, name)
+        vars(net).update(self.skorch_params)
+        net.callbacks = self._all_callbacks(used)
         net.initialize_callbacks()
         return net, used
 
-    def _all_callbacks(self):
+    def _all_callbacks(self, used):
         for callback in self.callbacks:
             named = callback[1] if isinstance(callback, tuple) and len(callback) == 2 else callback
             if not (issubclass(named, Callback) if isinstance(named, type) else isinstance(named, Callback)):
                 raise TypeError(
                     f"callbacks must hold skorch callbacks, or pairs of a name and a callback, got {callback!r}."
                 )
+            kind = named if isinstance(named, type) else type(named)
+            if issubclass(kind, LRScheduler) and used["lr_schedule"] != "constant":
+                raise ValueError(
+                    "callbacks must not set the learning rate beside lr_schedule, which sets it in every iteration: "
+                    f"pass lr_schedule='constant' with skorch's LRScheduler, got {used['lr_schedule']!r}."
+                )
         return self.callbacks if self.patience is None else [*self.callbacks, early_stopping(self.patience)]
+
+
+def plain(value):
+    """A parameter with the numbers of numpy, of which torch does not take all, as those of Python."""
+    if isinstance(value, np.generic):
+        return value.item()
+    if type(value) is dict:
+        return {key: plain(item) for key, item in value.items()}
+    return type(value)(map(plain, value)) if type(value) in (list, tuple) else value
 
 
 def takes_channels_last(module):

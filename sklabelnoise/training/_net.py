@@ -181,6 +181,12 @@ class NoisyLabelNet(ClassifierMixin, NeuralNet):
         if torch.device(self.device).type != "cpu":
             self._move(self.device)
 
+    def use_device(self, device):
+        """Go on on a device."""
+        if torch.device(self.device) != torch.device(device):
+            self.device = device
+            self._move(device)
+
     def _move(self, device):
         """Take modules, criterion and the optimizer's state to a device, in place."""
         for part in (self.module_, self.criterion_, self.preprocess):

@@ -16,6 +16,8 @@ from sklabelnoise._foundation._given import check_none_missing, check_weights
 from sklabelnoise.modules._draws import captured, seeded
 from sklabelnoise.training._batches import DatasetData, TensorData
 
+# Largest weights below this, and above its inverse, are scaled.
+_SMALLEST_SCALE = 1e-20
 # How far a row of soft labels may be from summing to one: rounding of float32 probabilities over thousands of classes.
 _SIMPLEX_TOLERANCE = 1e-4
 
@@ -76,6 +78,14 @@ class TrainingSet:
             dtype=self.torch_dtype,
         )
 
+    def cast(self, dtype):
+        """The same rows in a floating type; integers, as of images, stay."""
+        X, all_X = (
+            X if isinstance(X, Dataset) or X.dtype.kind != "f" else X.astype(dtype, copy=False)
+            for X in (self.X, self.all_X)
+        )
+        return replace(self, X=X, all_X=X if self.X is self.all_X else all_X, dtype=np.dtype(dtype))
+
     def take(self, rows):
         """The training set of some rows; `all_X` and `all_labels` stay whole."""
         return replace(
@@ -117,7 +127,7 @@ def _example(dataset):
     if len(dataset) == 0:
         raise ValueError("X is a Dataset without items.")
     item = _item(dataset, 0)
-    return np.asarray(item[0] if isinstance(item, tuple | list) else item)
+    return np.asarray(_as_array(item[0] if isinstance(item, tuple | list) else item))
 
 
 def _item(dataset, i):
@@ -207,13 +217,23 @@ def check_training_set(
     whole = TrainingSet(X, labels, classes, dtype, soft_targets, weight, X, labels)
     data = whole if weight.all() else whole.take(np.flatnonzero(weight))
     if (data.sample_weight == data.sample_weight[0]).all():
-        data = replace(data, sample_weight=None)
-    return data
+        return replace(data, sample_weight=None)
+    return replace(data, sample_weight=_within_float32(data.sample_weight))
+
+
+def _within_float32(weight):
+    """Weights that float32 can hold and sum: those it can't are scaled by a power of two, which rounds nothing."""
+    largest = weight.max()
+    if _SMALLEST_SCALE < largest < 1 / _SMALLEST_SCALE:
+        return weight
+    return np.ldexp(weight, -np.frexp(largest)[1])
 
 
 def _as_array(X):
-    """A tensor as an array of its own type, which scikit-learn does not see in it."""
-    return X.numpy(force=True) if isinstance(X, torch.Tensor) else X
+    """A tensor as an array of its own type, which scikit-learn does not see in it; float32 for bfloat16."""
+    if not isinstance(X, torch.Tensor):
+        return X
+    return (X.float() if X.dtype == torch.bfloat16 else X).numpy(force=True)
 
 
 def _kept_types(X, single):

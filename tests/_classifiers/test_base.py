@@ -13,12 +13,12 @@ from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import StackingClassifier, VotingClassifier
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import accuracy_score, make_scorer
+from sklearn.metrics import accuracy_score, make_scorer, roc_auc_score
 from sklearn.model_selection import GridSearchCV, KFold, StratifiedKFold, cross_val_predict, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.class_weight import compute_class_weight
-from skorch.callbacks import Callback
+from skorch.callbacks import Callback, EpochScoring, LRScheduler
 from torch import nn
 from torch.utils.data import TensorDataset
 
@@ -573,6 +573,75 @@ def test_a_warm_start_takes_the_parameters_as_they_are_now(blobs):
     assert model.history_.attrs["batch_size"] == 75 and model.history_["lr"].tolist() == [0.001] * 3 + [0.5] * 3
     with pytest.raises(ValueError, match=r"Training can't go on with another optimizer: it was torch.optim.adamw"):
         model.set_params(optimizer="SGD", optimizer__betas=(0.5, 0.6)).fit(X, y)
+
+
+@pytest.mark.parametrize(
+    "changed", [{"module__hidden": (3,)}, {"module": ResNet20}, {"module__dropout": 0.1}, {"channels_last": True}]
+)
+@pytest.mark.parametrize("again", ["fit", "partial_fit"])
+def test_training_does_not_go_on_with_a_network_that_the_parameters_no_longer_describe(blobs, changed, again):
+    X, y = blobs
+    model = DMClassifier(warm_start=True, **FAST).fit(X, y)
+    before = model.predict_proba(X)
+    (name, _), *_ = changed.items()
+    for same_one in (model, pickle.loads(pickle.dumps(model))):
+        with pytest.raises(ValueError, match=f"Training goes on with the fitted network, .*got {name}="):
+            getattr(same_one.set_params(**changed), again)(X, y)
+        assert np.array_equal(same_one.predict_proba(X), before)
+    model.set_params(warm_start=False)
+    if again == "fit" and "module" not in changed:
+        assert model.fit(X, y).n_iter_ == FAST["max_epochs"]
+
+
+def test_parameters_that_are_equal_describe_the_same_network(blobs):
+    X, y = blobs
+    model = DMClassifier(warm_start=True, module__hidden=[3], **FAST).fit(X, y)
+    model.set_params(module__hidden=[np.int64(3)][:1], amp=True, iterator_train__drop_last=True).fit(X, y)
+    assert model.n_iter_ == 2 * FAST["max_epochs"] and model.net_.amp
+
+
+@pytest.mark.parametrize("first, second", [("float64", "float32"), ("float32", "float64"), ("float64", "int64")])
+def test_training_goes_on_with_rows_of_another_type(blobs, first, second):
+    X, y = blobs
+    model = DMClassifier(**FAST).fit(X.astype(first), y)
+    model.partial_fit(X.astype(second), y)
+    model.set_params(warm_start=True, dtype="float32").fit(X.astype(second), y)
+    assert model.predict_proba(X).dtype == first
+    assert model.n_iter_ == 2 * FAST["max_epochs"] + 1
+
+
+@pytest.mark.parametrize("as_callback", [lambda kind: kind, lambda kind: kind(), lambda kind: ("named", kind)])
+def test_a_scheduler_of_skorch_beside_one_of_ours_is_refused(blobs, as_callback):
+    X, y = blobs
+    callbacks = [as_callback(LRScheduler)]
+    with pytest.raises(ValueError, match=r"callbacks must not set the learning rate .* got 'cosine'"):
+        DMClassifier(lr_schedule="cosine", callbacks=callbacks, **FAST).fit(X, y)
+    assert DMClassifier(lr_schedule="constant", callbacks=callbacks, **FAST).fit(X, y).n_iter_ == FAST["max_epochs"]
+    model = DMClassifier(warm_start=True, **FAST).fit(X, y)
+    with pytest.raises(ValueError, match=r"callbacks must not set the learning rate .* got 'cosine'"):
+        model.set_params(lr_schedule="cosine", callbacks=callbacks).fit(X, y)
+
+
+@pytest.mark.parametrize("labels", [(0, 1), (1, 2), ("no", "yes")])
+@pytest.mark.parametrize("use_caching", [True, False])
+def test_scores_of_two_classes_are_those_of_scikit_learn(labels, use_caching):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(80, 3))
+    y = np.array(labels)[(X[:, 0] + rng.normal(size=80) > 0).astype(int)]
+    score = EpochScoring("roc_auc", lower_is_better=False, use_caching=use_caching)
+    model = DMClassifier(callbacks=[score], **FAST).fit(X, y, X_val=X, y_val=y)
+    assert model.history_["roc_auc"].iloc[-1] == pytest.approx(roc_auc_score(y, model.predict_proba(X)[:, 1]), abs=1e-9)
+
+
+def test_every_callback_reads_the_gradients(blobs):
+    class Reading(Callback):
+        def on_grad_computed(self, net, named_parameters=(), **kwargs):
+            vars(net).setdefault("read", []).append(sorted(name for name, p in named_parameters if p.grad is not None))
+
+    X, y = blobs
+    model = DMClassifier(callbacks=[("a", Reading), ("b", Reading), ("c", Reading)], **FAST).fit(X, y)
+    assert len(model.net_.read) % 3 == 0 and len(model.net_.read) > 0
+    assert all(names == model.net_.read[0] and len(names) == 4 for names in model.net_.read)
 
 
 def test_a_warm_start_needs_the_same_kind_of_data(blobs):

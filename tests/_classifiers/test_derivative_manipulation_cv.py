@@ -6,10 +6,19 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from sklearn import config_context
 from sklearn.datasets import make_moons
 from sklearn.exceptions import FitFailedWarning
 from sklearn.metrics import accuracy_score, get_scorer_names, log_loss, make_scorer
-from sklearn.model_selection import StratifiedKFold, cross_val_predict
+from sklearn.model_selection import (
+    GroupKFold,
+    StratifiedGroupKFold,
+    StratifiedKFold,
+    cross_val_predict,
+    cross_val_score,
+)
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from torch.utils.data import TensorDataset
 
 from sklabelnoise import DMClassifier, DMClassifierCV
@@ -293,3 +302,47 @@ def test_it_finds_what_saves_digits_from_forty_percent_noise():
     chosen = DMClassifierCV(random_state=0).fit(digits.X_train, digits.y_train)
     plain = RobustLossClassifier(loss="cross_entropy", random_state=0).fit(digits.X_train, digits.y_train)
     assert chosen.score(digits.X_test, digits.y_test) > plain.score(digits.X_test, digits.y_test) + 0.03
+
+
+def test_groups_are_kept_whole_by_the_folds(moons):
+    X, y = moons
+    X, y = X[:120], y[:120]
+    groups = np.arange(120) // 4
+    given = DMClassifierCV(candidates=CANDIDATES, cv=GroupKFold(3), n_members=1, **QUICK).fit(X, y, groups=groups)
+    splits = list(GroupKFold(3).split(X, y, groups))
+    expected = DMClassifierCV(candidates=CANDIDATES, cv=splits, n_members=1, **QUICK).fit(X, y)
+    pd.testing.assert_frame_equal(given.scores_, expected.scores_)
+    # Two copies of each row, one with the wrong label: apart, each tells the network the answer of the other.
+    twice = np.repeat(np.random.default_rng(0).normal(size=(60, 2)), 2, axis=0)
+    labels, pairs = np.tile([0, 1], 60), np.repeat(np.arange(60), 2)
+    shapes = []
+
+    class Recording(StratifiedGroupKFold):
+        def split(self, X, y, groups=None):
+            for train, test in super().split(X, y, groups):
+                shapes.append(set(pairs[train]) & set(pairs[test]))
+                yield train, test
+
+    DMClassifierCV(candidates=[(0, 0)], cv=Recording(3), n_members=1, **QUICK).fit(twice, labels, groups=pairs)
+    assert shapes == [set()] * 3
+    by_number = DMClassifierCV(candidates=[(0, 0)], cv=3, n_members=1, **QUICK).fit(twice, labels, groups=pairs)
+    assert len(by_number.scores_.filter(like="fold").columns) == 3
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        DMClassifierCV(cv=3, **QUICK).fit(X, y, groups=groups[:50])
+
+
+def test_groups_are_routed(moons):
+    X, y = moons
+    groups = np.arange(240) // 4
+    with config_context(enable_metadata_routing=True):
+        model = DMClassifierCV(candidates=[(0, 0)], cv=GroupKFold(2), n_members=1, **QUICK).set_fit_request(groups=True)
+        pipeline = make_pipeline(StandardScaler(), model).fit(X, y, groups=groups)
+        scores = cross_val_score(pipeline, X, y, cv=2, params={"groups": groups})
+    assert len(pipeline[-1].scores_) == 1 and np.isfinite(scores).all()
+
+
+def test_a_small_unsigned_number_of_members_does_not_overflow(moons):
+    X, y = moons
+    models = [DMClassifierCV(candidates=[(0, 0)], cv=kind(2), n_members=kind(2), **QUICK) for kind in (int, np.uint8)]
+    one, other = (model.fit(X, y).predict_proba(X) for model in models)
+    assert np.array_equal(one, other)
