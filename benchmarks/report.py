@@ -38,7 +38,7 @@ from benchmarks.schedules import schedules_block
 from benchmarks.selection import selection_block
 from benchmarks.summary import mind_block, shares_block, summary_block
 from benchmarks.usable import usable_rows
-from benchmarks.verdict import verdict_block
+from benchmarks.verdict import held_out_block, verdict_block
 
 README = Path(__file__).parents[1] / "README.md"
 DOCUMENTS = (README, README.parent / "benchmarks" / "README.md")
@@ -183,6 +183,8 @@ BLOCKS = {
     "summary": ("tables", summary_block),
     "mind": ("tables", mind_block),
     "verdict": ("tables", verdict_block),
+    "held-out": ("held_out", _noise_block),
+    "held-out-verdict": ("held_out", held_out_block),
     "kinds": ("tables", _noise_block),
     "kinds-two-classes": ("tables", _of_classes(True)),
     "kinds-more-classes": ("tables", _of_classes(False)),

@@ -1,6 +1,7 @@
 """Data sets of the benchmarks, as rows, labels, groups of rows that belong together, and a way to make numbers of them.
 
-The real data come from the folder `data_home`; digits come with scikit-learn.
+The real data come from the folder `data_home`; digits come with scikit-learn, the tables of `benchmarks.held_out` with
+a package.
 """
 
 import functools
@@ -19,6 +20,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder
 
+from benchmarks.held_out import HELD_OUT, load_held_out
 from benchmarks.patch_features import patch_features
 from sklabelnoise.datasets import fetch_imdb, load_table
 from sklabelnoise.datasets._shared_files import read_image_sheets
@@ -34,7 +36,7 @@ TABLES = (
 )  # fmt: skip
 _LABEL_SETS = {"aggregate": "aggre_label", "random1": "random_label1", "worse": "worse_label"}
 CIFAR10N = tuple(f"cifar10n_{name}" for name in _LABEL_SETS)
-DATASETS = (*TABLES, "lidc_malignancy", "digits", "mnist", "banking77", "imdb", *CIFAR10N)
+DATASETS = (*TABLES, "lidc_malignancy", "digits", "mnist", "banking77", "imdb", *CIFAR10N, *HELD_OUT)
 
 
 def data_home():
@@ -67,6 +69,8 @@ def load(dataset):
     if dataset == "imdb":
         reviews = fetch_imdb(data_home=data_home())
         return _texts(*(np.concatenate([reviews[f"{name}_train"], reviews[f"{name}_test"]]) for name in "Xy"))
+    if dataset in HELD_OUT:
+        return _table(load_held_out(dataset))
     if dataset in CIFAR10N:
         return _cifar10n(dataset.removeprefix("cifar10n_"))
     return _table(load_digits(as_frame=True) if dataset == "digits" else load_table(dataset, data_home=data_home()))

@@ -23,6 +23,7 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.preprocessing import StandardScaler
 
+from benchmarks.held_out import HELD_OUT
 from benchmarks.sources import CIFAR10N, DATASETS, TABLES, data_home, load
 from sklabelnoise.noise import (
     corrupt_labels,
@@ -31,7 +32,7 @@ from sklabelnoise.noise import (
     symmetric_transition_matrix,
 )
 
-__all__ = ["CIFAR10N", "DATASETS", "NOISES", "TABLES", "Draw", "Task", "data_home", "split_groups"]
+__all__ = ["CIFAR10N", "DATASETS", "HELD_OUT", "NOISES", "TABLES", "Draw", "Task", "data_home", "split_groups"]
 
 TEST_SHARE = 0.25
 

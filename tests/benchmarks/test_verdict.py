@@ -1,6 +1,7 @@
 import pytest
 
 from benchmarks.comparison import BASELINE, CEILING
+from benchmarks.held_out import HELD_OUT
 from benchmarks.profiles import KINDS, MATTER, SIXTEEN
 from benchmarks.verdict import BOUNDS, FOREST, METHOD, judge
 
@@ -63,16 +64,23 @@ def test_at_much_symmetric_noise_two_classes_do_not_count(row):
 
 def test_tables_within_half_a_point_of_the_better_plain_learner_are_counted(row):
     rows = rows_of(row, {"RandomForest": 0.8, "HistGradientBoosting": 0.7, METHOD: 0.795}, kinds=("clean/0",))
-    assert verdict(rows, "tables within", "clean")["measured"] == "16"
+    assert verdict(rows, "tables within", "clean")["measured"] == "100.0"
     rows = [r | {"test_accuracy": 0.79} if r["method"] == METHOD and r["task"].startswith("s") else r for r in rows]
     line = verdict(rows, "tables within", "clean")
-    assert line["measured"] == "12" and line["verdict"] == "not met"  # four of the tables begin with an s
+    assert line["measured"] == "75.0" and line["verdict"] == "not met"  # four of the tables begin with an s
 
 
 def test_a_level_rank_is_not_a_better_one(row):
     scores = {METHOD: 0.7, FOREST: 0.7, "robust LightGBM, tuned": 0.6, "cross entropy, tuned": 0.5}
     assert verdict(rows_of(row, scores), "mean rank")["verdict"] == "not met"
     assert verdict(rows_of(row, scores | {METHOD: 0.71}), "mean rank")["verdict"] == "met"
+
+
+def test_held_out_tables_are_judged_by_the_same_bounds(row):
+    rows = rows_of(row, {FOREST: 0.6, METHOD: 0.7}, datasets=HELD_OUT)
+    table = judge(rows, datasets=HELD_OUT)
+    lines = table[table["what"] == f"points over {FOREST}"]
+    assert lines["verdict"].tolist() == ["met", "open", "open", "open"] and lines["tasks"].max() == len(HELD_OUT)
 
 
 def test_the_profile_has_what_every_bound_asks_for():
