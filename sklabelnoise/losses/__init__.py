@@ -54,6 +54,7 @@ from sklabelnoise.losses._targets import (
     label_smoothing,
     soft_bootstrapping,
 )
+from sklabelnoise.losses._tempered import bi_tempered
 from sklabelnoise.losses._weighting import check_emphasis
 from sklabelnoise.losses._whole_prediction import brier, negative_learning
 
@@ -115,6 +116,7 @@ __all__ = [
     "nfl_agce",
     "nfl_aue",
     "nfl_ael",
+    "bi_tempered",
     "brier",
     "negative_learning",
     # losses with a memory of every row

@@ -37,6 +37,7 @@ from sklabelnoise.losses._targets import (
     label_smoothing,
     soft_bootstrapping,
 )
+from sklabelnoise.losses._tempered import bi_tempered
 from sklabelnoise.losses._whole_prediction import brier, negative_learning
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ NAMES = {
         *(nce, nfl, ngce, nmae, nrce),
         *(nce_mae, nce_rce, nfl_mae, nfl_rce),
         *(nce_agce, nce_aue, nce_ael, nfl_agce, nfl_aue, nfl_ael),
-        *(brier, negative_learning),
+        *(bi_tempered, brier, negative_learning),
     )
 }
 

@@ -72,6 +72,25 @@ def aue(p, a, q):
     return ((a - p) ** q - (a - 1) ** q) / q
 
 
+@cache
+def tempered(p, t2):
+    """The tempered softmax of log p."""
+    logits = [log(x) for x in p]
+    top, s = max(logits), t2 - 1
+    a, step = mpf(1), mpf(1)
+    while abs(step) > mpf(10) ** -140:  # Newton's steps, from the side on which they can't overshoot
+        bases = [a + s * (top - z) for z in logits]
+        odds = [x ** (-1 / s) for x in bases]
+        step = (sum(odds) - 1) * s / sum(x / base for x, base in zip(odds, bases, strict=True)) / s
+        a += step * s
+    return [(a + s * (top - z)) ** (-1 / s) for z in logits]
+
+
+def bi_tempered(p, k, t1, t2):
+    p = tempered(tuple(p), t2)
+    return (1 - p[k] ** (1 - t1)) / (1 - t1) - (1 - sum(x ** (2 - t1) for x in p)) / (2 - t1)
+
+
 def given(p, k, T):
     return sum(x * mpf(T[j, k].item()) for j, x in enumerate(p))
 
@@ -118,6 +137,7 @@ FORMULAS = {
     "nfl_agce": lambda p, k, alpha, beta, a, q, gamma, detached: alpha * nfl(p, k, gamma) + beta * agce(p[k], a, q),
     "nfl_aue": lambda p, k, alpha, beta, a, q, gamma, detached: alpha * nfl(p, k, gamma) + beta * aue(p[k], a, q),
     "nfl_ael": lambda p, k, alpha, beta, a, gamma, detached: alpha * nfl(p, k, gamma) + beta * exp(-p[k] / a),
+    "bi_tempered": bi_tempered,
     "brier": lambda p, k: sum((x - (j == k)) ** 2 for j, x in enumerate(p)),
     "negative_learning": lambda p, k: -sum(log(1 - x) for j, x in enumerate(p) if j != k) / (len(p) - 1),
 }
@@ -156,7 +176,7 @@ def targets(n_classes, kind):
 def truth(name, n_classes, kind):
     """Values and derivatives, each with the size of the terms that soft targets sum up."""
     hyper = {key: mpf(v) if isinstance(v, float) else v for key, v in hyper_of(name, n_classes).items()}
-    soft = targets(n_classes, "one-hot" if kind == "label" else kind)
+    soft = targets(n_classes, kind)
 
     def losses(z, labels):
         odds = [exp(x) for x in z]
@@ -198,7 +218,7 @@ def value_and_derivative(name, n_classes, kind, dtype):
 def errors(name, n_classes, kind, dtype):
     """Errors of the values, and of the derivatives relative to the largest of their row."""
     values, derivative = value_and_derivative(name, n_classes, kind, dtype)
-    exact, size, exact_derivative, scale = truth(name, n_classes, kind)
+    exact, size, exact_derivative, scale = truth(name, n_classes, "one-hot" if kind == "label" else kind)
     # what float32 has no normal numbers for is allowed to vanish
     floor = TINY / TOLERANCE
     return (
@@ -246,7 +266,7 @@ def test_each_class_of_a_label_alone_has_its_digits(name):
 @every_loss
 def test_transforms_of_torch_func_lose_no_digits(name):
     logits, hyper = rows(4), hyper_of(name, 4)
-    _, _, exact, scale = truth(name, 4, "label")
+    _, _, exact, scale = truth(name, 4, "one-hot")
 
     def value(z, label):
         return NAMES[name](z.unsqueeze(0), label.unsqueeze(0), **hyper).sum()

@@ -115,7 +115,7 @@ def test_value_equals_its_formula(name, hyper, formula):
 def test_every_loss_has_a_formula_here_or_in_its_own_tests():
     elsewhere = {
         *("cross_entropy", "label_smoothing", "confidence_penalty", "soft_bootstrapping", "hard_bootstrapping"),
-        *("forward", "backward"),
+        *("forward", "backward", "bi_tempered"),
     }
     assert set(BY_FORMULA) | elsewhere == set(NAMES)
 
