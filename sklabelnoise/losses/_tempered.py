@@ -104,8 +104,8 @@ class _Bound(torch.autograd.Function):
 
 def _tempered_log_odds(logits, s):
     """Log-odds of the tempered probabilities against the likeliest class, of the logits' shape; s is t2 - 1."""
-    # Newton steps to the normalization: the defaults need three in float64, tails far heavier seven.
-    n_steps = 3 if not isinstance(s, torch.Tensor) and s <= 0.25 else 8
+    # Newton steps to the normalization: the defaults need four in float64, tails far heavier seven.
+    n_steps = 4 if not isinstance(s, torch.Tensor) and s <= 0.25 else 8
     s = s.to(logits) if isinstance(s, torch.Tensor) else logits.new_full((), s)
     return _TemperedLogOdds.apply(logits, s, n_steps)[0]
 
