@@ -86,8 +86,16 @@ class Comparison:
     hopeless: list
 
     @classmethod
-    def of(cls, frame):
-        """Choose what is comparable of a frame made by `frame_of`."""
+    def of(cls, frame, paired=False):
+        """Choose what is comparable of a frame made by `frame_of`.
+
+        Parameters
+        ----------
+        frame : DataFrame
+        paired : bool, default=False
+            Whether only seeds count that all compared methods have: what few have would else be compared with what
+            many have, on other rows and other noise.
+        """
         beyond = hopeless(frame)
         none = sorted(frame.loc[beyond, "task"].unique())
         frame = frame[~beyond]
@@ -99,6 +107,9 @@ class Comparison:
         n_tasks = rows["task"].nunique()
         rows = rows[rows.groupby(["method", "seed"])["task"].transform("nunique") == n_tasks]
         compared = set(rows["method"])
+        if paired:
+            common = rows.groupby("seed")["method"].nunique() == len(compared)
+            rows = rows[rows["seed"].isin(common.index[common])] if common.any() else rows
         methods = [method for method in frame["method"].unique() if method in compared]
         incomplete = [method for method in frame["method"].unique() if method not in methods]
         return cls(rows, sorted(rows["task"].unique()), methods, left_out, incomplete, none)
@@ -174,7 +185,7 @@ def condition(noise, rate):
     return f"{noise.replace('_', ' ')} " + (f"1:{1 / rate:g}" if noise == "imbalance" else f"{rate:.0%}")
 
 
-def by_condition(rows):
+def by_condition(rows, paired=False):
     """A `Comparison` for each kind and rate of noise, in the order of tables."""
     frame = frame_of(rows)
     kinds = sorted(
@@ -182,7 +193,7 @@ def by_condition(rows):
         key=lambda kind: (NOISE_ORDER.index(kind[0]) if kind[0] in NOISE_ORDER else -1, kind[1]),
     )
     of = frame.groupby(["noise", "rate"])
-    comparisons = {condition(*kind): Comparison.of(of.get_group(kind)) for kind in kinds}
+    comparisons = {condition(*kind): Comparison.of(of.get_group(kind), paired) for kind in kinds}
     return {name: comparison for name, comparison in comparisons.items() if comparison.tasks}
 
 

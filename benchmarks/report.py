@@ -32,6 +32,7 @@ from benchmarks.leaderboard import (
     task_table,
     wins_table,
 )
+from benchmarks.profiles import MATTER
 from benchmarks.refinery import refinery_block
 from benchmarks.rows import RESULTS
 from benchmarks.schedules import schedules_block
@@ -89,6 +90,16 @@ def _wins_block(rows):
     )
 
 
+def _that_matter(make):
+    """Of the rows of all methods those of the ones that are compared under every kind of noise."""
+
+    def block(rows):
+        rows = [row for row in rows if row["method"] in MATTER]
+        return make(rows) if rows else "No such rows yet.\n"
+
+    return block
+
+
 def _of_classes(two):
     """The table by kind of noise, of the data sets with two classes or of those with more."""
 
@@ -96,7 +107,7 @@ def _of_classes(two):
         rows = [row for row in rows if (row["n_classes"] == 2) == two]
         return f"{markdown(noise_table(rows))}\n" if rows else "No such rows yet.\n"
 
-    return block
+    return _that_matter(block)
 
 
 def _noise_block(rows):
@@ -185,7 +196,7 @@ BLOCKS = {
     "verdict": ("tables", verdict_block),
     "held-out": ("held_out", _noise_block),
     "held-out-verdict": ("held_out", held_out_block),
-    "kinds": ("tables", _noise_block),
+    "kinds": ("tables", _that_matter(_noise_block)),
     "kinds-two-classes": ("tables", _of_classes(True)),
     "kinds-more-classes": ("tables", _of_classes(False)),
     "noises": ("noises", _noise_block),

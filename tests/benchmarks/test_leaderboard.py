@@ -65,6 +65,15 @@ def test_a_seed_that_lacks_a_task_does_not_count(rows):
     assert table.loc[BASELINE, "n"] == "2"
 
 
+def test_paired_means_only_the_seeds_that_all_have(rows, row):
+    fewer = [r for r in rows if (r["method"], r["seed"]) != ("other", 1)]
+    comparison = Comparison.of(frame_of(fewer), paired=True)
+    assert set(comparison.rows["seed"]) == {0} and set(comparison.methods) == {r["method"] for r in rows}
+    assert set(Comparison.of(frame_of(fewer)).rows["seed"]) == {0, 1}
+    apart = [r | {"seed": 2 + r["seed"]} if r["method"] == "other" else r for r in rows]
+    assert len(Comparison.of(frame_of(apart), paired=True).rows) == len(rows)  # no seed is common: all count
+
+
 def test_the_best_method_of_a_task_is_bold_and_the_ceiling_never(rows):
     table = task_table(rows)
     assert table.loc[TASKS[0], "DM(2, 24)"] == "**80.5 ± 0.7**"
