@@ -6,7 +6,7 @@ Run from the root of the repository, in as many pieces as you like; what was tri
     python tests/mutation.py 20 metrics audit    # of these rooms only
     python tests/mutation.py report              # counts, and the survivors
 
-Every mutant is a copy of the repository in a temporary folder with one operator, constant, comparison or branch of one
+A module whose tests fail without any change ends the run. Every mutant is a copy of the repository in a temporary folder with one operator, constant, comparison or branch of one
 module changed, tested in a process of its own by the files that mirror the module. Results go to
 ``tests/mutants.jsonl``, which is not kept in the repository; survivors and the reason for each are in
 ``tests/mutants.md``.
@@ -24,6 +24,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from itertools import islice
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -136,27 +137,30 @@ def is_talk(parent, field):
 
 
 def mutants_of(module):
-    """Sources of all mutants of a module, each with its line and what was changed."""
-    source = (ROOT / "sklabelnoise" / module).read_text()
-    for number in range(sum(1 for _ in sites(ast.parse(source)))):
-        tree = ast.parse(source)
-        parent, field, position, node, new = list(sites(tree))[number]
-        change = f"{ast.unparse(node)} -> {ast.unparse(new)}"
-        if position is None:
-            setattr(parent, field, new)
-        else:
-            getattr(parent, field)[position] = new
-        yield node.lineno, change, tree
+    """Line and change of every mutant of a module."""
+    tree = ast.parse((ROOT / "sklabelnoise" / module).read_text())
+    return [(node.lineno, f"{ast.unparse(node)} -> {ast.unparse(new)}") for _, _, _, node, new in sites(tree)]
 
 
-def run(module, tree):
+def mutant(module, number):
+    """Source of a module with one of its changes made."""
+    tree = ast.parse((ROOT / "sklabelnoise" / module).read_text())
+    parent, field, position, _, new = next(islice(sites(tree), number, None))
+    if position is None:
+        setattr(parent, field, new)
+    else:
+        getattr(parent, field)[position] = new
+    return ast.unparse(ast.fix_missing_locations(tree))
+
+
+def run(module, source):
     """Whether the tests notice a mutant: "killed", "survived" or "timeout"."""
     with tempfile.TemporaryDirectory() as folder:
         folder = Path(folder)
         for name in ("sklabelnoise", "tests", "benchmarks"):  # compiled files as well: their times are kept
             shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("results", "saved_by_0_1"))
         shutil.copy(ROOT / "pyproject.toml", folder)
-        (folder / "sklabelnoise" / module).write_text(ast.unparse(ast.fix_missing_locations(tree)))
+        (folder / "sklabelnoise" / module).write_text(source)
         # Forked from a process that has imported the heavy libraries, but nothing of ours.
         child = os.fork()
         if child == 0:
@@ -188,6 +192,11 @@ def test(folder, files):
     os._exit(int(code))
 
 
+def note(row):
+    with open(RESULTS, "a", encoding="utf-8") as file:
+        file.write(json.dumps(row) + "\n")
+
+
 def tried():
     if not RESULTS.exists():
         return []
@@ -196,7 +205,7 @@ def tried():
 
 def report():
     """Counts by room, and the survivors."""
-    rows = tried()
+    rows = [row for row in tried() if row["outcome"] != "control"]
     for room in sorted({row["module"].partition("/")[0] for row in rows}):
         counts = Counter(row["outcome"] for row in rows if row["module"].startswith(f"{room}/"))
         print(f"{room}: {counts.total()} mutants, {dict(counts)}")
@@ -211,10 +220,11 @@ def main(n_mutants, rooms):
     for library in ("hypothesis", "matplotlib.pyplot", "pandas", "scipy.stats", "sklearn.ensemble", "skorch", "torch"):
         importlib.import_module(library)  # once, not in every child
     modules = [module for module in GUARDS if not rooms or module.partition("/")[0] in rooms]
-    done = {(row["module"], row["line"], row["change"]) for row in tried()}
+    done = {(row["module"], row["line"], row["change"]) for row in tried() if row["outcome"] != "control"}
+    sound = {row["module"] for row in tried() if row["outcome"] == "control"}
     queues = {}
     for module in modules:
-        todo = [mutant for mutant in mutants_of(module) if (module, *mutant[:2]) not in done]
+        todo = [(number, *change) for number, change in enumerate(mutants_of(module)) if (module, *change) not in done]
         random.Random(module).shuffle(todo)
         queues[module] = todo
     for number in range(n_mutants):
@@ -223,11 +233,18 @@ def main(n_mutants, rooms):
         module = min((module for module in modules if queues[module]), key=lambda module: counts[module], default=None)
         if module is None:
             break
-        line, change, tree = queues[module].pop()
-        outcome = run(module, tree)
+        if module not in sound:
+            source = (ROOT / "sklabelnoise" / module).read_text()
+            if run(module, source) != "survived":
+                raise SystemExit(
+                    f"The tests of {module} fail for the module as it is: nothing can be learnt from them."
+                )
+            sound.add(module)
+            note({"module": module, "line": 0, "change": "none", "outcome": "control"})
+        place, line, change = queues[module].pop()
+        outcome = run(module, mutant(module, place))
         done.add((module, line, change))
-        with open(RESULTS, "a", encoding="utf-8") as file:
-            file.write(json.dumps({"module": module, "line": line, "change": change, "outcome": outcome}) + "\n")
+        note({"module": module, "line": line, "change": change, "outcome": outcome})
         print(f"{number + 1} of {n_mutants}: {module}:{line}: {change}: {outcome}", flush=True)
 
 

@@ -295,7 +295,8 @@ def predict_left_out(estimator, X, targets, splits, sample_weight=None):
     Returns
     -------
     proba : ndarray of shape (n_samples, n_classes)
-        Predicted distributions; a class that a fold has not seen has probability zero there.
+        Predicted distributions; a class that a fold has not seen has probability zero there. The losses by epoch of
+        each fold are left in `estimator` as ``_left_out_loss_curves``.
 
     Raises
     ------
@@ -322,8 +323,10 @@ def predict_left_out(estimator, X, targets, splits, sample_weight=None):
 
     fits = Fits([estimator], len(splits), folds, lambda keys: fit_alone(keys, [estimator], X, splits, params))
     proba = np.zeros(targets.shape)
+    estimator._left_out_loss_curves = [None] * len(splits)
     for fit in fits:
         fit.check()
+        estimator._left_out_loss_curves[fit.fold] = np.array(fit.fitted().loss_curve_)
         _, test = splits[fit.fold]
         logits = at_all_classes(fit.logits[0], fit.classes, np.arange(targets.shape[1]), fill=-np.inf)
         proba[test] = torch.from_numpy(logits).softmax(dim=1).numpy()

@@ -11,6 +11,7 @@ from sklearn.utils.parallel import Parallel, delayed
 from sklabelnoise._compat import safe_indexing
 from sklabelnoise._foundation._seeds import MAX_SEED
 from sklabelnoise._label_refinery._interrupts import InterruptWatch
+from sklabelnoise._label_refinery._soft_fit import last_step
 
 
 class LeftOutPredictor:
@@ -71,12 +72,15 @@ class LeftOutPredictor:
             Mean prediction of the members for each row.
         models : list of estimator instances or None
             The models of the folds, the members of the first fold first.
+        losses : ndarray of shape (n_epochs,)
+            Training loss of each epoch, averaged over the models that have a `loss_curve_` and still train then. Empty
+            where none has.
         """
         stored = self._load(f"round-{number}") if not keep_models else None
         if stored is not None:
             # Where the run was ended right after it had saved the round.
             self.checkpoint.remove(_piece_name(number, "*", "*"))
-            return stored, None
+            return stored, None, self._load_losses(f"round-{number}")
 
         round_of_split = number if self.folds.resplit else 1
         splits = self.folds.draw(round_of_split, self._draw_seeds(round_of_split))
@@ -87,26 +91,38 @@ class LeftOutPredictor:
         with failures_explained(f"round {number}", self.n_jobs, self.checkpoint) as watch:
             for j, (_, estimator) in enumerate(self.members):
                 if not keep_models and self._does_all_folds(estimator):
-                    whole = self._predict_all_folds(estimator, targets, splits, seeds[0, j])
-                    pieces.update({(i, j): (whole[test], None) for i, (_, test) in enumerate(splits)})
+                    whole, curves = self._predict_all_folds(estimator, targets, splits, seeds[0, j])
+                    pieces.update({(i, j): (whole[test], None, curves[i]) for i, (_, test) in enumerate(splits)})
             todo = [(i, j) for i in range(len(splits)) for j in range(len(self.members)) if (i, j) not in pieces]
             pieces.update(self._fit_pieces(number, todo, targets, splits, seeds, keep_models, watch))
             # Summed in a fixed order: which fold ends first must not show in the last digit.
-            for (i, _), (values, _) in sorted(pieces.items(), key=lambda item: item[0]):
+            in_order = [pieces[key] for key in sorted(pieces)]
+            for (i, _), (values, _, _) in zip(sorted(pieces), in_order, strict=True):
                 predicted[splits[i][1]] += values
             predicted /= len(self.members)
+            losses = _mean_curve([curve for _, _, curve in in_order])
 
             if self.checkpoint is not None:
                 watch.check()
-                self.checkpoint.save(f"round-{number}", predicted)
+                self._save(f"round-{number}", predicted, losses)
                 self.checkpoint.remove(_piece_name(number, "*", "*"))
-        return predicted, [pieces[key][1] for key in sorted(pieces)] if keep_models else None
+        return predicted, [model for _, model, _ in in_order] if keep_models else None, losses
 
     def _draw_seeds(self, number, size=None):
         return np.random.RandomState(self.seeds[number]).randint(MAX_SEED, size=size)
 
     def _load(self, name):
         return None if self.checkpoint is None else self.checkpoint.load(name)
+
+    def _load_losses(self, name):
+        losses = self._load(f"{name}-losses")
+        return np.zeros(0) if losses is None else losses
+
+    def _save(self, name, predicted, losses):
+        # The losses first: where the predictions are, both are.
+        if len(losses):
+            self.checkpoint.save(f"{name}-losses", losses)
+        self.checkpoint.save(name, predicted)
 
     def _does_all_folds(self, estimator):
         hook = getattr(estimator, "_predict_left_out", None)
@@ -123,15 +139,16 @@ class LeftOutPredictor:
                 f"_predict_left_out of {type(estimator).__name__} must return finite values of shape {targets.shape}. "
                 f"Got shape {predicted.shape} with {int((~np.isfinite(predicted)).sum())} values that are not finite."
             )
-        return predicted
+        curves = getattr(estimator, "_left_out_loss_curves", None)
+        return predicted, [np.zeros(0)] * len(splits) if curves is None else curves
 
     def _fit_pieces(self, number, todo, targets, splits, seeds, keep_models, watch):
-        """Prediction, and model where it is kept, of each (fold, member) to do."""
+        """Prediction, model where it is kept, and losses of each (fold, member) to do."""
         pieces = {}
         if not keep_models:
             for key in todo:
                 if (stored := self._load(_piece_name(number, *key))) is not None:
-                    pieces[key] = stored, None
+                    pieces[key] = stored, None, self._load_losses(_piece_name(number, *key))
         tasks = [
             delayed(_fit_piece)(
                 key,
@@ -149,11 +166,11 @@ class LeftOutPredictor:
             for key in todo
             if key not in pieces
         ]
-        for key, values, model in _parallel(self.n_jobs)(tasks):
+        for key, values, model, losses in _parallel(self.n_jobs)(tasks):
             watch.check()
-            pieces[key] = values, model
+            pieces[key] = values, model, losses
             if self.checkpoint is not None:
-                self.checkpoint.save(_piece_name(number, *key), values)
+                self._save(_piece_name(number, *key), values, losses)
         return pieces
 
 
@@ -238,7 +255,15 @@ def _fit_piece(key, fit, estimator, X, y, targets, sample_weight, split, seed, a
     rng = np.random.default_rng(seed)
     for _ in range(n_augment):
         predicted = predicted + fit.predict(model, augment(left_out, rng))
-    return key, predicted / (1 + n_augment), model if keep_model else None
+    losses = np.asarray(getattr(last_step(model), "loss_curve_", ()), dtype=np.float64)
+    return key, predicted / (1 + n_augment), model if keep_model else None, losses
+
+
+def _mean_curve(curves):
+    """Mean over the curves that reach each epoch."""
+    longest = max(map(len, curves))
+    padded = [np.pad(curve, (0, longest - len(curve)), constant_values=np.nan) for curve in curves]
+    return np.nanmean(padded, axis=0) if longest else np.zeros(0)
 
 
 def _parallel(n_jobs):

@@ -160,7 +160,7 @@ class BaseLabelRefinery(MetaEstimatorMixin, BaseEstimator, metaclass=ABCMeta):
             start = perf_counter()
             learnt = refined
             is_last = number == self.n_rounds
-            predicted, models = left_out.predict(number, learnt, keep_models=is_last and self.final == "folds")
+            predicted, models, losses = left_out.predict(number, learnt, keep_models=is_last and self.final == "folds")
             weight = number if self.label_weight == "average" else self.label_weight
             refined = (weight * learnt + predicted) / (weight + 1)
 
@@ -168,7 +168,7 @@ class BaseLabelRefinery(MetaEstimatorMixin, BaseEstimator, metaclass=ABCMeta):
             described = self._describe(
                 targets, learnt, predicted, refined, lambda values: float(np.average(values, weights=sample_weight))
             )
-            history.append({"round": number, **described})
+            history.append({"round": number, **described, **({"losses": losses.tolist()} if len(losses) else {})})
             self._report(history[-1], refined, predicted, perf_counter() - start)
             if self.tol is not None and described["change"] <= self.tol:
                 break
@@ -177,7 +177,7 @@ class BaseLabelRefinery(MetaEstimatorMixin, BaseEstimator, metaclass=ABCMeta):
             with failures_explained("the final fit", self.n_jobs, checkpoint):
                 models = self._refit(members, X, y, refined, sample_weight, seeds[0])
         elif models is None:
-            _, models = left_out.predict(number, learnt, keep_models=True)
+            _, models, _ = left_out.predict(number, learnt, keep_models=True)
         return Bunch(
             refined=refined,
             predicted=predicted,
@@ -253,7 +253,9 @@ class BaseLabelRefinery(MetaEstimatorMixin, BaseEstimator, metaclass=ABCMeta):
         return int(seed)
 
     def _report(self, described, refined, predicted, seconds):
-        numbers = ", ".join(f"{name} {value:.4g}" for name, value in described.items() if name != "round")
+        numbers = ", ".join(
+            f"{name} {value:.4g}" for name, value in described.items() if name not in ("round", "losses")
+        )
         line = f"[{type(self).__name__}] round {described['round']} of {self.n_rounds}: {numbers} ({seconds:.1f} s)"
         logger.info(line)
         if self.verbose:

@@ -113,7 +113,9 @@ class StochasticLabelRefinery(ClassifierMixin, BaseLabelRefinery):
     history_ : DataFrame
         One row a round: `change`, the mean total variation between the labels before and after it; `oof_accuracy` and
         `oof_given_proba`, agreement of the predictions with the given labels; `relabeled`, the share of rows whose
-        most probable class is not the given one; `entropy` of the refined labels in nats.
+        most probable class is not the given one; `entropy` of the refined labels in nats. For estimators with a
+        `loss_curve_`, as networks have, `losses`: a list of the training loss of each epoch, averaged over the folds
+        (Figure 3 of [1]_).
     n_iter_ : int
         Number of rounds run.
     estimator_ : estimator instance
@@ -158,7 +160,8 @@ class StochasticLabelRefinery(ClassifierMixin, BaseLabelRefinery):
     or a larger `label_weight` move the labels less, and ``n_rounds=0`` is the estimator as it is, to compare with.
 
     An estimator with a method ``_predict_left_out(X, targets, splits)``, which returns an array of the shape of
-    `targets`, predicts all folds of a round by itself.
+    `targets`, predicts all folds of a round by itself. It may leave the losses of each fold by epoch, a list of
+    arrays, in an attribute ``_left_out_loss_curves``.
 
     References
     ----------
@@ -438,7 +441,8 @@ class StochasticLabelRefineryRegressor(RegressorMixin, BaseLabelRefinery):
         Absent without rounds.
     history_ : DataFrame
         One row a round: `change`, the mean absolute change of the targets; `oof_mae` and `oof_rmse` of the
-        predictions against the given targets; `shift`, the mean distance of refined from given targets.
+        predictions against the given targets; `shift`, the mean distance of refined from given targets. For
+        estimators with a `loss_curve_`, `losses` lists the training loss of each epoch, averaged over the folds.
     n_iter_ : int
         Number of rounds run.
     grades_ : ndarray of shape (n_grades,)

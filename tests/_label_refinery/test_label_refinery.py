@@ -284,6 +284,27 @@ class TestLabels:
         quality = refinery().fit(X, y).label_quality_
         assert np.mean(np.sort(quality[y != y_clean])[-5:]) < np.median(quality[y == y_clean])
 
+    @pytest.mark.parametrize("together", [True, False])
+    @pytest.mark.parametrize("n_jobs", [None, 2])
+    def test_the_losses_of_networks_are_kept_by_round_and_epoch(self, noisy, tmp_path, together, n_jobs):
+        from sklabelnoise import DMClassifier
+
+        X, y, _ = noisy
+        network = DMClassifier(max_epochs=4, random_state=0, device="cpu", early_stopping=not together)
+        model = refinery(network, n_rounds=2, n_jobs=n_jobs, checkpoint=tmp_path).fit(X, y)
+        losses = np.array(model.history_.losses.tolist())
+        assert losses.shape == (2, 4)
+        assert (losses[:, -1] < losses[:, 0]).all()
+        assert clone(model).fit(X, y).history_.equals(model.history_)
+        one_fold = list(StratifiedKFold(2, shuffle=True, random_state=0).split(X, y))
+        model = refinery(network, n_rounds=1, cv=one_fold).fit(X, y)
+        expected = [clone(network).fit(X[train], y[train]).loss_curve_ for train, _ in one_fold]
+        np.testing.assert_allclose(model.history_.losses[1], np.mean(expected, axis=0), rtol=1e-4)
+
+    def test_estimators_without_epochs_have_no_losses(self, noisy):
+        X, y, _ = noisy
+        assert "losses" not in refinery(n_rounds=1).fit(X, y).history_
+
     def test_label_quality_is_the_mean_over_rounds(self, noisy):
         X, y, _ = noisy
         rounds = []
