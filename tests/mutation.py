@@ -6,7 +6,8 @@ Run from the root of the repository, in as many pieces as you like; what was tri
     python tests/mutation.py 20 metrics audit    # of these rooms only
     python tests/mutation.py report              # counts, and the survivors
 
-A module whose tests fail without any change ends the run. Every mutant is a copy of the repository in a temporary folder with one operator, constant, comparison or branch of one
+A module whose tests fail without any change ends the run. Every mutant is a copy of the repository in a temporary
+folder with one operator, constant, comparison or branch of one
 module changed, tested in a process of its own by the files that mirror the module. Results go to
 ``tests/mutants.jsonl``, which is not kept in the repository; survivors and the reason for each are in
 ``tests/mutants.md``.
@@ -236,9 +237,7 @@ def main(n_mutants, rooms):
         if module not in sound:
             source = (ROOT / "sklabelnoise" / module).read_text()
             if run(module, source) != "survived":
-                raise SystemExit(
-                    f"The tests of {module} fail for the module as it is: nothing can be learnt from them."
-                )
+                raise SystemExit(f"The tests of {module} fail for the module as it is: they tell nothing.")
             sound.add(module)
             note({"module": module, "line": 0, "change": "none", "outcome": "control"})
         place, line, change = queues[module].pop()

@@ -43,6 +43,18 @@ def test_fitted_thresholds_are_never_worse_than_the_midpoints(seed):
     assert kappa(y, grade(values, fitted, GRADES)) >= kappa(y, grade(values, start, GRADES))
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_fitted_thresholds_are_better_than_where_the_search_began(seed):
+    rng = np.random.default_rng(seed)
+    y = rng.integers(0, 5, size=60)
+    values = y + rng.normal(scale=1.5, size=60)
+    # Those that give each grade its share: the search begins there or at the midpoints.
+    shares = np.sort(values)[np.bincount(y, minlength=5).cumsum()[:-1]]
+    starts = [kappa(y, grade(values, start, GRADES)) for start in (halfway_thresholds(GRADES), shares)]
+    fitted = kappa(y, grade(values, kappa_thresholds(GRADES, y, values), GRADES))
+    assert fitted > max(starts) + 0.005
+
+
 def test_weights_equal_repetition():
     rng = np.random.default_rng(0)
     y = rng.integers(0, 5, size=60)

@@ -124,6 +124,22 @@ class TestExpectedCalibrationError:
         expected = slow_calibration_error(y, proba, edges)
         assert metrics.expected_calibration_error(y, proba, strategy="quantile") == pytest.approx(expected)
 
+    @pytest.mark.parametrize("n_bins", [3, 7, 10, 15])
+    def test_a_confidence_on_the_edge_of_two_bins_belongs_to_the_lower_one(self, n_bins):
+        for k in range(n_bins // 2 + 1, n_bins):
+            edge, inside = k / n_bins, (k - 0.5) / n_bins
+            proba = [[edge, 1 - edge], [max(inside, 0.51), min(1 - inside, 0.49)]]
+            # The first is right and the second wrong: in one bin their gaps make up for each other.
+            gaps = edge - 1, max(inside, 0.51)
+            error = metrics.expected_calibration_error([0, 1], proba, n_bins=n_bins)
+            assert error == pytest.approx(abs(sum(gaps)) / 2), k
+
+    def test_a_confidence_on_the_edge_of_two_quantile_bins_belongs_to_the_lower_one(self):
+        confidence = np.array([0.5, 0.6, 0.7, 0.8, 0.9])  # the edge is 0.7; right, wrong, right, wrong, right
+        proba = np.column_stack([confidence, 1 - confidence])
+        error = metrics.expected_calibration_error([0, 1, 0, 1, 0], proba, n_bins=2, strategy="quantile")
+        assert error == pytest.approx((abs(-0.5 + 0.6 - 0.3) + abs(0.8 - 0.1)) / 5)
+
     def test_limits(self):
         sure = np.eye(2)[[0, 1, 1, 0]]
         assert metrics.expected_calibration_error([0, 1, 1, 0], sure) == 0
