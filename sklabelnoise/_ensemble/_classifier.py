@@ -16,7 +16,6 @@ from sklearn.utils import assert_all_finite, check_random_state, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
-from threadpoolctl import threadpool_limits
 from tqdm.auto import tqdm
 
 from sklabelnoise._classifiers._net_classifier import keeping_fitted_state
@@ -27,6 +26,7 @@ from sklabelnoise._ensemble._distinct_rows import distinct_rows
 from sklabelnoise._ensemble._families import TrainingRows
 from sklabelnoise._ensemble._left_out_folds import drawn_folds, given_folds, is_number_of_folds, of_distinct
 from sklabelnoise._ensemble._members import families_of, needs_table
+from sklabelnoise._ensemble._one_thread import one_thread
 from sklabelnoise._ensemble._views import Views
 from sklabelnoise._ensemble._work import TimeIsOver, Work
 from sklabelnoise._foundation._given import check_none_missing, check_weights
@@ -348,13 +348,12 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
         bar = tqdm(total=round(sum(costs.values()), 2), disable=not self.verbose, unit="s", desc="members")
 
         def fit_one(family):
-            # One thread for each family: the order of sums, and with it the last bits, must not depend on threads.
-            with threadpool_limits(1):
+            with one_thread():
                 outcome = _outcome(family, rows, work if family is not todo[0] else work.without_limit(), seed)
             bar.update(costs[family.name])
             return outcome
 
-        with bar, warnings.catch_warnings():
+        with one_thread(), bar, warnings.catch_warnings():
             # A strong penalty leaves little to gain after many steps.
             warnings.simplefilter("ignore", ConvergenceWarning)
             outcomes = Parallel(n_jobs=self.n_jobs, backend="threading")(delayed(fit_one)(family) for family in todo)
@@ -455,7 +454,7 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
         views = {"own": X}
         if self._views is not None:
             views |= self._views.transform(X, names)
-        with threadpool_limits(1):
+        with one_thread():
             return np.stack([family.predict_proba(views[family.view], len(self.classes_)) for family in self._families])
 
     def predict_proba(self, X: ArrayLike) -> NDArray[Any]:

@@ -1,0 +1,73 @@
+"""Callers that overlap leave the number of BLAS threads as it was."""
+
+import threading
+
+import numpy as np  # its BLAS is what is looked at
+import pytest
+from threadpoolctl import ThreadpoolController, threadpool_limits
+
+from sklabelnoise._ensemble._one_thread import one_thread
+
+
+def blas_threads():
+    assert np.linalg is not None
+    return {library["num_threads"] for library in ThreadpoolController().select(user_api="blas").info()}
+
+
+@pytest.fixture
+def two_threads():
+    with threadpool_limits(2, user_api="blas"):
+        if blas_threads() != {2}:
+            pytest.skip("this BLAS can't be given two threads")
+        yield
+
+
+def test_it_is_one_inside_and_as_before_outside(two_threads):
+    with one_thread():
+        assert blas_threads() == {1}
+        with one_thread():
+            assert blas_threads() == {1}
+        assert blas_threads() == {1}
+    assert blas_threads() == {2}
+
+
+def test_callers_that_overlap_do_not_put_back_each_others_limit(two_threads):
+    first_in, second_in, first_out = threading.Event(), threading.Event(), threading.Event()
+
+    def first():
+        with one_thread():
+            first_in.set()
+            second_in.wait(10)
+        first_out.set()
+
+    def second():
+        first_in.wait(10)
+        with one_thread():
+            second_in.set()
+            first_out.wait(10)
+
+    threads = [threading.Thread(target=first), threading.Thread(target=second)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert blas_threads() == {2}
+
+
+def test_a_caller_that_leaves_first_does_not_end_the_limit_of_the_main_thread(two_threads):
+    def caller():
+        with one_thread():
+            pass
+
+    with one_thread():
+        thread = threading.Thread(target=caller)
+        thread.start()
+        thread.join()
+        assert blas_threads() == {1}
+    assert blas_threads() == {2}
+
+
+def test_an_error_inside_puts_it_back(two_threads):
+    with pytest.raises(RuntimeError, match="inside"), one_thread():
+        raise RuntimeError("inside")
+    assert blas_threads() == {2}
