@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 import warnings
 from numbers import Integral, Real
@@ -183,7 +184,7 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
         "n_jobs": [Integral, None],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
-        "checkpoint": [str, "array-like", None],
+        "checkpoint": [str, os.PathLike, None],
         "time_limit": [Interval(Real, 0, None, closed="left"), None],
     }
 

@@ -1,0 +1,127 @@
+"""A fit that is killed or interrupted goes on where it stopped, and ends with the same bits."""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+
+import numpy as np
+import pytest
+from sklearn.naive_bayes import GaussianNB
+
+from sklabelnoise import DMClassifier, NoisyLabelClassifier
+from sklabelnoise._ensemble._work import TimeIsOver, Work
+from sklabelnoise._label_refinery._checkpoint import Checkpoint
+
+
+class Stops(GaussianNB):
+    """Counts its fits in a file, and stops the first run at the one that is numbered by the environment."""
+
+    def fit(self, X, y, sample_weight=None):
+        with open(os.environ["FITS"], "a+") as file:
+            file.write("x")
+            file.seek(0)
+            number = len(file.read())
+        if str(number) == os.environ.get("STOP_AT"):
+            if os.environ["BY"] == "SIGKILL":
+                os.kill(os.getpid(), signal.SIGKILL)
+            raise KeyboardInterrupt
+        return super().fit(X, y, sample_weight)
+
+
+def draw():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(90, 4))
+    return X, (X[:, 0] + rng.normal(size=90) > 0).astype(int)
+
+
+def members():
+    return ["neighbors", ("network", DMClassifier(max_epochs=3)), ("stops", Stops())]
+
+
+def fit(folder, **params):
+    X, y = draw()
+    return NoisyLabelClassifier(members(), cv=4, random_state=0, checkpoint=folder, **params).fit(X, y)
+
+
+@pytest.fixture
+def fits(tmp_path, monkeypatch):
+    """File in which each fit of `Stops` leaves a mark."""
+    path = tmp_path / "fits"
+    monkeypatch.setenv("FITS", str(path))
+    monkeypatch.delenv("STOP_AT", raising=False)
+    return path
+
+
+def test_a_run_killed_in_a_fold_goes_on_with_that_fold(tmp_path, fits):
+    expected = fit(None)
+    fits.unlink()
+    code = f"""
+        import sys
+        sys.path.insert(0, {os.path.dirname(__file__)!r})
+        import test_checkpoint
+        test_checkpoint.fit({str(tmp_path / "kept")!r})
+    """
+    environment = {**os.environ, "STOP_AT": "3", "BY": "SIGKILL"}
+    killed = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], env=environment)
+    assert killed.returncode == -signal.SIGKILL
+    finished = sorted(path.name for path in next((tmp_path / "kept").iterdir()).iterdir())
+    assert finished == ["neighbors", "networks", "stops-0-0", "stops-0-1"]
+    # In a process of its own again, so that the pickled class is found under the same name.
+    resumed = f"""
+        import sys
+        sys.path.insert(0, {os.path.dirname(__file__)!r})
+        import numpy as np, test_checkpoint
+        model = test_checkpoint.fit({str(tmp_path / "kept")!r})
+        np.save({str(tmp_path / "proba.npy")!r}, model.predict_proba(test_checkpoint.draw()[0]))
+        np.save({str(tmp_path / "oof.npy")!r}, model.oof_proba_)
+    """
+    subprocess.run([sys.executable, "-c", textwrap.dedent(resumed)], check=True)
+    assert len(fits.read_text()) == 3 + 2
+    assert np.array_equal(np.load(tmp_path / "proba.npy"), expected.predict_proba(draw()[0]))
+    assert np.array_equal(np.load(tmp_path / "oof.npy"), expected.oof_proba_)
+
+
+@pytest.mark.parametrize("n_jobs", [None, 2])
+def test_ctrl_c_leaves_by_keyboard_interrupt_with_the_checkpoint_whole(tmp_path, fits, monkeypatch, n_jobs):
+    expected = fit(None)
+    fits.unlink()
+    monkeypatch.setenv("STOP_AT", "2")
+    monkeypatch.setenv("BY", "SIGINT")
+    model = NoisyLabelClassifier(members(), cv=4, random_state=0, checkpoint=tmp_path / "kept", n_jobs=n_jobs)
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(*draw())
+    assert not hasattr(model, "estimators_")
+    model.fit(*draw())
+    assert len(fits.read_text()) == 2 + 3
+    assert np.array_equal(model.predict_proba(draw()[0]), expected.predict_proba(draw()[0]))
+
+
+def test_a_checkpoint_of_other_data_members_or_seeds_is_not_used(tmp_path, fits):
+    fit(tmp_path)
+    assert len(fits.read_text()) == 4
+    X, y = draw()
+    model = NoisyLabelClassifier(members(), cv=4, random_state=0, checkpoint=tmp_path)
+    model.fit(X, 1 - y)
+    model.fit(X + 1e-9, y)
+    model.set_params(random_state=1).fit(X, y)
+    assert len(fits.read_text()) == 16
+    fit(tmp_path, n_jobs=2)
+    assert len(fits.read_text()) == 16
+
+
+def test_a_folder_that_cannot_be_written_is_refused(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ValueError, match="'checkpoint' parameter must be a folder"):
+        fit(tmp_path / "file")
+
+
+def test_a_piece_is_done_once_and_not_begun_when_the_time_is_over(tmp_path):
+    checkpoint = Checkpoint(tmp_path, {})
+    assert Work(checkpoint).piece("a", lambda: {"x": 1}) == {"x": 1}
+    late = Work(checkpoint, deadline=-np.inf)
+    assert late.piece("a", lambda: None) == {"x": 1}
+    with pytest.raises(TimeIsOver):
+        late.piece("b", lambda: None)
+    assert late.without_limit().piece("b", lambda: 2) == 2
