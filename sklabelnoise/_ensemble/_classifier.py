@@ -117,6 +117,9 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
     label_quality_ : ndarray of shape (n_samples,)
         Probability of each given label in `oof_proba_`.
 
+    given_labels_ : ndarray of shape (n_samples,)
+        The labels it was fitted to.
+
     transition_matrix_ : ndarray of shape (n_classes, n_classes)
         Estimate of ``T[i, j] = P(given = j | true = i)``; rows sum to one.
 
@@ -397,7 +400,7 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
         if len(unseen):
             proba[unseen] = self._decision.proba(self._member_probas(safe_indexing(X, unseen)))
         self.oof_proba_ = proba
-        self._given = y
+        self.given_labels_ = y
         known = self.classes_[codes] == y
         self.label_quality_ = np.where(known, proba[np.arange(len(y)), codes], 0.0)
         self.transition_matrix_ = self._decision.transition.matrix
@@ -520,7 +523,7 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
         check_is_fitted(self)
         from sklabelnoise.audit import LabelReport
 
-        return LabelReport(self._given, self.oof_proba_, classes=self.classes_, X=X)
+        return LabelReport(self.given_labels_, self.oof_proba_, classes=self.classes_, X=X)
 
     def __sklearn_is_fitted__(self):
         return hasattr(self, "estimators_")

@@ -50,8 +50,9 @@ def audit_labels(
     Parameters
     ----------
     estimator : classifier, Pipeline or None
-        The classifier whose opinion counts; it is cloned. It needs `predict_proba`. None takes the classifier of this
-        package that needs no settings, after a preparation that suits the rows.
+        The classifier whose opinion counts; it is cloned, unless it is a `NoisyLabelClassifier` (or a Pipeline that
+        ends in one) that was fitted to these labels already. It needs `predict_proba`. None takes the classifier of
+        this package that needs no settings, after a preparation that suits the rows.
 
     X : array-like of shape (n_samples, ...), frame, sparse array, list, Dataset or None
         What the classifier is fitted to: numbers, a frame of any library, texts, images, a torch Dataset or
@@ -173,7 +174,7 @@ class _Fits:
     """The fits of one audit: a classifier, the rows and labels it is fitted to, and how."""
 
     def __init__(self, estimator, X, y, n_jobs, random_state, verbose):
-        self.estimator = clone(estimator)
+        self.fitted, self.estimator = estimator, clone(estimator)
         self.X, self.y = X, y
         self.n_jobs, self.random_state, self.verbose = n_jobs, random_state, verbose
         final = _final_step(self.estimator)
@@ -211,11 +212,19 @@ class _Fits:
 
         A label refinery that runs no round has only its fitted model.
         """
+        if self._knows_these_labels():
+            final = _final_step(self.fitted)
+            return final.oof_proba_, final.classes_, True
         estimator = clone(self.estimator)
         final = _final_step(estimator.fit(self.X, self.y))
         if hasattr(final, "oof_proba_"):
             return final.oof_proba_, final.classes_, True
         return estimator.predict_proba(self.X), final.classes_, False
+
+    def _knows_these_labels(self):
+        """Whether the user's own object was fitted to these labels, and keeps what it said of rows left out."""
+        given = getattr(_final_step(self.fitted), "given_labels_", None)
+        return given is not None and np.array_equal(given, self.y)
 
 
 class _OnRowNumbers(ClassifierMixin, BaseEstimator):

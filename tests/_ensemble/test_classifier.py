@@ -11,10 +11,11 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from sklabelnoise import DMClassifier, NoisyLabelClassifier
 from sklabelnoise._ensemble._members import TABLE_FAMILIES
+from sklabelnoise.audit import audit_labels
 from sklabelnoise.noise import corrupt_labels, pair_flip_transition_matrix, symmetric_transition_matrix
 
 FAST = ["kernel_ridge", "neighbors", "logistic_regression"]
@@ -72,6 +73,17 @@ def test_a_report_needs_no_further_fit(whole):
     suspects = report.issues["row"].to_numpy()
     assert np.mean(y[suspects] != y_clean[suspects]) > 0.8
     assert np.array_equal(report.proba, model.oof_proba_)
+
+
+def test_an_audit_of_a_fitted_model_needs_no_further_fit(whole, monkeypatch):
+    model, X, _, y = whole
+    report = model.report(X)
+    monkeypatch.setattr(NoisyLabelClassifier, "fit", None)
+    audited = audit_labels(model, X, y)
+    assert audited.fingerprint == report.fingerprint
+    assert audit_labels(make_pipeline(FunctionTransformer(), model), X, y).fingerprint == report.fingerprint
+    with pytest.raises(TypeError, match="not callable"):
+        audit_labels(model, X, (y + 1) % 3)
 
 
 @pytest.mark.parametrize("n_jobs", [1, 2])
