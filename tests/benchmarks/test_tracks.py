@@ -55,11 +55,19 @@ class TestSimulatedTracks:
         np.testing.assert_array_equal(first, second)
         assert (first != other).any()
 
-    def test_the_test_tracks_show_images_that_were_not_learned(self, noise_images):
+    def test_the_test_tracks_show_images_that_were_not_learned(self, noise_images, monkeypatch):
+        filmed = []
+
+        def simulate(images, n_frames, *, others=(), **kwargs):
+            filmed.extend({image.tobytes() for image in part} for part in (images, others))
+            return simulate_tracks(images, n_frames, **({"others": others} if len(others) else {}), **kwargs)
+
+        monkeypatch.setattr(dm_table4, "simulate_tracks", simulate)
         train, _, test = dm_table4.draw("tiny", 0.4, seed=0)
         assert len(np.unique(train.identities)) == 8 and len(np.unique(test.identities)) == 6
-        rows = np.random.default_rng([0, 0]).permutation(200)
-        assert not set(rows[:8]) & set(rows[8:14])
+        learned, replacing, found, _ = filmed
+        assert (len(learned), len(replacing), len(found)) == (8, 80, 6)
+        assert learned.isdisjoint(found) and replacing.isdisjoint(found) and replacing.isdisjoint(learned)
 
 
 class TestScores:
