@@ -32,6 +32,7 @@ from sklabelnoise._ensemble._views import Views
 from sklabelnoise._ensemble._work import TimeIsOver, Work
 from sklabelnoise._foundation._given import check_none_missing, check_weights
 from sklabelnoise._label_refinery._checkpoint import Checkpoint
+from sklabelnoise.training._tables import check_numeric_columns
 
 if TYPE_CHECKING:
     import os
@@ -278,6 +279,7 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
 
     def _check_X(self, X, *, reset):
         if needs_table(self.members):
+            check_numeric_columns(X, self, allow_missing=True)
             return validate_data(
                 self, X, reset=reset, dtype=[np.float64, np.float32], ensure_all_finite="allow-nan"
             ).astype(np.float64, copy=False)

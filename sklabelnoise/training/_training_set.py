@@ -15,6 +15,7 @@ from sklabelnoise._foundation._classes import check_rows_sum_to_one, encode
 from sklabelnoise._foundation._given import check_none_missing, check_weights
 from sklabelnoise.modules._draws import captured, seeded
 from sklabelnoise.training._batches import DatasetData, TensorData
+from sklabelnoise.training._tables import check_numeric_columns, warn_of_scales
 
 # Largest weights below this, and above its inverse, are scaled.
 _SMALLEST_SCALE = 1e-20
@@ -148,6 +149,7 @@ def check_inputs(estimator, X):
     if isinstance(X, Dataset):
         _check_shape(_example(X).shape, estimator.input_shape_, "X")
         return X
+    check_numeric_columns(X, estimator)
     X = _validate(estimator, _as_array(X), reset=False, dtype=estimator.net_.numpy_dtype)
     _check_shape(X.shape[1:], estimator.input_shape_, "X")
     return X
@@ -194,8 +196,11 @@ def check_training_set(
         dtype = np.dtype(np.float32)
     else:
         check_none_missing(y, names[1])
+        check_numeric_columns(X, estimator, name=names[0])
         X = _as_array(X)
         X, y = _validate(estimator, X, y, reset=reset, dtype=_kept_types(X, single))
+        if reset and X.ndim == 2:
+            warn_of_scales(X, estimator)
         dtype = X.dtype if X.dtype.kind == "f" else np.dtype(np.float32)
     check_classification_targets(y)
 
