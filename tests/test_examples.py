@@ -5,6 +5,7 @@ import re
 import runpy
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import sklearn
 from packaging.version import Version
@@ -92,6 +93,19 @@ def test_the_leaderboard_of_a_run_that_is_not_finished(scratch, capsys):
 @pytest.mark.parametrize("code", BLOCKS, ids=lambda code: code.strip().splitlines()[0])
 def test_readme_block_runs(code, scratch):
     exec(compile(code, "README.md", "exec"), {"__name__": "readme"})
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:Found unknown categories")  # skrub says so of a rare country
+def test_the_readme_takes_adult_as_it_comes(scratch, shared_data):
+    """From raw columns, with text and gaps, to a review page by the block that a new user copies."""
+    (block,) = (code for code in BLOCKS if "tabular_pipeline" in code)
+    start, end = block.index("n = 200"), block.index("X, y =")
+    table = pd.read_parquet(shared_data / "tab_adult.parquet").drop(columns="split").sample(800, random_state=0)
+    assert table.isna().any(axis=None) and not all(map(pd.api.types.is_numeric_dtype, table.dtypes))
+    own = block[:start] + block[end:].replace("income", "target")
+    exec(compile(own, "README.md", "exec"), {"__name__": "readme", "table": table})
+    assert "workclass" in (scratch / "review.html").read_text()
 
 
 def test_the_readme_has_blocks_and_the_examples_are_listed():

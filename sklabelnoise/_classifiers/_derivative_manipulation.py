@@ -43,7 +43,9 @@ class DMClassifier(BaseNoisyLabelClassifier):
     unbalanced it can settle on few of them. On this package's tables with 40 % symmetric noise (1, 16) wins back far
     more than the default, while (2, 24) does harm (benchmarks/results/tables.jsonl). Without clean labels choose both
     by cross-validated accuracy on the given labels, as :class:`DMClassifierCV` does, never by log-loss, which rewards
-    a model for fitting the noise.
+    a model for fitting the noise. The default is the paper's for images of many classes; on tables, and those of two
+    classes above all, call :class:`DMClassifierCV` or :class:`~sklabelnoise.NoisyLabelClassifier` in its place. Tables
+    with text, categories, dates or missing values go through ``skrub.tabular_pipeline(DMClassifierCV())``.
 
     Parameters
     ----------
@@ -75,6 +77,7 @@ class DMClassifier(BaseNoisyLabelClassifier):
 
     See Also
     --------
+    DMClassifierCV : Chooses `lam` and `beta`.
     ProSelfLCClassifier : Corrects the labels in place of weighting them.
     RobustLossClassifier : Losses from the literature.
 

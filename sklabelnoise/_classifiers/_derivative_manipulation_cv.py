@@ -60,6 +60,9 @@ class DMClassifierCV(NetClassifier):
     [2]_. With strong asymmetric noise, near half of a class flipped to one other, it may choose badly. Log-loss and
     Brier score on noisy labels choose badly under any noise.
 
+    A table with text, categories, dates or missing values goes through ``skrub.tabular_pipeline(DMClassifierCV())``
+    (the extra `tables`), one of plain numbers through ``make_pipeline(StandardScaler(), DMClassifierCV())``.
+
     Parameters
     ----------
     %(module)s
