@@ -153,7 +153,6 @@ class DMClassifierCV(NetClassifier):
     n_features_in_: int
     feature_names_in_: NDArray[Any]
     n_iter_: int
-    label_quality_: NDArray[Any]
 
     _saved_attributes = (*NetClassifier._saved_attributes, "n_iter_", "lam_", "beta_")
 

@@ -274,7 +274,7 @@ class NetClassifier(LogitsClassifier):
         self._given_rows = given
 
     @property
-    def label_quality_(self):
+    def label_quality_(self) -> NDArray[Any]:
         """Probability that the fitted model gives to each given label of the training data; low values are suspect.
 
         It is computed when it is first read, or when the classifier is pickled; until then the classifier holds on to

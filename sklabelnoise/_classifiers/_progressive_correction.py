@@ -101,7 +101,6 @@ class ProSelfLCClassifier(BaseNoisyLabelClassifier):
     loss_curve_: list[float]
     history_: pd.DataFrame
     net_: NeuralNet
-    label_quality_: NDArray[Any]
 
     _parameter_constraints = {
         **BaseNoisyLabelClassifier._parameter_constraints,

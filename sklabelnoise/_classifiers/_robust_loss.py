@@ -99,7 +99,6 @@ class RobustLossClassifier(BaseNoisyLabelClassifier):
     loss_curve_: list[float]
     history_: pd.DataFrame
     net_: NeuralNet
-    label_quality_: NDArray[Any]
     transition_matrix_: NDArray[Any]
 
     _net_prefixes = (*BaseNoisyLabelClassifier._net_prefixes, "loss")

@@ -168,6 +168,8 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
     True
     """
 
+    given_labels_: NDArray[Any]
+
     classes_: NDArray[Any]
     members_: pd.DataFrame
     candidates_: pd.DataFrame
