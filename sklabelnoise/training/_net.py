@@ -350,6 +350,9 @@ class NoisyLabelNet(ClassifierMixin, NeuralNet):
         start = time.perf_counter()
         self._set_training(training)
         losses, masses, hits = [], [], []
+        # Numbers at once where nothing has to be waited for: small tensors kept between large ones would keep the heap
+        # from giving memory back. Elsewhere they stay on the device until the epoch ends.
+        noted = torch.Tensor.item if torch.device(self.device).type == "cpu" else torch.Tensor.detach
         for batch in self._batches(iterator):
             self.batch_ = batch
             if training:
@@ -361,19 +364,19 @@ class NoisyLabelNet(ClassifierMixin, NeuralNet):
             with torch.no_grad():
                 hit = step["y_pred"].argmax(dim=1) == batch[1]
                 weight = batch.sample_weight
-                masses.append(len(hit) if weight is None else weight.sum())
-                hits.append(hit.sum() if weight is None else weight[hit].sum())
-                losses.append(step["loss"].detach())
+                masses.append(len(hit) if weight is None else noted(weight.sum()))
+                hits.append(noted(hit.sum() if weight is None else weight[hit].sum()))
+                losses.append(noted(step["loss"]))
             if "on_batch_end" in self.used_hooks_:
                 if "on_batch_begin" not in self.used_hooks_:
                     self.history.new_batch()
-                self._record_batch(prefix, losses[-1].item(), len(batch[1]))
+                self._record_batch(prefix, float(losses[-1]), len(batch[1]))
                 self.notify("on_batch_end", batch=batch, training=training, **step)
         self._record_epoch(prefix, losses, masses, hits, time.perf_counter() - start)
         if not self.used_hooks_ & {"on_batch_begin", "on_batch_end"}:
             # skorch's Checkpoint reads the last batch of an epoch.
             self.history.new_batch()
-            self._record_batch(prefix, losses[-1].item(), len(batch[1]))
+            self._record_batch(prefix, float(losses[-1]), len(batch[1]))
 
     def _batches(self, iterator):
         if "data" not in self.drawing_parts_:
@@ -454,16 +457,13 @@ class NoisyLabelNet(ClassifierMixin, NeuralNet):
 
     def _record_epoch(self, prefix, losses, masses, hits, seconds):
         """Bring the epoch's losses from the device at once, refuse a loss that is not finite, and write the history."""
-        losses = torch.stack(losses).tolist()
+        losses, masses, hits = map(_as_numbers, (losses, masses, hits))
         lr = self.optimizer_.param_groups[0]["lr"]
         for i, loss in enumerate(losses, start=1):
             if not math.isfinite(loss):
                 raise ValueError(
                     nonfinite_loss_message(prefix, loss, epoch=len(self.history), batch=i, n_batches=len(losses), lr=lr)
                 )
-        masses, hits = (
-            torch.stack([torch.as_tensor(v, dtype=torch.float64) for v in x]).tolist() for x in (masses, hits)
-        )
         total = sum(masses)
         self._record_best(
             f"{prefix}_loss", sum(loss * mass for loss, mass in zip(losses, masses, strict=True)) / total, min
@@ -576,6 +576,11 @@ class _Turn:
 
     def __reduce__(self):
         return _Turn, ()
+
+
+def _as_numbers(values):
+    """Numbers of Python; those of tensors come from the device at once."""
+    return torch.stack(values).tolist() if isinstance(values[0], torch.Tensor) else values
 
 
 def _softmax(logits):
