@@ -366,7 +366,7 @@ def odd_call(generator):
         return None
     except Exception as error:
         return f"{described}: {type(error).__name__}: {error}"
-    method = generator.choice(METHODS)
+    method, rows = generator.choice(METHODS), odd.get("X", rows)
     try:
         if method == "label_quality_":
             values = model.label_quality_

@@ -61,7 +61,7 @@ def check_weights(sample_weight, n_rows):
     Raises
     ------
     ValueError
-        If a weight is negative, infinite or NaN, if all are zero, or if there is not one for each row.
+        If a weight is no number, negative, infinite or NaN, if all are zero, or if there is not one for each row.
 
     Examples
     --------
@@ -70,6 +70,10 @@ def check_weights(sample_weight, n_rows):
     """
     if sample_weight is None:
         return np.ones(n_rows)
+    try:
+        sample_weight = np.asarray(sample_weight, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"sample_weight must hold numbers, got {sample_weight!r}.") from error
     # A column of zeros stands in for X, of which only the length matters: X may be a Dataset.
     return check_sample_weight(sample_weight, np.zeros((n_rows, 1)), dtype=np.float64, ensure_non_negative=True)
 

@@ -65,8 +65,15 @@ def build_module(module, params, *, input_shape, n_classes):
     filled = {key: value for key, value in sizes.items() if key in declared and key not in params}
     if len(input_shape) == 3 and not params.get("channels_last") and not filled.keys().isdisjoint(_CHANNELS):
         _check_channels_first(input_shape, name, takes_option="channels_last" in declared)
-    with captured():
-        built = module(**{**filled, **params})
+    try:
+        with captured():
+            built = module(**{**filled, **params})
+    except (TypeError, ValueError, RuntimeError, ZeroDivisionError) as error:
+        # With the arguments, as errors from inside seldom name them; RuntimeError is torch's for sizes.
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(
+            f"module {name} must be built from {filled} and the module__ parameters {params}, got the error: {error}"
+        ) from error
     if not isinstance(built, nn.Module):
         raise TypeError(f"module must build a torch.nn.Module, got {type(built).__name__} from {name}.")
     return built

@@ -7,6 +7,7 @@ import threading
 import time
 import warnings
 from contextlib import contextmanager, nullcontext
+from numbers import Integral
 
 import numpy as np
 import torch
@@ -206,11 +207,16 @@ class NoisyLabelNet(ClassifierMixin, NeuralNet):
         return TensorData(X, labels, device=self.device, dtype=self.dtype)
 
     def get_iterator(self, dataset, training=False):
-        params = self.get_params_for("iterator_train" if training else "iterator_valid")
+        part = "iterator_train" if training else "iterator_valid"
+        params = self.get_params_for(part)
+        if not training:
+            self._check_order_is_kept(params)
         batch_size = params.pop("batch_size", None)
         if batch_size is None:
             is_table = isinstance(dataset, TensorData) and dataset.X.ndim == 2
             batch_size = max(self.batch_size, PREDICTION_ROWS) if is_table and not training else self.batch_size
+        if not isinstance(batch_size, Integral) or batch_size < 1:
+            raise ValueError(f"{part}__batch_size must be a positive integer, got {batch_size!r}.")
         batch_size = int(batch_size)  # torch takes no integers of numpy
         shuffle = params.pop("shuffle", training)
         order = self.order_generator_ if shuffle else None
@@ -219,6 +225,15 @@ class NoisyLabelNet(ClassifierMixin, NeuralNet):
         # Predictions draw from a generator of their own, so that they do not change a training that goes on.
         workers = self.worker_generator_ if training else None
         return LoadedBatches(dataset, batch_size, generator=order, worker_generator=workers, **params)
+
+    @staticmethod
+    def _check_order_is_kept(params):
+        for name in ("shuffle", "drop_last", "sampler", "batch_sampler"):
+            if params.get(name):
+                raise ValueError(
+                    f"iterator_valid__{name} must not change or leave out rows, as predictions are in the order of X, "
+                    f"got {params[name]!r}."
+                )
 
     # Training
 
@@ -248,6 +263,7 @@ class NoisyLabelNet(ClassifierMixin, NeuralNet):
         KeyboardInterrupt
             Where somebody interrupts the training.
         """
+        self._check_order_is_kept(self.get_params_for("iterator_valid"))
         n_batches = len(self.get_iterator(data, training=True))
         self.n_iterations_ = (self.max_epochs if continues else epochs) * n_batches
         if continues:

@@ -314,7 +314,7 @@ def _check_soft_labels(soft_labels, classes, n_rows):
         if soft_labels.columns.has_duplicates:
             raise ValueError(f"soft_labels must have one column for each class, got {list(soft_labels.columns)}.")
         soft_labels = soft_labels.reindex(columns=classes, fill_value=0.0)
-    soft_labels = np.asarray(soft_labels, dtype=float)
+    soft_labels = _as_numbers(soft_labels, "soft_labels")
     if soft_labels.shape != (n_rows, len(classes)):
         raise ValueError(
             f"soft_labels must have shape (n_samples, n_classes) = {(n_rows, len(classes))}, the columns in the order "
@@ -350,4 +350,11 @@ def _class_weights(class_weight, classes, mass):
     # Weights of more classes than these are in order, as a fold may miss one; a name in place of another is not.
     if unknown and not set(classes.tolist()) <= class_weight.keys():
         raise ValueError(f"class_weight must have keys of the classes {classes.tolist()} only, got {unknown}.")
-    return np.array([class_weight.get(label, 1.0) for label in classes.tolist()], dtype=float)
+    return _as_numbers([class_weight.get(label, 1.0) for label in classes.tolist()], "class_weight")
+
+
+def _as_numbers(values, name):
+    try:
+        return np.asarray(values, dtype=float)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name} must hold numbers, got {values!r}.") from error

@@ -169,3 +169,12 @@ class TestModelsOfOthers:
     def test_resnet10t_of_timm(self):
         timm = pytest.importorskip("timm", reason="timm is not installed")
         assert self.fit(partial(timm.create_model, "resnet10t")).shape == (12, 3)
+
+
+@pytest.mark.parametrize(
+    "params, kind", [({"hidden": -1}, ValueError), ({"hidden": None}, TypeError), ({"activation": 3}, TypeError)]
+)
+def test_a_module_that_can_not_be_built_names_its_arguments(params, kind):
+    (name,) = params
+    with pytest.raises(kind, match=f"module MLP must be built from .* and the module__ parameters .*{name}"):
+        build_module(MLP, params, input_shape=(3,), n_classes=2)

@@ -407,3 +407,16 @@ def test_a_dataset_trains_the_same_network_as_its_arrays(rows):
     # the same products, summed in an order that depends on where a row lies in memory
     np.testing.assert_allclose(arrays.predict_proba(rows[0]), loaded.predict_proba(dataset), rtol=1e-14)
     assert np.array_equal(arrays.predict(rows[0]), arrays.predict_proba(rows[0]).argmax(1))
+
+
+@pytest.mark.filterwarnings("ignore:You set iterator_valid__shuffle")
+@pytest.mark.parametrize("name", ["shuffle", "drop_last"])
+def test_predictions_keep_every_row_in_order(rows, name):
+    with pytest.raises(ValueError, match=f"iterator_valid__{name} must not change or leave out rows.*got True"):
+        make_net(**{f"iterator_valid__{name}": True}).fit_epochs(as_data(rows), epochs=1)
+
+
+@pytest.mark.parametrize("value", [0, -1, 2.5, "x"])
+def test_a_batch_has_a_whole_number_of_rows(rows, value):
+    with pytest.raises(ValueError, match=f"iterator_train__batch_size must be a positive integer, got {value!r}"):
+        make_net(iterator_train__batch_size=value).fit_epochs(as_data(rows), epochs=1)
