@@ -1,0 +1,66 @@
+"""Take rows that were measured elsewhere into a committed file.
+
+    python -m benchmarks.run --profile kinds --methods GCE --output elsewhere.jsonl     # in a clean clone
+    python -m benchmarks.merge tables elsewhere.jsonl
+
+A fit that has a row already keeps it; which of the new ones say something else is printed, a test of whether rows can be
+made again. Rows from a tree with changes, and of methods that are defined otherwise now, are refused.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from benchmarks.rows import RESULTS, append_row, read_rows
+from benchmarks.run import key_of
+from benchmarks.usable import from_changed_tree, outdated
+
+
+def merge(path, others):
+    """Append the rows of other files that a file lacks.
+
+    Parameters
+    ----------
+    path : path-like
+        File of `benchmarks.run`.
+    others : sequence of path-like
+
+    Returns
+    -------
+    added, again, refused : list of dict
+        The rows that were appended; pairs of the row that was there and one that was made again; rows that may not be
+        shown.
+    """
+    known = {key_of(row): row for row in read_rows(path)}
+    added, again, refused = [], [], []
+    for row in (row for other in others for row in read_rows(other)):
+        if from_changed_tree(row) or outdated(row):
+            refused.append(row)
+        elif key_of(row) in known:
+            again.append((known[key_of(row)], row))
+        else:
+            append_row(path, row)
+            known[key_of(row)] = row
+            added.append(row)
+    return added, again, refused
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("name", help="file in results/, without ending")
+    parser.add_argument("files", nargs="+", type=Path)
+    options = parser.parse_args()
+    if absent := [str(path) for path in options.files if not path.exists()]:
+        sys.exit(f"No such files: {', '.join(absent)}.")
+    added, again, refused = merge(RESULTS / f"{options.name}.jsonl", options.files)
+    other = [(old, new) for old, new in again if old["test_accuracy"] != new["test_accuracy"]]
+    print(f"{len(added)} rows added, {len(again)} were there, {len(refused)} refused.")
+    for old, new in other:
+        print(
+            f"made again with another result: {old['task']}, {old['method']}, seed {old['seed']}: "
+            f"{old['test_accuracy']} ({old['commit']}), {new['test_accuracy']} ({new['commit']})"
+        )
+
+
+if __name__ == "__main__":
+    main()
