@@ -3,8 +3,8 @@
     python -m benchmarks.run --profile kinds --methods GCE --output elsewhere.jsonl     # in a clean clone
     python -m benchmarks.merge tables elsewhere.jsonl
 
-A fit that has a row already keeps it; which of the new ones say something else is printed, a test of whether rows can be
-made again. Rows from a tree with changes, and of methods that are defined otherwise now, are refused.
+A fit that has a row already keeps it; which of the new ones say something else is printed, a test of whether rows can
+be made again. Rows from a tree with changes, and of methods that are defined otherwise now, are refused.
 """
 
 import argparse
