@@ -13,6 +13,9 @@ from sklabelnoise.losses import ROW_CRITERIA
 
 FOLDER = Path(__file__).parent / "saved_by_0_1"
 PREDICTIONS = np.load(FOLDER / "predictions.npz")
+# numpy 1 can't read arrays that numpy 2 pickled.
+READABLE = find_spec("numpy._core") is not None
+needs_numpy_2 = pytest.mark.skipif(not READABLE, reason="numpy 1 can't read arrays that numpy 2 pickled")
 
 
 def prediction(model):
@@ -22,7 +25,7 @@ def prediction(model):
 
 # scikit-learn warns of its own estimators in pickles of another version of it.
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.InconsistentVersionWarning")
-@pytest.mark.skipif(find_spec("numpy._core") is None, reason="numpy 1 can't read arrays that numpy 2 pickled")
+@needs_numpy_2
 @pytest.mark.parametrize("path", sorted(FOLDER.glob("*.pickle")), ids=lambda path: path.stem)
 def test_a_pickle_of_the_version_before_loads(path):
     model = pickle.loads(path.read_bytes())
@@ -40,9 +43,10 @@ def test_a_file_saved_by_the_version_before_loads(path):
     np.testing.assert_allclose(prediction(model), PREDICTIONS[path.stem], rtol=1e-6)
 
 
-OTHERS = pickle.loads((FOLDER / "criteria_and_early_stopping.pkl").read_bytes())
+OTHERS = pickle.loads((FOLDER / "criteria_and_early_stopping.pkl").read_bytes()) if READABLE else {"criteria": {}}
 
 
+@needs_numpy_2
 @pytest.mark.parametrize("name", OTHERS["criteria"])
 def test_a_criterion_of_every_loss_loads_and_gives_its_value(name):
     data, value = OTHERS["criteria"][name]
@@ -53,6 +57,7 @@ def test_a_criterion_of_every_loss_loads_and_gives_its_value(name):
     assert criterion(logits, labels).item() == pytest.approx(value, rel=1e-6)
 
 
+@needs_numpy_2
 def test_a_classifier_that_stopped_early_loads():
     model = pickle.loads(OTHERS["early_stopping"])
     assert model.predict_proba(np.zeros((1, 3))).shape == (1, 3)

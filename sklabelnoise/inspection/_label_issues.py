@@ -8,7 +8,7 @@ import numpy as np
 
 from sklabelnoise.audit._evidence import codes_of
 from sklabelnoise.audit._views import view_of
-from sklabelnoise.inspection._style import NEUTRAL, RIGHT, WRONG, shorten
+from sklabelnoise.inspection._style import NEUTRAL, RIGHT, WRONG, pyplot, shorten
 
 if TYPE_CHECKING:
     from typing import Any, Self
@@ -130,7 +130,7 @@ class LabelIssuesDisplay:
         -------
         self : LabelIssuesDisplay
         """
-        import matplotlib.pyplot as plt
+        plt = pyplot()
 
         issues = self.report.issues.head(n_issues)
         if len(issues) == 0:

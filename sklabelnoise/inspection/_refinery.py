@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sklabelnoise.inspection._style import class_colors, remove_frame, shorten
+from sklabelnoise.inspection._style import class_colors, pyplot, remove_frame, shorten
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -144,7 +144,7 @@ class RefineryDisplay:
         -------
         self : RefineryDisplay
         """
-        import matplotlib.pyplot as plt
+        plt = pyplot()
 
         if axes is None:
             n_columns = min(n_columns, len(self.soft_labels))

@@ -7,17 +7,32 @@ PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#0
 RIGHT, WRONG, NEUTRAL = PALETTE[0], PALETTE[1], "#8A929C"
 
 
+def pyplot():
+    """``matplotlib.pyplot``, imported when something is drawn.
+
+    Raises
+    ------
+    ImportError
+        If it is not installed, with the line that installs it.
+    """
+    try:
+        import matplotlib.pyplot as plt
+    except ImportError as error:
+        raise ImportError(
+            "Drawing needs matplotlib, which comes with the extra 'plot': pip install 'sklabelnoise[plot]'."
+        ) from error
+    return plt
+
+
 def new_axes(ax, **kwargs):
     """The given axes, or those of a new figure."""
-    import matplotlib.pyplot as plt
-
+    plt = pyplot()
     return plt.subplots(layout="constrained", **kwargs)[1] if ax is None else ax
 
 
 def class_colors(n_classes):
     """One colour a class, as an array of shape (n_classes, 3)."""
-    import matplotlib as mpl
-
+    mpl = pyplot().matplotlib
     if n_classes <= len(PALETTE):
         return np.array([mpl.colors.to_rgb(color) for color in PALETTE[:n_classes]])
     if n_classes <= 10:

@@ -65,9 +65,17 @@ def build_module(module, params, *, input_shape, n_classes):
     filled = {key: value for key, value in sizes.items() if key in declared and key not in params}
     if len(input_shape) == 3 and not params.get("channels_last") and not filled.keys().isdisjoint(_CHANNELS):
         _check_channels_first(input_shape, name, takes_option="channels_last" in declared)
+    hidden = {}
+    if takes_any:
+        # Factories of torchvision and timm hand these on: nothing but a call shows whether they are taken.
+        given = {*declared, *params}
+        if given.isdisjoint(_CLASSES):
+            hidden["num_classes"] = n_classes
+        if len(input_shape) == 3 and input_shape[0] in (1, 2, 4) and given.isdisjoint(_CHANNELS):
+            hidden["in_chans"] = input_shape[0]
     try:
         with captured():
-            built = module(**{**filled, **params})
+            built = _call(module, {**filled, **params}, hidden)
     except (TypeError, ValueError, RuntimeError, ZeroDivisionError) as error:
         # With the arguments, as errors from inside seldom name them; RuntimeError is torch's for sizes.
         kind = TypeError if isinstance(error, TypeError) else ValueError
@@ -77,6 +85,17 @@ def build_module(module, params, *, input_shape, n_classes):
     if not isinstance(built, nn.Module):
         raise TypeError(f"module must build a torch.nn.Module, got {type(built).__name__} from {name}.")
     return built
+
+
+def _call(module, arguments, hidden):
+    """Call a module's class or factory, with those of the arguments `hidden` that what it calls takes."""
+    try:
+        return module(**arguments, **hidden)
+    except TypeError as error:
+        refused = [name for name in hidden if f"unexpected keyword argument '{name}'" in str(error)]
+        if not refused:
+            raise
+    return _call(module, arguments, {name: value for name, value in hidden.items() if name not in refused})
 
 
 def _check_channels_first(shape, name, *, takes_option):

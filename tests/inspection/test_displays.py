@@ -1,5 +1,7 @@
 """Displays: the numbers they draw, the axes they use, and what they refuse. Never pixels."""
 
+import sys
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -237,3 +239,10 @@ class TestRefinery:
         assert display.plot(axes=axes).axes_[0] is axes[0]
         with pytest.raises(ValueError, match="axes must be at least 2, got 1"):
             display.plot(axes=axes[:1])
+
+
+def test_without_matplotlib_the_line_that_installs_it_is_shown(monkeypatch):
+    display = TransitionMatrixDisplay(np.eye(2), classes=["ant", "bee"])
+    monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
+    with pytest.raises(ImportError, match=r"pip install 'sklabelnoise\[plot\]'"):
+        display.plot()

@@ -141,12 +141,28 @@ class TestModelsOfOthers:
         model = DMClassifier(module=module, max_epochs=1, random_state=0, **params)
         return model.fit(images, self.labels).predict_proba(images)
 
-    def test_a_factory_that_hides_its_arguments_takes_them_from_the_user(self):
-        assert self.fit(self.torchvision_like, module__num_classes=3).shape == (12, 3)
+    def test_a_factory_that_hides_its_arguments_is_sized(self):
+        assert self.fit(self.torchvision_like).shape == (12, 3)
+
+    def test_what_the_user_says_of_hidden_arguments_stands(self):
+        with pytest.raises(ValueError, match=r"got \(2, 7\)\. If it takes the number of outputs under another name"):
+            self.fit(self.torchvision_like, module__num_classes=7)
+
+    def test_hidden_channels_are_filled_in_for_grey_images(self):
+        def hides(**kwargs):
+            return self.timm_like("tiny", **kwargs)
+
+        assert self.fit(hides, images=self.images[:, :1]).shape == (12, 3)
+
+    def test_what_a_factory_refuses_is_left_out(self):
+        def plain(**kwargs):
+            return self.torchvision_like(**kwargs) if not kwargs else nn.Linear(3, 3, **kwargs)
+
+        assert isinstance(build_module(plain, {}, input_shape=(1, 8, 8), n_classes=3), nn.Sequential)
 
     def test_it_is_said_what_to_pass_where_the_outputs_are_too_many(self):
         with pytest.raises(ValueError, match=r"got \(2, 1000\)\. If it takes the number of outputs under another name"):
-            self.fit(self.torchvision_like)
+            self.fit(lambda: self.torchvision_like())
 
     def test_declared_sizes_of_a_bound_factory_are_filled_in(self):
         grey = self.images[:, :1]
@@ -164,7 +180,7 @@ class TestModelsOfOthers:
 
     def test_resnet18_of_torchvision(self):
         models = pytest.importorskip("torchvision.models", reason="torchvision is not installed")
-        assert self.fit(models.resnet18, module__num_classes=3).shape == (12, 3)
+        assert self.fit(models.resnet18).shape == (12, 3)
 
     def test_resnet10t_of_timm(self):
         timm = pytest.importorskip("timm", reason="timm is not installed")
