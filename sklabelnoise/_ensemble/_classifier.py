@@ -28,6 +28,7 @@ from sklabelnoise._ensemble._families import TrainingRows
 from sklabelnoise._ensemble._left_out_folds import drawn_folds, given_folds, is_number_of_folds, of_distinct
 from sklabelnoise._ensemble._members import families_of, needs_table
 from sklabelnoise._ensemble._one_thread import one_thread
+from sklabelnoise._ensemble._saving import load_ensemble, save_ensemble
 from sklabelnoise._ensemble._views import Views
 from sklabelnoise._ensemble._work import TimeIsOver, Work
 from sklabelnoise._foundation._given import check_none_missing, check_weights
@@ -35,7 +36,7 @@ from sklabelnoise._label_refinery._checkpoint import Checkpoint
 from sklabelnoise.training._tables import check_numeric_columns
 
 if TYPE_CHECKING:
-    import os
+    from collections.abc import Sequence
     from typing import Any, Literal, Self
 
     from numpy.typing import NDArray
@@ -528,6 +529,73 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
         from sklabelnoise.audit import LabelReport
 
         return LabelReport(self.given_labels_, self.oof_proba_, classes=self.classes_, X=X)
+
+    # Saving
+
+    def save(self, path: str | os.PathLike[str], *, allow_pickle: bool = False) -> None:
+        """Save the fitted classifier as one file.
+
+        Networks of this package are kept as safetensors and JSON; everything else by skops, if that is installed.
+        Loading such a file executes nothing. Without skops the rest is pickled, if you allow it.
+
+        Parameters
+        ----------
+        path : str or path-like
+            The file to write; its folder must exist. It is replaced at once, or left as it was.
+
+        allow_pickle : bool, default=False
+            Whether the file may hold a pickle where skops is not installed. Loading a pickle can execute whatever was
+            written into it.
+
+        Raises
+        ------
+        ImportError
+            If skops is not installed and a pickle is not allowed.
+        TypeError
+            If a network has a parameter without a name to store it by.
+        FileNotFoundError
+            If the folder does not exist.
+        """
+        check_is_fitted(self)
+        save_ensemble(self, path, allow_pickle)
+
+    @classmethod
+    def load(
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        allow_pickle: bool = False,
+        trusted: Sequence[str] = (),
+        modules: dict[str, Any] | None = None,
+    ) -> Self:
+        """Load a classifier that was saved by `save`.
+
+        Parameters
+        ----------
+        path : str or path-like
+            The file.
+
+        allow_pickle : bool, default=False
+            Whether to load a file that holds a pickle, which can execute whatever was written into it.
+
+        trusted : sequence of str, default=()
+            Types of members of your own that the file may name, as in ``skops.io.load``.
+
+        modules : dict, default=None
+            For members that are networks with a module of your own: the name of the member, and what it had as
+            `module`.
+
+        Returns
+        -------
+        classifier : NoisyLabelClassifier
+            A fitted classifier that predicts as the saved one did.
+
+        Raises
+        ------
+        ValueError
+            If the file is damaged or foreign, names types that are not trusted, or holds a pickle that is not allowed.
+        """
+        return load_ensemble(cls, path, allow_pickle, trusted, modules or {})
 
     def __sklearn_is_fitted__(self):
         return hasattr(self, "estimators_")

@@ -1,0 +1,197 @@
+"""A fitted NoisyLabelClassifier as one file.
+
+The file is a zip archive. Networks of this package are in it as files of their own `save`: safetensors and JSON, which
+execute nothing when they are loaded. Everything else is written by skops where that is installed, which loads only
+types that it trusts, and those of this folder; else by pickle, if the user asks for it in so many words.
+"""
+
+import io
+import json
+import pickle
+import tempfile
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from sklearn.base import clone
+
+from sklabelnoise._classifiers._base import BaseNoisyLabelClassifier
+from sklabelnoise._ensemble._own_members import Recoded
+from sklabelnoise._foundation._whole_files import write_whole
+
+_FORMAT = "sklabelnoise-ensemble-1"
+# What a file may name and loading it makes, beside what skops trusts: parts of a fitted ensemble and of trees.
+_TRUSTED = frozenset(
+    (
+        "sklabelnoise._ensemble._boosting.FirstRounds",
+        "sklabelnoise._ensemble._decision.Decision",
+        "sklabelnoise._ensemble._families.Candidate",
+        "sklabelnoise._ensemble._families.FittedFamily",
+        "sklabelnoise._ensemble._forests.BagOfTrees",
+        "sklabelnoise._ensemble._kernel_ridge.KernelModel",
+        "sklabelnoise._ensemble._linear.OneClass",
+        "sklabelnoise._ensemble._neighbors.NeighborVotes",
+        "sklabelnoise._ensemble._own_members.Recoded",
+        "sklabelnoise._ensemble._saving.Elsewhere",
+        "sklabelnoise._ensemble._transition.Transition",
+        "sklabelnoise._ensemble._views.Views",
+        "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+        "sklearn.tree._tree.Tree",
+    )
+)
+
+
+class Elsewhere:
+    """Stands in the state of an ensemble for a network that has a file of its own.
+
+    Parameters
+    ----------
+    number : int
+        Number of the file.
+    """
+
+    def __init__(self, number: int):
+        self.number = number
+
+
+def save_ensemble(model: Any, path: Any, allow_pickle: bool) -> None:
+    """Write a fitted ensemble; see :meth:`NoisyLabelClassifier.save`."""
+    path = Path(path)
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"path must lie in an existing folder, got {str(path)!r}.")
+    networks = []
+    state = dict(vars(model))
+    state["_families"] = [_without_networks(family, networks) for family in model._families]
+    # Made again from the families, in which each model is once.
+    del state["estimators_"]
+    for name in ("members_", "candidates_"):
+        state[name] = state[name].to_dict("list")
+    state["members"] = _members_without_networks(model.members, networks)
+    kind, content = _written(state, allow_pickle)
+    header = {
+        "format": _FORMAT,
+        "state": kind,
+        "networks": [{"class": type(network).__name__, "member": member} for member, network in networks],
+    }
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as file:
+        file.writestr("header.json", json.dumps(header))
+        file.writestr(f"state.{kind}", content)
+        for number, (_, network) in enumerate(networks):
+            file.writestr(f"network-{number}.safetensors", _bytes_of(network))
+    write_whole(path, archive.getvalue())
+
+
+def load_ensemble(cls: Any, path: Any, allow_pickle: bool, trusted: Any, modules: dict[str, Any]) -> Any:
+    """Read a fitted ensemble; see :meth:`NoisyLabelClassifier.load`."""
+    try:
+        with zipfile.ZipFile(path) as file:
+            header = json.loads(file.read("header.json"))
+            if header.get("format") != _FORMAT:
+                raise ValueError(f"expected format {_FORMAT!r}, got {header.get('format')!r}")
+            content = file.read(f"state.{header['state']}")
+            files = [file.read(f"network-{number}.safetensors") for number in range(len(header["networks"]))]
+    except (zipfile.BadZipFile, KeyError, TypeError, AttributeError, ValueError) as error:
+        raise ValueError(f"{str(path)!r} is damaged or no file of a saved {cls.__name__}: {error}") from error
+    state = _read(header["state"], content, allow_pickle, trusted, path)
+    networks = [_network(described, own, modules) for described, own in zip(header["networks"], files, strict=True)]
+    model = cls.__new__(cls)
+    for name in ("members_", "candidates_"):
+        state[name] = pd.DataFrame(state[name])
+    vars(model).update(state)
+    for family in model._families:
+        for recoded in family.models:
+            if isinstance(getattr(recoded, "model", None), Elsewhere):
+                recoded.model = networks[recoded.model.number]
+    if not isinstance(model.members, str):
+        model.members = [
+            (name, clone(networks[entry.number]), *grid) if isinstance(entry, Elsewhere) else (name, entry, *grid)
+            for name, entry, *grid in model.members
+        ]
+        model.members = [entry[0] if entry[1] is None else entry for entry in model.members]
+    model.estimators_ = {family.name: family.models for family in model._families}
+    return model
+
+
+def _without_networks(family, networks):
+    """A copy of a fitted family, its networks noted elsewhere."""
+    models = []
+    for model in family.models:
+        if isinstance(model, Recoded) and isinstance(model.model, BaseNoisyLabelClassifier):
+            stand_in = Recoded.__new__(Recoded)
+            stand_in.model, stand_in.classes_ = Elsewhere(len(networks)), model.classes_
+            networks.append((family.name, model.model))
+            model = stand_in
+        models.append(model)
+    copied = type(family).__new__(type(family))
+    vars(copied).update({**vars(family), "models": models})
+    return copied
+
+
+def _members_without_networks(members, networks):
+    """The parameter `members` as tuples: a network as its fitted one, the name of a family for tables with None."""
+    if isinstance(members, str):
+        return members
+    first = {name: number for number, (name, _) in reversed(list(enumerate(networks)))}
+    found = []
+    for entry in members:
+        name, estimator, *grid = (entry, None) if isinstance(entry, str) else entry
+        if isinstance(estimator, BaseNoisyLabelClassifier):
+            if name not in first:
+                continue  # it failed, and nothing of it is left
+            estimator = Elsewhere(first[name])
+        found.append((name, estimator, *grid))
+    return found
+
+
+def _bytes_of(network):
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "network"
+        network.save(path)
+        return path.read_bytes()
+
+
+def _network(described, content, modules):
+    import sklabelnoise
+
+    kind = getattr(sklabelnoise, described["class"]) if described["class"] in sklabelnoise.__all__ else None
+    if not (isinstance(kind, type) and issubclass(kind, BaseNoisyLabelClassifier)):
+        raise ValueError(f"The file names {described['class']!r}, which is no network of this package.")
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "network"
+        path.write_bytes(content)
+        return kind.load(path, module=modules.get(described["member"]))
+
+
+def _written(state, allow_pickle):
+    try:
+        from skops import io as skops_io
+    except ImportError:
+        if not allow_pickle:
+            raise ImportError(
+                "save needs skops for members that are no networks of this package (pip install skops), or "
+                "allow_pickle=True: then loading the file can execute whatever was written into it, got "
+                "allow_pickle=False."
+            ) from None
+        return "pickle", pickle.dumps(state)
+    return "skops", skops_io.dumps(state)
+
+
+def _read(kind, content, allow_pickle, trusted, path):
+    if kind == "pickle":
+        if not allow_pickle:
+            raise ValueError(
+                f"{str(path)!r} holds pickled members, and loading these can execute whatever was written into the "
+                "file: pass allow_pickle=True if you trust where it comes from, got allow_pickle=False."
+            )
+        return pickle.loads(content)
+    from skops import io as skops_io
+
+    trusted = _TRUSTED | set(trusted)
+    if strange := sorted(set(skops_io.get_untrusted_types(data=content)) - trusted):
+        raise ValueError(
+            f"{str(path)!r} names types that are not trusted: pass those whose code you know as trusted=, got "
+            f"{', '.join(strange)}."
+        )
+    return skops_io.loads(content, trusted=sorted(trusted))

@@ -1,0 +1,124 @@
+"""A saved ensemble predicts as the one that was fitted, and loading it executes nothing that nobody allowed."""
+
+import json
+import pickle
+import sys
+import zipfile
+
+import numpy as np
+import pytest
+from sklearn.naive_bayes import GaussianNB
+from torch import nn
+
+from sklabelnoise import DMClassifier, NoisyLabelClassifier
+
+
+class OwnModule(nn.Linear):
+    def __init__(self, n_features, n_classes):
+        super().__init__(n_features, n_classes)
+
+
+def draw():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(80, 4))
+    return X, np.array(["no", "yes"])[(X[:, 0] + 0.5 * rng.normal(size=80) > 0).astype(int)]
+
+
+@pytest.fixture(scope="module")
+def model():
+    members = ["kernel_ridge", "boosting", "extra_trees", ("net", DMClassifier(max_epochs=3)), ("bayes", GaussianNB())]
+    return NoisyLabelClassifier(members, cv=2, random_state=0).fit(*draw())
+
+
+@pytest.fixture(params=["skops", "pickle"])
+def saved(request, model, tmp_path, monkeypatch):
+    """A file of each kind, and how to load it."""
+    if request.param == "skops":
+        pytest.importorskip("skops", reason="skops is an optional dependency")
+    else:
+        monkeypatch.setitem(sys.modules, "skops", None)
+    path = tmp_path / "model.zip"
+    model.save(path, allow_pickle=request.param == "pickle")
+    return path, {"allow_pickle": request.param == "pickle"}
+
+
+def test_a_loaded_model_is_the_saved_one(model, saved):
+    path, how = saved
+    loaded = NoisyLabelClassifier.load(path, **how)
+    X, y = draw()
+    assert np.array_equal(loaded.predict_proba(X), model.predict_proba(X))
+    assert np.array_equal(loaded.predict(X), model.predict(X))
+    for name in ("oof_proba_", "soft_labels_", "label_quality_", "transition_matrix_", "classes_"):
+        assert np.array_equal(getattr(loaded, name), getattr(model, name))
+    assert loaded.members_.equals(model.members_)
+    assert list(loaded.estimators_) == list(model.estimators_)
+    assert loaded.report(X).fingerprint == model.report(X).fingerprint
+    assert isinstance(loaded.estimators_["net"][0].model, DMClassifier)
+    assert [entry if isinstance(entry, str) else entry[0] for entry in loaded.members] == [
+        "kernel_ridge", "boosting", "extra_trees", "net", "bayes",
+    ]  # fmt: skip
+    again = loaded.fit(X, y)
+    assert np.array_equal(again.oof_proba_, model.oof_proba_)
+
+
+def test_saving_leaves_the_model_as_it_was(model, saved):
+    assert isinstance(model.estimators_["net"][0].model, DMClassifier)
+
+
+def test_networks_are_no_pickles(model, saved):
+    path, _ = saved
+    with zipfile.ZipFile(path) as file:
+        names = [name for name in file.namelist() if name.startswith("network")]
+        header = json.loads(file.read("header.json"))
+    assert len(names) == 2
+    assert header["networks"] == [{"class": "DMClassifier", "member": "net"}] * 2
+
+
+def test_without_skops_a_pickle_has_to_be_allowed_on_both_sides(model, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "skops", None)
+    with pytest.raises(ImportError, match=r"save needs skops .* or allow_pickle=True"):
+        model.save(tmp_path / "model.zip")
+    assert list(tmp_path.iterdir()) == []
+    model.save(tmp_path / "model.zip", allow_pickle=True)
+    with pytest.raises(ValueError, match="can execute whatever was written into the file"):
+        NoisyLabelClassifier.load(tmp_path / "model.zip")
+
+
+@pytest.mark.parametrize("content", [b"", b"PK nothing", pickle.dumps({})])
+def test_a_foreign_file_is_refused(tmp_path, content):
+    (tmp_path / "file").write_bytes(content)
+    with pytest.raises(ValueError, match="is damaged or no file of a saved NoisyLabelClassifier"):
+        NoisyLabelClassifier.load(tmp_path / "file", allow_pickle=True)
+
+
+def test_a_network_of_another_class_is_refused(saved, tmp_path):
+    path, how = saved
+    other = tmp_path / "other.zip"
+    with zipfile.ZipFile(path) as source, zipfile.ZipFile(other, "w") as target:
+        for name in source.namelist():
+            content = source.read(name)
+            target.writestr(name, content.replace(b"DMClassifier", b"audit") if name == "header.json" else content)
+    with pytest.raises(ValueError, match="names 'audit', which is no network of this package"):
+        NoisyLabelClassifier.load(other, **how)
+
+
+def test_a_module_of_the_user_is_handed_in(tmp_path):
+    X, y = draw()
+    members = [("net", DMClassifier(OwnModule, max_epochs=2))]
+    model = NoisyLabelClassifier(members, cv=2, random_state=0).fit(X, y)
+    model.save(tmp_path / "model.zip", allow_pickle=True)
+    with pytest.raises(ValueError, match="pass that class or factory as module="):
+        NoisyLabelClassifier.load(tmp_path / "model.zip", allow_pickle=True)
+    loaded = NoisyLabelClassifier.load(tmp_path / "model.zip", allow_pickle=True, modules={"net": OwnModule})
+    assert np.array_equal(loaded.predict_proba(X), model.predict_proba(X))
+
+
+def test_no_folder_no_file(model, tmp_path):
+    with pytest.raises(FileNotFoundError, match="existing folder"):
+        model.save(tmp_path / "none" / "model.zip", allow_pickle=True)
+
+
+def test_a_pickle_is_a_copy(model):
+    X, _ = draw()
+    copy = pickle.loads(pickle.dumps(model))
+    assert np.array_equal(copy.predict_proba(X), model.predict_proba(X))
