@@ -18,9 +18,10 @@ SLOW = {
     "plot_imdb_sentiment",
     "plot_label_refinery",
     "plot_learning_dynamics",
+    "plot_one_call",
     "plot_quickstart",
 }
-NEED_DATA = {"plot_cifar10_resnet", "plot_imdb_sentiment", "plot_ordinal_grades"}
+NEED_DATA = {"plot_cifar10_resnet", "plot_imdb_sentiment", "plot_one_call", "plot_ordinal_grades"}
 # What an example uses that the oldest supported scikit-learn lacks.
 NEED_SCIKIT_LEARN = {"plot_calibration": "1.8"}  # CalibratedClassifierCV(method="temperature")
 BLOCKS = re.findall(r"^```python\n(.*?)^```$", (ROOT / "README.md").read_text(), re.DOTALL | re.MULTILINE)
