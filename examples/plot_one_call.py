@@ -87,10 +87,14 @@ print(f"{len(suspects)} labels to doubt, {wrong[suspects].mean():.0%} of them wr
 figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4), layout="constrained", width_ratios=(3, 2))
 names = sorted(accuracy, key=accuracy.get)
 colors = ["tab:blue" if name == "NoisyLabelClassifier" else "lightgray" for name in names]
-bars = left.barh(names, [100 * accuracy[name] for name in names], color=colors)
-left.bar_label(bars, fmt="%.1f", padding=3)
+left.scatter([100 * accuracy[name] for name in names], names, s=80, color=colors, edgecolor="black", zorder=2)
+for name in names:
+    left.annotate(
+        f"{100 * accuracy[name]:.1f}", (100 * accuracy[name], name), (0, 9), textcoords="offset points", ha="center"
+    )
 left.axvline(100 * ceiling, color="black", linestyle=":", label="random forest, right labels")
-left.set(xlim=(100 * min(accuracy.values()) - 4, 100 * max(*accuracy.values(), ceiling) + 2), xlabel="accuracy, %")
+left.margins(0.1, 0.15)
+left.set(xlabel="accuracy, %")
 left.set_title("trained on labels of which 20 % are wrong")
 left.legend(loc="lower right", fontsize="small")
 
