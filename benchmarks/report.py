@@ -34,6 +34,7 @@ from benchmarks.leaderboard import (
 )
 from benchmarks.profiles import MATTER
 from benchmarks.refinery import refinery_block
+from benchmarks.reliability import reliability_block
 from benchmarks.rows import RESULTS
 from benchmarks.schedules import schedules_block
 from benchmarks.selection import selection_block
@@ -203,6 +204,7 @@ BLOCKS = {
     "human": ("noises", _human_block),
     "texts-and-images": ("noises", _texts_and_images_block),
     "detection": ("detection", detection_block),
+    "reliability": ("reliability", reliability_block),
     "schedules": ("schedules", schedules_block),
     "selection": ("selection", selection_block),
     "sizes": ("sizes", _sizes_block),

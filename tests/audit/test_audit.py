@@ -394,3 +394,128 @@ class TestDecisions:
         other_y[0] = "cow"
         assert LabelReport(other_y, report.proba, classes=report.classes).fingerprint != report.fingerprint
         assert LabelReport(report.y, report.proba, classes=report.classes).fingerprint == report.fingerprint
+
+
+class TestNames:
+    """Columns that are classes are found by name, in every function that takes probabilities."""
+
+    def named(self, library="pandas"):
+        y, proba = random_evidence(2000)
+        labels = np.array(["ant", "bee", "cow", "dog", "eel"])[y]
+        frame = pd.DataFrame(proba, columns=["ant", "bee", "cow", "dog", "eel"])
+        if library != "pandas":
+            pyarrow = pytest.importorskip("pyarrow")
+            return labels, proba, pyarrow.Table.from_pandas(frame[["cow", "ant", "eel", "dog", "bee"]])
+        return labels, proba, frame[["cow", "ant", "eel", "dog", "bee"]]
+
+    @pytest.mark.parametrize("library", ["pandas", "pyarrow"])
+    def test_in_any_order(self, library, no_warning_of_a_poor_model):
+        y, proba, frame = self.named(library)
+        pd.testing.assert_frame_equal(find_label_issues(y, frame), find_label_issues(y, proba))
+        for method in METHODS:
+            T = estimate_transition_matrix(y, frame, method=method)
+            np.testing.assert_array_equal(T, estimate_transition_matrix(y, proba, method=method))
+            assert estimate_noise_rate(y, frame, method=method) == estimate_noise_rate(y, proba, method=method)
+        report, expected = LabelReport(y, frame, noise_proba=frame), LabelReport(y, proba, noise_proba=proba)
+        np.testing.assert_array_equal(report.proba, expected.proba)
+        assert report.noise_rate == expected.noise_rate and report.fingerprint == expected.fingerprint
+        again = audit_labels(None, None, y, pred_probs=frame)
+        assert again.fingerprint == expected.fingerprint
+
+    def test_also_beyond_an_order_that_is_told(self, no_warning_of_a_poor_model):
+        y, proba, frame = self.named()
+        classes = ["eel", "dog", "cow", "bee", "ant"]
+        report = LabelReport(y, frame, classes=classes)
+        np.testing.assert_array_equal(report.proba, proba[:, ::-1])
+        assert report.classes.tolist() == classes
+
+    def test_a_class_that_nobody_was_given_has_its_column(self, no_warning_of_a_poor_model):
+        y, _, frame = self.named()
+        y[y == "cow"] = "ant"
+        assert LabelReport(y, frame).classes.tolist() == ["ant", "bee", "cow", "dog", "eel"]
+
+    def test_numbers_of_columns_are_no_names_of_other_labels(self):
+        y, proba, _ = self.named()
+        with pytest.raises(ValueError, match=r"must have columns named after the classes, .* got \[0, 1, 2, 3, 4\]"):
+            find_label_issues(y, pd.DataFrame(proba))
+        classes = ["ant", "bee", "cow", "dog", "eel"]
+        issues = find_label_issues(y, pd.DataFrame(proba), classes=classes)
+        pd.testing.assert_frame_equal(issues, find_label_issues(y, proba))
+
+    @pytest.mark.parametrize("function", [find_label_issues, estimate_noise_rate, LabelReport])
+    def test_a_class_without_a_column_is_named(self, function):
+        y, _, frame = self.named()
+        with pytest.raises(ValueError, match=r"labels .*\['cow'\]|got \['cow'\]"):
+            function(y, frame.drop(columns="cow"))
+
+    def test_rows_in_two_orders_are_refused(self):
+        y, _, frame = self.named()
+        y = pd.Series(y, index=[f"row {i}" for i in range(len(y))])
+        frame = frame.set_index(y.index).sample(frac=1, random_state=0)
+        with pytest.raises(ValueError, match=r"must have their rows in the same order.*Take proba.loc\[y.index\]"):
+            find_label_issues(y, frame)
+
+
+def test_a_confident_issue_has_a_class_that_is_more_probable(no_warning_of_a_poor_model):
+    # Of the second row the class "b" is as probable as it is for its own labels, and yet less than the given one.
+    y = np.array(["a", "a", "b", "b"])
+    proba = np.array([[0.95, 0.05], [0.55, 0.45], [0.6, 0.4], [0.55, 0.45]])
+    assert find_label_issues(y, proba)["row"].tolist() == []
+    y, proba = random_evidence(2000)
+    issues = find_label_issues(y, proba)
+    assert len(issues) and (issues["margin"] < 0).all()
+    assert set(issues["row"]) <= set(find_label_issues(y, proba, which="disagree")["row"])
+
+
+def test_neighbors_are_rows_that_nobody_doubts_of_the_right_class(noisy_blobs):
+    from sklabelnoise.audit._evidence import codes_of
+    from sklabelnoise.audit._neighbors import neighbors_of
+
+    X, y, _ = noisy_blobs
+    report = audit_labels(LogisticRegression(), X, y, random_state=0)
+    rows = report.issues["row"].to_numpy()
+    given, suggested = (codes_of(report.issues[f"{role}_label"], report.classes) for role in ("given", "suggested"))
+    near_given, near_suggested = neighbors_of(report, rows, given, suggested)
+    doubted = set(rows.tolist())
+    for i in range(len(rows)):
+        assert (y[near_given[i]] == given[i]).all() and (y[near_suggested[i]] == suggested[i]).all()
+        assert len(near_given[i]) == len(near_suggested[i]) == 3
+        assert not doubted & {*near_given[i], *near_suggested[i]}
+    # Rows in doubt lie among those of the suggested class.
+    away = [np.linalg.norm(X[rows] - X[[found[0] for found in near]], axis=1) for near in (near_given, near_suggested)]
+    assert np.median(away[0]) > 3 * np.median(away[1])
+
+
+def test_a_report_in_a_notebook_is_compact_and_escaped(noisy_blobs):
+    X, y, _ = noisy_blobs
+    labels = np.array(["<b>a</b>", "b & c", '"d"'])[y]
+    shown = audit_labels(LogisticRegression(), X, labels, random_state=0)._repr_html_()
+    assert "<b>" not in shown and "&lt;b&gt;a&lt;/b&gt;" in shown
+    assert shown.count("<tr>") == 11 and len(shown) < 20_000
+
+
+def test_the_summary_counts_by_class(noisy_blobs):
+    X, y, _ = noisy_blobs
+    report = audit_labels(LogisticRegression(), X, np.array(["a", "b", "c"])[y], random_state=0)
+    summary = report.summary()
+    assert summary.index.tolist() == ["a", "b", "c"]
+    assert summary["given"].sum() == len(y) and summary["doubted"].sum() == len(report.issues)
+    assert summary["suggested"].sum() == len(report.issues)
+    np.testing.assert_allclose(summary["noise_rate"], 1 - report.transition_matrix.diagonal())
+    assert (summary["low"] <= summary["noise_rate"] + 1e-9).all()
+    assert (summary["noise_rate"] <= summary["high"] + 1e-9).all()
+
+
+@pytest.mark.parametrize(
+    ("kind", "display"),
+    [("issues", "LabelIssuesDisplay"), ("transition_matrix", "TransitionMatrixDisplay"), ("flow", "LabelFlowDisplay")],
+)
+def test_a_report_draws_its_displays(noisy_blobs, kind, display):
+    import matplotlib.pyplot as plt
+
+    report = audit_labels(LogisticRegression(), *noisy_blobs[:2], random_state=0)
+    drawn = report.plot(kind)
+    assert type(drawn).__name__ == display and drawn.figure_ is not None
+    plt.close("all")
+    with pytest.raises(ValueError, match=r"kind must be one of .* got 'pie'"):
+        report.plot("pie")
