@@ -14,8 +14,8 @@ from sklabelnoise.noise._anchors import rows_of_each_prediction
 GOOD, ROUGH, NONE = "good", "rough", "none"
 
 # A rise by so much of the model's error, from the surest quarter to the surest half, is more than chance; and by so
-# many of its standard errors, where rows are few.
-_MAX_RISE, _MAX_RISE_IN_ERRORS = 0.025, 1.25
+# many of its standard errors, of which more are asked of fewer rows: chance alone must not warn of small data.
+_MAX_RISE, _MAX_RISE_IN_ERRORS, _ROWS_OF_THESE = 0.025, 1.25, 2000
 # An estimate above this would mean that labels are hardly better than guesses: the model's are then, as a rule.
 _MAX_RATE = 0.46
 # A model with an error as large as this, which sees as much noise as this, might be seeing its own error only.
@@ -55,7 +55,8 @@ def reliability_of(codes, proba, noise_rate):
     # The surest half is the surest quarter and the one after it, so half of the difference of two shares.
     smoothed = (rates[_SUREST_HALF] * n_samples / 2 + 1) / (n_samples / 2 + 2)
     error_of_rise = np.sqrt(2 * smoothed * (1 - smoothed) / (n_samples / 4)) / 2 / _room(rates[_SUREST_QUARTER], chance)
-    suspicious = rise > max(_MAX_RISE, _MAX_RISE_IN_ERRORS * error_of_rise)
+    n_errors = _MAX_RISE_IN_ERRORS * np.sqrt(max(1, _ROWS_OF_THESE / n_samples))
+    suspicious = rise > max(_MAX_RISE, n_errors * error_of_rise)
     if noise_rate > _MAX_RATE or (suspicious and noise_rate > _MAX_RATE_OF_SUCH and error > _MAX_ERROR_OF_MODEL):
         return NONE, (
             f"The predictions disagree with {rates[_ALL_ROWS]:.0%} of the given labels, and with "

@@ -291,7 +291,7 @@ class TestAuditLabels:
 
     def test_one_fit_on_demand(self, noisy_blobs):
         CountingFits.fits = 0
-        report = audit_labels(CountingFits(), *noisy_blobs[:2], evidence="fit")
+        report = audit_labels(CountingFits(), *noisy_blobs[:2], evidence="fit", random_state=0)
         assert CountingFits.fits == 3 and report.in_sample  # two of them to one half, for the noise
 
     def test_our_classifiers_are_judged_by_one_fit_also_in_a_pipeline(self, noisy_blobs):
@@ -299,7 +299,7 @@ class TestAuditLabels:
 
         X, y, y_clean = noisy_blobs
         model = DMClassifier(lam=1, beta=8, max_epochs=15, random_state=0)
-        report = audit_labels(make_pipeline(StandardScaler(), model), X, np.array(["a", "b", "c"])[y])
+        report = audit_labels(make_pipeline(StandardScaler(), model), X, np.array(["a", "b", "c"])[y], random_state=0)
         assert report.in_sample
         found = np.isin(np.arange(len(y)), report.issues["row"])
         assert np.mean(found == (y != y_clean)) > 0.97
