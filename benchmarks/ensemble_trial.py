@@ -1,0 +1,212 @@
+"""Rules of the ensemble that were tried and not taken, beside those that were.
+
+    python -m benchmarks.ensemble_trial
+    python -m benchmarks.ensemble_trial --tasks spambase/symmetric/0.4 --seeds 10 11
+    python -m benchmarks.ensemble_trial --summary
+
+Families are fitted once for each draw; all rules share their left-out predictions. Draws are of seeds from 10 on, which
+no leaderboard uses. A row is one rule on one draw, with its accuracy on clean test labels.
+"""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from scipy.optimize import minimize
+from scipy.special import expit, softmax
+
+from benchmarks.rows import RESULTS, append_row, environment, read_rows
+from benchmarks.tasks import Task
+from sklabelnoise._ensemble._combination import centered_log_proba, combine, deconvolve
+from sklabelnoise._ensemble._decision import learn_decision
+from sklabelnoise._ensemble._families import TrainingRows
+from sklabelnoise._ensemble._left_out_folds import drawn_folds
+from sklabelnoise._ensemble._members import families_of
+from sklabelnoise._ensemble._views import Views
+from sklabelnoise._ensemble._work import Work
+
+TABLES_OF_TWO = ("adult", "magic", "spambase", "mushroom")
+TASKS = tuple(f"{table}/{noise}/0.4" for table in TABLES_OF_TWO for noise in ("symmetric", "instance"))
+FLOOR = 1e-4
+
+
+class Opinions:
+    """What the parts of the ensemble say of left-out and of test rows.
+
+    Parameters
+    ----------
+    left_out, test : ndarray of shape (n_members, n_samples, n_classes)
+        Predictions of the families.
+    codes : ndarray of int of shape (n_samples,)
+        Given labels.
+    """
+
+    def __init__(self, left_out, test, codes):
+        self.codes = codes
+        self.decision = learn_decision(left_out, codes, np.ones(len(codes)))
+        self.left_out, self.test = self._parts(left_out), self._parts(test)
+
+    def _parts(self, probas):
+        logits = centered_log_proba(probas)
+        given = combine(logits, self.decision.given_weights)
+        return {
+            "S": given,
+            "F": combine(logits, self.decision.clean_weights),
+            "D": deconvolve(given, self.decision.transition.matrix),
+            "mean": probas.mean(axis=0),
+            "forest": probas[0],
+            "ensemble": self.decision.proba(probas),
+        }
+
+    def geometric(self, weights):
+        """Weighted geometric means of parts, for left-out and for test rows."""
+        return tuple(
+            softmax(sum(w * np.log(parts[name] + FLOOR) for name, w in weights.items()) / sum(weights.values()), axis=1)
+            for parts in (self.left_out, self.test)
+        )
+
+
+def log_odds(proba):
+    return np.log(proba[:, 1] + 1e-6) - np.log(proba[:, 0] + 1e-6)
+
+
+def shifted(proba, offset):
+    """Two-class probabilities after an offset of the log-odds."""
+    positive = expit(log_odds(proba) - offset)
+    return np.stack([1 - positive, positive], axis=1)
+
+
+def agreement(margin, codes):
+    """Thresholds between left-out rows, and how many given labels each of them agrees with."""
+    order = np.argsort(margin)
+    ordered, zeros = margin[order], codes[order] == 0
+    thresholds = np.concatenate([[ordered[0] - 1], (ordered[1:] + ordered[:-1]) / 2, [ordered[-1] + 1]])
+    below = np.concatenate([[0], np.cumsum(zeros)])
+    above = np.sum(~zeros) - np.concatenate([[0], np.cumsum(~zeros)])
+    return thresholds, below + above
+
+
+def best_threshold(opinions):
+    """The threshold of the largest left-out accuracy on given labels."""
+    thresholds, agree = agreement(log_odds(opinions.left_out["ensemble"]), opinions.codes)
+    return shifted(opinions.test["ensemble"], thresholds[np.argmax(agree)])
+
+
+def mean_threshold(opinions, scale):
+    """All thresholds, weighted by the likelihood of their agreement and a normal prior around none."""
+    thresholds, agree = agreement(log_odds(opinions.left_out["ensemble"]), opinions.codes)
+    rate = np.clip(agree.max() / len(opinions.codes), 0.501, 0.999)
+    weight = softmax(agree * np.log(rate / (1 - rate)) - (thresholds / scale) ** 2 / 2)
+    return shifted(opinions.test["ensemble"], weight @ thresholds)
+
+
+def logistic_threshold(opinions):
+    """Where a logistic regression of given labels on the left-out log-odds is undecided."""
+    margin, codes = log_odds(opinions.left_out["ensemble"]), opinions.codes
+
+    def loss(parameters):
+        slope, intercept = parameters
+        signed = np.where(codes == 1, 1, -1) * (slope * margin + intercept)
+        return np.mean(np.logaddexp(0, -signed)) + intercept**2 / (2 * len(codes))
+
+    slope, intercept = minimize(loss, [0.5, 0.0]).x
+    return shifted(opinions.test["ensemble"], -intercept / max(slope, 1e-3))
+
+
+def prior_threshold(opinions):
+    """The quantile at which as many rows are predicted as the estimated clean share of the class."""
+    rate = 1 - np.diag(opinions.decision.transition.matrix).mean()
+    share = np.clip((opinions.codes.mean() - rate) / max(1 - 2 * rate, 0.05), 0.02, 0.98)
+    return shifted(opinions.test["ensemble"], np.quantile(log_odds(opinions.left_out["ensemble"]), 1 - share))
+
+
+# The first is the rule of NoisyLabelClassifier. Rules about a threshold start from it and are for two classes.
+RULES = {
+    "ensemble": lambda opinions: opinions.test["ensemble"],
+    "S": lambda opinions: opinions.test["S"],
+    "F": lambda opinions: opinions.test["F"],
+    "D": lambda opinions: opinions.test["D"],
+    "mean of the families": lambda opinions: opinions.test["mean"],
+    "D F sqrt(mean)": lambda opinions: opinions.geometric({"D": 1, "F": 1, "mean": 0.5})[1],
+    "D sqrt(mean)": lambda opinions: opinions.geometric({"D": 1, "mean": 0.5})[1],
+    "random forest": lambda opinions: opinions.test["forest"],
+    "threshold of the best left-out accuracy": best_threshold,
+    "threshold averaged, prior of scale 2": lambda opinions: mean_threshold(opinions, 2.0),
+    "threshold averaged, prior of scale 0.5": lambda opinions: mean_threshold(opinions, 0.5),
+    "threshold of a logistic regression": logistic_threshold,
+    "threshold of the estimated clean share": prior_threshold,
+}
+TWO_CLASSES = tuple(name for name in RULES if name.startswith("threshold"))
+
+
+def opinions_of(task, seed):
+    """What families fitted to a draw say, and its clean test labels as codes."""
+    draw = task.draw(seed)
+    classes, codes = np.unique(draw.y_given, return_inverse=True)
+    X, X_test = (np.asarray(rows, dtype=np.float64) for rows in (draw.X_train, draw.X_test))
+    views = Views().fit(X)
+    rows = TrainingRows(
+        views=views.transform(X),
+        codes=codes,
+        weight=np.ones(len(X)),
+        n_classes=len(classes),
+        splits=drawn_folds(codes, None, 5, seed),
+        by_folds=False,
+    )
+    test_views = views.transform(X_test)
+    left_out, test = [], []
+    for family in families_of("auto", classes):
+        fitted = family.fit(rows, Work(), seed)
+        left_out.append(fitted.left_out)
+        test.append(fitted.predict_proba(test_views[fitted.view], len(classes)))
+    y_test = np.where(np.isin(draw.y_test, classes), np.searchsorted(classes, draw.y_test), -1)
+    return Opinions(np.stack(left_out), np.stack(test), codes), y_test
+
+
+def run(tasks, seeds, max_train, path):
+    """Append the rows of all draws that are not there yet."""
+    done = {(row["task"], row["seed"], row["max_train"]) for row in read_rows(path)}
+    for name in tasks:
+        for seed in seeds:
+            if (name, seed, max_train) in done:
+                continue
+            opinions, y_test = opinions_of(Task.from_name(name, max_train=max_train, max_test=2000), seed)
+            two = opinions.test["S"].shape[1] == 2
+            about = environment()
+            for rule, predict in RULES.items():
+                if two or rule not in TWO_CLASSES:
+                    accuracy = round(float(np.mean(predict(opinions).argmax(axis=1) == y_test)), 5)
+                    row = {"task": name, "seed": seed, "max_train": max_train, "rule": rule, "test_accuracy": accuracy}
+                    append_row(path, {**row, **about})
+
+
+def summary(rows):
+    """Mean accuracy of each rule by kind of noise, and how far it is from the rule that is taken."""
+    frame = pd.DataFrame(rows)
+    frame["noise"] = frame["task"].str.partition("/")[2]
+    wide = frame.pivot_table("test_accuracy", ["noise", "task", "seed", "max_train"], "rule") * 100
+    difference = wide.sub(wide["ensemble"], axis=0)
+    table = wide.groupby("noise").mean().T.round(2)
+    table["against the ensemble"] = [
+        f"{difference[rule].mean():+.2f} ± {difference[rule].sem():.2f}" for rule in table.index
+    ]
+    return table.loc[[rule for rule in RULES if rule in table.index]]
+
+
+def main(arguments=None):
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--tasks", nargs="+", default=TASKS)
+    parser.add_argument("--seeds", nargs="+", type=int, default=(10, 11))
+    parser.add_argument("--max-train", type=int, default=1000)
+    parser.add_argument("--output", type=Path, default=RESULTS / "ensemble_trial.jsonl")
+    parser.add_argument("--summary", action="store_true", help="only the table of the rows that are there")
+    options = parser.parse_args(arguments)
+    if not options.summary:
+        run(options.tasks, options.seeds, options.max_train, options.output)
+    print(summary(read_rows(options.output)).to_string())
+
+
+if __name__ == "__main__":
+    main()

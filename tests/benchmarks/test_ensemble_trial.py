@@ -1,0 +1,58 @@
+"""The rules that were tried for the ensemble, on predictions whose best threshold is known."""
+
+import numpy as np
+import pytest
+from scipy.special import expit
+
+from benchmarks import ensemble_trial
+
+
+def make_opinions(shift=0.0, n_classes=2, seed=0):
+    """Families that rank two classes well and put the threshold off by a shift; and true labels of test rows."""
+    rng = np.random.default_rng(seed)
+    clean = rng.integers(0, n_classes, 2 * 2000)
+    if n_classes > 2:
+        probas = rng.dirichlet(np.ones(n_classes), (3, len(clean)))
+    else:
+        margin = (2 * clean - 1 + 0.5 * rng.normal(size=(3, len(clean)))) + shift
+        probas = np.stack([1 - expit(margin), expit(margin)], axis=2)
+    given = np.where(rng.uniform(size=len(clean)) < 0.3, (clean + 1) % n_classes, clean)
+    return ensemble_trial.Opinions(probas[:, :2000], probas[:, 2000:], given[:2000]), clean[2000:]
+
+
+def accuracy(rule, opinions, y):
+    return np.mean(ensemble_trial.RULES[rule](opinions).argmax(axis=1) == y)
+
+
+@pytest.mark.parametrize("rule", ensemble_trial.TWO_CLASSES)
+def test_a_threshold_that_is_off_is_found(rule):
+    opinions, y = make_opinions(shift=1.5)
+    assert accuracy(rule, opinions, y) > 0.9 > accuracy("mean of the families", opinions, y)
+
+
+def test_the_rule_of_two_classes_is_the_one_of_the_ensemble():
+    opinions, _ = make_opinions()
+    ours, same = (ensemble_trial.RULES[rule](opinions) for rule in ("ensemble", "D F sqrt(mean)"))
+    np.testing.assert_allclose(opinions.geometric({"D": 1, "mean": 1})[1], ours, atol=1e-9)
+    assert np.abs(ours - same).max() > 1e-3
+
+
+def test_each_rule_has_a_row_for_each_draw_and_is_not_run_again(tmp_path, monkeypatch):
+    calls = []
+    monkeypatch.setattr(ensemble_trial, "opinions_of", lambda task, seed: calls.append(seed) or make_opinions(1.0))
+    path = tmp_path / "rows.jsonl"
+    for _ in range(2):
+        ensemble_trial.main(["--tasks", "magic/symmetric/0.4", "--seeds", "10", "11", "--output", str(path)])
+    assert calls == [10, 11]
+    rows = ensemble_trial.read_rows(path)
+    assert len(rows) == 2 * len(ensemble_trial.RULES)
+    table = ensemble_trial.summary(rows)
+    assert list(table.index) == list(ensemble_trial.RULES)
+    assert table.loc["ensemble", "against the ensemble"] == "+0.00 ± 0.00"
+
+
+def test_rules_about_a_threshold_are_for_two_classes(tmp_path, monkeypatch):
+    monkeypatch.setattr(ensemble_trial, "opinions_of", lambda task, seed: make_opinions(n_classes=3))
+    ensemble_trial.run(["letter/symmetric/0.4"], [10], 1000, tmp_path / "rows.jsonl")
+    rules = {row["rule"] for row in ensemble_trial.read_rows(tmp_path / "rows.jsonl")}
+    assert rules == set(ensemble_trial.RULES) - set(ensemble_trial.TWO_CLASSES)
