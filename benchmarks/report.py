@@ -21,6 +21,7 @@ from benchmarks import figures
 from benchmarks.cells import markdown
 from benchmarks.comparison import Comparison, by_condition, frame_of, left_out_text
 from benchmarks.detection import detection_block
+from benchmarks.ensemble_trial import trial_block
 from benchmarks.leaderboard import (
     SCORE,
     TIES,
@@ -207,6 +208,7 @@ BLOCKS = {
     "reliability": ("reliability", reliability_block),
     "schedules": ("schedules", schedules_block),
     "selection": ("selection", selection_block),
+    "ensemble-trial": ("ensemble_trial", trial_block),
     "sizes": ("sizes", _sizes_block),
     "refinery": ("refinery", refinery_block),
     "speed": ("speed", _speed_block),

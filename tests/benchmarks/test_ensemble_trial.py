@@ -12,9 +12,9 @@ def make_opinions(shift=0.0, n_classes=2, seed=0):
     rng = np.random.default_rng(seed)
     clean = rng.integers(0, n_classes, 2 * 2000)
     if n_classes > 2:
-        probas = rng.dirichlet(np.ones(n_classes), (3, len(clean)))
+        probas = rng.dirichlet(np.ones(n_classes), (7, len(clean)))
     else:
-        margin = (2 * clean - 1 + 0.5 * rng.normal(size=(3, len(clean)))) + shift
+        margin = (2 * clean - 1 + 0.5 * rng.normal(size=(7, len(clean)))) + shift
         probas = np.stack([1 - expit(margin), expit(margin)], axis=2)
     given = np.where(rng.uniform(size=len(clean)) < 0.3, (clean + 1) % n_classes, clean)
     return ensemble_trial.Opinions(probas[:, :2000], probas[:, 2000:], given[:2000]), clean[2000:]
@@ -48,7 +48,17 @@ def test_each_rule_has_a_row_for_each_draw_and_is_not_run_again(tmp_path, monkey
     assert len(rows) == 2 * len(ensemble_trial.RULES)
     table = ensemble_trial.summary(rows)
     assert list(table.index) == list(ensemble_trial.RULES)
-    assert table.loc["ensemble", "against the ensemble"] == "+0.00 ± 0.00"
+    assert table.loc["F", "all"].startswith(("+", "-"))
+    assert 50 < float(table.loc["ensemble", "all"]) < 100
+    assert ensemble_trial.trial_block(rows).startswith("1 tasks, seeds 10, 11 of which no leaderboard has rows")
+
+
+def test_the_ensemble_without_a_family_learns_anew():
+    opinions, y = make_opinions()
+    proba = ensemble_trial.RULES["without random forest"](opinions)
+    assert proba.shape == (2000, 2)
+    assert 0 < np.abs(proba - opinions.test["ensemble"]).max()
+    assert np.mean(proba.argmax(axis=1) == y) > 0.9
 
 
 def test_rules_about_a_threshold_are_for_two_classes(tmp_path, monkeypatch):
