@@ -147,7 +147,9 @@ def fit_and_score(estimator, X, y, *, caller, callback_ctx, **kwargs):
 
 
 def check_sample_weight(sample_weight, X, **kwargs):
-    """scikit-learn's `_check_sample_weight`; before 1.9 it lets weights pass that are all zero."""
+    """scikit-learn's `_check_sample_weight`; before 1.9 all-zero weights pass it, one in an array does not."""
+    if getattr(sample_weight, "shape", None) == ():
+        sample_weight = sample_weight.item()
     weight = _check_sample_weight(sample_weight, X, **kwargs)
     if not weight.any():
         raise ValueError("Sample weights must contain at least one non-zero number.")
