@@ -7,7 +7,7 @@
 Each row is one audit: of the shared tables and of digits with 0 to 40 % symmetric noise, or of people's labels
 (CIFAR-10N as vectors, one radiologist of LIDC), by a linear model, a forest, or a network of this package. It holds
 the true rate, the estimate, its interval, and what the report says of its reliability. The constants behind that were
-chosen on seed 0 (`sklabelnoise/audit/_reliability.py`), so the rows that count are of other seeds.
+chosen on seed 0 (`sklabelnoise/_label_report/_reliability.py`), so the rows that count are of other seeds.
 """
 
 import argparse

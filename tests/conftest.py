@@ -38,3 +38,15 @@ def blobs():
     y = np.arange(150) % 3
     centers = 4 * np.eye(3, 5)
     return centers[y] + rng.normal(size=(150, 5)), y
+
+
+@pytest.fixture
+def noisy_blobs():
+    """Rows of three classes far apart, given labels of which a fifth is wrong, and the true ones."""
+    from sklearn.datasets import make_blobs
+
+    from sklabelnoise.noise import corrupt_labels, symmetric_transition_matrix
+
+    X, y_clean = make_blobs(600, centers=6 * np.eye(3), random_state=0)
+    y = corrupt_labels(y_clean, symmetric_transition_matrix(3, 0.2), random_state=0)
+    return X, y, y_clean

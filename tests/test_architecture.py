@@ -30,21 +30,23 @@ MAY_IMPORT = {
         "_classifiers",
         "_fused",
         "_label_refinery",
+        "_label_report",
         "_stacked",
-        "audit",
         "losses",
         "metrics",
         "modules",
         "noise",
         "training",
     },
-    "_moved": {"_classifiers", "losses", "training"},
+    "_moved": {"_classifiers", "_label_report", "losses", "training"},
     "_label_refinery": {"metrics"},
     "datasets": {"noise"},
     # one fit of our classifiers is watched through a callback, imported when there is such a fit
-    "audit": {"metrics", "noise", "training"},
+    "_label_report": {"metrics", "noise", "training"},
+    # where the user names no classifier, the ensemble judges
+    "audit": {"_ensemble", "_label_report", "metrics"},
     "text": set(),
-    "inspection": {"audit", "losses", "metrics", "noise"},
+    "inspection": {"_label_report", "losses"},
 }
 
 # Who may import what from outside, anywhere in its files.
@@ -52,21 +54,27 @@ OF_NETWORKS = {"losses", "modules", "training", "_stacked", "_fused", "_classifi
 HEAVY = {
     "torch": {*OF_NETWORKS, "datasets", "inspection", "_compat"},
     "skorch": {"training", "_classifiers", "_compat"},
-    "matplotlib": {"inspection"},
+    "matplotlib": {"inspection", "_label_report", "_foundation"},
     "gensim": {"text"},
 }
 # Rooms that import optional or heavy libraries, and rooms that load these, inside functions only.
 LATE = {
     "_compat": {"torch", "skorch"},
-    "audit": {"torch", "sklabelnoise.training"},
+    "_foundation": {"matplotlib"},
+    "_label_report": {"matplotlib", "PIL", "torch", "sklabelnoise.training"},
+    "audit": {"sklabelnoise._ensemble"},
     "datasets": {"PIL", "pyarrow", "torch"},
     "inspection": {"matplotlib", "torch", "sklabelnoise.losses"},
     "text": {"gensim"},
 }
 
 
+# Rooms that name classes of these for editors alone: displays say what they are made of.
+FOR_EDITORS = {"inspection": {"_classifiers", "_label_refinery"}}
+
+
 class WhatRuns(ast.NodeTransformer):
-    """Leaves out what is imported for type checkers only, which ties nothing together."""
+    """Leaves out what is imported for type checkers only."""
 
     def visit_If(self, node):
         if ast.unparse(node.test) == "TYPE_CHECKING":
@@ -74,34 +82,96 @@ class WhatRuns(ast.NodeTransformer):
         return self.generic_visit(node)
 
 
-def imported_names(tree):
-    """Full dotted names that a file imports anywhere; of ``from a import b`` it is a.b."""
-    for node in tree if isinstance(tree, list) else ast.walk(WhatRuns().visit(tree)):
+def nodes_of(tree, *, for_editors=False):
+    return list(ast.walk(tree if for_editors else WhatRuns().visit(tree)))
+
+
+def bound_names(nodes):
+    """What the names that some nodes import stand for."""
+    bound = {}
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                first = alias.name.split(".")[0]
+                bound[alias.asname or first] = alias.name if alias.asname else first
+        elif isinstance(node, ast.ImportFrom):
+            bound |= {alias.asname or alias.name: f"{node.module}.{alias.name}" for alias in node.names}
+    return bound
+
+
+def imported_names(nodes):
+    """Full dotted names that some nodes import or reach through what they import; of ``from a import b`` it is a.b."""
+    bound = bound_names(nodes)
+    for node in nodes:
+        root, _, rest = dotted(node).partition(".")
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, "imports are absolute"
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
-        elif isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] in (
-            "import_module",
-            "__import__",
-        ):
-            yield from (argument.value for argument in node.args[:1] if isinstance(argument, ast.Constant))
+        elif rest and root in bound:
+            yield f"{bound[root]}.{rest}"
+        elif imports_by_name(node) and is_text(node.args[0]):
+            yield node.args[0].value
+        elif isinstance(node, ast.Subscript) and dotted(node.value) == "sys.modules" and is_text(node.slice):
+            yield node.slice.value
 
 
-def import_graph(package):
+def imports_by_name(node):
+    names = ("import_module", "__import__", "modules.get")
+    return isinstance(node, ast.Call) and f".{dotted(node.func)}".endswith(tuple(f".{name}" for name in names))
+
+
+def computed_names(nodes):
+    """Calls that import, or take from the package, what is named at run time only."""
+    bound = bound_names(nodes)
+    for node in nodes:
+        if isinstance(node, ast.Call) and dotted(node.func).rpartition(".")[2] in ("import_module", "__import__"):
+            if not is_text(node.args[0]):
+                yield ast.unparse(node)
+        elif isinstance(node, ast.Call) and dotted(node.func) == "getattr" and not is_text(node.args[1]):
+            if bound.get(dotted(node.args[0])) == "sklabelnoise":
+                yield ast.unparse(node)
+
+
+def is_text(node):
+    return isinstance(node, ast.Constant) and isinstance(node.value, str)
+
+
+def dotted(node):
+    """``a.b.c``, also where it is written ``getattr(a.b, "c")``; empty for anything else."""
+    if isinstance(node, ast.Name):
+        return node.id
+    if isinstance(node, ast.Attribute):
+        owner, name = dotted(node.value), node.attr
+    elif isinstance(node, ast.Call) and dotted(node.func) == "getattr" and is_text(node.args[1]):
+        owner, name = dotted(node.args[0]), node.args[1].value
+    else:
+        return ""
+    return f"{owner}.{name}" if owner else ""
+
+
+def import_graph(package, *, for_editors=False):
     """Modules of a package, each with the modules of the package that it imports, late imports included."""
     files = {}
     for path in sorted(package.rglob("*.py")):
         parts = (package.name, *path.relative_to(package).with_suffix("").parts)
         files[".".join(parts).removesuffix(".__init__")] = path
+    # The package itself hands names on, at run time and for editors: who takes one depends on where it is from.
+    face = {}
+    for node in ast.walk(ast.parse(files[package.name].read_text())):
+        if isinstance(node, ast.ImportFrom):
+            face |= {f"{package.name}.{alias.asname or alias.name}": node.module for alias in node.names}
     graph = {}
     for module, path in files.items():
-        names = list(imported_names(ast.parse(path.read_text())))
-        found = {name if name in files else name.rpartition(".")[0] for name in names}
-        graph[module] = sorted((found & files.keys()) - {module})
-    # The package itself hands names on: what it imports, lazily or for editors, ties nothing together.
-    return {module: () if module == package.name else imported for module, imported in graph.items()}
+        found = set()
+        for name in imported_names(nodes_of(ast.parse(path.read_text()), for_editors=for_editors)):
+            steps = name.split(".")
+            prefixes = [".".join(steps[:n]) for n in range(len(steps), 0, -1)]
+            deepest = next((prefix for prefix in prefixes if prefix in files or prefix in face), "")
+            found.add(deepest if deepest in files else face.get(deepest))
+        graph[module] = sorted((found & files.keys()) - {module, package.name})
+    return {module: [] if module == package.name else imported for module, imported in graph.items()}
 
 
 def circles(graph):
@@ -121,7 +191,7 @@ def circles(graph):
     return found
 
 
-def room(module):
+def room_of(module):
     return module.split(".")[1] if "." in module else module
 
 
@@ -131,27 +201,37 @@ def upward_arrows(graph, may_import):
         (module, imported)
         for module, all_imported in graph.items()
         for imported in all_imported
-        if "." in imported and room(imported) not in {room(module), *GROUND, *may_import.get(room(module), ())}
+        if "." in imported and room_of(imported) not in {room_of(module), *GROUND, *may_import.get(room_of(module), ())}
     ]
 
 
 GRAPH = import_graph(PACKAGE)
+WITH_EDITORS = import_graph(PACKAGE, for_editors=True)
+MAY_NAME = {name: allowed | FOR_EDITORS.get(name, set()) for name, allowed in MAY_IMPORT.items()}
 
 
-def test_no_module_imports_itself_by_any_way_around():
-    assert circles(GRAPH) == []
+@pytest.mark.parametrize("graph", [GRAPH, WITH_EDITORS], ids=["running", "editors"])
+def test_no_module_imports_itself_by_any_way_around(graph):
+    assert circles(graph) == []
 
 
-def test_no_import_points_upward():
-    assert upward_arrows(GRAPH, MAY_IMPORT) == []
+@pytest.mark.parametrize(("graph", "allowed"), [(GRAPH, MAY_IMPORT), (WITH_EDITORS, MAY_NAME)])
+def test_no_import_points_upward(graph, allowed):
+    assert upward_arrows(graph, allowed) == []
 
 
 def test_the_arrows_allowed_between_rooms_close_no_circle():
-    assert circles({name: sorted(allowed & MAY_IMPORT.keys()) for name, allowed in MAY_IMPORT.items()}) == []
+    assert circles({name: sorted(allowed & MAY_NAME.keys()) for name, allowed in MAY_NAME.items()}) == []
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_what_is_taken_from_another_room_is_named_in_the_code(path):
+    if path != PACKAGE / "__init__.py":
+        assert list(computed_names(nodes_of(ast.parse(path.read_text())))) == []
 
 
 def test_every_room_is_known():
-    assert {room(module) for module in GRAPH if "." in module} <= MAY_IMPORT.keys()
+    assert {room_of(module) for module in GRAPH if "." in module} <= MAY_IMPORT.keys()
 
 
 def plant(folder, **files):
@@ -181,6 +261,63 @@ def test_a_planted_circle_within_one_room_is_found(tmp_path, back):
     assert upward_arrows(graph, MAY_IMPORT) == []
 
 
+BY_ATTRIBUTE = "import sklabelnoise\n\ndef f():\n    return sklabelnoise.inspection.Display"
+BY_GETATTR = "import sklabelnoise as s\n\ndef f():\n    return getattr(getattr(s, 'inspection'), 'Display')"
+PUBLIC_NAME = "def f():\n    from sklabelnoise import Classifier"
+PUBLIC_ATTRIBUTE = "import sklabelnoise\n\ndef f():\n    return sklabelnoise.Classifier()"
+LOADED = "import sys\n\ndef f():\n    return sys.modules['sklabelnoise.inspection']"
+
+
+@pytest.mark.parametrize(
+    ("upward", "reached"),
+    [
+        (BY_ATTRIBUTE, "sklabelnoise.inspection"),
+        (BY_GETATTR, "sklabelnoise.inspection"),
+        (LOADED, "sklabelnoise.inspection"),
+        (PUBLIC_NAME, "sklabelnoise._classifiers._dm"),
+        (PUBLIC_ATTRIBUTE, "sklabelnoise._classifiers._dm"),
+    ],
+    ids=["attribute", "getattr", "loaded", "public name", "public attribute"],
+)
+def test_what_is_reached_through_the_lazy_package_is_an_arrow(tmp_path, upward, reached):
+    graph = plant(
+        tmp_path,
+        __init__="if TYPE_CHECKING:\n    from sklabelnoise import inspection\n"
+        "    from sklabelnoise._classifiers._dm import Classifier",
+        _classifiers__in____init__="",
+        _classifiers__in___dm="from sklabelnoise.metrics import _labels\nClassifier = 1",
+        inspection__in____init__="from sklabelnoise.metrics._labels import x\nDisplay = 1",
+        metrics__in____init__="",
+        metrics__in___labels=upward,
+    )
+    assert ("sklabelnoise.metrics._labels", reached) in upward_arrows(graph, MAY_IMPORT)
+    assert circles(graph)
+
+
+def test_an_upward_arrow_for_editors_is_found(tmp_path):
+    files = {
+        "metrics__in____init__": "",
+        "metrics__in___labels": "if TYPE_CHECKING:\n    from sklabelnoise._label_report import Display",
+        "_label_report__in____init__": "from sklabelnoise.metrics._labels import x",
+    }
+    assert upward_arrows(plant(tmp_path, **files), MAY_NAME) == []
+    graph = import_graph(tmp_path / "sklabelnoise", for_editors=True)
+    assert upward_arrows(graph, MAY_NAME) == [("sklabelnoise.metrics._labels", "sklabelnoise._label_report")]
+    assert circles(graph)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "import sklabelnoise\n\ndef f(name):\n    return getattr(sklabelnoise, name)",
+        "from importlib import import_module\n\ndef f(name):\n    return import_module(name)",
+        "import importlib\n\ndef f(name):\n    return importlib.import_module(f'sklabelnoise.{name}')",
+    ],
+)
+def test_a_name_that_is_computed_is_found(text):
+    assert len(list(computed_names(nodes_of(ast.parse(text))))) == 1
+
+
 def test_a_room_that_imports_its_own_face_is_a_circle(tmp_path):
     graph = plant(
         tmp_path,
@@ -206,7 +343,7 @@ def test_a_planted_upward_arrow_is_found(tmp_path, indent):
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_heavy_libraries_are_imported_where_they_are_needed(path):
     home = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
-    libraries = {name.split(".")[0] for name in imported_names(ast.parse(path.read_text()))}
+    libraries = {name.split(".")[0] for name in imported_names(nodes_of(ast.parse(path.read_text())))}
     for library, allowed in HEAVY.items():
         assert home in allowed or library not in libraries, f"{home} imports {library}"
 

@@ -85,7 +85,11 @@ def test_the_distributions_hold_what_they_should(tmp_path):
     (wheel,) = (tmp_path / "dist").glob("*.whl")
     (source,) = (tmp_path / "dist").glob("*.tar.gz")
     shipped = set(ZipFile(wheel).namelist())
-    assert {"sklabelnoise/py.typed", "sklabelnoise/audit/page.js", "sklabelnoise/_moved/_robust_loss.py"} <= shipped
+    assert {
+        "sklabelnoise/py.typed",
+        "sklabelnoise/_label_report/page/main.js",
+        "sklabelnoise/_moved/_robust_loss.py",
+    } <= shipped
     assert {name.split("/")[0].split("-")[0] for name in shipped} == {"sklabelnoise"}
     top = f"sklabelnoise-{sklabelnoise.__version__}"
     shipped = set(tarfile.open(source).getnames())

@@ -61,3 +61,13 @@ def test_a_criterion_of_every_loss_loads_and_gives_its_value(name):
 def test_a_classifier_that_stopped_early_loads():
     model = pickle.loads(OTHERS["early_stopping"])
     assert model.predict_proba(np.zeros((1, 3))).shape == (1, 3)
+
+
+@pytest.mark.skipif(find_spec("numpy._core") is None, reason="numpy 1 can't read arrays that numpy 2 pickled")
+@pytest.mark.parametrize("name", ["LabelFlowDisplay", "LabelIssuesDisplay", "TransitionMatrixDisplay"])
+def test_a_display_loads_and_draws(name):
+    plt = pytest.importorskip("matplotlib.pyplot", reason="matplotlib is not installed")
+    display = pickle.loads(pickle.loads((FOLDER / "displays.pkl").read_bytes())[name])
+    assert type(display) is getattr(sklabelnoise.inspection, name)
+    assert display.plot().figure_ is not None
+    plt.close("all")

@@ -33,6 +33,7 @@ from sklabelnoise._ensemble._views import Views
 from sklabelnoise._ensemble._work import TimeIsOver, Work
 from sklabelnoise._foundation._given import check_none_missing, check_weights
 from sklabelnoise._label_refinery._checkpoint import Checkpoint
+from sklabelnoise._label_report._report import LabelReport
 from sklabelnoise.training._tables import check_numeric_columns
 
 if TYPE_CHECKING:
@@ -42,7 +43,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from sklabelnoise._foundation._types import ArrayLike, CrossValidation, Labels, RandomState
-    from sklabelnoise.audit._report import LabelReport
 
 _MAX_SEED = 2**31 - 1
 # A family whose expected time is above that of all others together is left out, but for fits that are short anyway.
@@ -526,8 +526,6 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
         report : LabelReport
         """
         check_is_fitted(self)
-        from sklabelnoise.audit import LabelReport
-
         return LabelReport(self.given_labels_, self.oof_proba_, classes=self.classes_, X=X)
 
     # Saving

@@ -17,10 +17,14 @@ import pandas as pd
 from sklearn.base import clone
 
 from sklabelnoise._classifiers._base import BaseNoisyLabelClassifier
+from sklabelnoise._classifiers._derivative_manipulation import DMClassifier
+from sklabelnoise._classifiers._progressive_correction import ProSelfLCClassifier
+from sklabelnoise._classifiers._robust_loss import RobustLossClassifier
 from sklabelnoise._ensemble._own_members import Recoded
 from sklabelnoise._foundation._whole_files import write_whole
 
 _FORMAT = "sklabelnoise-ensemble-1"
+_NETWORKS = {kind.__name__: kind for kind in (DMClassifier, ProSelfLCClassifier, RobustLossClassifier)}
 # What a file may name and loading it makes, beside what skops trusts: parts of a fitted ensemble and of trees.
 _TRUSTED = frozenset(
     (
@@ -153,10 +157,8 @@ def _bytes_of(network):
 
 
 def _network(described, content, modules):
-    import sklabelnoise
-
-    kind = getattr(sklabelnoise, described["class"]) if described["class"] in sklabelnoise.__all__ else None
-    if not (isinstance(kind, type) and issubclass(kind, BaseNoisyLabelClassifier)):
+    kind = _NETWORKS.get(str(described["class"]))
+    if kind is None:
         raise ValueError(f"The file names {described['class']!r}, which is no network of this package.")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "network"

@@ -9,7 +9,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder
 
-from sklabelnoise.audit._rows import picture_rows
+from sklabelnoise._label_report._rows import picture_rows
 from sklabelnoise.metrics._class_columns import pandas_frame
 
 _N_COMPONENTS = 100
@@ -40,7 +40,7 @@ def with_default_classifier(X, random_state):
 
 
 def _classifier(random_state):
-    from sklabelnoise import NoisyLabelClassifier  # among the public names: it stands above the audit
+    from sklabelnoise._ensemble._classifier import NoisyLabelClassifier  # brings torch
 
     return NoisyLabelClassifier(random_state=random_state)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.integrate import trapezoid
 
-from sklabelnoise.inspection._style import PALETTE, new_axes, remove_frame
+from sklabelnoise._foundation._style import PALETTE, new_axes, remove_frame
 
 if TYPE_CHECKING:
     from collections.abc import Callable

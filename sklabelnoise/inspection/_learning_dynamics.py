@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sklabelnoise.inspection._style import NEUTRAL, PALETTE, RIGHT, WRONG, new_axes, remove_frame
+from sklabelnoise._foundation._style import NEUTRAL, PALETTE, RIGHT, WRONG, new_axes, remove_frame
 
 if TYPE_CHECKING:
     from typing import Any, Literal, Self

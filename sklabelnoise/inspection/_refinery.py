@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sklabelnoise.inspection._style import class_colors, pyplot, remove_frame, shorten
+from sklabelnoise._foundation._style import class_colors, pyplot, remove_frame, shorten
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -1,9 +1,11 @@
-"""A browser for the tests of the review page."""
+"""Evidence of models that are no good, and a browser for the review page."""
 
 import os
 import shutil
+import warnings
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 
@@ -35,3 +37,21 @@ def axe():
     if not path or not Path(path).is_file():
         pytest.skip("axe-core is not here: npm install axe-core, and AXE_CORE=node_modules/axe-core/axe.min.js")
     return Path(path).read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="session")
+def random_evidence():
+    """Labels, and probabilities that say nothing of them: a function that draws them."""
+
+    def draw(n_samples=400, n_classes=5, seed=0):
+        rng = np.random.default_rng(seed)
+        return rng.integers(0, n_classes, n_samples), rng.dirichlet(np.full(n_classes, 0.4), n_samples)
+
+    return draw
+
+
+@pytest.fixture
+def no_warning_of_a_poor_model():
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="The predictions disagree with", category=UserWarning)
+        yield

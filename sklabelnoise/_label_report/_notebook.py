@@ -2,9 +2,9 @@
 
 import html
 
-from sklabelnoise.audit._evidence import codes_of
-from sklabelnoise.audit._statement import rate_as_figure, statement
-from sklabelnoise.audit._views import view_of
+from sklabelnoise._label_report._evidence import codes_of
+from sklabelnoise._label_report._statement import rate_as_figure, statement
+from sklabelnoise._label_report._views import view_of
 
 _N_ROWS = 10
 _LABELS = ("given_label", "suggested_label")

@@ -14,7 +14,7 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.svm import LinearSVC
 from torch.utils.data import Dataset, Subset, TensorDataset
 
-from sklabelnoise import DMClassifier, NoisyLabelClassifier
+from sklabelnoise import DMClassifier
 from sklabelnoise.audit import audit_labels
 from sklabelnoise.audit._default_classifier import with_default_classifier
 
@@ -315,33 +315,6 @@ class TestClassifiers:
         proba = audit_labels(model, X, y, random_state=0).proba
         report = audit_labels(None, table, y, pred_probs=proba)
         assert "petal length" in report._repr_html_() and len(set(wrong) - set(report.issues["row"])) <= 1
-
-    @pytest.mark.parametrize("kind", ["numbers", "frame", "texts", "images", "sparse"])
-    def test_the_default_classifier_prepares_what_comes(self, kind):
-        from scipy import sparse
-
-        rng = np.random.default_rng(0)
-        y = np.arange(N) % 2
-        numbers = rng.normal(size=(N, 4)) + 3 * y[:, None]
-        X = {
-            "numbers": numbers,
-            "frame": pd.DataFrame({"a": numbers[:, 0], "b": np.where(y, "u", "v"), "c": [None, 1.0] * (N // 2)}),
-            "texts": [f"a {'good' if label else 'bad'} film about {rng.integers(1000)}" for label in y],
-            "images": rng.integers(0, 100, (N, 8, 8), dtype=np.uint8) + (100 * y[:, None, None]).astype(np.uint8),
-            "sparse": sparse.csr_array(numbers),
-        }[kind]
-        estimator, rows = with_default_classifier(X, 0)
-        prepared = estimator[:-1].fit_transform(rows) if len(estimator) > 1 else rows
-        prepared = np.nan_to_num(np.asarray(prepared))  # the classifier takes missing values
-        assert prepared.shape[0] == N and isinstance(estimator[-1], NoisyLabelClassifier)
-        assert LogisticRegression(max_iter=500).fit(prepared, y).score(prepared, y) > 0.95
-
-    @pytest.mark.slow
-    def test_none_is_the_classifier_that_needs_no_settings(self, iris):
-        X, y, wrong = iris
-        report = audit_labels(None, X, y, random_state=0)
-        assert set(wrong) <= set(report.issues["row"])
-        pd.testing.assert_frame_equal(X.loc[report.issues.index], X.iloc[report.issues["row"]])
 
     def test_a_network_shows_its_progress(self, iris, capsys):
         X, y, _ = iris

@@ -10,11 +10,12 @@ import numpy as np
 import pandas as pd
 
 from sklabelnoise._foundation._whole_files import write_whole
-from sklabelnoise.audit._decisions import REMOVE, UNSURE, decided_rows
-from sklabelnoise.audit._evidence import as_column, check_evidence, codes_of, row_names
-from sklabelnoise.audit._issues import find_label_issues
-from sklabelnoise.audit._reliability import NONE, ROUGH, noise_intervals
-from sklabelnoise.audit._transition import estimate_noise
+from sklabelnoise._label_report._decisions import REMOVE, UNSURE, decided_rows
+from sklabelnoise._label_report._evidence import as_column, check_evidence, codes_of, row_names
+from sklabelnoise._label_report._issues import find_label_issues
+from sklabelnoise._label_report._reliability import NONE, ROUGH, noise_intervals
+from sklabelnoise._label_report._report_display import ReportDisplay
+from sklabelnoise._label_report._transition import estimate_noise
 
 if TYPE_CHECKING:
     import os
@@ -23,9 +24,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from sklabelnoise._foundation._types import ArrayLike, Labels, RowsByNumber
-    from sklabelnoise.inspection._label_flow import LabelFlowDisplay
-    from sklabelnoise.inspection._label_issues import LabelIssuesDisplay
-    from sklabelnoise.inspection._transition_matrix import TransitionMatrixDisplay
 
 
 class LabelReport:
@@ -200,7 +198,7 @@ class LabelReport:
         return words + (", a rough estimate" if self.reliability == ROUGH else "")
 
     def _repr_html_(self):
-        from sklabelnoise.audit._notebook import summary_html
+        from sklabelnoise._label_report._notebook import summary_html
 
         return summary_html(self)
 
@@ -268,9 +266,7 @@ class LabelReport:
             index=pd.Index(names, name="class", dtype=names.dtype),
         )
 
-    def plot(
-        self, kind: Literal["issues", "transition_matrix", "flow"] = "issues", **kwargs: Any
-    ) -> LabelIssuesDisplay | TransitionMatrixDisplay | LabelFlowDisplay:
+    def plot(self, kind: Literal["issues", "transition_matrix", "flow"] = "issues", **kwargs: Any) -> ReportDisplay:
         """Draw the report.
 
         Parameters
@@ -287,17 +283,9 @@ class LabelReport:
         -------
         display : LabelIssuesDisplay, TransitionMatrixDisplay or LabelFlowDisplay
         """
-        displays = {
-            "issues": "LabelIssuesDisplay",
-            "transition_matrix": "TransitionMatrixDisplay",
-            "flow": "LabelFlowDisplay",
-        }
-        if kind not in displays:
-            raise ValueError(f"kind must be one of {list(displays)}, got {kind!r}.")
-        # Displays know reports, not the other way around: a report finds them among the public names when it is drawn.
-        import sklabelnoise
-
-        return getattr(sklabelnoise.inspection, displays[kind]).from_report(self).plot(**kwargs)
+        if kind not in ReportDisplay.of_kind:
+            raise ValueError(f"kind must be one of {sorted(ReportDisplay.of_kind)}, got {kind!r}.")
+        return ReportDisplay.of_kind[kind].from_report(self).plot(**kwargs)
 
     @overload
     def apply(
@@ -456,7 +444,7 @@ class LabelReport:
         path : same as the parameter
         """
         try:
-            from sklabelnoise.audit._page import render_page  # jinja2 is an optional dependency
+            from sklabelnoise._label_report._page import render_page  # jinja2 is an optional dependency
         except ImportError as reason:
             raise ImportError("The page needs jinja2: pip install 'sklabelnoise[report]'.") from reason
 

@@ -5,8 +5,8 @@ import warnings
 import numpy as np
 import pytest
 
+from sklabelnoise._label_report._reliability import noise_intervals, reliability_of
 from sklabelnoise.audit import LabelReport
-from sklabelnoise.audit._reliability import noise_intervals, reliability_of
 from sklabelnoise.noise import corrupt_labels, symmetric_transition_matrix
 
 

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sklabelnoise.inspection._style import NEUTRAL, class_colors, new_axes, shorten
+from sklabelnoise._foundation._style import NEUTRAL, class_colors, new_axes, shorten
+from sklabelnoise._label_report._report_display import ReportDisplay
 
 if TYPE_CHECKING:
     from typing import Any, Self
@@ -15,13 +16,13 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from sklabelnoise._foundation._types import ArrayLike, Labels
-    from sklabelnoise.audit._report import LabelReport
+    from sklabelnoise._label_report._report import LabelReport
 
 _GAP = 0.02  # between classes, as a share of the height
 _WIDTH = 0.06  # of the bars, as a share of the width
 
 
-class LabelFlowDisplay:
+class LabelFlowDisplay(ReportDisplay, kind="flow"):
     """Flow of rows from one labelling to another: a band for each pair of classes, as wide as there are rows.
 
     Parameters

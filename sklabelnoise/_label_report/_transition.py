@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sklabelnoise.audit._evidence import check_evidence, confident_classes
-from sklabelnoise.audit._reliability import GOOD, reliability_of
+from sklabelnoise._label_report._evidence import check_evidence, confident_classes
+from sklabelnoise._label_report._reliability import GOOD, reliability_of
 from sklabelnoise.noise._anchors import anchor_sets
 
 if TYPE_CHECKING:

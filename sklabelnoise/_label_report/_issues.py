@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from sklabelnoise.audit._evidence import as_column, check_evidence, confident_classes, row_names
+from sklabelnoise._label_report._evidence import as_column, check_evidence, confident_classes, row_names
 
 if TYPE_CHECKING:
     from typing import Literal

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sklabelnoise.audit._evidence import codes_of
-from sklabelnoise.audit._views import view_of
-from sklabelnoise.inspection._style import NEUTRAL, RIGHT, WRONG, pyplot, shorten
+from sklabelnoise._foundation._style import NEUTRAL, RIGHT, WRONG, pyplot, shorten
+from sklabelnoise._label_report._audit import audit
+from sklabelnoise._label_report._evidence import codes_of
+from sklabelnoise._label_report._report_display import ReportDisplay
+from sklabelnoise._label_report._views import view_of
 
 if TYPE_CHECKING:
     from typing import Any, Self
@@ -17,12 +19,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from sklabelnoise._foundation._types import ArrayLike, Estimator, Labels
-    from sklabelnoise.audit._report import LabelReport
+    from sklabelnoise._label_report._report import LabelReport
 
 _WIDTHS = (0.07, 0.13, 0.13, 0.08, 0.59)  # of the columns of a table
 
 
-class LabelIssuesDisplay:
+class LabelIssuesDisplay(ReportDisplay, kind="issues"):
     """Labels to doubt side by side: pictures, or rows of a table.
 
     Parameters
@@ -79,9 +81,7 @@ class LabelIssuesDisplay:
         -------
         display : LabelIssuesDisplay
         """
-        from sklabelnoise.audit import audit_labels
-
-        return cls(audit_labels(estimator, X, y, **kwargs))
+        return cls(audit(estimator, X, y, **kwargs))
 
     @classmethod
     def from_report(cls, report: LabelReport) -> Self:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from sklabelnoise.audit._evidence import codes_of
+from sklabelnoise._label_report._evidence import codes_of
 
 ACCEPT, REJECT, RELABEL, UNSURE, REMOVE = DECISIONS = ("accept", "reject", "relabel", "unsure", "remove")
 

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sklabelnoise.audit import estimate_transition_matrix
-from sklabelnoise.inspection._style import new_axes, shorten
+from sklabelnoise._foundation._style import new_axes, shorten
+from sklabelnoise._label_report._report_display import ReportDisplay
+from sklabelnoise._label_report._transition import estimate_transition_matrix
 from sklabelnoise.noise import check_transition_matrix, realized_transition_matrix
 
 if TYPE_CHECKING:
@@ -18,12 +19,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from sklabelnoise._foundation._types import ArrayLike, Labels
-    from sklabelnoise.audit._report import LabelReport
+    from sklabelnoise._label_report._report import LabelReport
 
 _MAX_ANNOTATED = 20  # classes; more cells than that are too small for numbers
 
 
-class TransitionMatrixDisplay:
+class TransitionMatrixDisplay(ReportDisplay, kind="transition_matrix"):
     """A transition matrix as a picture.
 
     Parameters

@@ -1,6 +1,6 @@
 """What a report says in sentences, for the page and for notebooks."""
 
-from sklabelnoise.audit._reliability import NONE, ROUGH
+from sklabelnoise._label_report._reliability import NONE, ROUGH
 
 
 def statement(report):

@@ -5,8 +5,8 @@ import os
 import numpy as np
 import pandas as pd
 
-from sklabelnoise.audit._datasets import Datasets, is_dataset, is_pillow_image
-from sklabelnoise.audit._views import are_image_paths, picture_at
+from sklabelnoise._label_report._datasets import Datasets, is_dataset, is_pillow_image
+from sklabelnoise._label_report._views import are_image_paths, picture_at
 
 _SIDE = 32  # pixels of pictures that become the features of an ordinary classifier
 

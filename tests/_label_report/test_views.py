@@ -6,8 +6,8 @@ import pytest
 from PIL import Image
 from scipy import sparse
 
+from sklabelnoise._label_report._views import view_of
 from sklabelnoise.audit import LabelReport
-from sklabelnoise.audit._views import view_of
 
 CODES = np.array([0, 0, 0, 0, 1, 1, 1, 1])
 ROWS = np.arange(8)

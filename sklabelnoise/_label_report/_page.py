@@ -7,11 +7,11 @@ from importlib.resources import files
 import jinja2
 import numpy as np
 
-from sklabelnoise.audit._decisions import class_names
-from sklabelnoise.audit._evidence import codes_of
-from sklabelnoise.audit._neighbors import neighbors_of
-from sklabelnoise.audit._statement import rate_as_figure, statement
-from sklabelnoise.audit._views import view_of
+from sklabelnoise._label_report._decisions import class_names
+from sklabelnoise._label_report._evidence import codes_of
+from sklabelnoise._label_report._neighbors import neighbors_of
+from sklabelnoise._label_report._statement import rate_as_figure, statement
+from sklabelnoise._label_report._views import view_of
 
 # Parts of the script, in the order in which they are put together: each may use what those before it define.
 _SCRIPTS = ("data", "text", "decisions", "exports", "contents", "list", "dialogs", "matrix", "main")
@@ -30,7 +30,7 @@ def render_page(report, *, title, max_issues, image_shape, image_size):
     script puts into the page as text only. A content security policy allows the page's own script (by its hash) and
     nothing from the network, so that a label could do no harm even if it slipped through.
     """
-    folder = files("sklabelnoise.audit") / "page"
+    folder = files("sklabelnoise._label_report") / "page"
     parts = [(folder / f"{name}.js").read_text(encoding="utf-8") for name in _SCRIPTS]
     script = '"use strict";\n(() => {\n' + "\n".join(parts) + "})();\n"
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)

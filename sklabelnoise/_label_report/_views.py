@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from sklabelnoise.audit._datasets import Datasets, is_dataset, is_pillow_image
-from sklabelnoise.audit._speaking_values import SpeakingValues, as_text
+from sklabelnoise._label_report._datasets import Datasets, is_dataset, is_pillow_image
+from sklabelnoise._label_report._speaking_values import SpeakingValues, as_text
 from sklabelnoise.metrics._class_columns import pandas_frame
 
 _MAX_TEXT = 2000  # characters of a text that are shown at once

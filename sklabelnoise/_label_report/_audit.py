@@ -1,0 +1,188 @@
+"""An audit: a classifier is fitted to the given labels, and asked what it says of them."""
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.model_selection import StratifiedKFold, cross_val_predict
+from sklearn.pipeline import Pipeline
+from sklearn.utils import check_random_state, column_or_1d
+
+from sklabelnoise._foundation._given import check_none_missing
+from sklabelnoise._label_report._datasets import is_dataset
+from sklabelnoise._label_report._report import LabelReport
+from sklabelnoise._label_report._rows import as_rows
+
+
+def audit(
+    estimator,
+    X,
+    y=None,
+    *,
+    display=None,
+    ids=None,
+    evidence="auto",
+    pred_probs=None,
+    classes=None,
+    cv=5,
+    n_jobs=None,
+    random_state=None,
+    verbose=0,
+    default=None,
+):
+    """What :func:`sklabelnoise.audit.audit_labels` does, for any classifier that is handed in.
+
+    Parameters
+    ----------
+    default : callable, default=None
+        ``default(rows)`` gives the classifier that judges where `estimator` is None, and the rows as it takes them.
+
+    Other parameters, returns, raises and warns are those of ``audit_labels``.
+    """
+    if evidence not in ("auto", "fit", "out_of_fold"):
+        raise ValueError(f'evidence must be "auto", "fit" or "out_of_fold", got {evidence!r}.')
+    if pred_probs is not None:
+        if is_dataset(X):
+            _, y, shown, paths = as_rows(X, y, takes_datasets=True)
+            display, ids = shown if display is None else display, paths if ids is None else ids
+        return LabelReport(y, pred_probs, classes=classes, X=X, display=display, ids=ids)
+    if classes is not None:
+        raise ValueError("classes name the columns of pred_probs; an estimator finds its own.")
+    if X is None:
+        raise ValueError("X must hold rows to fit the classifier to, got None: that needs pred_probs.")
+    final = _final_step(estimator)
+    rows, y, shown, paths = as_rows(X, y, takes_datasets=_takes_datasets(estimator))
+    known = {
+        "X": X if shown is not None else rows,
+        "display": shown if display is None else display,
+        "ids": paths if ids is None else ids,
+    }
+    check_none_missing(y)
+    given, y = y, column_or_1d(y)
+    if len(found := set(y.tolist())) < 2:
+        raise ValueError(f"An audit needs at least 2 classes, got one class: {next(iter(found), None)!r}.")
+    if estimator is None and default is not None:
+        estimator, rows = default(rows)
+        known["display"] = X if known["display"] is None and rows is not X else known["display"]
+        final = _final_step(estimator)
+    elif not hasattr(estimator, "predict_proba"):
+        raise TypeError(
+            f"estimator must have predict_proba, got {type(estimator).__name__}. CalibratedClassifierCV(estimator) has."
+        )
+    fit = _Fits(estimator, rows, y, n_jobs, random_state, verbose)
+    if evidence != "out_of_fold" and _is_ours(final) and not hasattr(final, "embed"):
+        proba, own_classes, out_of_fold = fit.own_left_out()
+        return LabelReport(given, proba, classes=own_classes, in_sample=not out_of_fold, **known)
+    does_not_memorize = _is_ours(final) and getattr(final, "loss", None) != "cross_entropy"
+    if evidence == "fit" or (evidence == "auto" and does_not_memorize):
+        halves = fit.left_out(2)
+        proba, own_classes = fit.once()
+        return LabelReport(given, proba, classes=own_classes, in_sample=True, noise_proba=halves, **known)
+    return LabelReport(given, fit.left_out(cv), **known)
+
+
+class _Fits:
+    """The fits of one audit: a classifier, the rows and labels it is fitted to, and how."""
+
+    def __init__(self, estimator, X, y, n_jobs, random_state, verbose):
+        self.fitted, self.estimator = estimator, clone(estimator)
+        self.X, self.y = X, y
+        self.n_jobs, self.random_state, self.verbose = n_jobs, random_state, verbose
+        final = _final_step(self.estimator)
+        if verbose and _is_ours(final) and "verbose" in final.get_params(deep=False):
+            final.set_params(verbose=verbose)
+
+    def left_out(self, cv):
+        """Predictions for each row by a model that has not seen it."""
+        if isinstance(cv, int | np.integer):
+            seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
+            cv = StratifiedKFold(int(cv), shuffle=True, random_state=seed)
+        estimator, X = self.estimator, self.X
+        if is_dataset(X):
+            # What is split and handed to workers are numbers of rows.
+            estimator, X = _OnRowNumbers(estimator, X), np.arange(len(X))
+        verbose = 0 if _is_ours(_final_step(self.estimator)) else self.verbose
+        return cross_val_predict(
+            estimator, X, self.y, cv=cv, n_jobs=self.n_jobs, verbose=verbose, method="predict_proba"
+        )
+
+    def once(self):
+        """What one fit says about the rows it was fitted to, and its classes."""
+        estimator = clone(self.estimator)
+        final = _final_step(estimator)
+        mean = _watch(final)
+        estimator.fit(self.X, self.y)
+        proba = getattr(mean, "proba_", None)
+        # Held-out rows and rows of weight zero are not trained on: then only the fitted model speaks of all of them.
+        if proba is None or len(proba) != len(self.y):
+            proba = estimator.predict_proba(self.X)
+        return proba, final.classes_
+
+    def own_left_out(self):
+        """What a classifier that leaves rows out while it is fitted predicts for them, its classes, and whether it did.
+
+        A label refinery that runs no round has only its fitted model.
+        """
+        if self._knows_these_labels():
+            final = _final_step(self.fitted)
+            return final.oof_proba_, final.classes_, True
+        estimator = clone(self.estimator)
+        final = _final_step(estimator.fit(self.X, self.y))
+        if hasattr(final, "oof_proba_"):
+            return final.oof_proba_, final.classes_, True
+        return estimator.predict_proba(self.X), final.classes_, False
+
+    def _knows_these_labels(self):
+        """Whether the user's own object was fitted to these labels, and keeps what it said of rows left out."""
+        given = getattr(_final_step(self.fitted), "given_labels_", None)
+        return given is not None and np.array_equal(given, self.y)
+
+
+class _OnRowNumbers(ClassifierMixin, BaseEstimator):
+    """A classifier of a Dataset that is fitted to, and predicts, rows by their number."""
+
+    def __init__(self, estimator, dataset):
+        self.estimator = estimator
+        self.dataset = dataset
+
+    def __sklearn_clone__(self):
+        return type(self)(clone(self.estimator), self.dataset)  # the Dataset is not copied
+
+    def fit(self, rows, y):
+        self.fitted_ = clone(self.estimator).fit(self._subset(rows), y)
+        self.classes_ = _final_step(self.fitted_).classes_
+        return self
+
+    def predict_proba(self, rows):
+        return self.fitted_.predict_proba(self._subset(rows))
+
+    def predict(self, rows):
+        return self.classes_[self.predict_proba(rows).argmax(axis=1)]
+
+    def _subset(self, rows):
+        from sklabelnoise.training._training_set import take_rows  # torch, which a Dataset has loaded already
+
+        return take_rows(self.dataset, rows)
+
+
+def _final_step(estimator):
+    return estimator[-1] if isinstance(estimator, Pipeline) else estimator
+
+
+def _takes_datasets(estimator):
+    """Networks of this package are fitted to a torch Dataset as it is; transformers of a Pipeline are not."""
+    return _is_ours(estimator) and hasattr(estimator, "embed")
+
+
+def _is_ours(estimator):
+    """Whether it is a class of this package or derived from one; by name, because importing them would import torch."""
+    return any(base.__module__.startswith("sklabelnoise.") for base in type(estimator).__mro__)
+
+
+def _watch(final):
+    """Make a network of this package average its predictions while it trains; None for anything else."""
+    if not hasattr(final, "embed") or "callbacks" not in final.get_params(deep=False):
+        return None
+    from sklabelnoise.training import MeanPrediction  # torch, which a network has loaded already
+
+    mean = MeanPrediction()
+    final.set_params(callbacks=[*(final.callbacks or []), mean])
+    return mean

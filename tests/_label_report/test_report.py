@@ -1,0 +1,108 @@
+"""A report: the labels that follow from decisions, and what tells it from others."""
+
+import io
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.linear_model import LogisticRegression
+
+from sklabelnoise.audit import (
+    LabelReport,
+    audit_labels,
+)
+
+GOOD = {"y": [0, 1, 1], "proba": [[0.9, 0.1], [0.2, 0.8], [0.7, 0.3]]}
+
+
+def decisions_csv(rows):
+    return io.StringIO(pd.DataFrame(rows).to_csv(index=False))
+
+
+@pytest.fixture
+def report(no_warning_of_a_poor_model):
+    y = np.array(["cat", "dog", "cat", "cow"] * 10)
+    proba = np.tile([[0.9, 0.05, 0.05], [0.9, 0.0, 0.1], [0.1, 0.8, 0.1], [0.1, 0.1, 0.8]], (10, 1))
+    return LabelReport(y, proba[:, [0, 1, 2]], classes=["cat", "cow", "dog"])
+
+
+def test_only_accepted_suggestions_change_labels(report):
+    row = report.issues["row"].tolist()
+    decisions = {"report": report.fingerprint, "row": row[:3], "decision": ["accept", "reject", "accept"]}
+    y = report.apply(decisions_csv(decisions))
+    changed = np.flatnonzero(y != report.y)
+    assert sorted(changed) == sorted([row[0], row[2]])
+    assert y.dtype == report.y.dtype
+    expected = report.issues.set_index("row").loc[changed, "suggested_label"]
+    np.testing.assert_array_equal(y[changed], expected)
+
+
+def test_no_decision_changes_nothing(report):
+    decisions = pd.DataFrame({"report": [], "row": [], "decision": []})
+    np.testing.assert_array_equal(report.apply(decisions), report.y)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"report": "0123456789abcdef"}, "belong to another data set or report: they name '0123456789abcdef'"),
+        ({"row": 0}, "about rows that are no issues of this report: '0'"),
+        ({"row": "x"}, "about rows that are no issues of this report: 'x'"),
+        ({"decision": "maybe"}, 'must be "accept", "reject", .* or "remove", got \'maybe\''),
+    ],
+)
+def test_bad_decisions_are_named(report, change, message):
+    row = int(report.issues["row"].iloc[0])
+    good = {"report": report.fingerprint, "row": row, "decision": "accept"}
+    with pytest.raises(ValueError, match=message):
+        report.apply(decisions_csv([good | change]))
+
+
+def test_contradictions_are_named(report):
+    row = int(report.issues["row"].iloc[0])
+    both = {"report": report.fingerprint, "row": [row, row], "decision": ["accept", "reject"]}
+    with pytest.raises(ValueError, match=f"name a row more than once: {row}"):
+        report.apply(decisions_csv(both))
+
+
+def test_other_files_are_named(report):
+    with pytest.raises(ValueError, match=r"must have the columns row, decision, .* got \['a', 'b'\]"):
+        report.apply(io.StringIO("a,b\n1,2\n"))
+
+
+def test_given_labels_identify_a_table_without_fingerprint(report):
+    decisions = report.issues.assign(decision="reject")
+    np.testing.assert_array_equal(report.apply(decisions), report.y)
+    decisions.iloc[0, decisions.columns.get_loc("given_label")] = "elephant"
+    with pytest.raises(ValueError, match=r"another data set: row \d+ was given '\w+', they say 'elephant'"):
+        report.apply(decisions)
+
+
+def test_other_labels_or_suggestions_have_another_fingerprint(report):
+    other_y = report.y.copy()
+    other_y[0] = "cow"
+    assert LabelReport(other_y, report.proba, classes=report.classes).fingerprint != report.fingerprint
+    assert LabelReport(report.y, report.proba, classes=report.classes).fingerprint == report.fingerprint
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: LabelReport(**GOOD, X=[[0], [1]]), "X must have one row for each of 3 labels, got 2"),
+    ],
+)
+def test_bad_parameters_are_named(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
+
+
+def test_the_summary_counts_by_class(noisy_blobs):
+    X, y, _ = noisy_blobs
+    report = audit_labels(LogisticRegression(), X, np.array(["a", "b", "c"])[y], random_state=0)
+    summary = report.summary()
+    assert summary.index.tolist() == ["a", "b", "c"]
+    assert summary["given"].sum() == len(y) and summary["doubted"].sum() == len(report.issues)
+    assert summary["suggested"].sum() == len(report.issues)
+    np.testing.assert_allclose(summary["noise_rate"], 1 - report.transition_matrix.diagonal())
+    assert (summary["low"] <= summary["noise_rate"] + 1e-9).all()
+    assert (summary["noise_rate"] <= summary["high"] + 1e-9).all()

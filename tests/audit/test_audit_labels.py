@@ -1,0 +1,105 @@
+"""One call from data to report."""
+
+import numpy as np
+import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import StratifiedKFold, cross_val_predict
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.tree import DecisionTreeClassifier
+
+from sklabelnoise import StochasticLabelRefinery
+from sklabelnoise.audit import (
+    audit_labels,
+    find_label_issues,
+)
+from sklabelnoise.noise import (
+    realized_noise_rate,
+)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: audit_labels(None, [[0]], [0]), "needs at least 2 classes, got one class: 0"),
+        (lambda: audit_labels(None, None, [0, 1]), "X must hold rows to fit the classifier to, got None"),
+        (lambda: audit_labels(None, [[0], [1]]), "y must hold the labels, got None: only a Dataset brings its own"),
+        (lambda: audit_labels(None, None, [0], evidence="none"), "evidence must be"),
+        (lambda: audit_labels(LogisticRegression(), [[0]], [0], classes=[0]), "classes name the columns of pred_probs"),
+    ],
+)
+def test_bad_parameters_are_named(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
+
+
+class CountingFits(LogisticRegression):
+    fits = 0
+
+    def fit(self, X, y, sample_weight=None):
+        type(self).fits += 1
+        return super().fit(X, y, sample_weight)
+
+
+class TestAuditLabels:
+    def test_finds_the_wrong_labels_of_separable_classes(self, noisy_blobs):
+        X, y, y_clean = noisy_blobs
+        report = audit_labels(LogisticRegression(), X, y, random_state=0)
+        everything = find_label_issues(y, report.proba, which="disagree")
+        assert set(everything["row"]) == set(np.flatnonzero(y != y_clean))
+        assert set(report.issues["row"]) <= set(everything["row"])
+        y_corrected = report.apply(report.issues.assign(decision="accept"))
+        np.testing.assert_array_equal(np.flatnonzero(y_corrected != y), sorted(report.issues["row"]))
+        assert realized_noise_rate(y_clean, y_corrected) < 0.1 < realized_noise_rate(y_clean, y)
+        # Half of the rows are counted: five standard errors.
+        assert abs(report.noise_rate - realized_noise_rate(y_clean, y)) < 5 * np.sqrt(0.2 * 0.8 / 300)
+
+    def test_other_classifiers_are_judged_out_of_fold(self, noisy_blobs):
+        CountingFits.fits = 0
+        report = audit_labels(CountingFits(), *noisy_blobs[:2], cv=4, random_state=0)
+        assert CountingFits.fits == 4 and not report.in_sample
+        folds = StratifiedKFold(4, shuffle=True, random_state=np.random.RandomState(0).randint(2**31 - 1))
+        proba = cross_val_predict(LogisticRegression(), *noisy_blobs[:2], cv=folds, method="predict_proba")
+        np.testing.assert_array_equal(report.proba, proba)
+
+    def test_one_fit_on_demand(self, noisy_blobs):
+        CountingFits.fits = 0
+        report = audit_labels(CountingFits(), *noisy_blobs[:2], evidence="fit", random_state=0)
+        assert CountingFits.fits == 3 and report.in_sample  # two of them to one half, for the noise
+
+    def test_our_classifiers_are_judged_by_one_fit_also_in_a_pipeline(self, noisy_blobs):
+        from sklabelnoise import DMClassifier, RobustLossClassifier
+
+        X, y, y_clean = noisy_blobs
+        model = DMClassifier(lam=1, beta=8, max_epochs=15, random_state=0)
+        report = audit_labels(make_pipeline(StandardScaler(), model), X, np.array(["a", "b", "c"])[y], random_state=0)
+        assert report.in_sample
+        found = np.isin(np.arange(len(y)), report.issues["row"])
+        assert np.mean(found == (y != y_clean)) > 0.97
+        # Half of the rows are counted: five standard errors.
+        assert abs(report.noise_rate - realized_noise_rate(y_clean, y)) < 5 * np.sqrt(0.2 * 0.8 / 300)
+        plain = RobustLossClassifier(loss="cross_entropy", max_epochs=15, random_state=0)
+        assert not audit_labels(plain, X, y, random_state=0).in_sample  # it memorises, so one fit is no evidence
+
+    def test_memorised_labels_still_count_as_noise(self, noisy_blobs):
+        X, y, y_clean = noisy_blobs
+        tree = DecisionTreeClassifier(random_state=0)  # knows its training labels by heart
+        report = audit_labels(tree, X, y, evidence="fit", random_state=0)
+        assert len(report.issues) == 0
+        assert report.noise_rate > 0.5 * realized_noise_rate(y_clean, y)
+
+    def test_a_refinery_brings_its_own_out_of_fold_probabilities(self, noisy_blobs):
+        X, y, _ = noisy_blobs
+        refinery = StochasticLabelRefinery(LogisticRegression(), n_rounds=2, random_state=0)
+        report = audit_labels(refinery, X, y)
+        assert not report.in_sample
+        np.testing.assert_array_equal(report.proba, refinery.fit(X, y).oof_proba_)
+
+    def test_takes_the_probabilities_of_cleanlab_and_gives_them_back(self, noisy_blobs):
+        X, y, _ = noisy_blobs
+        report = audit_labels(LogisticRegression(), X, np.array(["a", "b", "c"])[y], random_state=0)
+        arguments = report.to_cleanlab()
+        np.testing.assert_array_equal(arguments["labels"], y)
+        again = audit_labels(None, None, arguments["labels"], pred_probs=arguments["pred_probs"])
+        np.testing.assert_array_equal(again.issues["row"], report.issues["row"])
+        assert again.noise_rate == report.noise_rate

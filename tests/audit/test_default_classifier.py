@@ -1,0 +1,52 @@
+"""The classifier that judges where none is named: it takes what comes."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import sparse
+from sklearn.datasets import load_iris
+from sklearn.linear_model import LogisticRegression
+
+from sklabelnoise import NoisyLabelClassifier
+from sklabelnoise.audit import audit_labels
+from sklabelnoise.audit._default_classifier import with_default_classifier
+
+N = 120
+
+
+@pytest.fixture
+def iris():
+    """Flowers of which six are named wrongly, in an order of their own."""
+    X, y = load_iris(return_X_y=True, as_frame=True)
+    order = np.random.default_rng(0).permutation(len(X))
+    X, y = X.iloc[order], np.array(["setosa", "versicolor", "virginica"])[y.iloc[order]]
+    wrong = np.flatnonzero(y == "setosa")[:6]
+    y[wrong] = "virginica"
+    return X, y, wrong
+
+
+@pytest.mark.parametrize("kind", ["numbers", "frame", "texts", "images", "sparse"])
+def test_the_default_classifier_prepares_what_comes(kind):
+    rng = np.random.default_rng(0)
+    y = np.arange(N) % 2
+    numbers = rng.normal(size=(N, 4)) + 3 * y[:, None]
+    X = {
+        "numbers": numbers,
+        "frame": pd.DataFrame({"a": numbers[:, 0], "b": np.where(y, "u", "v"), "c": [None, 1.0] * (N // 2)}),
+        "texts": [f"a {'good' if label else 'bad'} film about {rng.integers(1000)}" for label in y],
+        "images": rng.integers(0, 100, (N, 8, 8), dtype=np.uint8) + (100 * y[:, None, None]).astype(np.uint8),
+        "sparse": sparse.csr_array(numbers),
+    }[kind]
+    estimator, rows = with_default_classifier(X, 0)
+    prepared = estimator[:-1].fit_transform(rows) if len(estimator) > 1 else rows
+    prepared = np.nan_to_num(np.asarray(prepared))  # the classifier takes missing values
+    assert prepared.shape[0] == N and isinstance(estimator[-1], NoisyLabelClassifier)
+    assert LogisticRegression(max_iter=500).fit(prepared, y).score(prepared, y) > 0.95
+
+
+@pytest.mark.slow
+def test_none_is_the_classifier_that_needs_no_settings(iris):
+    X, y, wrong = iris
+    report = audit_labels(None, X, y, random_state=0)
+    assert set(wrong) <= set(report.issues["row"])
+    pd.testing.assert_frame_equal(X.loc[report.issues.index], X.iloc[report.issues["row"]])
