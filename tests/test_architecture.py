@@ -368,6 +368,21 @@ def test_there_is_no_drawer_for_everything():
     assert not [path for path in FILES if path.stem.strip("_") in ("utils", "util", "helpers", "misc", "common")]
 
 
+def test_no_test_waits_for_a_process_without_end():
+    """A process that hangs fails its own test; else it would take every later one with it."""
+    waits = {"run", "check_output", "check_call", "call", "communicate", "wait"}
+    endless = []
+    for path in sorted(Path(__file__).parent.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in waits):
+                continue
+            of_subprocess = isinstance(node.func.value, ast.Name) and node.func.value.id == "subprocess"
+            of_process = node.func.attr == "communicate" or (node.func.attr == "wait" and not node.args)
+            if (of_subprocess or of_process) and "timeout" not in {keyword.arg for keyword in node.keywords}:
+                endless.append(f"{path.name}:{node.lineno}")
+    assert not endless
+
+
 @pytest.mark.parametrize(
     "statement",
     [
@@ -378,5 +393,5 @@ def test_there_is_no_drawer_for_everything():
 )
 def test_what_needs_no_torch_does_not_load_it(statement):
     code = f"{statement}\nimport sys\nprint(sorted({{'torch', 'skorch', 'matplotlib'}} & set(sys.modules)))"
-    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=300).stdout
     assert shown.strip() == "[]"

@@ -94,7 +94,7 @@ def test_what_the_room_offers_is_used_and_exists():
 
 def test_the_room_loads_no_torch():
     code = "import sys, sklabelnoise._compat\nprint(sorted({'torch', 'skorch'} & set(sys.modules)))"
-    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=300).stdout
     assert shown.strip() == "[]"
 
 

@@ -81,7 +81,7 @@ def test_the_distributions_hold_what_they_should(tmp_path):
     # A copy, as setuptools takes files of an earlier build/ into the wheel.
     left_out = shutil.ignore_patterns(".git", ".venv*", ".cache", "build", "dist", "*.egg-info", "__pycache__")
     checkout = shutil.copytree(ROOT, tmp_path / "checkout", ignore=left_out)
-    subprocess.run([sys.executable, "-m", "build", "--outdir", tmp_path / "dist", checkout], check=True)
+    subprocess.run([sys.executable, "-m", "build", "--outdir", tmp_path / "dist", checkout], check=True, timeout=300)
     (wheel,) = (tmp_path / "dist").glob("*.whl")
     (source,) = (tmp_path / "dist").glob("*.tar.gz")
     shipped = set(ZipFile(wheel).namelist())

@@ -112,7 +112,7 @@ def test_a_broken_submodule_shows_its_error_to_who_imports_from_the_package():
         "sys.meta_path.insert(0, Broken())\n"
         "from sklabelnoise import noise\n"
     )
-    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stderr
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300).stderr
     assert "AttributeError: planted" in shown
     assert shown.rstrip().endswith("ImportError: sklabelnoise.noise can't be loaded: AttributeError: planted")
 

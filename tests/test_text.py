@@ -190,7 +190,7 @@ class TestReproducible:
         )
         environment = {**os.environ, "PYTHONHASHSEED": "12345"}  # the tests' own process has another
         shown = subprocess.run(
-            [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
+            [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True, timeout=300
         )
         vectorizer = PVDBOWVectorizer(vector_size=4, min_count=1, random_state=0).fit(fitted)
         assert shown.stdout.strip() == vectorizer.transform(new).tobytes().hex()

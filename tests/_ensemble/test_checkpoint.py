@@ -64,7 +64,7 @@ def test_a_run_killed_in_a_fold_goes_on_with_that_fold(tmp_path, fits):
         test_checkpoint.fit({str(tmp_path / "kept")!r})
     """
     environment = {**os.environ, "STOP_AT": "3", "BY": "SIGKILL"}
-    killed = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], env=environment)
+    killed = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], env=environment, timeout=300)
     assert killed.returncode == -signal.SIGKILL
     finished = sorted(path.name for path in next((tmp_path / "kept").iterdir()).iterdir())
     assert finished == ["neighbors", "networks", "stops-0-0", "stops-0-1"]
@@ -77,7 +77,7 @@ def test_a_run_killed_in_a_fold_goes_on_with_that_fold(tmp_path, fits):
         np.save({str(tmp_path / "proba.npy")!r}, model.predict_proba(test_checkpoint.draw()[0]))
         np.save({str(tmp_path / "oof.npy")!r}, model.oof_proba_)
     """
-    subprocess.run([sys.executable, "-c", textwrap.dedent(resumed)], check=True)
+    subprocess.run([sys.executable, "-c", textwrap.dedent(resumed)], check=True, timeout=300)
     assert len(fits.read_text()) == 3 + 2
     assert np.array_equal(np.load(tmp_path / "proba.npy"), expected.predict_proba(draw()[0]))
     assert np.array_equal(np.load(tmp_path / "oof.npy"), expected.oof_proba_)

@@ -117,7 +117,7 @@ while True:
         process.stdout.readline()
         time.sleep(rng.uniform(0.01, 0.1))
         process.send_signal(signal.SIGKILL)
-        process.wait()
+        process.wait(timeout=300)
         process.stdout.close()
         content = (tmp_path / "a").read_bytes()
         assert len(content) == 2_000_000
@@ -140,6 +140,6 @@ except FileExistsError:
         subprocess.Popen([sys.executable, "-c", code, name], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         for name in "xyz"
     ]
-    answers = [process.communicate("go\n")[0].strip() for process in processes]
+    answers = [process.communicate("go\n", timeout=300)[0].strip() for process in processes]
     assert sorted(answers) == ["mine", "taken", "taken"]
     assert (tmp_path / "a").read_text() == "xyz"[answers.index("mine")]

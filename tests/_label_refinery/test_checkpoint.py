@@ -107,7 +107,7 @@ except OSError as error:
     print(type(error).__name__, error)
 assert checkpoint.load("round-1").tolist() == [0, 0, 0]
 """
-    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=300).stdout
     (folder,) = tmp_path.iterdir()
     assert shown.startswith(f"OSError The checkpoint could not write '{folder}/round-2'. What was finished before is")
     assert "kept in that folder; the same fit goes on from there once files can be written. Got [Errno 27]" in shown

@@ -132,7 +132,9 @@ def test_an_identity_is_the_same_in_every_process(tmp_path):
     shown = set()
     for seed in ("0", "1", "2"):
         environment = {**os.environ, "PYTHONHASHSEED": seed}
-        run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
+        run = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment, timeout=300
+        )
         shown.add(run.stdout)
     assert len(shown) == 1
 
@@ -152,7 +154,7 @@ def test_looking_at_versions_loads_no_torch():
         "import sys; from sklabelnoise._label_refinery._code_identity import code_identity;"
         "print(code_identity(None)['torch']); assert 'torch' not in sys.modules"
     )
-    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=300).stdout
     assert shown.strip()[0].isdigit()
 
 

@@ -254,5 +254,7 @@ def round_of(n):
 round_of(1000)
 print(round_of(60_000))
 """
-        shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+        shown = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=300
+        ).stdout
         assert float(shown) < 4

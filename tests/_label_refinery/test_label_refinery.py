@@ -110,7 +110,7 @@ class TestScikitLearn:
             "R(GaussianNB(), n_rounds=1).fit(np.arange(20.).reshape(-1, 1), np.arange(20) % 2);"
             "assert not {'torch', 'skorch'} & set(sys.modules)"
         )
-        subprocess.run([sys.executable, "-c", code], check=True)
+        subprocess.run([sys.executable, "-c", code], check=True, timeout=300)
 
     def test_works_in_grid_search_and_cross_validation(self, noisy):
         X, y, y_clean = noisy

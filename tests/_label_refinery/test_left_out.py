@@ -92,7 +92,7 @@ StochasticLabelRefinery(
             assert time.monotonic() < deadline
             time.sleep(0.01)
         process.send_signal(signal.SIGKILL)
-        assert process.wait() == -signal.SIGKILL
+        assert process.wait(timeout=300) == -signal.SIGKILL
         names = [path.name for path in files(tmp_path / "checkpoint")]
         assert "round-1" in names
         assert "round-2" not in names

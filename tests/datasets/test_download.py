@@ -118,7 +118,7 @@ print(fetch_file(remote, data_home={str(tmp_path / "shared")!r}, delay=0))
     for process in processes:
         process.stdin.write("go\n")
         process.stdin.flush()
-    paths = {process.communicate()[0].strip() for process in processes}
+    paths = {process.communicate(timeout=300)[0].strip() for process in processes}
     assert paths == {str(tmp_path / "shared" / "letters.bin")}
     assert server.ranges == ([None, "bytes=1000-"] if broken_off else [None])
     assert [(path.name, path.read_bytes() == content) for path in (tmp_path / "shared").iterdir()] == [
@@ -141,7 +141,7 @@ fetch_file(RemoteFile("letters.bin", {remote.url!r}, "0"), data_home={str(tmp_pa
     process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
     assert process.stdout.readline() == "holding\n"
     process.kill()
-    process.wait()
+    process.wait(timeout=300)
     process.stdout.close()
     (tmp_path / "letters.bin.part").write_bytes(CONTENT[:10])
     assert fetch_file(remote, data_home=tmp_path).read_bytes() == CONTENT

@@ -104,7 +104,7 @@ def test_a_block_is_of_its_thread_alone():
     seen = []
 
     def look():
-        inside.wait()
+        inside.wait(timeout=300)
         seen.append(own_generator("cpu"))
 
     thread = threading.Thread(target=look)

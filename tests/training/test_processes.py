@@ -105,7 +105,7 @@ def run(script, tmp_path, timeout):
         output, _ = process.communicate(timeout=timeout)
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
-        output, _ = process.communicate()
+        output, _ = process.communicate(timeout=300)
         pytest.fail(f"it hangs, after printing: {output}")
     assert process.returncode == 0, output
     return output
