@@ -1,6 +1,7 @@
 """What every test shares: one torch thread, the real data, small data sets."""
 
 import os
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,9 @@ def pytest_configure(config):
 
     matplotlib.use("Agg")
     torch.set_num_threads(1)
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # A shell's background jobs inherit that an interrupt is ignored; tests send themselves interrupts.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
