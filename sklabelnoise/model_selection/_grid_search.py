@@ -1,4 +1,4 @@
-"""Model selection in which the fits of a search, or of a cross-validation, are trained together.
+"""A grid search whose fits are trained together.
 
 The way of the candidates, each room entered from the one before it: this file makes the splits and the table of
 results -> `_evaluation` scores each fit -> `_fused/_fits` runs them, together or alone -> `_fused/_plan` sorts them
@@ -11,45 +11,31 @@ from __future__ import annotations
 
 import time
 import warnings
-from functools import partial
-from operator import attrgetter
 from typing import TYPE_CHECKING
 
-import numpy as np
-from sklearn import get_config
 from sklearn.base import clone, is_classifier
-from sklearn.model_selection import GridSearchCV, ParameterGrid, check_cv, cross_val_predict
+from sklearn.model_selection import GridSearchCV, ParameterGrid, check_cv
 from sklearn.utils import indexable
 
-from sklabelnoise._classifiers._known_predictions import KnownPredictions
 from sklabelnoise._classifiers._net_classifier import keeping_fitted_state
 from sklabelnoise._compat import (
     callback_context,
     check_method_params,
     fit_context,
     insert_error_scores,
-    num_samples,
-    safe_indexing,
     warn_or_raise_about_fit_failures,
 )
 from sklabelnoise._foundation._given import check_none_missing
-from sklabelnoise._fused._fits import Fits, refuse
-from sklabelnoise._fused._folds import make_folds
-from sklabelnoise._stacked._criterion import NotStackableError
 from sklabelnoise.model_selection._evaluation import Evaluation
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any, Literal, Self
+    from typing import Any, Self
 
     import pandas as pd
     from numpy.typing import NDArray
 
-    from sklabelnoise._foundation._types import ArrayLike, CrossValidation, Estimator, Labels
-
-__all__ = ["FusedGridSearchCV", "fused_cross_val_predict"]
-
-_METHODS = ("predict", "predict_proba", "predict_log_proba", "decision_function")
+    from sklabelnoise._foundation._types import ArrayLike, Estimator, Labels
 
 
 class FusedGridSearchCV(GridSearchCV):
@@ -320,98 +306,3 @@ class FusedGridSearchCV(GridSearchCV):
         if hasattr(self.best_estimator_, "feature_names_in_"):
             self.feature_names_in_ = self.best_estimator_.feature_names_in_
         refit.call_on_fit_task_end(**task)
-
-
-def fused_cross_val_predict(
-    estimator: Estimator,
-    X: ArrayLike,
-    y: Labels | None = None,
-    *,
-    groups: ArrayLike | None = None,
-    cv: CrossValidation = None,
-    n_jobs: int | None = None,
-    verbose: int = 0,
-    params: dict[Any, Any] | None = None,
-    pre_dispatch: int | str = "2*n_jobs",
-    method: Literal["predict", "predict_proba", "predict_log_proba", "decision_function"] = "predict",
-) -> NDArray[Any]:
-    """Predict each row by a model trained without it, all folds trained together.
-
-    It takes and gives what :func:`sklearn.model_selection.cross_val_predict` does. The folds of a classifier of this
-    package, or of a Pipeline that ends in one, are trained as replicas of one model; anything else, and folds in which
-    a class is missing, are handed on to scikit-learn.
-
-    Parameters
-    ----------
-    estimator : estimator
-        Cloned, not changed.
-
-    X : array-like of shape (n_samples, n_features)
-        Rows.
-
-    y : array-like of shape (n_samples,), default=None
-        Given labels.
-
-    groups : array-like of shape (n_samples,), default=None
-        Groups for the splitter.
-
-    cv : int, splitter or iterable, default=None
-        How the rows are split; each row has to be in one test set.
-
-    n_jobs : int, default=None
-        Jobs of joblib, for ordinary fits.
-
-    verbose : int, default=0
-        Of joblib, for ordinary fits.
-
-    params : dict, default=None
-        Metadata for ``fit`` and the splitter.
-
-    pre_dispatch : int or str, default='2*n_jobs'
-        Of joblib, for ordinary fits.
-
-    method : {'predict', 'predict_proba', 'predict_log_proba', 'decision_function'}, default='predict'
-        What to return.
-
-    Returns
-    -------
-    predictions : ndarray
-        Result of `method` for each row.
-
-    See Also
-    --------
-    FusedGridSearchCV : A search whose fits are trained together.
-
-    Examples
-    --------
-    >>> from sklearn.datasets import make_moons
-    >>> from sklabelnoise import DMClassifier
-    >>> from sklabelnoise.model_selection import fused_cross_val_predict
-    >>> X, y = make_moons(200, noise=0.2, random_state=0)
-    >>> fused_cross_val_predict(DMClassifier(random_state=0), X, y, method="predict_proba").shape
-    (200, 2)
-    """
-    if is_classifier(estimator):
-        check_none_missing(y)
-    X, y, groups = indexable(X, y, groups)
-    splits = cv
-    try:
-        if get_config()["enable_metadata_routing"] and (params or groups is not None):
-            raise NotStackableError("scikit-learn routes the metadata")
-        splits = list(check_cv(cv, y, classifier=is_classifier(estimator)).split(X, y, groups))
-        test = np.concatenate([test for _, test in splits])
-        if method not in _METHODS or not np.array_equal(np.sort(test), np.arange(num_samples(X))):
-            raise NotStackableError("scikit-learn says what is wrong")
-        if y is None or any(len(np.unique(safe_indexing(y, train))) < len(np.unique(y)) for train, _ in splits):
-            raise NotStackableError("a fold misses a class, or there is no y")
-        params_of_fit = check_method_params(X, params=params or {})
-        folds = partial(make_folds, X=X, y=y, splits=splits, fit_params=params_of_fit)
-        fits = list(Fits([estimator], len(splits), folds, refuse))
-        for fit in fits:
-            fit.check()
-    except NotStackableError:
-        keywords = {"n_jobs": n_jobs, "verbose": verbose, "pre_dispatch": pre_dispatch, "method": method}
-        return cross_val_predict(estimator, X, y, groups=groups, cv=splits, params=params, **keywords)
-    fits.sort(key=attrgetter("fold"))
-    parts = [getattr(KnownPredictions(fit.classes, fit.logits[0]), method)(None) for fit in fits]
-    return np.concatenate(parts)[np.argsort(test)]
