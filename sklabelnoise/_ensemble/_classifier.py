@@ -31,8 +31,8 @@ from sklabelnoise._ensemble._one_thread import one_thread
 from sklabelnoise._ensemble._saving import load_ensemble, save_ensemble
 from sklabelnoise._ensemble._views import Views
 from sklabelnoise._ensemble._work import TimeIsOver, Work
+from sklabelnoise._foundation._checkpoint import Checkpoint
 from sklabelnoise._foundation._given import check_none_missing, check_weights
-from sklabelnoise._label_refinery._checkpoint import Checkpoint
 from sklabelnoise._label_report._report import LabelReport
 from sklabelnoise.training._tables import check_numeric_columns
 

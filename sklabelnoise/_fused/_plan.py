@@ -177,13 +177,16 @@ def plan_fits(estimators, make_folds, *, share_seed=True):
         plan.data = make_folds(estimators[next(iter(classifiers))]) if classifiers else None
     if plan.data is None:
         return plan
-    common = None
+    common, candidates = None, []
     for number, classifier in classifiers.items():
         with _noting(plan, [number]):
             seed = draw_seed(classifier.random_state)
             if classifier.random_state is None and share_seed:
                 seed = common = seed if common is None else common
-            _put(plan.stacks, _read_candidate(number, clone(classifier), plan.data, seed))
+            candidates.append(_read_candidate(number, clone(classifier), plan.data, seed))
+    for candidate in candidates:
+        with _noting(plan, [candidate.number]):
+            _put(plan.stacks, candidate)
     _join_seeds(plan.stacks)
     for stack in plan.stacks:
         with _noting(plan, [candidate.number for candidate in stack.candidates]):

@@ -12,7 +12,7 @@ from sklearn.naive_bayes import GaussianNB
 
 from sklabelnoise import DMClassifier, NoisyLabelClassifier
 from sklabelnoise._ensemble._work import TimeIsOver, Work
-from sklabelnoise._label_refinery._checkpoint import Checkpoint
+from sklabelnoise._foundation._checkpoint import Checkpoint
 
 
 class Stops(GaussianNB):

@@ -126,7 +126,7 @@ StochasticLabelRefinery(
         X, y = noisy
         model = refinery(CountingNB(), n_rounds=1, checkpoint=tmp_path)
         # Stop right before the round is complete, so that its folds are what is left.
-        monkeypatch.setattr("sklabelnoise._label_refinery._checkpoint.Checkpoint.remove", lambda self, pattern: None)
+        monkeypatch.setattr("sklabelnoise._foundation._checkpoint.Checkpoint.remove", lambda self, pattern: None)
         model.fit(X, y)
         for path in files(tmp_path):
             if path.name == "round-1":

@@ -10,8 +10,8 @@ from pathlib import Path
 import joblib
 import numpy as np
 
+from sklabelnoise._foundation._code_identity import code_identity
 from sklabelnoise._foundation._whole_files import write_whole
-from sklabelnoise._label_refinery._code_identity import code_identity
 
 logger = logging.getLogger(__name__)
 

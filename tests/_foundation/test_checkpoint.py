@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 
-from sklabelnoise._label_refinery._checkpoint import Checkpoint
+from sklabelnoise._foundation._checkpoint import Checkpoint
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ def test_a_full_disk_names_the_file_and_what_is_kept(tmp_path, allowed):
     code = f"""
 import resource
 import numpy as np
-from sklabelnoise._label_refinery._checkpoint import Checkpoint
+from sklabelnoise._foundation._checkpoint import Checkpoint
 checkpoint = Checkpoint({str(tmp_path)!r}, {{}})
 checkpoint.save("round-1", np.zeros(3))
 resource.setrlimit(resource.RLIMIT_FSIZE, ({allowed}, {allowed}))

@@ -13,9 +13,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from sklabelnoise._label_refinery import _code_identity
-from sklabelnoise._label_refinery._checkpoint import Checkpoint
-from sklabelnoise._label_refinery._code_identity import code_identity
+from sklabelnoise._foundation import _code_identity
+from sklabelnoise._foundation._checkpoint import Checkpoint
+from sklabelnoise._foundation._code_identity import code_identity
 
 SOURCE = """
 import functools
@@ -122,7 +122,7 @@ def test_what_does_nothing_changes_no_identity(identity, edit):
 def test_an_identity_is_the_same_in_every_process(tmp_path):
     code = (
         "import joblib\n"
-        "from sklabelnoise._label_refinery._code_identity import code_identity\n"
+        "from sklabelnoise._foundation._code_identity import code_identity\n"
         "class Model:\n"
         "    words = frozenset(['a', 'b', 'c'])\n"
         "    def fit(self, X):\n"
@@ -151,7 +151,7 @@ def test_another_version_of_a_library_is_another_identity(monkeypatch, distribut
 
 def test_looking_at_versions_loads_no_torch():
     code = (
-        "import sys; from sklabelnoise._label_refinery._code_identity import code_identity;"
+        "import sys; from sklabelnoise._foundation._code_identity import code_identity;"
         "print(code_identity(None)['torch']); assert 'torch' not in sys.modules"
     )
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=300).stdout
