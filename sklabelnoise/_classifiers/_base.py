@@ -25,7 +25,7 @@ from sklabelnoise.modules._draws import captured, may_draw, seeded
 from sklabelnoise.training._augmentation import average_over_views
 from sklabelnoise.training._building import NetBuilder, plain, takes_channels_last
 from sklabelnoise.training._callbacks import EpochProgressBar, SklearnTasks
-from sklabelnoise.training._device import resolve_device
+from sklabelnoise.training._device import generator_on, resolve_device
 from sklabelnoise.training._early_stopping import forget_best_weights, hold_out
 from sklabelnoise.training._failures import naming_batch_size
 from sklabelnoise.training._module import input_of_last_linear, last_linear
@@ -363,7 +363,7 @@ class BaseNoisyLabelClassifier(CallbackSupportMixin, NetClassifier):
             raise ValueError(
                 f"n_augment={n_augment} needs a classifier trained with augment, and a number of views >= 0."
             )
-        generator = torch.Generator().manual_seed(net.seed)
+        generator = generator_on(net.device, net.seed)
 
         def mean_proba(module, x):
             def proba(batch):

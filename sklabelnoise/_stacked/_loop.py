@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -44,9 +45,14 @@ class StackedFold:
         """Batches in one epoch."""
         return math.ceil(len(self.rows) / batch_size)
 
-    def batch(self, rows):
-        """Inputs, labels and targets of some rows of `data`, a LongTensor."""
-        batch = self.data.batch(rows)
+    @cached_property
+    def rows_on_host(self):
+        """The row numbers on the host."""
+        return self.rows.cpu()
+
+    def batch(self, rows, on_host=None):
+        """Inputs, labels and targets of some rows of `data`, a LongTensor; see :meth:`TensorData.batch`."""
+        batch = self.data.batch(rows, on_host)
         X, labels = batch
         return X if self.preprocess is None else self.preprocess(X), labels, batch.target
 
@@ -115,11 +121,12 @@ def train_replicas(network, optimizer, criterion, folds, *, batch_size, max_epoc
     for epoch in range(max_epochs):
         orders = [_Order(fold, generator) for fold, generator in zip(folds, generators, strict=True)]
         sums = _EpochSums(network, n_batches, record_accuracy)
-        for i in range(n_batches):
-            iteration = epoch * n_batches + i
+        iterations = range(epoch * n_batches, (epoch + 1) * n_batches)
+        factors = [_factor(schedules, iteration, n_iterations) for iteration in iterations]
+        coefficients = optimizer.coefficients(iterations, factors)
+        for i, iteration in enumerate(iterations):
             if follows_progress:
                 criterion.progress = (iteration + 1) / n_iterations
-            factor = _factor(schedules, iteration, n_iterations)
             # Folds with a last batch of another size take their step apart: no padding enters a loss or a statistic.
             for part, rows in _equal_batches(folds, i * batch_size, batch_size):
                 X, labels, targets, weight = _stack_batches(orders[part], rows, network.n_replicas)
@@ -129,9 +136,9 @@ def train_replicas(network, optimizer, criterion, folds, *, batch_size, max_epoc
                     loss = criterion(logits, targets, weight)
                 gradients = torch.autograd.grad(loss.sum(), list(parameters.values()), allow_unused=True)
                 used = {name: g for name, g in zip(parameters, gradients, strict=True) if g is not None}
-                optimizer.step(used, iteration=iteration, factor=factor, folds=part)
+                optimizer.step(used, coefficients[i], folds=part)
                 sums.add(i, part, loss.detach(), logits.detach(), labels, weight)
-        log.lr[epoch] = optimizer.rates["lr"] * factor
+        log.lr[epoch] = optimizer.rates["lr"] * factors[-1]
         sums.write(log, epoch)
     _note_infinite_parameters(network, log)
     return log
@@ -175,9 +182,15 @@ class _Order:
     """Rows of a fold in the order of one epoch, with their weights."""
 
     def __init__(self, fold, generator):
-        order = torch.randperm(len(fold.rows), generator=generator).to(fold.rows.device)
+        order = torch.randperm(len(fold.rows), generator=generator)
+        self.on_host = fold.rows_on_host[order] if fold.data.on_host else None
+        order = order.to(fold.rows.device)
         self.fold, self.rows = fold, fold.rows[order]
         self.weight = None if fold.sample_weight is None else fold.sample_weight[:, order]
+
+    def batch(self, places):
+        """Inputs, labels and targets of the rows at some places of the order, a slice."""
+        return self.fold.batch(self.rows[places], None if self.on_host is None else self.on_host[places])
 
 
 def _equal_batches(folds, first, batch_size):
@@ -192,7 +205,7 @@ def _equal_batches(folds, first, batch_size):
 
 def _stack_batches(orders, rows, n_replicas):
     """One batch of each fold: inputs (g, n, ...), labels (g, n), targets (g, K, n[, C]), weights (g, K, n) or None."""
-    batches = [order.fold.batch(order.rows[rows]) for order in orders]
+    batches = [order.batch(rows) for order in orders]
     X, labels, targets = (torch.stack(tensors) for tensors in zip(*batches, strict=True))
     targets = targets.unsqueeze(1).expand(-1, n_replicas, *targets.shape[1:])
     if all(order.weight is None for order in orders):
@@ -221,20 +234,22 @@ class _EpochSums:
         shape = (n_batches, network.n_folds, network.n_replicas)
         like = next(iter(network.parameters.values()))
         self.losses, self.masses, self.hits = (
-            torch.zeros(shape, dtype=torch.float64, device=like.device) for _ in range(3)
+            torch.zeros(shape, dtype=like.dtype, device=like.device) for _ in range(3)
         )
         self.record_accuracy = record_accuracy
 
     def add(self, i, part, loss, logits, labels, weight):
-        self.losses[i, part] = loss.double()
-        self.masses[i, part] = labels.shape[1] if weight is None else weight.sum(-1).double()
+        self.losses[i, part] = loss
+        self.masses[i, part] = labels.shape[1] if weight is None else weight.sum(-1)
         if self.record_accuracy:
             hit = logits.argmax(-1) == labels.unsqueeze(1)
-            self.hits[i, part] = (hit if weight is None else hit * weight).sum(-1).double()
+            self.hits[i, part] = (hit if weight is None else hit * weight).sum(-1).to(self.hits.dtype)
 
     def write(self, log, epoch):
         """Bring the sums from the device, write the means, and note replicas whose loss was not finite."""
-        losses, masses, hits = (tensor.numpy(force=True) for tensor in (self.losses, self.masses, self.hits))
+        losses, masses, hits = (
+            tensor.numpy(force=True).astype(np.float64) for tensor in (self.losses, self.masses, self.hits)
+        )
         total = masses.sum(axis=0)
         log.loss[epoch] = (losses * masses).sum(axis=0) / total
         if self.record_accuracy:

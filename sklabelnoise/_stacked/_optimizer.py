@@ -36,28 +36,48 @@ class StackedOptimizer:
         n_moments = int(np.any(self.rates["momentum"])) if self.is_sgd else 2
         self.moments = {name: [torch.zeros_like(p) for _ in range(n_moments)] for name, p in parameters.items()}
 
+    def coefficients(self, iterations, factors):
+        """What some steps multiply by; what differs between replicas is sent to the device for all steps at once.
+
+        Parameters
+        ----------
+        iterations : sequence of int
+            Numbers of steps taken before.
+        factors : sequence of float or of ndarray of shape (K,)
+            What the learning rates are multiplied by in each step.
+
+        Returns
+        -------
+        coefficients : list of dict
+            One dict a step, to be handed to :meth:`step`.
+        """
+        of_step, first = (self._sgd_coefficients, 0) if self.is_sgd else (self._adam_coefficients, 1)
+        steps = []
+        for iteration, factor in zip(iterations, factors, strict=True):
+            computed = of_step(iteration + first, **{**self.rates, "lr": self.rates["lr"] * factor})
+            steps.append({name: _collapse(value) for name, value in computed.items()})
+        places = [(i, name) for i, step in enumerate(steps) for name in step if not isinstance(step[name], float)]
+        if places:
+            like = next(iter(self.parameters.values()))
+            values = torch.as_tensor(np.stack([steps[i][name] for i, name in places]), dtype=like.dtype)
+            for (i, name), value in zip(places, values.to(like.device, non_blocking=True), strict=True):
+                steps[i][name] = value
+        return steps
+
     @torch.no_grad()
-    def step(self, gradients, *, iteration, factor=1.0, folds=slice(None)):
+    def step(self, gradients, coefficients, *, folds=slice(None)):
         """Update the parameters of some folds.
 
         Parameters
         ----------
         gradients : dict of str to Tensor
             Gradients of these folds, shape (g, K, ...). They may be overwritten.
-        iteration : int
-            Number of steps these folds have taken before.
-        factor : float or ndarray of shape (K,), default=1.0
-            What the learning rates are multiplied by in this step.
+        coefficients : dict
+            Those of this step, see :meth:`coefficients`.
         folds : slice, default=slice(None)
             Which folds.
         """
-        rates = {**self.rates, "lr": self.rates["lr"] * factor}
-        if self.is_sgd:
-            update, coefficients = self._sgd, self._sgd_coefficients(iteration, **rates)
-        else:
-            update, coefficients = self._adam, self._adam_coefficients(iteration + 1, **rates)
-        like = next(iter(gradients.values()))
-        coefficients = {name: _on_device(value, like) for name, value in coefficients.items()}
+        update = self._sgd if self.is_sgd else self._adam
         for name, gradient in gradients.items():
             extra = [1] * (gradient.ndim - 2)
             shaped = {key: c if isinstance(c, float) else c.view(-1, *extra) for key, c in coefficients.items()}
@@ -135,13 +155,6 @@ def _collapse(values):
     """One float where all are equal: then the step is torch's own arithmetic with numbers."""
     values = np.asarray(values, dtype=np.float64)
     return float(values.flat[0]) if (values == values.flat[0]).all() else values
-
-
-def _on_device(value, like):
-    value = _collapse(value)
-    if isinstance(value, float):
-        return value
-    return torch.as_tensor(value, dtype=like.dtype).to(like.device, non_blocking=True)
 
 
 def _add(out, x, scale):

@@ -80,9 +80,20 @@ class TensorData(SkorchDataset):
         dense = self.X[np.asarray(index)].toarray()
         return torch.from_numpy(dense).to(self.device, self.dtype)
 
-    def batch(self, index):
-        """The rows `index`, a LongTensor on the device, as a :class:`Batch`."""
-        X = self.X.index_select(0, index) if isinstance(self.X, torch.Tensor) else self.rows(index.cpu())
+    @property
+    def on_host(self):
+        """Whether the rows wait on the host to be made dense and sent, so that their numbers are needed there."""
+        return not isinstance(self.X, torch.Tensor)
+
+    def batch(self, index, on_host=None):
+        """The rows `index`, a LongTensor on the device, as a :class:`Batch`.
+
+        `on_host` are the same numbers on the host, which a device is asked for where they are needed and not given.
+        """
+        if self.on_host:
+            X = self.rows(index.cpu() if on_host is None else on_host)
+        else:
+            X = self.X.index_select(0, index)
         labels = self.labels.index_select(0, index)
         target = labels if self.soft_targets is None else self.soft_targets.index_select(0, index)
         weight = None if self.sample_weight is None else self.sample_weight.index_select(0, index)
@@ -129,7 +140,7 @@ class DatasetData(Dataset):
         return self._on_device(default_collate(items))
 
     def batch(self, X, index):
-        """Join loaded inputs with the labels, targets and weights of the rows `index`."""
+        """Join loaded inputs with the labels, targets and weights of the rows `index`, on the host or the device."""
         side = self.side.batch(index.to(self.device))
         return Batch(self._on_device(X), side[1], side.target, side.sample_weight, side.indices)
 
@@ -174,9 +185,9 @@ class TensorBatches:
     def __iter__(self):
         n = len(self.data)
         order = torch.arange(n) if self.generator is None else torch.randperm(n, generator=self.generator)
-        order = order.to(self.data.device)
-        for index in order.split(self.batch_size)[: self.n_batches]:
-            yield self.data.batch(index)
+        on_device = order.to(self.data.device).split(self.batch_size)
+        for index, on_host in zip(on_device[: self.n_batches], order.split(self.batch_size), strict=False):
+            yield self.data.batch(index, on_host)
 
 
 class LoadedBatches:
@@ -198,22 +209,30 @@ class LoadedBatches:
 
     def __init__(self, data, batch_size, *, generator=None, worker_generator=None, **loader_params):
         self.data, self.batch_size = data, batch_size
-        order = {} if generator is None else {"sampler": _RandomOrder(len(data), generator)}
+        self.order = _RandomOrder(len(data), generator)
+        order = {} if generator is None else {"sampler": self.order}
         if worker_generator is None:
             worker_generator = torch.Generator()
         params = {**order, "generator": worker_generator, **loader_params}
         self.loader = DataLoader(data, batch_size=batch_size, **params)
+        # Not where the user's parameters, or what takes the loader's place, put the rows into another order.
+        self.ordered_loader = self.loader if self.loader.sampler is self.order else None
 
     def __len__(self):
         return len(self.loader)
 
     def __iter__(self):
+        numbers = None
         for X, index in self.loader:
+            if self.loader is self.ordered_loader:
+                if numbers is None:  # sent once for all batches
+                    numbers = iter(self.order.drawn.to(self.data.device).split(self.batch_size))
+                index = next(numbers)
             yield self.data.batch(X, index)
 
 
 class _RandomOrder(Sampler):
-    """A new permutation in each pass, from a generator that nothing else draws from."""
+    """A new permutation in each pass, from a generator that nothing else draws from; `drawn` is that of this pass."""
 
     def __init__(self, n, generator):
         self.n, self.generator = n, generator
@@ -222,7 +241,8 @@ class _RandomOrder(Sampler):
         return self.n
 
     def __iter__(self):
-        yield from torch.randperm(self.n, generator=self.generator).tolist()
+        self.drawn = torch.randperm(self.n, generator=self.generator)
+        yield from self.drawn.tolist()
 
 
 def as_tensor(array):

@@ -24,6 +24,24 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)
 
 
+def generator_on(device, seed):
+    """A generator on a device, so that what it draws need not be sent there; on the CPU where the device has none."""
+    try:
+        generator = torch.Generator(device)
+    except RuntimeError:
+        generator = torch.Generator()
+    return generator.manual_seed(seed)
+
+
+def knows_float64(device):
+    """Whether a device computes in double precision; Apple's do not."""
+    try:
+        torch.zeros(1, dtype=torch.float64, device=device)
+    except (TypeError, RuntimeError):
+        return False
+    return True
+
+
 def resolve_device(device):
     """The torch device that the parameter `device` means on this machine.
 

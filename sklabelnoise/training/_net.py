@@ -22,7 +22,7 @@ from torch.utils.data import Dataset
 
 from sklabelnoise.modules._draws import captured, current_draws, draws_to_repeat, may_draw, seeded
 from sklabelnoise.training._batches import PREDICTION_ROWS, DatasetData, LoadedBatches, TensorBatches, TensorData
-from sklabelnoise.training._device import note_computation
+from sklabelnoise.training._device import generator_on, note_computation
 from sklabelnoise.training._failures import nonfinite_loss_message, nonfinite_parameter_message
 from sklabelnoise.training._module import twin
 from sklabelnoise.training._schedules import constant
@@ -71,7 +71,7 @@ class NoisyLabelNet(ClassifierMixin, NeuralNet):
     lr_schedule : callable, default=constant
         ``lr_schedule(iteration, n_iterations)``: factor of the learning rate in a 0-based iteration.
     augment : callable, default=None
-        ``augment(batch, generator)``, applied to training batches on the device.
+        ``augment(batch, generator)``, applied to training batches on the device; the generator is on it, too.
     preprocess : callable, default=None
         Applied to every batch before augmentation and module (normalised images are padded with their mean colour).
     amp : bool, default=False
@@ -147,7 +147,7 @@ class NoisyLabelNet(ClassifierMixin, NeuralNet):
         # A history of its own for each training, so that a copy of the net keeps what it had.
         self.history_ = History()
         self.order_generator_ = torch.Generator().manual_seed(self.seed)
-        self.augment_generator_ = torch.Generator().manual_seed(self.seed)
+        self.augment_generator_ = generator_on(self.device, self.seed)
         self.worker_generator_ = torch.Generator().manual_seed(self.seed)
         self.iteration_ = 0
         self.base_lrs_ = [group["lr"] for group in self.optimizer_.param_groups]
@@ -168,7 +168,8 @@ class NoisyLabelNet(ClassifierMixin, NeuralNet):
             return dict(vars(self))
         on_cpu = copy.deepcopy(self)
         on_cpu._move("cpu")
-        return vars(on_cpu)
+        # The state of a generator means something on its own kind of device only.
+        return {**vars(on_cpu), "augment_state_": self.augment_generator_.get_state()}
 
     def __setstate__(self, state):
         note_computation()
@@ -177,10 +178,13 @@ class NoisyLabelNet(ClassifierMixin, NeuralNet):
             self._turn = _Turn()
             return
         vars(self).update(state)
+        augment_state = vars(self).pop("augment_state_", None)
         available = get_map_location(self.device)
         self.device = self._check_device(self.device, available)
         if torch.device(self.device).type != "cpu":
             self._move(self.device)
+            if augment_state is not None:
+                self.augment_generator_.set_state(augment_state)
 
     def use_device(self, device):
         """Go on on a device."""
@@ -189,12 +193,13 @@ class NoisyLabelNet(ClassifierMixin, NeuralNet):
             self._move(device)
 
     def _move(self, device):
-        """Take modules, criterion and the optimizer's state to a device, in place."""
+        """Take modules, criterion and the optimizer's state to a device, in place; augmentation draws anew there."""
         for part in (self.module_, self.criterion_, self.preprocess):
             if isinstance(part, nn.Module):
                 part.to(device)
         # Its own state loaded again comes to where the parameters are now, but for what belongs on the CPU.
         self.optimizer_.load_state_dict(self.optimizer_.state_dict())
+        self.augment_generator_ = generator_on(device, self.seed)
 
     # Data
 
@@ -381,18 +386,18 @@ class NoisyLabelNet(ClassifierMixin, NeuralNet):
                 hit = step["y_pred"].argmax(dim=1) == batch[1]
                 weight = batch.sample_weight
                 masses.append(len(hit) if weight is None else noted(weight.sum()))
-                hits.append(noted(hit.sum() if weight is None else weight[hit].sum()))
+                hits.append(noted(hit.sum() if weight is None else (weight * hit).sum()))
                 losses.append(noted(step["loss"]))
             if "on_batch_end" in self.used_hooks_:
                 if "on_batch_begin" not in self.used_hooks_:
                     self.history.new_batch()
                 self._record_batch(prefix, float(losses[-1]), len(batch[1]))
                 self.notify("on_batch_end", batch=batch, training=training, **step)
-        self._record_epoch(prefix, losses, masses, hits, time.perf_counter() - start)
+        last = self._record_epoch(prefix, losses, masses, hits, time.perf_counter() - start)
         if not self.used_hooks_ & {"on_batch_begin", "on_batch_end"}:
             # skorch's Checkpoint reads the last batch of an epoch.
             self.history.new_batch()
-            self._record_batch(prefix, float(losses[-1]), len(batch[1]))
+            self._record_batch(prefix, last, len(batch[1]))
 
     def _batches(self, iterator):
         if "data" not in self.drawing_parts_:
@@ -472,7 +477,7 @@ class NoisyLabelNet(ClassifierMixin, NeuralNet):
             return module(x, **fit_params).float()
 
     def _record_epoch(self, prefix, losses, masses, hits, seconds):
-        """Bring the epoch's losses from the device at once, refuse a loss that is not finite, and write the history."""
+        """Bring the epoch's losses from the device, refuse one that is not finite, write the history; the last loss."""
         losses, masses, hits = map(_as_numbers, (losses, masses, hits))
         lr = self.optimizer_.param_groups[0]["lr"]
         for i, loss in enumerate(losses, start=1):
@@ -489,6 +494,7 @@ class NoisyLabelNet(ClassifierMixin, NeuralNet):
             self.history.record("lr", lr)
             self.history.record("seconds", seconds)
         self.history.record(f"{prefix}_batch_count", len(losses))
+        return losses[-1]
 
     def _record_best(self, key, value, best):
         """Record a value, and whether it is the best so far, which skorch's Checkpoint and PrintLog ask for."""
@@ -498,7 +504,8 @@ class NoisyLabelNet(ClassifierMixin, NeuralNet):
 
     def _check_parameters(self):
         """Refuse a network whose last update, after the last loss was seen, was not finite."""
-        if not all(p.isfinite().all() for p in self.module_.parameters()):
+        finite = [p.isfinite().all() for p in self.module_.parameters()]
+        if finite and not torch.stack(finite).all():
             lr = self.optimizer_.param_groups[0]["lr"]
             raise ValueError(nonfinite_parameter_message(epoch=len(self.history), lr=lr))
 

@@ -3,6 +3,8 @@
 import torch
 from torch import nn
 
+from sklabelnoise.training._device import knows_float64
+
 # Images whose statistics are computed at once, so that the float copy stays small.
 _CHUNK = 4096
 
@@ -40,10 +42,11 @@ class ImageScaler(nn.Module):
             Or channels last.
         """
         n_channels = images.shape[-1 if channels_last else 1]
-        total = torch.zeros(2, n_channels, dtype=torch.double, device=images.device)
+        device = images.device if knows_float64(images.device) else "cpu"
+        total = torch.zeros(2, n_channels, dtype=torch.double, device=device)
         dims = (0, 1, 2) if channels_last else (0, 2, 3)
         for chunk in images.split(_CHUNK):
-            chunk = chunk.double()
+            chunk = chunk.to(device).double()
             total += torch.stack([chunk.sum(dims), chunk.square().sum(dims)])
         mean, square = total / (images.numel() / n_channels)
         # A channel that never changes keeps its scale.

@@ -14,7 +14,7 @@ from sklabelnoise._compat import safe_indexing
 from sklabelnoise._foundation._classes import check_rows_sum_to_one, encode
 from sklabelnoise._foundation._given import check_none_missing, check_weights
 from sklabelnoise.modules._draws import captured, seeded
-from sklabelnoise.training._batches import DatasetData, TensorData
+from sklabelnoise.training._batches import DatasetData, TensorData, as_tensor
 from sklabelnoise.training._tables import check_numeric_columns, warn_of_scales
 
 # Largest weights below this, and above its inverse, are scaled.
@@ -43,6 +43,8 @@ class TrainingSet:
         None where all weights are equal, so that a weight of one changes nothing to the last bit.
     all_X, all_labels
         As `X` and `labels`, rows of weight zero included.
+    tensor : Tensor or None
+        X where the user has it on a device, so that it need not be sent there again.
     """
 
     X: object
@@ -53,6 +55,7 @@ class TrainingSet:
     sample_weight: np.ndarray | None
     all_X: object
     all_labels: np.ndarray
+    tensor: torch.Tensor | None = None
 
     def __len__(self):
         return len(self.labels)
@@ -71,7 +74,7 @@ class TrainingSet:
         """The rows and what belongs to them on a device, a TensorData or DatasetData."""
         kind = DatasetData if isinstance(self.X, Dataset) else TensorData
         return kind(
-            self.X,
+            self.X if self.tensor is None or self.tensor.device != device else self.tensor,
             self.labels,
             soft_targets=self.soft_targets,
             sample_weight=self.sample_weight,
@@ -92,6 +95,7 @@ class TrainingSet:
         return replace(
             self,
             X=take_rows(self.X, rows),
+            tensor=None,
             labels=self.labels[rows],
             soft_targets=None if self.soft_targets is None else self.soft_targets[rows],
             sample_weight=None if self.sample_weight is None else self.sample_weight[rows],
@@ -182,6 +186,7 @@ def check_training_set(
     """
     if names[0] != "X" and (X is None or (y is None and not isinstance(X, Dataset))):
         raise ValueError(f"{names[0]} and {names[1]} must be passed together, got only {names[y is not None]}.")
+    tensor = None
     if isinstance(X, Dataset):
         example = _example(X)
         y = read_labels(X) if y is None else y
@@ -197,10 +202,12 @@ def check_training_set(
     else:
         check_none_missing(y, names[1])
         check_numeric_columns(X, estimator, name=names[0])
-        X = _as_array(X)
+        given, X = X, _as_array(X)
         X, y = _validate(estimator, X, y, reset=reset, dtype=_kept_types(X, single))
         if reset and X.ndim == 2:
             warn_of_scales(X, estimator)
+        if isinstance(given, torch.Tensor) and given.device.type != "cpu":
+            tensor = given.detach().to(as_tensor(X[:0]).dtype)
         dtype = X.dtype if X.dtype.kind == "f" else np.dtype(np.float32)
     check_classification_targets(y)
 
@@ -219,7 +226,7 @@ def check_training_set(
         raise ValueError(
             f"Need at least 2 classes with a positive weight to train a classifier, got one class: {classes[present]}."
         )
-    whole = TrainingSet(X, labels, classes, dtype, soft_targets, weight, X, labels)
+    whole = TrainingSet(X, labels, classes, dtype, soft_targets, weight, X, labels, tensor)
     data = whole if weight.all() else whole.take(np.flatnonzero(weight))
     if (data.sample_weight == data.sample_weight[0]).all():
         return replace(data, sample_weight=None)

@@ -42,7 +42,7 @@ def test_steps_are_those_of_torch(case, dtype):
             (slice(0, 1), slice(1, 2)) if t == 3 else (slice(None),)
         ):  # apart, as with last batches of two sizes
             mine = {name: gradient[part].clone() for name, gradient in gradients.items()}
-            ours.step(mine, iteration=t, factor=factors, folds=part)
+            ours.step(mine, *ours.coefficients([t], [factors]), folds=part)
         for (g, k), reference in references.items():
             reference.param_groups[0]["lr"] = options[k]["lr"] * factors[k]
             for p, gradient in zip(singles[g, k], gradients.values(), strict=True):
@@ -66,7 +66,7 @@ def test_one_rate_for_all_gives_torchs_numbers_to_the_last_bit():
         for t in range(4):
             single.grad = torch.sin(start[0, 0] + t)
             reference.step()
-            ours.step({"p": torch.sin(start + t)}, iteration=t)
+            ours.step({"p": torch.sin(start + t)}, *ours.coefficients([t], [1.0]))
         assert torch.equal(p[0, 0], single.detach())
 
 
@@ -76,6 +76,6 @@ def test_a_replica_of_nan_touches_no_other():
     ours = StackedOptimizer(AdamW, {"p": p}, rates)
     gradient = torch.ones(1, 3, 4)
     gradient[0, 1] = torch.nan
-    ours.step({"p": gradient}, iteration=0)
+    ours.step({"p": gradient}, *ours.coefficients([0], [1.0]))
     assert p[0, 1].isnan().all()
     assert p[0, [0, 2]].isfinite().all()
