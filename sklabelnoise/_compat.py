@@ -90,6 +90,7 @@ __all__ = [
     "dispatch_mode",
     "fit_and_score",
     "fit_context",
+    "fused_optimizer_devices",
     "has_callbacks",
     "insert_error_scores",
     "num_samples",
@@ -203,6 +204,17 @@ def under_functorch_transforms():
     import torch
 
     return torch._C._are_functorch_transforms_active()
+
+
+@cache
+def fused_optimizer_devices():
+    """Types of devices on which ``torch.optim.SGD``, ``Adam`` and ``AdamW`` have a step in one operation.
+
+    Private; goes when these choose it by themselves, as they do ``foreach``.
+    """
+    from torch.utils._foreach_utils import _get_fused_kernels_supported_devices
+
+    return frozenset(_get_fused_kernels_supported_devices())
 
 
 def dispatch_mode():

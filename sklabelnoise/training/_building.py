@@ -13,7 +13,7 @@ from sklabelnoise.training._batches import TensorData
 from sklabelnoise.training._early_stopping import early_stopping
 from sklabelnoise.training._module import build_module, check_output
 from sklabelnoise.training._net import NoisyLabelNet
-from sklabelnoise.training._optimizer import optimizer_params, resolve_optimizer
+from sklabelnoise.training._optimizer import optimizer_params, resolve_optimizer, takes_fused_step
 from sklabelnoise.training._preprocessing import ImageScaler
 from sklabelnoise.training._schedules import make_schedule
 from sklabelnoise.training._training_defaults import training_parameters
@@ -99,6 +99,9 @@ class NetBuilder:
     def wrap(self, module, preprocess, used, device, seed):
         """An initialised net around a module that is ready on its device."""
         optimizer = resolve_optimizer(used["optimizer"])
+        of_optimizer = optimizer_params(optimizer, used)
+        if takes_fused_step(optimizer, of_optimizer, module, device):
+            of_optimizer["optimizer__fused"] = True
         net = NoisyLabelNet(
             module,
             self.make_criterion(),
@@ -114,7 +117,7 @@ class NetBuilder:
             compile="compile" in self.switches,
             callbacks=self._all_callbacks(used),
             device=device,
-            **optimizer_params(optimizer, used),
+            **of_optimizer,
             **self.skorch_params,
         )
         return net.initialize()

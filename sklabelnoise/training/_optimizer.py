@@ -4,6 +4,12 @@ import inspect
 
 import torch
 
+from sklabelnoise._compat import fused_optimizer_devices
+
+# Those of torch whose step is one operation where it is told so, and the arguments by which a user says otherwise.
+_WITH_FUSED_STEP = (torch.optim.SGD, torch.optim.Adam, torch.optim.AdamW)
+_WAYS_OF_STEPPING = ("optimizer__fused", "optimizer__foreach", "optimizer__capturable", "optimizer__differentiable")
+
 
 def resolve_optimizer(optimizer):
     """The optimiser class that a name in ``torch.optim`` means; a class is returned as it is.
@@ -24,6 +30,18 @@ def resolve_optimizer(optimizer):
 def takes_weight_decay(optimizer):
     """Whether an optimiser class has weight decay; LBFGS has none."""
     return "weight_decay" in inspect.signature(optimizer).parameters
+
+
+def takes_fused_step(optimizer, params, module, device):
+    """Whether an optimizer class can step on a module in one operation, and `params` leave the choice open."""
+    return (
+        optimizer in _WITH_FUSED_STEP
+        and torch.device(device).type in fused_optimizer_devices()
+        and params.keys().isdisjoint(_WAYS_OF_STEPPING)
+        and all(p.is_floating_point() for p in module.parameters())
+        # gradients of sparse embeddings are sparse
+        and not any(getattr(layer, "sparse", False) for layer in module.modules())
+    )
 
 
 def optimizer_params(optimizer, used):
