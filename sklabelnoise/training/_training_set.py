@@ -88,7 +88,8 @@ class TrainingSet:
             X if isinstance(X, Dataset) or X.dtype.kind != "f" else X.astype(dtype, copy=False)
             for X in (self.X, self.all_X)
         )
-        return replace(self, X=X, all_X=X if self.X is self.all_X else all_X, dtype=np.dtype(dtype))
+        all_X = X if self.X is self.all_X else all_X
+        return replace(self, X=X, all_X=all_X, dtype=np.dtype(dtype), tensor=self.tensor if X is self.X else None)
 
     def take(self, rows):
         """The training set of some rows; `all_X` and `all_labels` stay whole."""
