@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import nn
 from torch.func import functional_call
 
+from sklabelnoise._stacked._shared_rows import SharedRows
 from sklabelnoise.modules import MLP
 from sklabelnoise.modules._draws import Dropout, captured, dropout, may_draw
 
@@ -162,7 +163,8 @@ def nested_vmap(module):
     """``f(state, X)``: logits (G, K, n, n_classes) of a state (G, K, ...) and one batch per fold, X (G, n, ...)."""
 
     def logits(state, X):
-        return functional_call(module, state, (X,))
+        with SharedRows(state.values()):
+            return functional_call(module, state, (X,))
 
     replicas = torch.vmap(logits, in_dims=(0, None), randomness="different")
     return torch.vmap(replicas, in_dims=(0, 0), randomness="different")

@@ -1,0 +1,80 @@
+"""Linear layers of many networks that are given the same rows: one product in place of one for each network.
+
+Under :func:`torch.vmap` a linear layer whose weights are of many networks becomes a batch of products, for which rows
+that all of them share are repeated. Here the weights of the networks lie below one another in place of that, as if
+they were one layer of many units; what comes out has neighbouring rows in memory, which is where the layers behind,
+and the loss over few classes, are fastest. A convolution is treated so by torch itself.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch.overrides import TorchFunctionMode
+
+
+class SharedRows(TorchFunctionMode):
+    """Within this block, inside two nested :func:`torch.vmap`, linear layers with stacked weights are computed at once.
+
+    Parameters
+    ----------
+    parameters : sequence of Tensor
+        The stacked parameters, as the function under ``vmap`` sees them; other linear layers are left alone.
+    """
+
+    def __init__(self, parameters):
+        super().__init__()
+        self.stacked = {id(parameter) for parameter in parameters}
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        if func is F.linear and len(args) in (2, 3) and not kwargs:
+            x, weight, *bias = args
+            bias = bias[0] if bias else None
+            if x.dim() == 2 and id(weight) in self.stacked and (bias is None or id(bias) in self.stacked):
+                return _LinearOfReplicas.apply(x, weight, bias)
+        return func(*args, **(kwargs or {}))
+
+
+class _Folded(torch.autograd.Function):
+    """A function that is only ever asked for its rule under ``vmap``, where its weights always are."""
+
+    @staticmethod
+    def forward(x, weight, bias):
+        return F.linear(x, weight, bias)
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        """Nothing is kept: autograd sees the operations of the rules."""
+
+
+class _LinearOfReplicas(_Folded):
+    """The inner level: weights (units, d) of each replica, and rows (n, d) of each or of all."""
+
+    @staticmethod
+    def vmap(info, in_dims, x, weight, bias):
+        x, weight, bias = map(_to_front, (x, weight, bias), in_dims)
+        return _LinearOfFolds.apply(x, weight, bias), 0
+
+
+class _LinearOfFolds(_Folded):
+    """The outer level: weights (k, units, d) of each fold, and rows (n, d) that its replicas share, or (k, n, d)."""
+
+    @staticmethod
+    def vmap(info, in_dims, x, weight, bias):
+        x, weight, bias = map(_to_front, (x, weight, bias), in_dims)
+        g, k, units, d = weight.shape
+        if in_dims[0] is None:
+            x = x.expand(g, *x.shape)
+        if x.dim() == 3:
+            flat = None if bias is None else bias.reshape(g, k * units, 1)
+            out = _product(weight.reshape(g, k * units, d), x.mT, flat)
+        else:
+            flat = None if bias is None else bias.reshape(g * k, units, 1)
+            out = _product(weight.reshape(g * k, units, d), x.reshape(g * k, *x.shape[2:]).mT, flat)
+        return out.view(g, k, units, -1).mT, 0
+
+
+def _to_front(tensor, dim):
+    return tensor if dim is None else tensor.movedim(dim, 0)
+
+
+def _product(weight, rows, bias):
+    return torch.bmm(weight, rows) if bias is None else torch.baddbmm(bias, weight, rows)
