@@ -198,7 +198,7 @@ class BaseNoisyLabelClassifier(CallbackSupportMixin, NetClassifier):
                 known = (data.classes, data.input_shape)
                 validation = self._check_training_set(
                     X_val, y_val, sample_weight_val, known=known, reset=False, names=("X_val", "y_val")
-                )
+                ).cast(data.dtype)
             return self._train(X, y, data, validation, net=self.net_ if continues else None)
 
     @fit_context(prefer_skip_nested_validation=True)

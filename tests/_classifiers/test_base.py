@@ -575,6 +575,14 @@ def test_a_warm_start_takes_the_parameters_as_they_are_now(blobs):
         model.set_params(optimizer="SGD", optimizer__betas=(0.5, 0.6)).fit(X, y)
 
 
+@pytest.mark.parametrize("types", [(np.float32, np.float64), (np.float64, np.float32)])
+def test_held_out_rows_may_be_of_another_floating_type(blobs, types):
+    X, y = blobs
+    model = DMClassifier(**FAST).fit(X.astype(types[0]), y, X_val=X.astype(types[1]), y_val=y)
+    assert model.net_.numpy_dtype == types[0]
+    assert model.history_["valid_accuracy"].notna().all()
+
+
 @pytest.mark.parametrize(
     "changed", [{"module__hidden": (3,)}, {"module": ResNet20}, {"module__dropout": 0.1}, {"channels_last": True}]
 )
