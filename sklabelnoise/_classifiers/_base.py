@@ -361,7 +361,7 @@ class BaseNoisyLabelClassifier(CallbackSupportMixin, NetClassifier):
         net = self.net_
         if net.augment is None or n_augment < 0:
             raise ValueError(
-                f"n_augment={n_augment} needs a classifier trained with augment, and a number of views >= 0."
+                f"n_augment must be 0, or more where the classifier was trained with augment, got {n_augment}."
             )
         generator = generator_on(net.device, net.seed)
 
@@ -400,7 +400,7 @@ class BaseNoisyLabelClassifier(CallbackSupportMixin, NetClassifier):
             return self.net_.map_batches(X, input_of_last_linear, own_module=True).numpy()
         if not hasattr(self.module_, "forward_features"):
             raise ValueError(
-                f"module {type(self.module_).__name__} has neither a Linear layer nor forward_features to embed with."
+                f"embed needs a module with a Linear layer or forward_features, got {type(self.module_).__name__}."
             )
         return self.net_.map_batches(X, lambda module, x: module.forward_features(x).flatten(1)).numpy()
 

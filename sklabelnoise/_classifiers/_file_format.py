@@ -51,7 +51,7 @@ def write(path, estimator, *, header, tensors):
     """
     path = Path(path)
     if not path.parent.is_dir():
-        raise FileNotFoundError(f"path must lie in an existing folder, but there is no folder {str(path.parent)!r}.")
+        raise FileNotFoundError(f"path must lie in an existing folder, got {str(path)!r}.")
     metadata = {
         "format": _FORMAT,
         "estimator": type(estimator).__name__,
@@ -86,7 +86,7 @@ def read(path, cls):
     except (SafetensorError, ValueError, *WRONG_CONTENT) as error:
         raise ValueError(f"{str(path)!r} is damaged or no file of a saved classifier: {error}") from error
     if metadata.get("estimator") != cls.__name__:
-        raise ValueError(f"{str(path)!r} holds a {metadata.get('estimator')!r}, not a {cls.__name__}.")
+        raise ValueError(f"{str(path)!r} must hold a {cls.__name__}, got a {metadata.get('estimator')!r}.")
     return header, tensors
 
 
@@ -122,8 +122,8 @@ def encode(value, name):
         fields = {field: encode(getattr(value, field), name) for field in value.__dataclass_fields__}
         return {"emphasis": type(value).__name__, "fields": fields}
     raise TypeError(
-        f"{name}={value!r} can't be saved: loading would have to execute code to restore it. Save with pickle, or set "
-        f"{name} to something that has a name."
+        f"{name} can't be saved: loading would have to execute code to restore it. Save with pickle, or set {name} to "
+        f"something that has a name, got {value!r}."
     )
 
 
@@ -145,14 +145,14 @@ def decode(value):
         return {decode(key): decode(item) for key, item in value["dict"]}
     if "array" in value:
         if not re.fullmatch(r"O|U|[<>|=]?[biuf]\d{1,2}", value["dtype"]):
-            raise ValueError(f"The file holds an array of type {value['dtype']!r}.")
+            raise ValueError(f"The file must hold arrays of plain types, got an array of type {value['dtype']!r}.")
         return np.array(decode(value["array"]), dtype=value["dtype"])
     if "class" in value:
         namespace, _, name = value["class"].rpartition(".")
         found = getattr(_NAMESPACES.get(namespace), name, None) if not name.startswith("_") else None
         if not isinstance(found, type):
-            raise ValueError(f"The file names {value['class']!r}, which is no class of torch or sklabelnoise.")
+            raise ValueError(f"The file must name classes of torch or sklabelnoise, got {value['class']!r}.")
         return found
     if value.get("emphasis") in _EMPHASES:
         return getattr(sklabelnoise.losses, value["emphasis"])(**{k: decode(v) for k, v in value["fields"].items()})
-    raise ValueError(f"The file holds something unknown: {sorted(value)}.")
+    raise ValueError(f"The file must hold what save writes, got something unknown: {sorted(value)}.")

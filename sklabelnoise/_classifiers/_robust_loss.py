@@ -148,8 +148,8 @@ class RobustLossClassifier(BaseNoisyLabelClassifier):
     def _learn_for_criterion(self, X, y, data, validation, *, seed, continues, partial):
         if partial and isinstance(self.loss, str) and self.loss in ROW_CRITERIA:
             raise ValueError(
-                f"loss={self.loss!r} remembers every training row by its number, and the chunks of partial_fit have "
-                "none: call fit."
+                "partial_fit needs a loss that does not remember every training row by its number, which chunks have "
+                f"not (call fit), got loss={self.loss!r}."
             )
         if not self._estimates():
             vars(self).pop("transition_matrix_", None)
@@ -158,8 +158,8 @@ class RobustLossClassifier(BaseNoisyLabelClassifier):
             return
         if partial:
             raise ValueError(
-                "loss__transition_matrix='estimate' needs all rows at once to train a first network on, and the chunks "
-                "of partial_fit are parts of them: call fit first, or pass a matrix."
+                "partial_fit needs loss__transition_matrix as a matrix, or a call of fit before it: a first network "
+                "needs all rows at once, of which chunks are parts, got 'estimate'."
             )
         # A wrong loss or hyper-parameter shows before the time is spent.
         self._criterion_with(np.eye(len(data.classes)))

@@ -214,14 +214,14 @@ class _Checked:
     def __call__(self, batch, generator):
         if self.only_images and batch.ndim != 4:
             raise ValueError(
-                f"{self.augmentation} transforms images, batches of four dimensions, but X gives batches of shape "
-                f"{tuple(batch.shape)}. Reshape X to (n_samples, channels, height, width), or pass augment=False."
+                f"{self.augmentation} transforms images: X must be of shape (n_samples, channels, height, width), or "
+                f"augment=False, got batches of shape {tuple(batch.shape)}."
             )
         augmented = self.augmentation(batch, generator)
         if not isinstance(augmented, torch.Tensor) or len(augmented) != len(batch):
             raise ValueError(
                 f"augment must return one transformed row for each of the {len(batch)} rows of its batch; "
-                f"{self.augmentation} returned {_describe(augmented)}."
+                f"of {self.augmentation} got {_describe(augmented)}."
             )
         return augmented
 

@@ -172,8 +172,8 @@ class TensorBatches:
     def __init__(self, data, batch_size, *, generator=None, drop_last=False, **loader_params):
         if loader_params:
             raise TypeError(
-                f"iterator_train__ and iterator_valid__ take batch_size, shuffle and drop_last where X is an array; "
-                f"{sorted(loader_params)} are options of a DataLoader, which needs X to be a torch Dataset."
+                "iterator_train__ and iterator_valid__ take batch_size, shuffle and drop_last where X is an array, and "
+                f"other options of a DataLoader where it is a torch Dataset, got {sorted(loader_params)}."
             )
         self.data, self.batch_size, self.generator = data, batch_size, generator
         n, remainder = divmod(len(data), batch_size)

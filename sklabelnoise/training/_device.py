@@ -57,5 +57,5 @@ def resolve_device(device):
     except RuntimeError as error:
         raise ValueError(f"device must be 'auto' or a device that torch knows, got {device!r}: {error}") from error
     if resolved.type == "cuda" and not torch.cuda.is_available():
-        raise ValueError(f"device={str(device)!r} was asked for, but torch sees no CUDA device; use 'auto' or 'cpu'.")
+        raise ValueError(f"device must be 'auto' or 'cpu' where torch sees no CUDA device, got {str(device)!r}.")
     return resolved

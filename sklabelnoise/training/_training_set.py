@@ -129,9 +129,9 @@ class LabeledRows:
 def _example(dataset):
     """Inputs of the first item of a Dataset."""
     if isinstance(dataset, IterableDataset):
-        raise TypeError("X is an IterableDataset, whose items have no numbers; pass a Dataset with __getitem__.")
+        raise TypeError("X must be a Dataset with __getitem__, got an IterableDataset, whose items have no numbers.")
     if len(dataset) == 0:
-        raise ValueError("X is a Dataset without items.")
+        raise ValueError("X must have at least one item, got a Dataset without items.")
     item = _item(dataset, 0)
     return np.asarray(_as_array(item[0] if isinstance(item, tuple | list) else item))
 
@@ -297,7 +297,7 @@ def read_labels(dataset):
     first = _item(dataset, 0)
     if not isinstance(first, tuple | list) or len(first) < 2:
         raise ValueError(
-            f"X is a Dataset whose items are not pairs (x, y), here {type(first).__name__}: pass the labels as y."
+            f"X must be a Dataset of pairs (x, y), or y be given beside it, got items of type {type(first).__name__}."
         )
     return np.asarray([_item(dataset, i)[1] for i in range(len(dataset))])
 

@@ -282,7 +282,7 @@ def test_the_embedding_is_what_the_last_layer_reads(blobs):
 
 def test_a_module_without_features_says_so(blobs):
     model = DMClassifier(Scales(), **FAST).fit(blobs[0][:, :3], blobs[1])
-    with pytest.raises(ValueError, match="module Scales has neither a Linear layer nor forward_features to embed with"):
+    with pytest.raises(ValueError, match="embed needs a module with a Linear layer or forward_features, got Scales"):
         model.embed(blobs[0][:, :3])
 
 
@@ -419,10 +419,10 @@ def test_unknown_arguments_of_the_parts_are_named_when_they_are_built(blobs):
     ({"max_epochs": 0}, "The 'max_epochs' parameter"), ({"batch_size": 2.5}, "The 'batch_size' parameter"),
     ({"validation_fraction": 1.0}, "The 'validation_fraction' parameter"), ({"dtype": "float64"}, "The 'dtype' param"),
     ({"amp": "yes"}, "The 'amp' parameter"), ({"class_weight": "even"}, "The 'class_weight' parameter"),
-    ({"device": "cuda"}, "device='cuda' was asked for, but torch sees no CUDA device; use 'auto' or 'cpu'"),
+    ({"device": "cuda"}, "device must be 'auto' or 'cpu' where torch sees no CUDA device, got 'cuda'"),
     ({"device": "gpu"}, "device must be 'auto' or a device that torch knows, got 'gpu'"),
     ({"lr_schedule": "cos"}, "lr_schedule must name one of"), ({"augment": "flip"}, "augment must be one of 'crop-fl"),
-    ({"augment": "crop-flip"}, "transforms images, batches of four dimensions"),
+    ({"augment": "crop-flip"}, "transforms images: X must be of shape"),
     ({"module": nn.Linear(5, 7)}, r"module Linear must return logits of shape .* \(2, 3\) .*, got \(2, 7\)"),
     ({"module": nn.Linear(4, 3)}, r"module Linear can't take inputs of shape \(5,\)"),
     ({"module": 3}, "The 'module' parameter of DMClassifier"),
@@ -887,9 +887,11 @@ def test_test_time_augmentation_averages_reproducible_views():
     assert not np.array_equal(averaged, plain)
     assert np.allclose(averaged.sum(axis=1), 1, atol=1e-6)
     assert np.array_equal(model.predict_proba(X, n_augment=0), plain)
-    with pytest.raises(ValueError, match="n_augment=-1 needs a classifier trained with augment, and a number of views"):
+    with pytest.raises(
+        ValueError, match="n_augment must be 0, or more where the classifier was trained with augment, got -1"
+    ):
         model.predict_proba(X, n_augment=-1)
-    with pytest.raises(ValueError, match="n_augment=2 needs a classifier trained with augment"):
+    with pytest.raises(ValueError, match="where the classifier was trained with augment, got 2"):
         DMClassifier(ResNet20, max_epochs=1, augment=False).fit(X, y).predict_proba(X, n_augment=2)
 
 

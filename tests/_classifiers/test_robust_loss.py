@@ -104,7 +104,7 @@ def test_wrong_losses_are_named(params, error, message, blobs):
 
 def test_a_loss_that_remembers_rows_does_not_train_on_chunks(blobs):
     model = RobustLossClassifier(loss="elr", **FAST).fit(*blobs)
-    message = "loss='elr' remembers every training row by its number, and the chunks of partial_fit have none: call fit"
+    message = r"remember every training row by its number, .* \(call fit\), got loss='elr'"
     with pytest.raises(ValueError, match=message):
         model.partial_fit(*blobs)
     with pytest.raises(ValueError, match=message):
@@ -311,7 +311,5 @@ def test_what_cannot_be_corrected_by_is_refused(params, error, message, flipped)
 
 def test_chunks_cannot_tell_the_noise(flipped):
     X, y, _ = flipped
-    with pytest.raises(
-        ValueError, match="'estimate' needs all rows at once to train a first network on, and the chunks"
-    ):
+    with pytest.raises(ValueError, match="needs all rows at once, of which chunks are parts, got 'estimate'"):
         RobustLossClassifier(**ESTIMATED, **FAST).partial_fit(X, y, classes=[0, 1, 2])

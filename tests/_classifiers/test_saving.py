@@ -181,16 +181,14 @@ def test_a_loaded_classifier_does_not_need_its_file(saved, tmp_path, blobs, fitt
 def test_what_has_no_name_is_refused_and_nothing_is_written(params, name, fitted, tmp_path):
     model = copy.deepcopy(fitted).set_params(**params)
     (tmp_path / "model").write_text("before")
-    with pytest.raises(TypeError, match=rf"{name}=.* can't be saved: loading would have to execute code"):
+    with pytest.raises(TypeError, match=rf"{name} can't be saved: loading would have to execute code.*, got "):
         model.save(tmp_path / "model")
     assert [path.name for path in tmp_path.iterdir()] == ["model"]
     assert (tmp_path / "model").read_text() == "before"
 
 
 def test_a_missing_folder_is_named(fitted, tmp_path):
-    with pytest.raises(
-        FileNotFoundError, match=r"path must lie in an existing folder, but there is no folder '.*gone'"
-    ):
+    with pytest.raises(FileNotFoundError, match=r"path must lie in an existing folder, got '.*gone/.*'"):
         fitted.save(tmp_path / "gone" / "model")
 
 
@@ -251,10 +249,13 @@ def entry(name, value):
 
 
 HOSTILE_HEADERS = {
-    "a function of os": (parameter("module", {"class": "os.system"}), "'os.system', which is no class of torch"),
-    "a function of torch": (parameter("module", {"class": "torch.load"}), "'torch.load', which is no class"),
-    "a function of torch.nn": (parameter("module", {"class": "torch.nn.factory_kwargs"}), "no class of torch"),
-    "a private name": (parameter("module", {"class": "torch.nn.__loader__"}), "no class of torch"),
+    "a function of os": (
+        parameter("module", {"class": "os.system"}),
+        "classes of torch or sklabelnoise, got 'os.system'",
+    ),
+    "a function of torch": (parameter("module", {"class": "torch.load"}), "must name classes .* got 'torch.load'"),
+    "a function of torch.nn": (parameter("module", {"class": "torch.nn.factory_kwargs"}), "must name classes of torch"),
+    "a private name": (parameter("module", {"class": "torch.nn.__loader__"}), "must name classes of torch"),
     "another class": (parameter("module", {"class": "torch.nn.Bilinear"}), "can't be loaded"),
     "no emphasis": (parameter("emphasis", {"emphasis": "DMLoss", "fields": {}}), r"something unknown: \['emphasis'"),
     "a wrong emphasis": (parameter("emphasis", {"emphasis": "DMEmphasis", "fields": {"lam": -1}}), "got -1"),
@@ -362,7 +363,7 @@ def test_a_header_nested_without_end_is_refused(saved, tmp_path):
 
 
 def test_another_classifier_is_named(saved):
-    with pytest.raises(ValueError, match="holds a 'DMClassifier', not a RobustLossClassifier"):
+    with pytest.raises(ValueError, match="must hold a RobustLossClassifier, got a 'DMClassifier'"):
         RobustLossClassifier.load(saved)
 
 

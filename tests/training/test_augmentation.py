@@ -178,13 +178,13 @@ def test_views_average_to_probabilities_and_none_is_the_plain_prediction():
 
 
 def test_tables_cannot_be_cropped():
-    with pytest.raises(ValueError, match=r"transforms images, .* but X gives batches of shape \(8, 3\)"):
+    with pytest.raises(ValueError, match=r"transforms images: X must be .* got batches of shape \(8, 3\)"):
         resolve_augmentation("crop-flip")(torch.zeros(8, 3), generator())
 
 
 @pytest.mark.parametrize(
     ("returned", "message"),
-    [(torch.zeros(3, 2), r"each of the 8 rows of its batch; .* returned shape \(3, 2\)"), (None, "a NoneType")],
+    [(torch.zeros(3, 2), r"each of the 8 rows of its batch; .* got shape \(3, 2\)"), (None, "a NoneType")],
 )
 def test_a_callable_that_loses_rows_is_named(returned, message):
     with pytest.raises(ValueError, match=message):

@@ -108,7 +108,9 @@ def test_a_loader_casts_floats_and_leaves_integers():
 
 
 def test_options_of_a_loader_are_refused_for_arrays():
-    with pytest.raises(TypeError, match=r"\['num_workers'\] are options of a DataLoader, which needs X to be a torch"):
+    with pytest.raises(
+        TypeError, match=r"other options of a DataLoader where it is a torch Dataset, got \['num_workers'\]"
+    ):
         TensorBatches(make_data(), 4, num_workers=2)
 
 

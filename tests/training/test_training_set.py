@@ -421,10 +421,10 @@ def test_a_dataset_can_be_held_out(blobs):
 
 
 @pytest.mark.parametrize("make, y, error, message", [
-    (Pairs, None, ValueError, r"X is a Dataset whose items are not pairs \(x, y\), here ndarray: pass the labels as y"),
+    (Pairs, None, ValueError, r"Dataset of pairs \(x, y\), or y be given beside it, got items of type ndarray"),
     (Pairs, [0, 1], ValueError, "y must have one label for each of the 150 items of the Dataset, got 2"),
-    (lambda X: Pairs(X[:0]), [], ValueError, "X is a Dataset without items"),
-    (lambda X: Endless(), [0, 1], TypeError, "X is an IterableDataset, whose items have no numbers"),
+    (lambda X: Pairs(X[:0]), [], ValueError, "X must have at least one item, got a Dataset without items"),
+    (lambda X: Endless(), [0, 1], TypeError, "got an IterableDataset, whose items have no numbers"),
     (lambda X: TensorDataset(torch.from_numpy(X), torch.from_numpy(X)), None, ValueError, "should be a 1d array"),
 ])  # fmt: skip
 def test_datasets_without_usable_labels(make, y, error, message, blobs):
@@ -471,5 +471,5 @@ def test_held_out_rows_of_other_features(blobs):
 
 def test_options_of_a_loader_need_a_dataset(blobs):
     model = RobustLossClassifier(iterator_train__num_workers=1, **FAST)
-    with pytest.raises(TypeError, match="are options of a DataLoader, which needs X to be a torch Dataset"):
+    with pytest.raises(TypeError, match="other options of a DataLoader where it is a torch Dataset, got"):
         model.fit(*blobs)
