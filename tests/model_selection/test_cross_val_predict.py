@@ -1,0 +1,70 @@
+"""Predictions of folds that are trained together are those of scikit-learn."""
+
+import warnings
+
+import numpy as np
+import pytest
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.model_selection import GroupKFold, KFold, cross_val_predict
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from sklabelnoise import DMClassifier
+from sklabelnoise.model_selection import fused_cross_val_predict
+
+SMALL = {"module__hidden": (8,), "max_epochs": 3, "batch_size": 128, "device": "cpu", "random_state": 0}
+
+
+@pytest.mark.parametrize("method", ["predict", "predict_proba", "predict_log_proba", "decision_function"])
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_every_method_gives_what_scikit_learn_gives(noisy, method, n_classes):
+    X, y = noisy
+    if n_classes == 2:
+        X, y = X[y != "c"], y[y != "c"]
+    ours = fused_cross_val_predict(
+        DMClassifier(**SMALL), X, y, cv=KFold(4, shuffle=True, random_state=0), method=method
+    )
+    theirs = cross_val_predict(DMClassifier(**SMALL), X, y, cv=KFold(4, shuffle=True, random_state=0), method=method)
+    if method == "predict":
+        np.testing.assert_array_equal(ours, theirs)
+    else:
+        np.testing.assert_allclose(ours, theirs, rtol=1e-9, atol=1e-9)
+
+
+def test_pipelines_groups_and_weights(noisy):
+    X, y = noisy
+    estimator = make_pipeline(StandardScaler(), DMClassifier(**SMALL))
+    keywords = {
+        "groups": np.arange(len(y)) // 10,
+        "cv": GroupKFold(3),
+        "params": {"dmclassifier__sample_weight": np.linspace(0, 1, len(y))},
+        "method": "predict_proba",
+    }
+    ours = fused_cross_val_predict(estimator, X, y, **keywords)
+    np.testing.assert_allclose(ours, cross_val_predict(estimator, X, y, **keywords), rtol=1e-9, atol=1e-9)
+
+
+def test_folds_are_trained_together(noisy, monkeypatch):
+    X, y = noisy
+    monkeypatch.setattr(DMClassifier, "fit", None)  # an ordinary fit would fail
+    monkeypatch.setattr("sklabelnoise._classifiers._base._OWN_METHODS", ())
+    assert len(fused_cross_val_predict(DMClassifier(**SMALL), X, y, cv=3)) == len(y)
+
+
+def test_what_cannot_be_trained_together_is_handed_on(noisy):
+    X, y = noisy
+    forest = RandomForestClassifier(n_estimators=5, random_state=0)
+    np.testing.assert_array_equal(fused_cross_val_predict(forest, X, y, cv=3), cross_val_predict(forest, X, y, cv=3))
+    with pytest.raises(ValueError, match="only works for partitions"):
+        fused_cross_val_predict(DMClassifier(**SMALL), X, y, cv=[(np.arange(50), np.arange(40, 60))])
+    order = np.argsort(y, kind="stable")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # scikit-learn warns of the missing class
+        proba = fused_cross_val_predict(DMClassifier(**SMALL), X[order], y[order], cv=KFold(3), method="predict_proba")
+    assert proba.shape == (len(y), 3)
+
+
+def test_a_diverging_fold_raises(noisy):
+    X, y = noisy
+    with pytest.raises(ValueError, match="Training stopped"):
+        fused_cross_val_predict(DMClassifier(optimizer="SGD", lr=1e300, **SMALL), X, y, cv=3)
