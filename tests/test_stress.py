@@ -21,6 +21,7 @@ from sklearn.model_selection import cross_val_predict
 from sklabelnoise import (
     DMClassifier,
     DMClassifierCV,
+    NoisyLabelClassifier,
     ProSelfLCClassifier,
     RobustLossClassifier,
     StochasticLabelRefinery,
@@ -63,6 +64,9 @@ RESULTS = {
     ),
     "refinery of grades": lambda seed: (
         StochasticLabelRefineryRegressor(Ridge(), n_rounds=2, cv=2, random_state=seed).fit(X, y).predict(X)
+    ),
+    "NoisyLabelClassifier": lambda seed: (
+        NoisyLabelClassifier(["networks", "boosting"], cv=2, random_state=seed).fit(X, y).predict_proba(X)
     ),
     "audit_labels": lambda seed: (
         audit_labels(
