@@ -216,7 +216,7 @@ def trial_block(rows):
     """The table with what was run, for the README."""
     tasks, seeds = ({row[name] for row in rows} for name in ("task", "seed"))
     return (
-        f"{len(tasks)} tasks, seeds {', '.join(map(str, sorted(seeds)))} of which no leaderboard has rows, at most "
+        f"{len(tasks)} tasks; seeds {', '.join(map(str, sorted(seeds)))}, which no leaderboard has rows of; at most "
         f"{max(row['max_train'] for row in rows):,} training rows; accuracy on clean test labels in percent, ± the "
         "standard error of the mean difference over draws. Rules about a threshold are for the tables of two classes "
         f"alone. Commits {', '.join(sorted({row['commit'] or '?' for row in rows}))}.\n\n{markdown(summary(rows))}"

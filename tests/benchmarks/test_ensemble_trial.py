@@ -50,7 +50,7 @@ def test_each_rule_has_a_row_for_each_draw_and_is_not_run_again(tmp_path, monkey
     assert list(table.index) == list(ensemble_trial.RULES)
     assert table.loc["F", "all"].startswith(("+", "-"))
     assert 50 < float(table.loc["ensemble", "all"]) < 100
-    assert ensemble_trial.trial_block(rows).startswith("1 tasks, seeds 10, 11 of which no leaderboard has rows")
+    assert ensemble_trial.trial_block(rows).startswith("1 tasks; seeds 10, 11, which no leaderboard has rows of")
 
 
 def test_the_ensemble_without_a_family_learns_anew():
