@@ -38,7 +38,7 @@ MAY_IMPORT = {
         "noise",
         "training",
     },
-    "_moved": {"_classifiers", "_label_report", "losses", "training"},
+    "_moved": {"_classifiers", "_label_refinery", "_label_report", "losses", "training"},
     "_label_refinery": {"metrics"},
     "datasets": {"noise"},
     # one fit of our classifiers is watched through a callback, imported when there is such a fit

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from sklabelnoise._foundation._types import ArrayLike, Labels
-    from sklabelnoise._label_refinery._refinery import StochasticLabelRefinery
+    from sklabelnoise._label_refinery._classifier import StochasticLabelRefinery
 
 
 class RefineryDisplay:
