@@ -28,6 +28,7 @@ from sklabelnoise.training._callbacks import EpochProgressBar, SklearnTasks
 from sklabelnoise.training._device import generator_on, resolve_device
 from sklabelnoise.training._early_stopping import forget_best_weights, hold_out
 from sklabelnoise.training._failures import naming_batch_size
+from sklabelnoise.training._forward import map_batches
 from sklabelnoise.training._module import input_of_last_linear, last_linear
 from sklabelnoise.training._training_defaults import TRAINING_PARAMETERS
 from sklabelnoise.training._training_set import LabeledRows, check_inputs
@@ -324,7 +325,7 @@ class BaseNoisyLabelClassifier(CallbackSupportMixin, NetClassifier):
             finite = logits.amax(dim=1).isfinite().all() & finite
             return function(logits)
 
-        results = net.map_batches(X, answer).numpy()
+        results = map_batches(net, X, answer).numpy()
         if not finite:
             raise ValueError(
                 f"The fitted {type(net.module_).__name__} gives logits that are not finite for some rows of X in "
@@ -373,7 +374,7 @@ class BaseNoisyLabelClassifier(CallbackSupportMixin, NetClassifier):
 
         X = check_inputs(self, X)
         with seeded(net.seed), captured(may_draw(net.augment)):
-            return net.map_batches(X, mean_proba).numpy()
+            return map_batches(net, X, mean_proba).numpy()
 
     def embed(self, X: Rows) -> NDArray[Any]:
         """Features before the last linear layer.
@@ -397,12 +398,12 @@ class BaseNoisyLabelClassifier(CallbackSupportMixin, NetClassifier):
         X = check_inputs(self, X)
         if last_linear(self.module_) is not None:
             # By a hook on the layer, which must not see the rows of another call.
-            return self.net_.map_batches(X, input_of_last_linear, own_module=True).numpy()
+            return map_batches(self.net_, X, input_of_last_linear, own_module=True).numpy()
         if not hasattr(self.module_, "forward_features"):
             raise ValueError(
                 f"embed needs a module with a Linear layer or forward_features, got {type(self.module_).__name__}."
             )
-        return self.net_.map_batches(X, lambda module, x: module.forward_features(x).flatten(1)).numpy()
+        return map_batches(self.net_, X, lambda module, x: module.forward_features(x).flatten(1)).numpy()
 
     def _predict_left_out(self, X, targets, splits, sample_weight=None):
         """Predict every row by a model trained without it; all folds are trained as one.

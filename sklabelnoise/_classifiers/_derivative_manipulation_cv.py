@@ -30,6 +30,7 @@ from sklabelnoise._foundation._given import check_weights
 from sklabelnoise._foundation._seeds import MAX_SEED
 from sklabelnoise._fused._fits import Fits, fit_alone, fit_together
 from sklabelnoise._fused._folds import make_folds
+from sklabelnoise.training._forward import rows_at_once
 from sklabelnoise.training._training_set import LabeledRows, check_inputs, take_rows
 
 if TYPE_CHECKING:
@@ -362,7 +363,7 @@ class DMClassifierCV(NetClassifier):
             members = torch.stack([log_proba(member, rows) for member in self.estimators_])
             return function(members.logsumexp(dim=0) - math.log(len(self.estimators_)))
 
-        n, at_once = num_samples(X), self.net_.rows_at_once(X, _ROWS)
+        n, at_once = num_samples(X), rows_at_once(self.net_, X, _ROWS)
         results = None
         for start in range(0, n, at_once):
             part = answer(take_rows(X, slice(start, start + at_once))).numpy()

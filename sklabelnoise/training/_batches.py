@@ -1,5 +1,7 @@
 """Training data as tensors on the device, and the batches gathered from them."""
 
+from numbers import Integral
+
 import numpy as np
 import scipy.sparse
 import torch
@@ -149,6 +151,16 @@ class DatasetData(Dataset):
         return X.to(self.device, self.side.dtype if X.is_floating_point() else X.dtype, non_blocking=True)
 
 
+def as_data(X, y=None, *, device, dtype):
+    """Rows of any kind as a :class:`TensorData` or :class:`DatasetData`; without labels they are only predicted."""
+    if isinstance(X, TensorData | DatasetData):
+        return X
+    if isinstance(X, Dataset):
+        return DatasetData(X, torch.zeros(len(X), dtype=torch.long), device=device, dtype=dtype)
+    labels = torch.zeros(X.shape[0], dtype=torch.long) if y is None else y
+    return TensorData(X, labels, device=device, dtype=dtype)
+
+
 class TensorBatches:
     """Batches of a :class:`TensorData`, gathered where the data lives.
 
@@ -243,6 +255,36 @@ class _RandomOrder(Sampler):
     def __iter__(self):
         self.drawn = torch.randperm(self.n, generator=self.generator)
         yield from self.drawn.tolist()
+
+
+def check_batch_size(batch_size, default, part):
+    """The rows in a batch of an iterator, `part` for messages.
+
+    Raises
+    ------
+    ValueError
+        If it is no positive integer.
+    """
+    batch_size = default if batch_size is None else batch_size
+    if not isinstance(batch_size, Integral) or batch_size < 1:
+        raise ValueError(f"{part}__batch_size must be a positive integer, got {batch_size!r}.")
+    return int(batch_size)  # torch takes no integers of numpy
+
+
+def check_order_is_kept(params):
+    """Refuse parameters of ``iterator_valid`` that change the order of rows or leave some out.
+
+    Raises
+    ------
+    ValueError
+        If one of them would.
+    """
+    for name in ("shuffle", "drop_last", "sampler", "batch_sampler"):
+        if params.get(name):
+            raise ValueError(
+                f"iterator_valid__{name} must not change or leave out rows, as predictions are in the order of X, "
+                f"got {params[name]!r}."
+            )
 
 
 def as_tensor(array):

@@ -1,9 +1,17 @@
-"""Callbacks of one training: a progress bar over epochs, and scikit-learn's callback protocol."""
+"""Callbacks of one training: which hooks they use, a progress bar over epochs, and scikit-learn's protocol."""
 
 from skorch.callbacks import Callback
 from tqdm.auto import tqdm
 
-from sklabelnoise.training._net import StopTraining
+from sklabelnoise.training._early_stopping import StopTraining
+
+_BATCH_HOOKS = ("on_batch_begin", "on_batch_end", "on_grad_computed")
+
+
+def used_hooks(callbacks):
+    """The hooks of a batch in which one of some (name, callback) does more than skorch's empty base."""
+    kinds = {type(callback) for _, callback in callbacks}
+    return {hook for hook in _BATCH_HOOKS if any(getattr(kind, hook) is not getattr(Callback, hook) for kind in kinds)}
 
 
 class EpochProgressBar(Callback):

@@ -12,6 +12,7 @@ from torch.utils.data import Dataset
 
 from sklabelnoise._foundation._classes import encode
 from sklabelnoise.losses import global_trust, local_trust
+from sklabelnoise.training._forward import map_batches
 from sklabelnoise.training._watch import TrainingLogits, odds_of
 
 if TYPE_CHECKING:
@@ -173,7 +174,7 @@ class LearningDynamics(TrainingLogits):
                 "correction_rate": mean["as_true", "wrong"],
             }
         if self.test_ is not None:
-            predicted = net.map_batches(self.test_, lambda module, x: module(x).argmax(-1))
+            predicted = map_batches(net, self.test_, lambda module, x: module(x).argmax(-1))
             recorded["test_accuracy"] = float((predicted == self.test_labels_.cpu()).float().mean())
         for name, value in recorded.items():
             net.history.record(name, value)

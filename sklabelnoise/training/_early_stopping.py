@@ -1,10 +1,35 @@
-"""Early stopping: which rows are held out, and when training ends."""
+"""Training that ends before its last epoch: by a callback of the user, or by the accuracy on held-out rows."""
+
+import warnings
 
 import numpy as np
 from sklearn.model_selection import train_test_split
 from skorch.callbacks import EarlyStopping
 
 _NAME = "early_stopping"
+
+
+class StopTraining(KeyboardInterrupt):
+    """Raised by a callback to end training as planned, with the network as it is then.
+
+    A ``KeyboardInterrupt`` itself, with which callbacks end the training of a skorch net, is taken for Ctrl-C and
+    leaves ``fit``; that of skorch's ``EarlyStopping`` is known.
+
+    Examples
+    --------
+    >>> from skorch.callbacks import Callback
+    >>> from sklearn.datasets import make_moons
+    >>> from sklabelnoise import DMClassifier
+    >>> from sklabelnoise.training import StopTraining
+    >>> class UntilAccurate(Callback):
+    ...     def on_epoch_end(self, net, **kwargs):
+    ...         if net.history[-1, "train_accuracy"] > 0.8:
+    ...             raise StopTraining
+    >>> X, y = make_moons(200, random_state=0)
+    >>> model = DMClassifier(callbacks=[UntilAccurate()], max_epochs=100, random_state=0).fit(X, y)
+    >>> model.n_iter_ < 100
+    True
+    """
 
 
 def early_stopping(patience):
@@ -40,6 +65,22 @@ def hold_out(data, fraction, seed):
             f"among them; pass X_val and y_val, or do without. ({error})"
         ) from error
     return data.take(np.sort(train)), data.take(np.sort(held_out))
+
+
+def stopped_early(net):
+    """Whether skorch's ``EarlyStopping`` ended the training, which it does by an interrupt."""
+    return any(
+        isinstance(callback, EarlyStopping) and callback.misses_ == callback.patience for _, callback in net.callbacks_
+    )
+
+
+def keep_interrupted_epoch(history):
+    """Say that somebody interrupted the epoch that runs; where it has no loss yet, the history goes without it."""
+    warnings.warn(
+        f"Training was interrupted in epoch {len(history)}; the network is kept as it was then.", stacklevel=4
+    )
+    if "train_loss" not in history[-1]:
+        history.pop()
 
 
 def forget_best_weights(net):

@@ -20,6 +20,19 @@ def nonfinite_parameter_message(*, epoch, lr):
     return f"Training stopped: a parameter of the network is not finite after epoch {epoch}, at lr={lr:g}. {_ADVICE}"
 
 
+def check_parameters(module, *, epoch, lr):
+    """Refuse a network whose last update, after the last loss was seen, was not finite.
+
+    Raises
+    ------
+    ValueError
+        If a parameter is infinite or NaN.
+    """
+    finite = [p.isfinite().all() for p in module.parameters()]
+    if finite and not torch.stack(finite).all():
+        raise ValueError(nonfinite_parameter_message(epoch=epoch, lr=lr))
+
+
 @contextmanager
 def naming_batch_size(batch_size):
     """Say what to change when a batch is too large for the GPU, or too small for BatchNorm."""

@@ -1,56 +1,35 @@
 """The skorch net under every classifier: skorch's extension points, without its cost per batch."""
 
 import copy
-import inspect
-import math
-import threading
-import time
-import warnings
-from contextlib import contextmanager, nullcontext
-from numbers import Integral
 
 import numpy as np
 import torch
 from sklearn.base import ClassifierMixin
 from skorch import NeuralNet
-from skorch.callbacks import Callback, EarlyStopping
 from skorch.dataset import unpack_data
 from skorch.history import History
 from skorch.utils import TeeGenerator, get_map_location
 from torch import nn
-from torch.utils.data import Dataset
 
-from sklabelnoise.modules._draws import captured, current_draws, draws_to_repeat, may_draw, seeded
-from sklabelnoise.training._batches import PREDICTION_ROWS, DatasetData, LoadedBatches, TensorBatches, TensorData
+from sklabelnoise.modules._draws import captured, may_draw, seeded
+from sklabelnoise.training._batches import (
+    PREDICTION_ROWS,
+    LoadedBatches,
+    TensorBatches,
+    TensorData,
+    as_data,
+    check_batch_size,
+    check_order_is_kept,
+)
+from sklabelnoise.training._callbacks import used_hooks
 from sklabelnoise.training._device import generator_on, note_computation
-from sklabelnoise.training._failures import nonfinite_loss_message, nonfinite_parameter_message
-from sklabelnoise.training._module import twin
+from sklabelnoise.training._drawing_parts import prepared_draws
+from sklabelnoise.training._early_stopping import StopTraining, keep_interrupted_epoch, stopped_early
+from sklabelnoise.training._epoch_record import EpochRecord
+from sklabelnoise.training._failures import check_parameters
+from sklabelnoise.training._forward import Turn
+from sklabelnoise.training._optimizer import requires_closure
 from sklabelnoise.training._schedules import constant
-
-_OURS = f"{__name__.partition('.')[0]}."
-
-
-class StopTraining(KeyboardInterrupt):
-    """Raised by a callback to end training as planned, with the network as it is then.
-
-    A ``KeyboardInterrupt`` itself, with which callbacks end the training of a skorch net, is taken for Ctrl-C and
-    leaves ``fit``; that of skorch's ``EarlyStopping`` is known.
-
-    Examples
-    --------
-    >>> from skorch.callbacks import Callback
-    >>> from sklearn.datasets import make_moons
-    >>> from sklabelnoise import DMClassifier
-    >>> from sklabelnoise.training import StopTraining
-    >>> class UntilAccurate(Callback):
-    ...     def on_epoch_end(self, net, **kwargs):
-    ...         if net.history[-1, "train_accuracy"] > 0.8:
-    ...             raise StopTraining
-    >>> X, y = make_moons(200, random_state=0)
-    >>> model = DMClassifier(callbacks=[UntilAccurate()], max_epochs=100, random_state=0).fit(X, y)
-    >>> model.n_iter_ < 100
-    True
-    """
 
 
 class NoisyLabelNet(ClassifierMixin, NeuralNet):
@@ -103,6 +82,8 @@ class NoisyLabelNet(ClassifierMixin, NeuralNet):
     cuda_dependent_attributes_ = ["preprocess"]
     # Parts of the training that runs which may draw random numbers in a way of their own.
     drawing_parts_ = frozenset()
+    # Whether the module computes its draws again in the backward pass; None until the first training finds out.
+    repeats_draws_ = None
 
     def __init__(
         self,
@@ -122,7 +103,7 @@ class NoisyLabelNet(ClassifierMixin, NeuralNet):
         # skorch registers modules that are set after its own __init__ as parts to train.
         self.preprocess = preprocess
         note_computation()
-        self._turn = _Turn()
+        self.turn_ = Turn()
         super().__init__(
             module,
             criterion,
@@ -175,7 +156,7 @@ class NoisyLabelNet(ClassifierMixin, NeuralNet):
         note_computation()
         if "__cuda_dependent_attributes__" in state:  # pickled by version 0.1
             super().__setstate__(state)
-            self._turn = _Turn()
+            self.turn_ = Turn()
             return
         vars(self).update(state)
         augment_state = vars(self).pop("augment_state_", None)
@@ -204,25 +185,16 @@ class NoisyLabelNet(ClassifierMixin, NeuralNet):
     # Data
 
     def get_dataset(self, X, y=None):
-        if isinstance(X, TensorData | DatasetData):
-            return X
-        if isinstance(X, Dataset):
-            return DatasetData(X, torch.zeros(len(X), dtype=torch.long), device=self.device, dtype=self.dtype)
-        labels = torch.zeros(X.shape[0], dtype=torch.long) if y is None else y
-        return TensorData(X, labels, device=self.device, dtype=self.dtype)
+        return as_data(X, y, device=self.device, dtype=self.dtype)
 
     def get_iterator(self, dataset, training=False):
         part = "iterator_train" if training else "iterator_valid"
         params = self.get_params_for(part)
         if not training:
-            self._check_order_is_kept(params)
-        batch_size = params.pop("batch_size", None)
-        if batch_size is None:
-            is_table = isinstance(dataset, TensorData) and dataset.X.ndim == 2
-            batch_size = max(self.batch_size, PREDICTION_ROWS) if is_table and not training else self.batch_size
-        if not isinstance(batch_size, Integral) or batch_size < 1:
-            raise ValueError(f"{part}__batch_size must be a positive integer, got {batch_size!r}.")
-        batch_size = int(batch_size)  # torch takes no integers of numpy
+            check_order_is_kept(params)
+        is_table = isinstance(dataset, TensorData) and dataset.X.ndim == 2
+        default = max(self.batch_size, PREDICTION_ROWS) if is_table and not training else self.batch_size
+        batch_size = check_batch_size(params.pop("batch_size", None), default, part)
         shuffle = params.pop("shuffle", training)
         order = self.order_generator_ if shuffle else None
         if isinstance(dataset, TensorData):
@@ -230,15 +202,6 @@ class NoisyLabelNet(ClassifierMixin, NeuralNet):
         # Predictions draw from a generator of their own, so that they do not change a training that goes on.
         workers = self.worker_generator_ if training else None
         return LoadedBatches(dataset, batch_size, generator=order, worker_generator=workers, **params)
-
-    @staticmethod
-    def _check_order_is_kept(params):
-        for name in ("shuffle", "drop_last", "sampler", "batch_sampler"):
-            if params.get(name):
-                raise ValueError(
-                    f"iterator_valid__{name} must not change or leave out rows, as predictions are in the order of X, "
-                    f"got {params[name]!r}."
-                )
 
     # Training
 
@@ -268,7 +231,7 @@ class NoisyLabelNet(ClassifierMixin, NeuralNet):
         KeyboardInterrupt
             Where somebody interrupts the training.
         """
-        self._check_order_is_kept(self.get_params_for("iterator_valid"))
+        check_order_is_kept(self.get_params_for("iterator_valid"))
         n_batches = len(self.get_iterator(data, training=True))
         self.n_iterations_ = (self.max_epochs if continues else epochs) * n_batches
         if continues:
@@ -276,29 +239,29 @@ class NoisyLabelNet(ClassifierMixin, NeuralNet):
         self.schedule_start_ = 0 if continues else self.iteration_
         kept = self.callbacks_
         self.callbacks_ = [*kept, *((type(observer).__name__, observer) for observer in observers)]
-        hooks = ("on_batch_begin", "on_batch_end", "on_grad_computed")
-        self.used_hooks_ = {hook for hook in hooks if any(_defines(cb, hook) for _, cb in self.callbacks_)}
-        self.needs_closure_ = _requires_closure(self.optimizer_)
+        self.used_hooks_ = used_hooks(self.callbacks_)
+        self.needs_closure_ = requires_closure(self.optimizer_)
         self.follows_progress_ = self.criterion_.progress is not None
         self.needs_indices_ = self.criterion_.needs_indices
         try:
-            with self._prepared_draws(data):
+            self.drawing_parts_, block = prepared_draws(self, data)
+            with block:
                 self.notify("on_train_begin", X=data, y=None)
                 try:
                     self.fit_loop(data, epochs=epochs)
                 except StopTraining:
                     pass
                 except KeyboardInterrupt:
-                    if not self._stopped_early():
+                    if not stopped_early(self):
                         if not keep_interrupted or not len(self.history):
                             raise
-                        self._keep_interrupted()
+                        keep_interrupted_epoch(self.history)
                 self.notify("on_train_end", X=data, y=None)
         finally:
             self.callbacks_ = kept
             self.batch_ = None
             self.drawing_parts_ = frozenset()
-        self._check_parameters()
+        check_parameters(self.module_, epoch=len(self.history), lr=self.optimizer_.param_groups[0]["lr"])
         self._leave_training(data)
         return self
 
@@ -315,65 +278,15 @@ class NoisyLabelNet(ClassifierMixin, NeuralNet):
             self.initialize()
         return self.fit_epochs(self.get_dataset(X, y), epochs=self.max_epochs)
 
-    def _prepared_draws(self, data):
-        """Find out which parts may draw random numbers, and the block in which all get those of this training."""
-        draws = current_draws()
-        if draws is None:
-            return nullcontext()
-        module, criterion = (getattr(part, "_orig_mod", part) for part in (self.module_, self.criterion_))
-        foreign = [
-            callback for _, callback in self.callbacks_ if not type(callback).__module__.startswith(("skorch.", _OURS))
-        ]
-        parts = {
-            "module": may_draw(module),
-            "criterion": may_draw(criterion),
-            "augmentation": may_draw(self.augment),
-            "optimizer": not type(self.optimizer_).__module__.startswith("torch.optim."),
-            "callbacks": bool(foreign),
-            "data": isinstance(data, DatasetData),
-        }
-        if self._draws_by_torchs_generator(module, data, parts["module"]):
-            return draws.as_global(self.device)
-        self.drawing_parts_ = frozenset(part for part, may in parts.items() if may)
-        return nullcontext()
-
-    def _draws_by_torchs_generator(self, module, data, may):
-        """Whether the module draws where it can't be handed a generator: compiled, or to compute it again."""
-        if self.compile:
-            return may or any(isinstance(layer, nn.Dropout) for layer in module.modules())
-        if may and not hasattr(self, "repeats_draws_"):
-            x = data.rows(np.arange(min(2, len(data))))
-            x = x if self.preprocess is None else self.preprocess(x)
-            self.repeats_draws_ = draws_to_repeat(module, x)
-        return may and self.repeats_draws_
-
     def notify(self, method_name, **kwargs):
         with captured("callbacks" in self.drawing_parts_):
             super().notify(method_name, **kwargs)
 
-    def _stopped_early(self):
-        """Whether skorch's ``EarlyStopping`` ended the training, which it does by an interrupt."""
-        return any(
-            isinstance(callback, EarlyStopping) and callback.misses_ == callback.patience
-            for _, callback in self.callbacks_
-        )
-
-    def _keep_interrupted(self):
-        warnings.warn(
-            f"Training was interrupted in epoch {len(self.history)}; the network is kept as it was then.", stacklevel=4
-        )
-        if "train_loss" not in self.history[-1]:
-            self.history.pop()
-
     def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):
         if iterator is None:
             return
-        start = time.perf_counter()
         self._set_training(training)
-        losses, masses, hits = [], [], []
-        # Numbers at once where nothing has to be waited for: small tensors kept between large ones would keep the heap
-        # from giving memory back. Elsewhere they stay on the device until the epoch ends.
-        noted = torch.Tensor.item if torch.device(self.device).type == "cpu" else torch.Tensor.detach
+        record = EpochRecord(self.history, prefix, self.device)
         for batch in self._batches(iterator):
             self.batch_ = batch
             if training:
@@ -382,22 +295,17 @@ class NoisyLabelNet(ClassifierMixin, NeuralNet):
                 self.notify("on_batch_begin", batch=batch, training=training)
                 self._set_training(training)
             step = step_fn(batch, **fit_params)
-            with torch.no_grad():
-                hit = step["y_pred"].argmax(dim=1) == batch[1]
-                weight = batch.sample_weight
-                masses.append(len(hit) if weight is None else noted(weight.sum()))
-                hits.append(noted(hit.sum() if weight is None else (weight * hit).sum()))
-                losses.append(noted(step["loss"]))
+            record.note(batch, step)
             if "on_batch_end" in self.used_hooks_:
                 if "on_batch_begin" not in self.used_hooks_:
                     self.history.new_batch()
-                self._record_batch(prefix, float(losses[-1]), len(batch[1]))
+                record.write_batch(len(batch[1]))
                 self.notify("on_batch_end", batch=batch, training=training, **step)
-        last = self._record_epoch(prefix, losses, masses, hits, time.perf_counter() - start)
+        record.write(self.optimizer_.param_groups[0]["lr"])
         if not self.used_hooks_ & {"on_batch_begin", "on_batch_end"}:
             # skorch's Checkpoint reads the last batch of an epoch.
             self.history.new_batch()
-            self._record_batch(prefix, last, len(batch[1]))
+            record.write_batch(len(batch[1]))
 
     def _batches(self, iterator):
         if "data" not in self.drawing_parts_:
@@ -411,10 +319,6 @@ class NoisyLabelNet(ClassifierMixin, NeuralNet):
             if batch is None:
                 return
             yield batch
-
-    def _record_batch(self, prefix, loss, size):
-        self.history.record_batch(f"{prefix}_loss", loss)
-        self.history.record_batch(f"{prefix}_batch_size", size)
 
     def _begin_iteration(self):
         """Count the training batch about to run; set its learning rate and tell the criterion how far training is."""
@@ -476,39 +380,6 @@ class NoisyLabelNet(ClassifierMixin, NeuralNet):
         with torch.autocast(x.device.type, dtype=torch.bfloat16):
             return module(x, **fit_params).float()
 
-    def _record_epoch(self, prefix, losses, masses, hits, seconds):
-        """Bring the epoch's losses from the device, refuse one that is not finite, write the history; the last loss."""
-        losses, masses, hits = map(_as_numbers, (losses, masses, hits))
-        lr = self.optimizer_.param_groups[0]["lr"]
-        for i, loss in enumerate(losses, start=1):
-            if not math.isfinite(loss):
-                raise ValueError(
-                    nonfinite_loss_message(prefix, loss, epoch=len(self.history), batch=i, n_batches=len(losses), lr=lr)
-                )
-        total = sum(masses)
-        self._record_best(
-            f"{prefix}_loss", sum(loss * mass for loss, mass in zip(losses, masses, strict=True)) / total, min
-        )
-        self._record_best(f"{prefix}_accuracy", sum(hits) / total, max)
-        if prefix == "train":
-            self.history.record("lr", lr)
-            self.history.record("seconds", seconds)
-        self.history.record(f"{prefix}_batch_count", len(losses))
-        return losses[-1]
-
-    def _record_best(self, key, value, best):
-        """Record a value, and whether it is the best so far, which skorch's Checkpoint and PrintLog ask for."""
-        before = [row[key] for row in self.history[:-1] if key in row]
-        self.history.record(key, value)
-        self.history.record(f"{key}_best", value not in before and value == best([value, *before]))
-
-    def _check_parameters(self):
-        """Refuse a network whose last update, after the last loss was seen, was not finite."""
-        finite = [p.isfinite().all() for p in self.module_.parameters()]
-        if finite and not torch.stack(finite).all():
-            lr = self.optimizer_.param_groups[0]["lr"]
-            raise ValueError(nonfinite_parameter_message(epoch=len(self.history), lr=lr))
-
     # Prediction
 
     @property
@@ -521,101 +392,10 @@ class NoisyLabelNet(ClassifierMixin, NeuralNet):
         """The same for arrays."""
         return np.float64 if self.dtype == torch.float64 else np.float32
 
-    def map_batches(self, X, function, *, own_module=False):
-        """Apply a function to rows batch by batch, in evaluation mode.
-
-        Calls from several threads do not meet, and nothing random depends on what was called before: a module that
-        draws in evaluation mode draws the same in every call.
-
-        Parameters
-        ----------
-        X : array, CSR matrix, Dataset, TensorData or DatasetData
-            Rows.
-        function : callable
-            ``function(module, x)`` of the module, or a twin of it, and its input; returns one row for each row of x.
-        own_module : bool, default=False
-            Whether the function changes the module (by a hook, for example), so that it needs a twin for itself.
-
-        Returns
-        -------
-        results : Tensor
-            What it returned for all rows, on the CPU. It is the only memory that grows with the number of rows.
-        """
-        data = self.get_dataset(X)
-        foreign = may_draw(self.module_)
-        results, done = None, 0
-        draws = foreign or isinstance(data, DatasetData)
-        with (
-            seeded(self.seed) if draws else nullcontext(),
-            captured(draws),
-            self._module_apart(foreign, own_module) as module,
-            torch.inference_mode(),
-        ):
-            module.eval()
-            for batch in self.get_iterator(data, training=False):
-                x = batch[0] if self.preprocess is None else self.preprocess(batch[0])
-                part = function(module, x)
-                if results is None:
-                    # Small results kept between large ones would keep the heap from giving memory back.
-                    results = torch.empty((len(data), *part.shape[1:]), dtype=part.dtype)
-                results[done : done + len(part)] = part
-                done += len(part)
-        return results
-
-    def rows_at_once(self, X, limit):
-        """About `limit` rows of X that are predicted, alone, in the same batches as among the others."""
-        batch_size = self.get_iterator(self.get_dataset(X)).batch_size
-        return max(1, limit // batch_size) * batch_size
-
-    @contextmanager
-    def _module_apart(self, foreign, own_module):
-        """The module for one prediction, or a twin where the forward pass of another thread may meet this one.
-
-        Modules of users may keep what they compute in attributes; those of torch and of this package do not.
-        """
-        module = getattr(self.module_, "_orig_mod", self.module_)
-        if own_module:
-            yield twin(module)
-        elif not foreign:
-            yield self.module_
-        elif self._turn.lock.acquire(blocking=module is not self.module_):
-            try:
-                yield self.module_
-            finally:
-                self._turn.lock.release()
-        else:
-            yield twin(module)
-
     def predict(self, X):
         """Index of the most probable class of each row."""
         return self.predict_proba(X).argmax(axis=1)
 
 
-class _Turn:
-    """A lock that is a new one in a copy and in another process."""
-
-    def __init__(self):
-        self.lock = threading.Lock()
-
-    def __reduce__(self):
-        return _Turn, ()
-
-
-def _as_numbers(values):
-    """Numbers of Python; those of tensors come from the device at once."""
-    return torch.stack(values).tolist() if isinstance(values[0], torch.Tensor) else values
-
-
 def _softmax(logits):
     return logits.softmax(dim=-1)
-
-
-def _defines(callback, hook):
-    """Whether a callback does something in a hook: inherits it from more than skorch's empty base."""
-    return getattr(type(callback), hook) is not getattr(Callback, hook)
-
-
-def _requires_closure(optimizer):
-    """Whether ``optimizer.step`` can't be called without a closure, as LBFGS's."""
-    closure = inspect.signature(optimizer.step).parameters.get("closure")
-    return closure is not None and closure.default is inspect.Parameter.empty

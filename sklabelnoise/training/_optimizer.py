@@ -32,6 +32,12 @@ def takes_weight_decay(optimizer):
     return "weight_decay" in inspect.signature(optimizer).parameters
 
 
+def requires_closure(optimizer):
+    """Whether ``optimizer.step`` can't be called without a closure, as LBFGS's."""
+    closure = inspect.signature(optimizer.step).parameters.get("closure")
+    return closure is not None and closure.default is inspect.Parameter.empty
+
+
 def takes_fused_step(optimizer, params, module, device):
     """Whether an optimizer class can step on a module in one operation, and `params` leave the choice open."""
     return (

@@ -1,0 +1,79 @@
+"""What an epoch leaves in the history: loss, accuracy, learning rate and time."""
+
+import math
+import time
+
+import torch
+
+from sklabelnoise.training._failures import nonfinite_loss_message
+
+
+class EpochRecord:
+    """Losses and hits of the batches of one epoch, brought together when it ends.
+
+    Parameters
+    ----------
+    history : skorch.history.History
+        Its last row is the epoch.
+    prefix : str
+        "train" or "valid".
+    device : torch.device
+        Where the batches are computed.
+    """
+
+    def __init__(self, history, prefix, device):
+        self._history = history
+        self._prefix = prefix
+        # Numbers at once where nothing has to be waited for: small tensors kept between large ones would keep the heap
+        # from giving memory back. Elsewhere they stay on the device until the epoch ends.
+        self._noted = torch.Tensor.item if torch.device(device).type == "cpu" else torch.Tensor.detach
+        self._losses, self._masses, self._hits = [], [], []
+        self._start = time.perf_counter()
+
+    def note(self, batch, step):
+        """Take in what a step made of a batch."""
+        with torch.no_grad():
+            hit = step["y_pred"].argmax(dim=1) == batch[1]
+            weight = batch.sample_weight
+            self._masses.append(len(hit) if weight is None else self._noted(weight.sum()))
+            self._hits.append(self._noted(hit.sum() if weight is None else (weight * hit).sum()))
+            self._losses.append(self._noted(step["loss"]))
+
+    def write_batch(self, size):
+        """Write the loss of the batch noted last into the history, for callbacks that read it there."""
+        self._history.record_batch(f"{self._prefix}_loss", float(self._losses[-1]))
+        self._history.record_batch(f"{self._prefix}_batch_size", size)
+
+    def write(self, lr):
+        """Bring the epoch's numbers from the device and write them into the history.
+
+        Raises
+        ------
+        ValueError
+            If a loss is not finite.
+        """
+        seconds = time.perf_counter() - self._start
+        self._losses, masses, hits = map(_as_numbers, (self._losses, self._masses, self._hits))
+        for i, loss in enumerate(self._losses, start=1):
+            if not math.isfinite(loss):
+                place = {"epoch": len(self._history), "batch": i, "n_batches": len(self._losses)}
+                raise ValueError(nonfinite_loss_message(self._prefix, loss, **place, lr=lr))
+        total = sum(masses)
+        mean = sum(loss * mass for loss, mass in zip(self._losses, masses, strict=True)) / total
+        self._write_best(f"{self._prefix}_loss", mean, min)
+        self._write_best(f"{self._prefix}_accuracy", sum(hits) / total, max)
+        if self._prefix == "train":
+            self._history.record("lr", lr)
+            self._history.record("seconds", seconds)
+        self._history.record(f"{self._prefix}_batch_count", len(self._losses))
+
+    def _write_best(self, key, value, best):
+        """Record a value, and whether it is the best so far, which skorch's Checkpoint and PrintLog ask for."""
+        before = [row[key] for row in self._history[:-1] if key in row]
+        self._history.record(key, value)
+        self._history.record(f"{key}_best", value not in before and value == best([value, *before]))
+
+
+def _as_numbers(values):
+    """Numbers of Python; those of tensors come from the device at once."""
+    return torch.stack(values).tolist() if isinstance(values[0], torch.Tensor) else values

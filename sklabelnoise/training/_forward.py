@@ -1,0 +1,90 @@
+"""The forward pass of a fitted net over many rows: batch by batch, and safe beside other threads."""
+
+import threading
+from contextlib import contextmanager, nullcontext
+
+import torch
+
+from sklabelnoise.modules._draws import captured, may_draw, seeded
+from sklabelnoise.training._batches import DatasetData
+from sklabelnoise.training._module import twin
+
+
+def map_batches(net, X, function, *, own_module=False):
+    """Apply a function to rows batch by batch, in evaluation mode.
+
+    Calls from several threads do not meet, and nothing random depends on what was called before: a module that draws in
+    evaluation mode draws the same in every call.
+
+    Parameters
+    ----------
+    net : NoisyLabelNet
+        A net that was trained.
+    X : array, CSR matrix, Dataset, TensorData or DatasetData
+        Rows.
+    function : callable
+        ``function(module, x)`` of the module, or a twin of it, and its input; returns one row for each row of x.
+    own_module : bool, default=False
+        Whether the function changes the module (by a hook, for example), so that it needs a twin for itself.
+
+    Returns
+    -------
+    results : Tensor
+        What it returned for all rows, on the CPU. It is the only memory that grows with the number of rows.
+    """
+    data = net.get_dataset(X)
+    foreign = may_draw(net.module_)
+    results, done = None, 0
+    draws = foreign or isinstance(data, DatasetData)
+    with (
+        seeded(net.seed) if draws else nullcontext(),
+        captured(draws),
+        _module_apart(net, foreign, own_module) as module,
+        torch.inference_mode(),
+    ):
+        module.eval()
+        for batch in net.get_iterator(data, training=False):
+            x = batch[0] if net.preprocess is None else net.preprocess(batch[0])
+            part = function(module, x)
+            if results is None:
+                # Small results kept between large ones would keep the heap from giving memory back.
+                results = torch.empty((len(data), *part.shape[1:]), dtype=part.dtype)
+            results[done : done + len(part)] = part
+            done += len(part)
+    return results
+
+
+def rows_at_once(net, X, limit):
+    """About `limit` rows of X that are predicted, alone, in the same batches as among the others."""
+    batch_size = net.get_iterator(net.get_dataset(X)).batch_size
+    return max(1, limit // batch_size) * batch_size
+
+
+@contextmanager
+def _module_apart(net, foreign, own_module):
+    """The module for one prediction, or a twin where the forward pass of another thread may meet this one.
+
+    Modules of users may keep what they compute in attributes; those of torch and of this package do not.
+    """
+    module = getattr(net.module_, "_orig_mod", net.module_)
+    if own_module:
+        yield twin(module)
+    elif not foreign:
+        yield net.module_
+    elif net.turn_.lock.acquire(blocking=module is not net.module_):
+        try:
+            yield net.module_
+        finally:
+            net.turn_.lock.release()
+    else:
+        yield twin(module)
+
+
+class Turn:
+    """A lock that is a new one in a copy and in another process."""
+
+    def __init__(self):
+        self.lock = threading.Lock()
+
+    def __reduce__(self):
+        return Turn, ()
