@@ -4,35 +4,29 @@ from __future__ import annotations
 
 import os
 import time
-import warnings
 from numbers import Integral, Real
 from typing import TYPE_CHECKING
-from zlib import crc32
 
 import numpy as np
-import pandas as pd
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.exceptions import ConvergenceWarning, FitFailedWarning
-from sklearn.utils import assert_all_finite, check_random_state, column_or_1d
-from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.parallel import Parallel, delayed
-from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
-from tqdm.auto import tqdm
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklabelnoise._classifiers._net_classifier import keeping_fitted_state
-from sklabelnoise._compat import Interval, StrOptions, fit_context, num_samples, safe_indexing
+from sklabelnoise._compat import Interval, StrOptions, fit_context, safe_indexing
+from sklabelnoise._ensemble._arguments import as_rows, check_labels, weights_of_classes
 from sklabelnoise._ensemble._combination import clean_posterior
 from sklabelnoise._ensemble._decision import learn_decision
-from sklabelnoise._ensemble._distinct_rows import distinct_rows
 from sklabelnoise._ensemble._families import TrainingRows
-from sklabelnoise._ensemble._left_out_folds import drawn_folds, given_folds, is_number_of_folds, of_distinct
+from sklabelnoise._ensemble._fitting import fit_families
+from sklabelnoise._ensemble._left_out_folds import is_number_of_folds, leave_out
 from sklabelnoise._ensemble._members import families_of, needs_table
 from sklabelnoise._ensemble._one_thread import one_thread
 from sklabelnoise._ensemble._saving import load_ensemble, save_ensemble
+from sklabelnoise._ensemble._tables import table_of_candidates, table_of_members
 from sklabelnoise._ensemble._views import Views
-from sklabelnoise._ensemble._work import TimeIsOver, Work
+from sklabelnoise._ensemble._work import Work
 from sklabelnoise._foundation._checkpoint import Checkpoint
-from sklabelnoise._foundation._given import check_none_missing, check_weights
+from sklabelnoise._foundation._seeds import draw_seed
 from sklabelnoise._label_report._report import LabelReport
 from sklabelnoise.training._tables import check_numeric_columns
 
@@ -40,13 +34,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any, Literal, Self
 
+    import pandas as pd
     from numpy.typing import NDArray
 
     from sklabelnoise._foundation._types import ArrayLike, CrossValidation, Labels, RandomState
-
-_MAX_SEED = 2**31 - 1
-# A family whose expected time is above that of all others together is left out, but for fits that are short anyway.
-_SHORT_FIT = 120.0
 
 
 class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
@@ -259,22 +250,24 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
         begin = time.monotonic()
         with keeping_fitted_state(self):
             X = self._check_X(X, reset=True)
-            y, sample_weight, groups = self._check_labels(X, y, sample_weight, groups)
+            y, sample_weight, groups = check_labels(X, y, sample_weight, groups)
             present = np.ones(len(y), dtype=bool) if sample_weight is None else sample_weight > 0
             self.classes_ = np.unique(y[present])
             if len(self.classes_) < 2:
                 raise ValueError(f"y must have at least 2 classes, got {len(self.classes_)} class.")
             # A label that only rows of weight zero have is no class: its rows are predicted, not learned from.
             codes = np.searchsorted(self.classes_, y).clip(max=len(self.classes_) - 1)
-            seed = int(check_random_state(self.random_state).randint(_MAX_SEED))
+            seed = draw_seed(self.random_state)
             families = families_of(self.members, self.classes_)
-            distinct, splits = self._leave_out(X, y, codes, sample_weight, groups, seed)
+            distinct, splits = leave_out(X, y, codes, sample_weight, groups, self.cv, seed)
             rows = self._training_rows(X, codes, groups, distinct, splits)
             work = Work(
                 self._open_checkpoint(rows, seed),
                 np.inf if self.time_limit is None else begin + self.time_limit,
             )
-            fitted, statuses = self._fit_families(families, rows, work, seed)
+            fitted, statuses = fit_families(
+                families, rows, work, seed, n_jobs=self.n_jobs, verbose=self.verbose, time_limit=self.time_limit
+            )
             self._combine(X, y, codes, rows, distinct, families, fitted, statuses)
         return self
 
@@ -288,32 +281,7 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
             ).astype(np.float64, copy=False)
         if reset or hasattr(self, "n_features_in_"):
             validate_data(self, X, reset=reset, skip_check_array=True)
-        return X if hasattr(X, "iloc") or hasattr(X, "shape") else _as_rows(X)
-
-    def _check_labels(self, X, y, sample_weight, groups):
-        if y is None:
-            raise ValueError("requires y to be passed, but the target y is None")
-        check_none_missing(y)
-        check_consistent_length(X, y)
-        assert_all_finite(y, input_name="y")
-        check_classification_targets(y)
-        y = column_or_1d(y, warn=True)
-        if sample_weight is not None:
-            sample_weight = check_weights(sample_weight, len(y))
-        if groups is not None:
-            groups = np.unique(column_or_1d(groups), return_inverse=True)[1]
-            check_consistent_length(y, groups)
-        return y, sample_weight, groups
-
-    def _leave_out(self, X, y, codes, sample_weight, groups, seed):
-        """Distinct rows and their folds."""
-        if is_number_of_folds(self.cv):
-            distinct = distinct_rows(X, codes, sample_weight, groups)
-            own_groups = None if groups is None else groups[distinct.rows]
-            return distinct, drawn_folds(codes[distinct.rows], own_groups, self.cv, seed)
-        splits, fold_of_row = given_folds(self.cv, X, y, groups, np.unique(y), seed)
-        distinct = distinct_rows(X, codes, sample_weight, fold_of_row)
-        return distinct, of_distinct(splits, distinct)
+        return X if hasattr(X, "iloc") or hasattr(X, "shape") else as_rows(X)
 
     def _training_rows(self, X, codes, groups, distinct, splits):
         own = safe_indexing(X, distinct.rows)
@@ -345,60 +313,14 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
         }
         return Checkpoint(self.checkpoint, identity)
 
-    # Members
-
-    def _fit_families(self, families, rows, work, seed):
-        """Fitted families by name, and what became of each."""
-        statuses = _too_long(families, rows)
-        for name in statuses:
-            warnings.warn(f"Member {name!r} {statuses[name]}.", UserWarning, stacklevel=4)
-        todo = [family for family in families if family.name not in statuses]
-        costs = {family.name: _cost(family, rows) for family in todo}
-        bar = tqdm(total=round(sum(costs.values()), 2), disable=not self.verbose, unit="s", desc="members")
-
-        def fit_one(family):
-            with one_thread():
-                outcome = _outcome(family, rows, work if family is not todo[0] else work.without_limit(), seed)
-            bar.update(costs[family.name])
-            return outcome
-
-        with one_thread(), bar, warnings.catch_warnings():
-            # A strong penalty leaves little to gain after many steps.
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            outcomes = Parallel(n_jobs=self.n_jobs, backend="threading")(delayed(fit_one)(family) for family in todo)
-        fitted = {}
-        for family, outcome in zip(todo, outcomes, strict=True):
-            if isinstance(outcome, str):
-                statuses[family.name] = outcome
-            else:
-                fitted[family.name] = outcome
-        self._warn_of_failures(statuses, todo, fitted)
-        return fitted, statuses
-
-    def _warn_of_failures(self, statuses, todo, fitted):
-        names = [family.name for family in todo]
-        late = [name for name in names if statuses.get(name) == _LATE]
-        failed = [name for name in names if name in statuses and name not in late]
-        reasons = "; ".join(f"{name!r} {statuses[name]}" for name in failed)
-        if not fitted:
-            raise ValueError(f"members must have one at least that can be fitted, but {reasons}.")
-        if failed:
-            warnings.warn(f"Members are left out: {reasons}.", FitFailedWarning, stacklevel=5)
-        if late:
-            warnings.warn(
-                f"time_limit={self.time_limit} was over before {', '.join(map(repr, late))} could be finished: the "
-                "combination does without.",
-                UserWarning,
-                stacklevel=5,
-            )
-
     # Combination
 
     def _combine(self, X, y, codes, rows, distinct, families, fitted, statuses):
         used = list(fitted.values())
         self._families = used
         left_out = np.stack([family.left_out for family in used])
-        self._decision = learn_decision(left_out, rows.codes, rows.weight, self.combination, self._weights_of_classes())
+        class_weight = weights_of_classes(self.class_weight, self.classes_)
+        self._decision = learn_decision(left_out, rows.codes, rows.weight, self.combination, class_weight)
         own = self._decision.proba(left_out)
         proba = own[np.maximum(distinct.of_row, 0)]
         unseen = np.flatnonzero(distinct.of_row < 0)
@@ -413,48 +335,9 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
         prior = np.average(own, axis=0, weights=rows.weight)
         self.noise_rate_ = float(1 - prior @ np.diag(self.transition_matrix_))
         self.estimators_ = {family.name: family.models for family in used}
-        self.members_ = self._table_of_members(families, fitted, statuses)
-        self.candidates_ = pd.DataFrame(
-            [
-                {
-                    "family": family.name,
-                    "parameters": candidate.parameters,
-                    "brier": candidate.brier,
-                    "score": candidate.accuracy,
-                    "chosen": number == family.chosen,
-                }
-                for family in used
-                for number, candidate in enumerate(family.candidates)
-            ]
-        )
-
-    def _weights_of_classes(self):
-        """Array of class weights, "balanced" or None."""
-        if not isinstance(self.class_weight, dict):
-            return self.class_weight
-        unknown = [label for label in self.class_weight if label not in self.classes_.tolist()]
-        if unknown:
-            raise ValueError(f"class_weight must be about labels of y, got {unknown[0]!r}.")
-        weights = np.array([self.class_weight.get(label, 1.0) for label in self.classes_.tolist()], dtype=np.float64)
-        if not (weights > 0).all():
-            raise ValueError(f"class_weight must hold positive weights, got {self.class_weight!r}.")
-        return weights
-
-    def _table_of_members(self, families, fitted, statuses):
-        weights = dict(zip(fitted, self._decision.given_weights, strict=True))
-        table = []
-        for family in families:
-            row = {"family": family.name, "parameters": None, "score": np.nan, "weight": 0.0, "seconds": np.nan}
-            if family.name in fitted:
-                own = fitted[family.name]
-                row |= {
-                    "parameters": own.parameters,
-                    "score": own.candidates[own.chosen].accuracy,
-                    "weight": weights[family.name],
-                    "seconds": own.seconds,
-                }
-            table.append({**row, "status": statuses.get(family.name, "used")})
-        return pd.DataFrame(table)
+        given_weights = dict(zip(fitted, self._decision.given_weights, strict=True))
+        self.members_ = table_of_members(families, fitted, statuses, given_weights)
+        self.candidates_ = table_of_candidates(used)
 
     # Prediction
 
@@ -602,48 +485,3 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = all(isinstance(entry, str) for entry in self.members)
         return tags
-
-
-_LATE = "was not finished within the time limit"
-
-
-def _outcome(family, rows, work, seed):
-    """The fitted family, or what went wrong."""
-    start = time.perf_counter()
-    try:
-        fitted = family.fit(rows, work, crc32(f"{seed} {family.name}".encode()) % _MAX_SEED)
-    except TimeIsOver:
-        return _LATE
-    except Exception as error:
-        return f"failed with {type(error).__name__}: {str(error).strip() or 'no message'}".split("\n")[0].rstrip(".")
-    if not np.isfinite(fitted.left_out).all():
-        return "predicts NaN"
-    fitted.seconds = time.perf_counter() - start
-    return fitted
-
-
-def _cost(family, rows):
-    n_features = rows.views["given"].shape[1] if "given" in rows.views else 1
-    return family.cost(len(rows), n_features, rows.n_classes, len(rows.splits), rows.by_folds)
-
-
-def _too_long(families, rows):
-    """Families that would take longer than all others together."""
-    costs = {family.name: _cost(family, rows) for family in families}
-    statuses = {}
-    for name in sorted(costs, key=costs.get, reverse=True):
-        rest = sum(cost for other, cost in costs.items() if other != name and other not in statuses)
-        if costs[name] > max(rest, _SHORT_FIT) and rest > 0:
-            statuses[name] = (
-                f"is left out: about {costs[name]:.0f} s would be longer than {rest:.0f} s of all others together"
-            )
-    return statuses
-
-
-def _as_rows(X):
-    """Lists as arrays of objects or numbers, so that rows can be taken from them."""
-    if num_samples(X) and isinstance(X[0], str):
-        rows = np.empty(len(X), dtype=object)
-        rows[:] = X
-        return rows
-    return np.asarray(X)

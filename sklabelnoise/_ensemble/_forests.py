@@ -7,8 +7,7 @@ from sklearn import config_context
 from sklearn.tree import DecisionTreeClassifier, ExtraTreeClassifier
 
 from sklabelnoise._ensemble._families import Family, FittedFamily, best_by_brier
-
-_MAX_SEED = np.iinfo(np.int32).max
+from sklabelnoise._foundation._seeds import MAX_SEED
 
 
 class BagOfTrees:
@@ -113,7 +112,7 @@ class Forest(Family):
     def fit(self, rows, work, seed):
         X = rows.views[self.view]
         rng = np.random.RandomState(seed)
-        seeds = rng.randint(_MAX_SEED, size=self.n_trees(len(rows)))
+        seeds = rng.randint(MAX_SEED, size=self.n_trees(len(rows)))
         leaves = [leaf for leaf in self.LEAVES if leaf == 1 or 2 * leaf < len(rows)]
         candidates = []
         for leaf in leaves:

@@ -6,7 +6,19 @@ from numbers import Integral
 import numpy as np
 from sklearn.model_selection import KFold, StratifiedGroupKFold, StratifiedKFold
 
+from sklabelnoise._ensemble._distinct_rows import distinct_rows
 from sklabelnoise._label_refinery._splits import DEFAULT_FOLDS, FoldDrawer
+
+
+def leave_out(X, y, codes, sample_weight, groups, cv, seed):
+    """Distinct rows of a training set and their folds: drawn ones for a number, else those that `cv` gives."""
+    if is_number_of_folds(cv):
+        distinct = distinct_rows(X, codes, sample_weight, groups)
+        own_groups = None if groups is None else groups[distinct.rows]
+        return distinct, drawn_folds(codes[distinct.rows], own_groups, cv, seed)
+    splits, fold_of_row = given_folds(cv, X, y, groups, np.unique(y), seed)
+    distinct = distinct_rows(X, codes, sample_weight, fold_of_row)
+    return distinct, of_distinct(splits, distinct)
 
 
 def drawn_folds(codes, groups, cv, seed):

@@ -1,0 +1,48 @@
+"""What `fit` was given, checked and as arrays."""
+
+import numpy as np
+from sklearn.utils import assert_all_finite, column_or_1d
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_consistent_length
+
+from sklabelnoise._compat import num_samples
+from sklabelnoise._foundation._given import check_none_missing, check_weights
+
+
+def check_labels(X, y, sample_weight, groups):
+    """Labels, weights and groups for each row of X; groups as numbers."""
+    if y is None:
+        raise ValueError("requires y to be passed, but the target y is None")
+    check_none_missing(y)
+    check_consistent_length(X, y)
+    assert_all_finite(y, input_name="y")
+    check_classification_targets(y)
+    y = column_or_1d(y, warn=True)
+    if sample_weight is not None:
+        sample_weight = check_weights(sample_weight, len(y))
+    if groups is not None:
+        groups = np.unique(column_or_1d(groups), return_inverse=True)[1]
+        check_consistent_length(y, groups)
+    return y, sample_weight, groups
+
+
+def weights_of_classes(class_weight, classes):
+    """The parameter `class_weight` as an array in the order of `classes`; "balanced" and None stay what they are."""
+    if not isinstance(class_weight, dict):
+        return class_weight
+    unknown = [label for label in class_weight if label not in classes.tolist()]
+    if unknown:
+        raise ValueError(f"class_weight must be about labels of y, got {unknown[0]!r}.")
+    weights = np.array([class_weight.get(label, 1.0) for label in classes.tolist()], dtype=np.float64)
+    if not (weights > 0).all():
+        raise ValueError(f"class_weight must hold positive weights, got {class_weight!r}.")
+    return weights
+
+
+def as_rows(X):
+    """Lists as arrays of objects or numbers, so that rows can be taken from them."""
+    if num_samples(X) and isinstance(X[0], str):
+        rows = np.empty(len(X), dtype=object)
+        rows[:] = X
+        return rows
+    return np.asarray(X)

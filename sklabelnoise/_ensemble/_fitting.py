@@ -1,0 +1,128 @@
+"""All families fitted at the same time, and what became of each."""
+
+import time
+import warnings
+from zlib import crc32
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning, FitFailedWarning
+from sklearn.utils.parallel import Parallel, delayed
+from tqdm.auto import tqdm
+
+from sklabelnoise._ensemble._one_thread import one_thread
+from sklabelnoise._ensemble._work import TimeIsOver
+from sklabelnoise._foundation._seeds import MAX_SEED
+
+# A family whose expected time is above that of all others together is left out, but for fits that are short anyway.
+_SHORT_FIT = 120.0
+_LATE = "was not finished within the time limit"
+
+
+def fit_families(families, rows, work, seed, *, n_jobs=None, verbose=0, time_limit=None):
+    """Fit families to the same rows; one that fails, or is late, is left out with a warning.
+
+    Parameters
+    ----------
+    families : list of Family
+        Which.
+    rows : TrainingRows
+        What they learn from.
+    work : Work
+        Runs their pieces; the first family has no time limit.
+    seed : int
+        Each family's own is made from it and from its name.
+    n_jobs : int, default=None
+        Families at the same time.
+    verbose : int, default=0
+        1 shows a progress bar.
+    time_limit : float, default=None
+        What `work` was told, for the warning.
+
+    Returns
+    -------
+    fitted : dict of str to FittedFamily
+        By name, in the order of `families`.
+    statuses : dict of str to str
+        What became of the others.
+
+    Raises
+    ------
+    ValueError
+        If none could be fitted.
+    """
+    statuses = _too_long(families, rows)
+    for name in statuses:
+        warnings.warn(f"Member {name!r} {statuses[name]}.", UserWarning, stacklevel=4)
+    todo = [family for family in families if family.name not in statuses]
+    costs = {family.name: _cost(family, rows) for family in todo}
+    bar = tqdm(total=round(sum(costs.values()), 2), disable=not verbose, unit="s", desc="members")
+
+    def fit_one(family):
+        with one_thread():
+            outcome = _outcome(family, rows, work if family is not todo[0] else work.without_limit(), seed)
+        bar.update(costs[family.name])
+        return outcome
+
+    with one_thread(), bar, warnings.catch_warnings():
+        # A strong penalty leaves little to gain after many steps.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        outcomes = Parallel(n_jobs=n_jobs, backend="threading")(delayed(fit_one)(family) for family in todo)
+    fitted = {}
+    for family, outcome in zip(todo, outcomes, strict=True):
+        if isinstance(outcome, str):
+            statuses[family.name] = outcome
+        else:
+            fitted[family.name] = outcome
+    _warn_of_failures(statuses, todo, fitted, time_limit)
+    return fitted, statuses
+
+
+def _warn_of_failures(statuses, todo, fitted, time_limit):
+    names = [family.name for family in todo]
+    late = [name for name in names if statuses.get(name) == _LATE]
+    failed = [name for name in names if name in statuses and name not in late]
+    reasons = "; ".join(f"{name!r} {statuses[name]}" for name in failed)
+    if not fitted:
+        raise ValueError(f"members must have one at least that can be fitted, but {reasons}.")
+    if failed:
+        warnings.warn(f"Members are left out: {reasons}.", FitFailedWarning, stacklevel=5)
+    if late:
+        warnings.warn(
+            f"time_limit={time_limit} was over before {', '.join(map(repr, late))} could be finished: the combination "
+            "does without.",
+            UserWarning,
+            stacklevel=5,
+        )
+
+
+def _outcome(family, rows, work, seed):
+    """The fitted family, or what went wrong."""
+    start = time.perf_counter()
+    try:
+        fitted = family.fit(rows, work, crc32(f"{seed} {family.name}".encode()) % MAX_SEED)
+    except TimeIsOver:
+        return _LATE
+    except Exception as error:
+        return f"failed with {type(error).__name__}: {str(error).strip() or 'no message'}".split("\n")[0].rstrip(".")
+    if not np.isfinite(fitted.left_out).all():
+        return "predicts NaN"
+    fitted.seconds = time.perf_counter() - start
+    return fitted
+
+
+def _cost(family, rows):
+    n_features = rows.views["given"].shape[1] if "given" in rows.views else 1
+    return family.cost(len(rows), n_features, rows.n_classes, len(rows.splits), rows.by_folds)
+
+
+def _too_long(families, rows):
+    """Families that would take longer than all others together."""
+    costs = {family.name: _cost(family, rows) for family in families}
+    statuses = {}
+    for name in sorted(costs, key=costs.get, reverse=True):
+        rest = sum(cost for other, cost in costs.items() if other != name and other not in statuses)
+        if costs[name] > max(rest, _SHORT_FIT) and rest > 0:
+            statuses[name] = (
+                f"is left out: about {costs[name]:.0f} s would be longer than {rest:.0f} s of all others together"
+            )
+    return statuses
