@@ -1,12 +1,14 @@
 """What the scripts of this folder share: jobs that leave rows, resumed where a run was killed, and tables of them."""
 
 import argparse
+import hashlib
 import itertools
 import json
 import os
 import time
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import torch
 
@@ -27,7 +29,31 @@ def use_shared_data():
     os.environ.setdefault("SKLABELNOISE_DATA", str(Path(__file__).parents[3] / "shared" / "data"))
 
 
-def run_jobs(path, jobs, execute, *, report=print):
+def digest(value):
+    """Twelve hexadecimal digits that stand for a value: numbers, text, arrays, and lists and dictionaries of them."""
+    text = json.dumps(value, sort_keys=True, default=_array_digest)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def _array_digest(array):
+    array = np.ascontiguousarray(array)
+    return [str(array.dtype), array.shape, hashlib.sha256(array).hexdigest()]
+
+
+def row_of_run(run, folder=None):
+    """The measures of a run that some table has made already, None where none has.
+
+    Tables share runs: the same network on the same images, labels and seed. What says where and when it was measured
+    comes with it.
+    """
+    for path in sorted(Path(folder or FOLDER).glob("*.jsonl")):
+        for row in read_rows(path):
+            if row.get("run") == run:
+                return {**{name: value for name, value in row.items() if name != "job"}, "taken_from": path.stem}
+    return None
+
+
+def run_jobs(path, jobs, execute, *, protocol=None, report=print):
     """Execute the jobs that have no row yet.
 
     Parameters
@@ -37,19 +63,27 @@ def run_jobs(path, jobs, execute, *, report=print):
     jobs : sequence of dict
         Plain values; a job is recognised by them.
     execute : callable
-        ``execute(**job)`` returns the measures of the job as a dict.
+        ``execute(**job)`` returns the measures of the job as a dict; where they were taken over from a row of another
+        table, with what that row says of its making.
+    protocol : str, default=None
+        That of the jobs: rows that name another one are replaced.
     report : callable, default=print
         Called with one line a job.
     """
     torch.set_num_threads(1)
-    done = {_key(row["job"]) for row in read_rows(path)}
+    done = {_key(row["job"]) for row in read_rows(path) if of_protocol(row, protocol)}
     jobs = [job for job in jobs if _key(job) not in done]
     for count, job in enumerate(jobs, start=1):
         start = time.perf_counter()
         measures = execute(**job)
         seconds = round(time.perf_counter() - start, 2)
-        append_row(path, {"job": job, **measures, "seconds": seconds, **environment()})
+        append_row(path, {"job": job, "seconds": seconds, **environment(), **measures})
         report(f"{count} of {len(jobs)}  {json.dumps(job)}  {seconds} s")
+
+
+def of_protocol(row, protocol):
+    """Whether a row is of this protocol; rows of before there was a name for it are of the only one there was."""
+    return protocol is None or row.get("protocol", protocol) == protocol
 
 
 def _key(job):

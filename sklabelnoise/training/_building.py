@@ -11,7 +11,7 @@ from sklabelnoise.modules._draws import captured
 from sklabelnoise.training._augmentation import resolve_augmentation
 from sklabelnoise.training._batches import TensorData
 from sklabelnoise.training._early_stopping import early_stopping
-from sklabelnoise.training._module import build_module, check_output
+from sklabelnoise.training._module import build_module, check_output, warn_of_probabilities
 from sklabelnoise.training._net import NoisyLabelNet
 from sklabelnoise.training._optimizer import optimizer_params, resolve_optimizer, takes_fused_step
 from sklabelnoise.training._preprocessing import ImageScaler
@@ -223,3 +223,4 @@ def _check_module(module, preprocess, tensors, n_classes):
             f"module {type(module).__name__} can't take inputs of shape {tuple(x.shape[1:])}: {error}"
         ) from error
     check_output(logits, len(x), n_classes, type(module).__name__)
+    warn_of_probabilities(logits, type(module).__name__)

@@ -18,7 +18,7 @@ from sklabelnoise.training._watch import TrainingLogits, odds_of
 if TYPE_CHECKING:
     from sklabelnoise._foundation._types import ArrayLike, Labels
 
-_VALUES = ("label_proba", "entropy", "as_given", "as_true", "trust")
+_VALUES = ("label_proba", "entropy", "as_given", "as_true", "trust", "emphasis")
 _GROUPS = ("all", "clean", "wrong")
 
 
@@ -31,10 +31,14 @@ class LearningDynamics(TrainingLogits):
 
     * ``label_proba``: mean probability of the given labels; ``entropy``: mean entropy of the predictions, in nats;
       ``trust``: mean trust in the predictions, for `ProSelfLCClassifier`;
+    * ``emphasis_variance``: how differently the examples are weighted, the variance of their weights in a batch, on
+      average over the batches. The weight of an example is the L1 norm of the derivative of the loss with respect to
+      its logits, over the mean of its batch, so that losses of any scale compare;
     * with `y_clean`: ``label_proba_clean`` and ``label_proba_wrong``, the mean probability of the given labels that
       are right and of those that are wrong; ``corrupted_accuracy`` and ``intact_accuracy``, agreement of the
       predictions with the given and with the true labels; ``memorization_rate`` and ``correction_rate``, the share of
-      the wrong labels that the network predicts as given and as they should be;
+      the wrong labels that the network predicts as given and as they should be; ``emphasis_wrong``, the share of the
+      derivatives, by their L1 norms, that is of wrong labels: how much of what the network is taught is wrong;
     * with `X_test` and `y_test`: ``test_accuracy``, at the end of the epoch.
 
     Parameters
@@ -59,7 +63,7 @@ class LearningDynamics(TrainingLogits):
 
     References
     ----------
-    Wang et al.: "Derivative Manipulation for General Example Weighting", Figures 2 and 5.
+    Wang et al.: "Derivative Manipulation for General Example Weighting", Definition 2 and Figures 2 and 5.
 
     Examples
     --------
@@ -75,6 +79,8 @@ class LearningDynamics(TrainingLogits):
     >>> bool(last["label_proba_clean"] > last["label_proba_wrong"])
     True
     """
+
+    follows_derivative = True
 
     def __init__(
         self,
@@ -125,6 +131,13 @@ class LearningDynamics(TrainingLogits):
         # One row a quantity, one column a training row: means are then one product with the groups below.
         self.values_ = torch.zeros(len(_VALUES), len(self.labels_), device=self.labels_.device)
         self.seen_ = torch.zeros(len(self.labels_), device=self.labels_.device)
+        self.variances_ = []
+
+    @torch.no_grad()
+    def take_derivative(self, indices, derivative):
+        weight = derivative.float().abs().sum(-1)
+        self.values_[_VALUES.index("emphasis"), indices] = weight
+        self.variances_.append((weight / weight.mean()).var(correction=0))
 
     def take(self, net, indices, logits, progress):
         if self.clean_ is not None or self.test_labels_ is not None:
@@ -141,7 +154,7 @@ class LearningDynamics(TrainingLogits):
         ]
         if self.has_trust_:
             values[-1] = _trust(net.criterion_, logits, entropy, progress)
-        self.values_[:, indices] = torch.stack([value.float() for value in values])
+        self.values_[: len(values), indices] = torch.stack([value.float() for value in values])
         self.seen_[indices] = 1  # an iterator with drop_last leaves some rows out
 
     def _check_classes(self, n_classes):
@@ -155,13 +168,20 @@ class LearningDynamics(TrainingLogits):
     def on_epoch_end(self, net, **kwargs):
         self.flush(net)
         groups = self.groups_ * self.seen_
-        totals = torch.cat([self.values_ @ groups.T, groups.sum(1)[None]]).tolist()  # one transfer from the device
+        variance = torch.stack(self.variances_).nanmean().expand(1, len(groups))
+        # one transfer from the device
+        *totals, (variance, *_) = torch.cat([self.values_ @ groups.T, groups.sum(1)[None], variance]).tolist()
         mean = {
             (name, group): total / n if n else float("nan")
             for name, row in zip(_VALUES, totals[:-1], strict=True)
             for group, total, n in zip(_GROUPS, row, totals[-1], strict=False)
         }
-        recorded = {"label_proba": mean["label_proba", "all"], "entropy": mean["entropy", "all"]}
+        emphasis = totals[_VALUES.index("emphasis")]
+        recorded = {
+            "label_proba": mean["label_proba", "all"],
+            "entropy": mean["entropy", "all"],
+            "emphasis_variance": variance,
+        }
         if self.has_trust_:
             recorded["trust"] = mean["trust", "all"]
         if self.clean_ is not None:
@@ -172,6 +192,7 @@ class LearningDynamics(TrainingLogits):
                 "intact_accuracy": mean["as_true", "all"],
                 "memorization_rate": mean["as_given", "wrong"],
                 "correction_rate": mean["as_true", "wrong"],
+                "emphasis_wrong": emphasis[2] / emphasis[0] if emphasis[0] else float("nan"),
             }
         if self.test_ is not None:
             predicted = map_batches(net, self.test_, lambda module, x: module(x).argmax(-1))
@@ -183,7 +204,7 @@ class LearningDynamics(TrainingLogits):
         super().on_train_end(net, X, y, **kwargs)
         # The training set belongs to the caller; a pickle of the classifier need not carry it.
         del self.labels_, self.clean_, self.test_, self.test_labels_
-        del self.groups_, self.values_, self.seen_
+        del self.groups_, self.values_, self.seen_, self.variances_
 
 
 def _trust(criterion, logits, entropy, progress):

@@ -3,6 +3,7 @@
 import copy
 import inspect
 import itertools
+import warnings
 
 import numpy as np
 import torch
@@ -119,6 +120,21 @@ def check_output(logits, n_rows, n_classes, name):
             f"module {name} must return logits of shape (n_samples, n_classes), here {(n_rows, n_classes)} for "
             f"{n_rows} examples and {n_classes} classes, got {tuple(logits.shape)}. If it takes the number of outputs "
             "under another name, pass it as module__<name>."
+        )
+
+
+def warn_of_probabilities(outputs, name):
+    """Warn of outputs that are probabilities already, of which a softmax would be taken once more.
+
+    Trained that way a network cannot become sure: of two classes the larger of softmax(probabilities) is at most .73.
+    """
+    outputs = outputs.detach().float()
+    if outputs.shape[1] > 1 and bool(((outputs >= 0).all(1) & ((outputs.sum(1) - 1).abs() < 1e-3)).all()):
+        warnings.warn(
+            f"module {name} seems to end in a softmax: its outputs for the first rows are probabilities. It must "
+            "return logits, of which the loss and predict_proba take the softmax: leave the softmax at its end out.",
+            UserWarning,
+            stacklevel=2,
         )
 
 

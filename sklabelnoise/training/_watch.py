@@ -11,8 +11,11 @@ class TrainingLogits(Callback):
     """Hands the logits of the training batches to :meth:`take`, many rows at a time.
 
     Each row is seen once an epoch, before the update it takes part in, with dropout and augmentation as they are in
-    training. A subclass calls :meth:`flush` at the end of an epoch.
+    training. A subclass calls :meth:`flush` at the end of an epoch. One that has `follows_derivative` is handed the
+    derivative of each batch's loss with respect to the logits as well, where the backward pass comes by it.
     """
+
+    follows_derivative = False
 
     def on_train_begin(self, net, X=None, y=None, **kwargs):
         self.pending_, self.n_pending_ = [], 0
@@ -21,6 +24,9 @@ class TrainingLogits(Callback):
     def _keep(self, net, module, logits):
         if not module.training:
             return
+        if self.follows_derivative and logits.requires_grad:
+            indices = net.batch_.indices
+            logits.register_hook(lambda derivative: self.take_derivative(indices, derivative.detach()))
         logits = logits.detach()
         self.pending_.append((net.batch_.indices, logits, net.criterion_.progress))
         self.n_pending_ += logits.numel()
@@ -41,6 +47,9 @@ class TrainingLogits(Callback):
 
     def take(self, net, indices, logits, progress):
         """Use the logits of the rows `indices`; `progress` is that of the training when each row was seen."""
+
+    def take_derivative(self, indices, derivative):
+        """Use the derivative of the loss of a batch with respect to its logits, those of the rows `indices`."""
 
     def on_train_end(self, net, X=None, y=None, **kwargs):
         self.handle_.remove()

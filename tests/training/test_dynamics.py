@@ -9,7 +9,7 @@ from sklearn.base import clone
 from skorch.callbacks import Callback
 
 from sklabelnoise import DMClassifier, ProSelfLCClassifier, RobustLossClassifier
-from sklabelnoise.losses import global_trust, local_trust
+from sklabelnoise.losses import DMEmphasis, global_trust, local_trust
 from sklabelnoise.noise import corrupt_labels, symmetric_transition_matrix
 from sklabelnoise.training import LearningDynamics, MeanPrediction, _watch
 
@@ -20,6 +20,79 @@ def noisy(blobs):
     names = np.array(["ant", "bee", "cow"])
     y = corrupt_labels(names[y_clean], symmetric_transition_matrix(3, 0.3), exact_counts=True, random_state=0)
     return X, y, names[y_clean]
+
+
+class KeepDerivatives(Callback):
+    """Keeps the logits of each batch and the derivative of its loss by them, the slow way."""
+
+    def on_train_begin(self, net, **kwargs):
+        self.batches = []
+        net.module_.register_forward_hook(lambda module, _, z: z.retain_grad() if module.training else None)
+
+    def on_batch_end(self, net, batch, training, y_pred, **kwargs):
+        self.batches.append((batch.indices, y_pred.detach().double(), y_pred.grad.double()))
+
+
+CLASSIFIERS = {
+    "dm": lambda **params: DMClassifier(lam=1, beta=8, **params),
+    "dm, integral": lambda **params: DMClassifier(normalization="integral", **params),
+    "proselflc": ProSelfLCClassifier,
+    "cross entropy": lambda **params: RobustLossClassifier(loss="cross_entropy", **params),
+    "elr": lambda **params: RobustLossClassifier(loss="elr", **params),
+    "ohem": lambda **params: RobustLossClassifier(loss="ohem", **params),
+}
+
+
+class TestWhatADerivativeWeighs:
+    """The emphasis of training as it happens: variance within batches, and the part of wrong labels."""
+
+    @pytest.mark.parametrize("make", CLASSIFIERS.values(), ids=CLASSIFIERS)
+    def test_it_is_that_of_the_derivatives_themselves(self, make, noisy):
+        X, y, y_clean = noisy
+        kept = KeepDerivatives()
+        model = make(max_epochs=2, batch_size=16, callbacks=[LearningDynamics(y_clean), kept], random_state=0)
+        history = model.fit(X, y).history_
+        wrong = torch.as_tensor(y != y_clean)
+        per_epoch = len(kept.batches) // 2
+        for epoch, batches in enumerate((kept.batches[:per_epoch], kept.batches[per_epoch:])):
+            weights = [derivative.abs().sum(1) for _, _, derivative in batches]
+            variance = np.mean([float((w / w.mean()).var(correction=0)) for w in weights])
+            of_wrong = sum(float(w[wrong[index]].sum()) for (index, _, _), w in zip(batches, weights, strict=True))
+            row = history.iloc[epoch]
+            assert row["emphasis_variance"] == pytest.approx(variance, rel=1e-4)
+            assert row["emphasis_wrong"] == pytest.approx(of_wrong / sum(float(w.sum()) for w in weights), rel=1e-4)
+
+    @pytest.mark.parametrize(("make", "emphasis"), [
+        (CLASSIFIERS["cross entropy"], lambda p: 2 * (1 - p)),
+        (lambda **params: RobustLossClassifier(loss="mae", **params), lambda p: 2 * p * (1 - p)),
+        (lambda **params: DMClassifier(emphasis=DMEmphasis(1, 8), damping=0.0, **params), DMEmphasis(1, 8)),
+    ], ids=["cross entropy", "mae", "dm"])  # fmt: skip
+    def test_it_is_the_emphasis_of_the_loss_over_its_mean(self, make, emphasis, noisy):
+        X, y, y_clean = noisy
+        kept = KeepDerivatives()
+        model = make(max_epochs=1, batch_size=len(y), callbacks=[LearningDynamics(y_clean), kept], random_state=0)
+        row = model.fit(X, y).history_.iloc[0]
+        ((index, logits, _),) = kept.batches
+        given = torch.as_tensor(np.searchsorted(model.classes_, y))[index]
+        weight = emphasis(logits.softmax(1).gather(1, given[:, None]).squeeze(1))
+        assert row["emphasis_variance"] == pytest.approx(float((weight / weight.mean()).var(correction=0)), rel=1e-4)
+        wrong = torch.as_tensor(y != y_clean)[index]
+        assert row["emphasis_wrong"] == pytest.approx(float(weight[wrong].sum() / weight.sum()), rel=1e-4)
+
+    def test_alike_examples_have_no_variance_and_wrong_labels_their_share(self, noisy):
+        """Without an emphasis every example weighs the same, whatever the network makes of it."""
+        X, y, y_clean = noisy
+        dynamics = LearningDynamics(y_clean)
+        model = DMClassifier(lam=0, beta=0, max_epochs=3, callbacks=[dynamics], random_state=0).fit(X, y)
+        assert model.history_["emphasis_variance"].max() < 1e-6
+        # batches of one size: each row has the same part of the whole
+        assert model.history_["emphasis_wrong"].iloc[0] == pytest.approx(np.mean(y != y_clean), abs=0.02)
+
+    def test_without_true_labels_only_the_variance_is_known(self, noisy):
+        X, y, _ = noisy
+        history = DMClassifier(max_epochs=1, callbacks=[LearningDynamics()], random_state=0).fit(X, y).history_
+        assert history["emphasis_variance"].iloc[0] > 0
+        assert "emphasis_wrong" not in history
 
 
 class KeepLogits(Callback):
@@ -91,7 +164,7 @@ def test_without_truth_it_records_what_can_be_known(noisy):
     X, y, _ = noisy
     model = ProSelfLCClassifier(callbacks=[LearningDynamics()], max_epochs=2, random_state=0).fit(X, y)
     recorded = set(model.history_) - set(ProSelfLCClassifier(max_epochs=1).fit(X, y).history_)
-    assert recorded == {"label_proba", "entropy", "trust"}
+    assert recorded == {"label_proba", "entropy", "emphasis_variance", "trust"}
 
 
 def test_no_wrong_label_is_nan_not_zero(noisy):

@@ -109,6 +109,35 @@ def test_an_output_that_is_not_one_row_of_logits_per_example_is_named(output, me
         check_output(output, 2, 3, "Net")
 
 
+class EndsIn(nn.Module):
+    """A linear layer and a function of its outputs."""
+
+    def __init__(self, n_features, n_classes, last=None):
+        super().__init__()
+        self.linear, self.last = nn.Linear(n_features, n_classes), last
+
+    def forward(self, x):
+        return self.last(self.linear(x)) if self.last else self.linear(x)
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+@pytest.mark.parametrize("module", [
+    partial(EndsIn, last=nn.Softmax(dim=1)), partial(EndsIn, last=lambda z: torch.softmax(z, -1)),
+], ids=["layer", "function"])  # fmt: skip
+def test_a_module_that_ends_in_a_softmax_is_noticed(module, n_classes):
+    X, y = np.random.default_rng(0).normal(size=(20, 4)), np.arange(20) % n_classes
+    with pytest.warns(UserWarning, match=r"seems to end in a softmax.*leave the softmax at its end out") as caught:
+        DMClassifier(module, max_epochs=1).fit(X, y)
+    assert len(caught) == 1
+
+
+@pytest.mark.parametrize("last", [None, nn.LogSoftmax(dim=1), nn.Sigmoid(), nn.ReLU()], ids=str)
+def test_other_outputs_are_not_taken_for_probabilities(last, recwarn):
+    X, y = np.random.default_rng(0).normal(size=(20, 4)), np.arange(20) % 3
+    DMClassifier(partial(EndsIn, last=last), max_epochs=1).fit(X, y)
+    assert not [w for w in recwarn if "softmax" in str(w.message)]
+
+
 def test_the_input_of_the_last_linear_layer_is_the_embedding():
     module = MLP(4, 3, hidden=(6, 5))
     x = torch.ones(2, 4)
