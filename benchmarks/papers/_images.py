@@ -88,6 +88,7 @@ SCALES = {
         {
             "optimizer": "SGD",
             "optimizer__momentum": 0.9,
+            "optimizer__nesterov": True,
             "lr": 0.1,
             "weight_decay": 1e-4,
             "lr_schedule": "one-cycle",
