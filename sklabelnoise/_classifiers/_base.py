@@ -8,28 +8,27 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 import torch
 from sklearn.utils.validation import check_is_fitted
 from skorch.helper import predefined_split
 
-from sklabelnoise._classifiers._net_classifier import NetClassifier, keeping_fitted_state
+from sklabelnoise._classifiers._net_classifier import NetClassifier
 from sklabelnoise._classifiers._parameters import SWITCHES, common_constraints
 from sklabelnoise._classifiers._saving import net_from_saved, net_to_saved
 from sklabelnoise._compat import CallbackSupportMixin, callback_context, fit_context, has_callbacks, with_callbacks
+from sklabelnoise._foundation._fitted_state import keeping_fitted_state
 from sklabelnoise._foundation._seeds import draw_seed
 from sklabelnoise._fused._fits import predict_left_out
 from sklabelnoise._stacked._equality import same
 from sklabelnoise.modules import MLP
-from sklabelnoise.modules._draws import captured, may_draw, seeded
-from sklabelnoise.training._augmentation import average_over_views
+from sklabelnoise.modules._draws import seeded
 from sklabelnoise.training._building import NetBuilder, plain, takes_channels_last
 from sklabelnoise.training._callbacks import EpochProgressBar, SklearnTasks
-from sklabelnoise.training._device import generator_on, resolve_device
+from sklabelnoise.training._device import resolve_device
 from sklabelnoise.training._early_stopping import forget_best_weights, hold_out
+from sklabelnoise.training._epoch_record import history_frame
 from sklabelnoise.training._failures import naming_batch_size
-from sklabelnoise.training._forward import map_batches
-from sklabelnoise.training._module import input_of_last_linear, last_linear
+from sklabelnoise.training._forward import embedding, map_logits, mean_proba_over_views
 from sklabelnoise.training._training_defaults import TRAINING_PARAMETERS
 from sklabelnoise.training._training_set import LabeledRows, check_inputs
 
@@ -285,7 +284,8 @@ class BaseNoisyLabelClassifier(CallbackSupportMixin, NetClassifier):
             # scikit-learn counts features of tables only.
             self.n_features_in_ = data.input_shape[-1 if takes_channels_last(net.module_) else 0]
         self.n_iter_ = len(net.history)
-        self.history_ = _history_frame(net.history, used)
+        self.history_ = history_frame(net.history)
+        self.history_.attrs = used
         self.loss_curve_ = [row["train_loss"] for row in net.history]
         self._keep_given(given)
         return self
@@ -309,30 +309,7 @@ class BaseNoisyLabelClassifier(CallbackSupportMixin, NetClassifier):
         return self._forward(check_inputs(self, X), function)
 
     def _forward(self, X, function):
-        """A function of logits applied to those of validated rows, see `_map_logits`.
-
-        Raises
-        ------
-        ValueError
-            If the logits of a row are no numbers to predict from.
-        """
-        net, finite = self.net_, True
-
-        def answer(module, x):
-            nonlocal finite
-            logits = net.call(module, x)
-            # A class may be impossible to a network, but not all of them; NaN counts as the largest.
-            finite = logits.amax(dim=1).isfinite().all() & finite
-            return function(logits)
-
-        results = map_batches(net, X, answer).numpy()
-        if not finite:
-            raise ValueError(
-                f"The fitted {type(net.module_).__name__} gives logits that are not finite for some rows of X in "
-                "evaluation mode. Check the scale of X, and what the module does otherwise than in training, such as "
-                "its running statistics."
-            )
-        return results
+        return map_logits(self.net_, X, function)
 
     def predict_proba(self, X: Rows, *, n_augment: int = 0) -> NDArray[Any]:
         """Predict class probabilities: the softmax of the logits.
@@ -364,17 +341,7 @@ class BaseNoisyLabelClassifier(CallbackSupportMixin, NetClassifier):
             raise ValueError(
                 f"n_augment must be 0, or more where the classifier was trained with augment, got {n_augment}."
             )
-        generator = generator_on(net.device, net.seed)
-
-        def mean_proba(module, x):
-            def proba(batch):
-                return net.call(module, batch).softmax(dim=1)
-
-            return average_over_views(proba, x, net.augment, n_augment, generator)
-
-        X = check_inputs(self, X)
-        with seeded(net.seed), captured(may_draw(net.augment)):
-            return map_batches(net, X, mean_proba).numpy()
+        return mean_proba_over_views(net, check_inputs(self, X), n_augment)
 
     def embed(self, X: Rows) -> NDArray[Any]:
         """Features before the last linear layer.
@@ -395,15 +362,7 @@ class BaseNoisyLabelClassifier(CallbackSupportMixin, NetClassifier):
             If the module has neither.
         """
         check_is_fitted(self)
-        X = check_inputs(self, X)
-        if last_linear(self.module_) is not None:
-            # By a hook on the layer, which must not see the rows of another call.
-            return map_batches(self.net_, X, input_of_last_linear, own_module=True).numpy()
-        if not hasattr(self.module_, "forward_features"):
-            raise ValueError(
-                f"embed needs a module with a Linear layer or forward_features, got {type(self.module_).__name__}."
-            )
-        return map_batches(self.net_, X, lambda module, x: module.forward_features(x).flatten(1)).numpy()
+        return embedding(self.net_, check_inputs(self, X))
 
     def _predict_left_out(self, X, targets, splits, sample_weight=None):
         """Predict every row by a model trained without it; all folds are trained as one.
@@ -443,12 +402,3 @@ class BaseNoisyLabelClassifier(CallbackSupportMixin, NetClassifier):
 def _prediction_attributes(data, net):
     """Fitted attributes that prediction needs."""
     return {"classes_": data.classes, "input_shape_": data.input_shape, "net_": net}
-
-
-def _history_frame(history, used):
-    """The scalars of skorch's history, one row an epoch, without what only its callbacks read."""
-    for_callbacks = ("batches", "_best", "_batch_count")
-    rows = [{k: v for k, v in row.items() if not k.endswith(for_callbacks) and np.isscalar(v)} for row in history]
-    frame = pd.DataFrame(rows)
-    frame.attrs = used
-    return frame

@@ -1,5 +1,7 @@
 """Candidates tried on folds: their scores on the rows a fold leaves out, and the networks these come from."""
 
+from numbers import Real
+
 import numpy as np
 import pandas as pd
 
@@ -7,6 +9,30 @@ from sklabelnoise._classifiers._known_predictions import KnownPredictions
 from sklabelnoise._compat import BaseScorer
 from sklabelnoise._foundation._classes import at_all_classes
 from sklabelnoise.training._training_set import take_rows
+
+# Functions behind scorers that, on noisy labels, reward a model for being as unsure, or as wrong, as the labels are.
+_MISLEADING = ("log_loss", "brier_score_loss", "d2_log_loss_score", "d2_brier_score")
+
+
+def is_misleading(scorer):
+    """Whether a scorer rewards fitting the noise."""
+    return getattr(getattr(scorer, "_score_func", None), "__name__", None) in _MISLEADING
+
+
+def check_candidates(candidates):
+    """Candidates as pairs of floats."""
+    try:
+        pairs = [tuple(pair) for pair in candidates]
+    except TypeError:
+        pairs = []
+    if not pairs or not all(map(_is_pair, pairs)):
+        raise ValueError(f"candidates must be pairs (lam, beta) of finite numbers with lam >= 0, got {candidates!r}.")
+    return [(float(lam), float(beta)) for lam, beta in pairs]
+
+
+def _is_pair(pair):
+    numbers = all(isinstance(value, Real) and not isinstance(value, bool) and np.isfinite(value) for value in pair)
+    return len(pair) == 2 and numbers and pair[0] >= 0
 
 
 class Trials:

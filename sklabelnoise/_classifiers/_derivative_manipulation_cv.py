@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from functools import partial
-from numbers import Integral, Real
+from numbers import Integral
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,13 +19,14 @@ from sklearn.utils import check_random_state
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
-from sklabelnoise._classifiers._candidate_trials import Trials
+from sklabelnoise._classifiers._candidate_trials import Trials, check_candidates, is_misleading
 from sklabelnoise._classifiers._derivative_manipulation import DMClassifier
-from sklabelnoise._classifiers._net_classifier import NetClassifier, keeping_fitted_state
+from sklabelnoise._classifiers._net_classifier import NetClassifier
 from sklabelnoise._classifiers._parameters import common_constraints, document_common
 from sklabelnoise._classifiers._saving import members_from_saved, members_to_saved
 from sklabelnoise._compat import Interval, fit_context, num_samples
 from sklabelnoise._foundation._classes import at_all_classes
+from sklabelnoise._foundation._fitted_state import keeping_fitted_state
 from sklabelnoise._foundation._given import check_weights
 from sklabelnoise._foundation._seeds import MAX_SEED
 from sklabelnoise._fused._fits import Fits, fit_alone, fit_together
@@ -42,10 +43,8 @@ if TYPE_CHECKING:
 
     from sklabelnoise._foundation._types import ArrayLike, CrossValidation, Labels, RandomState, Rows
 
-# Functions behind scorers that, on noisy labels, reward a model for being as unsure, or as wrong, as the labels are.
 # Rows whose predictions by all members are held at once.
 _ROWS = 65_536
-_MISLEADING = ("log_loss", "brier_score_loss", "d2_log_loss_score", "d2_brier_score")
 
 
 @document_common
@@ -256,9 +255,9 @@ class DMClassifierCV(NetClassifier):
         FitFailedWarning
             If some candidates could not be trained, or scored, in every fold. They are not chosen.
         """
-        pairs = _check_candidates(self.candidates)
+        pairs = check_candidates(self.candidates)
         scorer = check_scoring(DMClassifier(), scoring=self.scoring)
-        if getattr(getattr(scorer, "_score_func", None), "__name__", None) in _MISLEADING:
+        if is_misleading(scorer):
             warnings.warn(
                 f"scoring={self.scoring!r} on noisy labels rewards fitting the noise; use 'accuracy'.", stacklevel=2
             )
@@ -428,19 +427,3 @@ class DMClassifierCV(NetClassifier):
     @classmethod
     def _from_saved(cls, header, tensors, module):
         return members_from_saved(cls._with_saved_params(header, module), header, tensors, DMClassifier, module)
-
-
-def _check_candidates(candidates):
-    """Candidates as pairs of floats."""
-    try:
-        pairs = [tuple(pair) for pair in candidates]
-    except TypeError:
-        pairs = []
-    if not pairs or not all(map(_is_pair, pairs)):
-        raise ValueError(f"candidates must be pairs (lam, beta) of finite numbers with lam >= 0, got {candidates!r}.")
-    return [(float(lam), float(beta)) for lam, beta in pairs]
-
-
-def _is_pair(pair):
-    numbers = all(isinstance(value, Real) and not isinstance(value, bool) and np.isfinite(value) for value in pair)
-    return len(pair) == 2 and numbers and pair[0] >= 0

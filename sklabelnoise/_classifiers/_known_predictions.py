@@ -4,7 +4,7 @@ import torch
 from sklearn.base import ClassifierMixin
 from sklearn.pipeline import Pipeline
 
-from sklabelnoise._classifiers._net_classifier import LogitsClassifier
+from sklabelnoise._classifiers._logits_classifier import LogitsClassifier
 from sklabelnoise._compat import BaseScorer, MultimetricScorer, PassthroughScorer
 
 

@@ -1,23 +1,19 @@
-"""Classifiers around networks: their parameters, predictions that follow from logits, and saving.
-
-:class:`LogitsClassifier` predicts from logits; :class:`NetClassifier` adds the parameters of a net, those with a prefix
-such as ``module__`` included, and files. Both are abstract: one class a file stands on them.
-"""
+"""Classifiers around networks: parameters, those with a prefix such as ``module__`` included, and files."""
 
 from __future__ import annotations
 
 import difflib
 import inspect
-from abc import ABC, abstractmethod
-from contextlib import contextmanager, suppress
+from abc import abstractmethod
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import torch
-from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
 from sklabelnoise import modules
 from sklabelnoise._classifiers import _file_format
+from sklabelnoise._classifiers._logits_classifier import LogitsClassifier
 from sklabelnoise._classifiers._parameters import SWITCHES
 from sklabelnoise.modules import MLP
 from sklabelnoise.training._device import resolve_device
@@ -31,7 +27,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from sklabelnoise._foundation._types import Estimator, Rows
+    from sklabelnoise._foundation._types import Estimator
 
 # What parameters are called in scikit-learn's MLPClassifier and HistGradientBoostingClassifier.
 _OF_SCIKIT_LEARN = {
@@ -42,118 +38,6 @@ _OF_SCIKIT_LEARN = {
     "max_iter": "max_epochs",
     "solver": "optimizer",
 }
-
-
-@contextmanager
-def keeping_fitted_state(estimator):
-    """Leave an estimator as it was when the block fails: nothing that was fitted is lost."""
-    before = dict(vars(estimator))
-    try:
-        yield
-    except BaseException:
-        vars(estimator).clear()
-        vars(estimator).update(before)
-        raise
-
-
-class LogitsClassifier(ClassifierMixin, BaseEstimator, ABC):
-    """A classifier whose predictions follow from the logits of its rows; a subclass has `classes_`, `_map_logits`."""
-
-    @abstractmethod
-    def _map_logits(self, X, function):
-        """A function of logits, a tensor of shape (n, n_classes), applied to those of some rows, part by part.
-
-        Returns
-        -------
-        results : ndarray of shape (n_samples, ...)
-            What it returned, for all rows.
-        """
-
-    def _logits(self, X):
-        """Logits of some rows, an ndarray of shape (n_samples, n_classes)."""
-        return self._map_logits(X, _unchanged)
-
-    def predict(self, X: Rows) -> NDArray[Any]:
-        """Predict the most probable class.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix, Dataset} of shape (n_samples, n_features)
-            Rows as in `fit`.
-
-        Returns
-        -------
-        y : ndarray of shape (n_samples,)
-            Class labels.
-        """
-        indices = self._map_logits(X, _most_probable)
-        return self.classes_[indices]
-
-    def predict_proba(self, X: Rows) -> NDArray[Any]:
-        """Predict class probabilities: the softmax of the logits.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix, Dataset} of shape (n_samples, n_features)
-            Rows as in `fit`.
-
-        Returns
-        -------
-        proba : ndarray of shape (n_samples, n_classes)
-            Columns in the order of `classes_`.
-        """
-        return self._map_logits(X, probabilities)
-
-    def predict_log_proba(self, X: Rows) -> NDArray[Any]:
-        """Predict the logarithm of class probabilities, finite however small they are.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix, Dataset} of shape (n_samples, n_features)
-            Rows as in `fit`.
-
-        Returns
-        -------
-        log_proba : ndarray of shape (n_samples, n_classes)
-            Columns in the order of `classes_`.
-        """
-        return self._map_logits(X, _log_probabilities)
-
-    def decision_function(self, X: Rows) -> NDArray[Any]:
-        """Logits of the network.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix, Dataset} of shape (n_samples, n_features)
-            Rows as in `fit`.
-
-        Returns
-        -------
-        logits : ndarray of shape (n_samples, n_classes) or (n_samples,)
-            For two classes the difference of the second and the first.
-        """
-        return self._map_logits(X, _decision_values)
-
-
-def _unchanged(logits):
-    return logits
-
-
-def probabilities(logits):
-    """Softmax over the classes."""
-    return logits.softmax(dim=1)
-
-
-def _log_probabilities(logits):
-    return logits.log_softmax(dim=1)
-
-
-def _most_probable(logits):
-    return logits.argmax(dim=1)
-
-
-def _decision_values(logits):
-    return logits[:, 1] - logits[:, 0] if logits.shape[1] == 2 else logits
 
 
 class NetClassifier(LogitsClassifier):

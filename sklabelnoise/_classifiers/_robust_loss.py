@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.base import clone
 
 from sklabelnoise._classifiers._base import BaseNoisyLabelClassifier
-from sklabelnoise._classifiers._net_classifier import probabilities
+from sklabelnoise._classifiers._logits_classifier import probabilities
 from sklabelnoise._classifiers._parameters import document_common
 from sklabelnoise.losses import BATCH_CRITERIA, NAMES, ROW_CRITERIA, hyper_parameters, make_criterion
 from sklabelnoise.noise._anchors import transition_matrix_of_predictions

@@ -11,7 +11,6 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from sklabelnoise._classifiers._net_classifier import keeping_fitted_state
 from sklabelnoise._compat import Interval, StrOptions, fit_context, safe_indexing
 from sklabelnoise._ensemble._arguments import as_rows, check_labels, weights_of_classes
 from sklabelnoise._ensemble._combination import clean_posterior
@@ -26,6 +25,7 @@ from sklabelnoise._ensemble._tables import table_of_candidates, table_of_members
 from sklabelnoise._ensemble._views import Views
 from sklabelnoise._ensemble._work import Work
 from sklabelnoise._foundation._checkpoint import Checkpoint
+from sklabelnoise._foundation._fitted_state import keeping_fitted_state
 from sklabelnoise._foundation._seeds import draw_seed
 from sklabelnoise._label_report._report import LabelReport
 from sklabelnoise.training._tables import check_numeric_columns

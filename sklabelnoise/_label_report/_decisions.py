@@ -1,5 +1,6 @@
 """Decisions of reviewers: reading their files, also after a spreadsheet, and what follows for each row."""
 
+import hashlib
 import io
 import os
 import re
@@ -21,6 +22,15 @@ def class_names(classes):
     values = np.asarray(classes).tolist()
     texts = [str(value) for value in values]
     return [repr(value) if texts.count(text) > 1 else text for value, text in zip(values, texts, strict=True)]
+
+
+def fingerprint_of(codes, issues, classes):
+    """What decisions call the report they are about: the same for the same labels and suggestions only."""
+    digest = hashlib.sha256(repr(classes.tolist()).encode("utf-8", "surrogatepass"))
+    digest.update(codes.astype("<i8").tobytes())
+    digest.update(issues["row"].to_numpy("<i8").tobytes())
+    digest.update(codes_of(issues["suggested_label"], classes).astype("<i8").tobytes())
+    return f"r{digest.hexdigest()[:16]}"
 
 
 def decided_rows(decisions, report):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import warnings
 from typing import TYPE_CHECKING, overload
 
@@ -10,11 +9,13 @@ import numpy as np
 import pandas as pd
 
 from sklabelnoise._foundation._whole_files import write_whole
-from sklabelnoise._label_report._decisions import REMOVE, UNSURE, decided_rows
-from sklabelnoise._label_report._evidence import as_column, check_evidence, codes_of, row_names
+from sklabelnoise._label_report._decisions import REMOVE, UNSURE, decided_rows, fingerprint_of
+from sklabelnoise._label_report._evidence import check_evidence, row_names
 from sklabelnoise._label_report._issues import find_label_issues
-from sklabelnoise._label_report._reliability import NONE, ROUGH, noise_intervals
+from sklabelnoise._label_report._reliability import ROUGH, noise_intervals
 from sklabelnoise._label_report._report_display import ReportDisplay
+from sklabelnoise._label_report._statement import rate_in_words
+from sklabelnoise._label_report._table_of_classes import table_of_classes
 from sklabelnoise._label_report._transition import estimate_noise
 
 if TYPE_CHECKING:
@@ -173,7 +174,7 @@ class LabelReport:
         self.noise_rate_interval, self.transition_matrix_interval = noise_intervals(
             self._codes, noise_proba, self.noise_rate
         )
-        self.fingerprint = f"r{self._digest()}"
+        self.fingerprint = fingerprint_of(self._codes, self.issues, self.classes)
 
     def __setstate__(self, state):
         self.__dict__.update(state)
@@ -186,28 +187,12 @@ class LabelReport:
     def __repr__(self):
         n = len(self.issues)
         doubted = f"{n} label{'' if n == 1 else 's'} to doubt among {len(self.y)}"
-        return f"{type(self).__name__}({doubted}, {self._rate_in_words()})"
-
-    def _rate_in_words(self):
-        if self.reliability == NONE:
-            return "noise rate unknown: the model is too often wrong to tell"
-        words = f"noise rate {self.noise_rate:.1%}"
-        if self.noise_rate_interval is not None:
-            low, high = self.noise_rate_interval
-            words += f" ({low:.1%} to {high:.1%})"
-        return words + (", a rough estimate" if self.reliability == ROUGH else "")
+        return f"{type(self).__name__}({doubted}, {rate_in_words(self)})"
 
     def _repr_html_(self):
         from sklabelnoise._label_report._notebook import summary_html
 
         return summary_html(self)
-
-    def _digest(self):
-        digest = hashlib.sha256(repr(self.classes.tolist()).encode("utf-8", "surrogatepass"))
-        digest.update(self._codes.astype("<i8").tobytes())
-        digest.update(self.issues["row"].to_numpy("<i8").tobytes())
-        digest.update(codes_of(self.issues["suggested_label"], self.classes).astype("<i8").tobytes())
-        return digest.hexdigest()[:16]
 
     @property
     def fingerprints(self) -> set[str]:
@@ -237,34 +222,7 @@ class LabelReport:
         cat        2        1          0          NaN
         dog        2        0          1          cat
         """
-        n_classes = len(self.classes)
-        given = np.bincount(self._codes, minlength=n_classes)
-        total = np.bincount(self._codes, weights=self.label_quality, minlength=n_classes)
-        doubted = np.bincount(codes_of(self.issues["given_label"], self.classes), minlength=n_classes)
-        suggested = np.bincount(codes_of(self.issues["suggested_label"], self.classes), minlength=n_classes)
-        off = np.where(np.eye(n_classes, dtype=bool), 0, self.transition_matrix)
-        mistaken_for = pd.Series(self.classes[off.argmax(axis=1)], dtype=object).where(off.max(axis=1) > 0, np.nan)
-        if self.transition_matrix_interval is None:
-            low = high = np.full(n_classes, np.nan)
-        else:
-            high, low = (1 - ends.diagonal() for ends in self.transition_matrix_interval)
-        names = as_column(self.classes, None)
-        with np.errstate(invalid="ignore"):  # of a class that nobody was given
-            shares = doubted / given, total / given
-        return pd.DataFrame(
-            {
-                "given": given,
-                "doubted": doubted,
-                "share_doubted": shares[0],
-                "suggested": suggested,
-                "mean_quality": shares[1],
-                "noise_rate": 1 - self.transition_matrix.diagonal(),
-                "low": low,
-                "high": high,
-                "mistaken_for": mistaken_for.to_numpy(),
-            },
-            index=pd.Index(names, name="class", dtype=names.dtype),
-        )
+        return table_of_classes(self)
 
     def plot(self, kind: Literal["issues", "transition_matrix", "flow"] = "issues", **kwargs: Any) -> ReportDisplay:
         """Draw the report.

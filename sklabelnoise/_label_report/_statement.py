@@ -35,3 +35,14 @@ def rate_as_figure(report):
         low, high = report.noise_rate_interval
         interval = f"{low:.1%} to {high:.1%}" + (", rough" if report.reliability == ROUGH else "")
     return f"{report.noise_rate:.1%}", interval
+
+
+def rate_in_words(report):
+    """The noise rate in one line."""
+    if report.reliability == NONE:
+        return "noise rate unknown: the model is too often wrong to tell"
+    words = f"noise rate {report.noise_rate:.1%}"
+    if report.noise_rate_interval is not None:
+        low, high = report.noise_rate_interval
+        words += f" ({low:.1%} to {high:.1%})"
+    return words + (", a rough estimate" if report.reliability == ROUGH else "")

@@ -17,7 +17,6 @@ from sklearn.base import clone, is_classifier
 from sklearn.model_selection import GridSearchCV, ParameterGrid, check_cv
 from sklearn.utils import indexable
 
-from sklabelnoise._classifiers._net_classifier import keeping_fitted_state
 from sklabelnoise._compat import (
     callback_context,
     check_method_params,
@@ -25,6 +24,7 @@ from sklabelnoise._compat import (
     insert_error_scores,
     warn_or_raise_about_fit_failures,
 )
+from sklabelnoise._foundation._fitted_state import keeping_fitted_state
 from sklabelnoise._foundation._given import check_none_missing
 from sklabelnoise.model_selection._evaluation import Evaluation
 

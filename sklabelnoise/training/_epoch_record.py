@@ -3,6 +3,8 @@
 import math
 import time
 
+import numpy as np
+import pandas as pd
 import torch
 
 from sklabelnoise.training._failures import nonfinite_loss_message
@@ -77,3 +79,10 @@ class EpochRecord:
 def _as_numbers(values):
     """Numbers of Python; those of tensors come from the device at once."""
     return torch.stack(values).tolist() if isinstance(values[0], torch.Tensor) else values
+
+
+def history_frame(history):
+    """The scalars of skorch's history, one row an epoch, without what only its callbacks read."""
+    for_callbacks = ("batches", "_best", "_batch_count")
+    rows = [{k: v for k, v in row.items() if not k.endswith(for_callbacks) and np.isscalar(v)} for row in history]
+    return pd.DataFrame(rows)

@@ -6,8 +6,10 @@ from contextlib import contextmanager, nullcontext
 import torch
 
 from sklabelnoise.modules._draws import captured, may_draw, seeded
+from sklabelnoise.training._augmentation import average_over_views
 from sklabelnoise.training._batches import DatasetData
-from sklabelnoise.training._module import twin
+from sklabelnoise.training._device import generator_on
+from sklabelnoise.training._module import input_of_last_linear, last_linear, twin
 
 
 def map_batches(net, X, function, *, own_module=False):
@@ -52,6 +54,79 @@ def map_batches(net, X, function, *, own_module=False):
             results[done : done + len(part)] = part
             done += len(part)
     return results
+
+
+def map_logits(net, X, function):
+    """Apply a function of logits to those of rows, batch by batch.
+
+    Parameters
+    ----------
+    net : NoisyLabelNet
+        A net that was trained.
+    X : array, CSR matrix, Dataset, TensorData or DatasetData
+        Rows.
+    function : callable
+        ``function(logits)`` returns one row for each row of logits.
+
+    Returns
+    -------
+    results : ndarray
+        What it returned for all rows.
+
+    Raises
+    ------
+    ValueError
+        If the logits of a row are no numbers to predict from.
+    """
+    finite = True
+
+    def answer(module, x):
+        nonlocal finite
+        logits = net.call(module, x)
+        # A class may be impossible to a network, but not all of them; NaN counts as the largest.
+        finite = logits.amax(dim=1).isfinite().all() & finite
+        return function(logits)
+
+    results = map_batches(net, X, answer).numpy()
+    if not finite:
+        raise ValueError(
+            f"The fitted {type(net.module_).__name__} gives logits that are not finite for some rows of X in "
+            "evaluation mode. Check the scale of X, and what the module does otherwise than in training, such as its "
+            "running statistics."
+        )
+    return results
+
+
+def mean_proba_over_views(net, X, n_augment):
+    """Mean probabilities of rows and of `n_augment` augmented views of each; the views are the same in every call."""
+    generator = generator_on(net.device, net.seed)
+
+    def mean_proba(module, x):
+        def proba(batch):
+            return net.call(module, batch).softmax(dim=1)
+
+        return average_over_views(proba, x, net.augment, n_augment, generator)
+
+    with seeded(net.seed), captured(may_draw(net.augment)):
+        return map_batches(net, X, mean_proba).numpy()
+
+
+def embedding(net, X):
+    """What the last ``Linear`` of the module is given for each row, or what its `forward_features` returns.
+
+    Raises
+    ------
+    ValueError
+        If the module has neither.
+    """
+    if last_linear(net.module_) is not None:
+        # By a hook on the layer, which must not see the rows of another call.
+        return map_batches(net, X, input_of_last_linear, own_module=True).numpy()
+    if not hasattr(net.module_, "forward_features"):
+        raise ValueError(
+            f"embed needs a module with a Linear layer or forward_features, got {type(net.module_).__name__}."
+        )
+    return map_batches(net, X, lambda module, x: module.forward_features(x).flatten(1)).numpy()
 
 
 def rows_at_once(net, X, limit):

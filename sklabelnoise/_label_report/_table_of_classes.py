@@ -1,0 +1,38 @@
+"""A report class by class."""
+
+import numpy as np
+import pandas as pd
+
+from sklabelnoise._label_report._evidence import as_column, codes_of
+
+
+def table_of_classes(report):
+    """One row a class, as `LabelReport.summary` describes it."""
+    n_classes, codes = len(report.classes), codes_of(report.y, report.classes)
+    given = np.bincount(codes, minlength=n_classes)
+    total = np.bincount(codes, weights=report.label_quality, minlength=n_classes)
+    doubted = np.bincount(codes_of(report.issues["given_label"], report.classes), minlength=n_classes)
+    suggested = np.bincount(codes_of(report.issues["suggested_label"], report.classes), minlength=n_classes)
+    off = np.where(np.eye(n_classes, dtype=bool), 0, report.transition_matrix)
+    mistaken_for = pd.Series(report.classes[off.argmax(axis=1)], dtype=object).where(off.max(axis=1) > 0, np.nan)
+    if report.transition_matrix_interval is None:
+        low = high = np.full(n_classes, np.nan)
+    else:
+        high, low = (1 - ends.diagonal() for ends in report.transition_matrix_interval)
+    names = as_column(report.classes, None)
+    with np.errstate(invalid="ignore"):  # of a class that nobody was given
+        shares = doubted / given, total / given
+    return pd.DataFrame(
+        {
+            "given": given,
+            "doubted": doubted,
+            "share_doubted": shares[0],
+            "suggested": suggested,
+            "mean_quality": shares[1],
+            "noise_rate": 1 - report.transition_matrix.diagonal(),
+            "low": low,
+            "high": high,
+            "mistaken_for": mistaken_for.to_numpy(),
+        },
+        index=pd.Index(names, name="class", dtype=names.dtype),
+    )
