@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from sklabelnoise import (
         audit,
         datasets,
+        feature_extraction,
         inspection,
         losses,
         metrics,
@@ -41,6 +42,7 @@ _HOME = {
 _SUBMODULES = (
     "audit",
     "datasets",
+    "feature_extraction",
     "inspection",
     "losses",
     "metrics",
@@ -64,6 +66,7 @@ __all__ = [
     "StochasticLabelRefineryRegressor",
     "audit",
     "datasets",
+    "feature_extraction",
     "inspection",
     "losses",
     "metrics",

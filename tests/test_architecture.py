@@ -45,6 +45,7 @@ MAY_IMPORT = {
     "_label_report": {"metrics", "noise", "training"},
     # where the user names no classifier, the ensemble judges
     "audit": {"_ensemble", "_label_report", "metrics"},
+    "feature_extraction": {"modules", "training"},
     "text": set(),
     "inspection": {"_label_report", "losses"},
 }
@@ -52,7 +53,7 @@ MAY_IMPORT = {
 # Who may import what from outside, anywhere in its files.
 OF_NETWORKS = {"losses", "modules", "training", "_stacked", "_fused", "_classifiers", "_ensemble", "model_selection"}
 HEAVY = {
-    "torch": {*OF_NETWORKS, "datasets", "inspection", "_compat"},
+    "torch": {*OF_NETWORKS, "datasets", "feature_extraction", "inspection", "_compat", "_foundation"},
     "skorch": {"training", "_classifiers", "_compat"},
     "matplotlib": {"inspection", "_label_report", "_foundation"},
     "gensim": {"text"},
@@ -60,10 +61,12 @@ HEAVY = {
 # Rooms that import optional or heavy libraries, and rooms that load these, inside functions only.
 LATE = {
     "_compat": {"torch", "skorch"},
-    "_foundation": {"matplotlib"},
+    # tensors are asked for where torch is loaded already
+    "_foundation": {"matplotlib", "PIL", "torch"},
     "_label_report": {"matplotlib", "PIL", "torch", "sklabelnoise.training"},
     "audit": {"sklabelnoise._ensemble"},
     "datasets": {"PIL", "pyarrow", "torch"},
+    "feature_extraction": {"PIL", "sentence_transformers", "timm"},
     "inspection": {"matplotlib", "torch", "sklabelnoise.losses"},
     "text": {"gensim"},
 }

@@ -38,7 +38,9 @@ def test_no_floor_is_below_what_the_oldest_tested_set_holds():
     oldest = pins("constraints-oldest.txt")
     libraries = {Requirement(line).name.lower() for line in PROJECT["dependencies"]}
     libraries |= {
-        Requirement(line).name.lower() for extra in ("plot", "report", "tables", "text") for line in EXTRAS[extra]
+        Requirement(line).name.lower()
+        for extra in ("plot", "report", "images", "tables", "text")
+        for line in EXTRAS[extra]
     }
     for requirement in requirements_of_the_tests():
         name = requirement.name.lower()

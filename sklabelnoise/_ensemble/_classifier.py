@@ -28,7 +28,7 @@ from sklabelnoise._foundation._checkpoint import Checkpoint
 from sklabelnoise._foundation._fitted_state import keeping_fitted_state
 from sklabelnoise._foundation._seeds import draw_seed
 from sklabelnoise._label_report._report import LabelReport
-from sklabelnoise.training._tables import check_numeric_columns
+from sklabelnoise.training._tables import check_no_texts, check_numeric_columns
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -276,6 +276,7 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
     def _check_X(self, X, *, reset):
         if needs_table(self.members):
             check_numeric_columns(X, self, allow_missing=True)
+            check_no_texts(X, self)
             return validate_data(
                 self, X, reset=reset, dtype=[np.float64, np.float32], ensure_all_finite="allow-nan"
             ).astype(np.float64, copy=False)

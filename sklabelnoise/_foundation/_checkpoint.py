@@ -5,15 +5,27 @@ import io
 import logging
 import os
 import pickle
+import sys
 from pathlib import Path
 
-import joblib
 import numpy as np
+from joblib.hashing import NumpyHasher
 
 from sklabelnoise._foundation._code_identity import code_identity
 from sklabelnoise._foundation._whole_files import write_whole
 
 logger = logging.getLogger(__name__)
+
+
+class _Hasher(NumpyHasher):
+    """joblib's hash, with tensors of torch by their content: their pickles name storages anew each time."""
+
+    def save(self, obj):
+        torch = sys.modules.get("torch")  # where it was not imported, nothing is a tensor
+        if torch is not None and isinstance(obj, torch.Tensor):
+            content = obj.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy()
+            obj = (type(obj).__name__, str(obj.dtype), tuple(obj.shape), obj.requires_grad, content)
+        super().save(obj)
 
 
 class Checkpoint:
@@ -58,7 +70,7 @@ class Checkpoint:
 
     def __init__(self, folder, identity, *, code_of=None):
         try:
-            key = joblib.hash((identity, code_identity(code_of)))
+            key = _Hasher("md5").hash((identity, code_identity(code_of)))
         except (pickle.PicklingError, AttributeError, TypeError) as error:
             raise TypeError(
                 f"With 'checkpoint' all parameters must be picklable: their hash names the folder of the run. {error}"

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from sklabelnoise._foundation._class_names import by_name, named_labels
+
 
 def is_dataset(X):
     """Whether X is a Dataset of torch or of Hugging Face; by name, because asking the libraries would import them."""
@@ -55,9 +57,9 @@ class Datasets:
     def labels(self):
         if self.is_hugging_face:
             feature = self._dataset.features[self._label_column]
-            return _named(np.asarray(self._dataset[self._label_column]), getattr(feature, "names", None))
+            return by_name(np.asarray(self._dataset[self._label_column]), getattr(feature, "names", None))
         base, rows = _unwrapped(self._dataset)
-        return _named(self._labels_of(base, rows), getattr(base, "classes", None))
+        return named_labels(base, self._labels_of(base, rows))
 
     def _labels_of(self, base, rows):
         for name in ("targets", "labels", "y"):
@@ -139,13 +141,6 @@ def _label_column(dataset):
         f"X must have a column of class labels, got the columns {dataset.column_names}: pass the labels, or the name "
         "of their column, as y."
     )
-
-
-def _named(values, names):
-    """Labels by the names of their classes, where they are numbers of these."""
-    if names is None or values.dtype.kind not in "iu" or not (0 <= values.min() and values.max() < len(names)):
-        return values
-    return np.asarray([str(name) for name in names])[values]
 
 
 def _unwrapped(dataset):

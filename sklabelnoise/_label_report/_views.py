@@ -4,12 +4,12 @@ import base64
 import io
 import os
 from abc import ABC, abstractmethod
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from sklabelnoise._foundation._image_files import are_image_paths
 from sklabelnoise._label_report._datasets import Datasets, is_dataset, is_pillow_image
 from sklabelnoise._label_report._speaking_values import SpeakingValues, as_text
 from sklabelnoise.metrics._class_columns import pandas_frame
@@ -18,7 +18,6 @@ _MAX_TEXT = 2000  # characters of a text that are shown at once
 _MAX_FULL_TEXT = 20_000  # characters of a text that are shown on demand
 _MAX_VALUES = 6  # values of a row that are shown at once
 _LOSSLESS_SIDE = 64  # pixels; larger pictures are stored as JPEG
-_IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
 
 
 class View(ABC):
@@ -242,13 +241,6 @@ def _view_of_items(items, image_size):
     if is_pillow_image(first) or np.ndim(first) > 1:  # pictures of pillow, or arrays of several sizes
         return PictureView(items.__getitem__, image_size)
     return TextView(items.__getitem__)
-
-
-def are_image_paths(items):
-    """Whether all of some items are text that ends as the names of image files do."""
-    return len(items) > 0 and all(
-        isinstance(item, str) and len(item) < 4096 and Path(item).suffix.lower() in _IMAGE_SUFFIXES for item in items
-    )
 
 
 def _shorten(text, length):

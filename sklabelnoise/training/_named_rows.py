@@ -10,10 +10,13 @@ class NamedRows(Dataset):
     ----------
     dataset : Dataset
         With `__getitem__` and `__len__`.
+    name : str, default="X"
+        What to call it in messages.
     """
 
-    def __init__(self, dataset):
+    def __init__(self, dataset, name="X"):
         self.dataset = dataset
+        self.name = name
 
     def __len__(self):
         return len(self.dataset)
@@ -22,4 +25,4 @@ class NamedRows(Dataset):
         try:
             return self.dataset[index]
         except Exception as reason:  # whatever a Dataset of the user's raises
-            raise ValueError(f"X is a Dataset whose item {index} cannot be read: {reason!r}.") from reason
+            raise ValueError(f"{self.name} is a Dataset whose item {index} cannot be read: {reason!r}.") from reason

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from sklabelnoise._foundation._image_files import image_paths
 from sklabelnoise.metrics._class_columns import pandas_frame
 
 # Largest over smallest column by magnitude from which on a network learns from the largest alone at first.
@@ -51,6 +52,32 @@ def check_numeric_columns(X, estimator, *, allow_missing=False, name="X"):
         f"skrub.tabular_pipeline({type(estimator).__name__}()) takes such a table as it is: "
         "pip install 'sklabelnoise[tables]'."
     )
+
+
+def check_no_texts(X, estimator, *, name="X"):
+    """Refuse texts and paths, and say what makes numbers of them.
+
+    Parameters
+    ----------
+    X, estimator, name
+        As of :func:`check_numeric_columns`.
+
+    Raises
+    ------
+    ValueError
+        If X is a column of texts or of paths of images.
+    """
+    what = None if image_paths(X) is None else "paths of images"
+    if isinstance(X, pd.Series | np.ndarray):
+        X = X.tolist() if X.ndim == 1 and X.dtype.kind not in "biufcmM" else None
+    if isinstance(X, list | tuple) and len(X) and all(isinstance(item, str) for item in X):
+        what = what or "texts"
+    if what is not None:
+        raise ValueError(
+            f"{name} must hold numbers for {type(estimator).__name__}, got {what}. "
+            "sklabelnoise.feature_extraction.embed_dataset turns them into features by a pretrained network, and texts "
+            f"also go through make_pipeline(TfidfVectorizer(), {type(estimator).__name__}())."
+        )
 
 
 def warn_of_scales(X, estimator):

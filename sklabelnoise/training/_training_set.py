@@ -8,14 +8,16 @@ import torch
 from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
-from torch.utils.data import Dataset, IterableDataset, Subset
+from torch.utils.data import ConcatDataset, Dataset, IterableDataset, Subset
 
 from sklabelnoise._compat import safe_indexing
+from sklabelnoise._foundation._class_names import named_labels
 from sklabelnoise._foundation._classes import check_rows_sum_to_one, encode
 from sklabelnoise._foundation._given import check_none_missing, check_weights
+from sklabelnoise._foundation._image_files import image_paths, read_images
 from sklabelnoise.modules._draws import captured, seeded
 from sklabelnoise.training._batches import DatasetData, TensorData, as_tensor
-from sklabelnoise.training._tables import check_numeric_columns, warn_of_scales
+from sklabelnoise.training._tables import check_no_texts, check_numeric_columns, warn_of_scales
 
 # Largest weights below this, and above its inverse, are scaled.
 _SMALLEST_SCALE = 1e-20
@@ -154,7 +156,7 @@ def check_inputs(estimator, X):
     if isinstance(X, Dataset):
         _check_shape(_example(X).shape, estimator.input_shape_, "X")
         return X
-    check_numeric_columns(X, estimator)
+    X = _rows_of(X, estimator)
     X = _validate(estimator, _as_array(X), reset=False, dtype=estimator.net_.numpy_dtype)
     _check_shape(X.shape[1:], estimator.input_shape_, "X")
     return X
@@ -202,7 +204,7 @@ def check_training_set(
         dtype = np.dtype(np.float32)
     else:
         check_none_missing(y, names[1])
-        check_numeric_columns(X, estimator, name=names[0])
+        X = _rows_of(X, estimator, names[0])
         given, X = X, _as_array(X)
         X, y = _validate(estimator, X, y, reset=reset, dtype=_kept_types(X, single))
         if reset and X.ndim == 2:
@@ -240,6 +242,20 @@ def _within_float32(weight):
     if _SMALLEST_SCALE < largest < 1 / _SMALLEST_SCALE:
         return weight
     return np.ldexp(weight, -np.frexp(largest)[1])
+
+
+def _rows_of(X, estimator, name="X"):
+    """Rows as they are given, or the pixels of the images they name; what is no number is refused."""
+    paths = image_paths(X)
+    if paths is not None:
+        advice = (
+            f" Resize them: make_pipeline(ImageReader(size=32), {type(estimator).__name__}(...)), with ImageReader "
+            "from sklabelnoise.feature_extraction."
+        )
+        return read_images(paths, advice=advice, name=name)
+    check_numeric_columns(X, estimator, name=name)
+    check_no_texts(X, estimator, name=name)
+    return X
 
 
 def _as_array(X):
@@ -280,6 +296,8 @@ def _check_shape(shape, expected, name):
 def read_labels(dataset):
     """Labels of a torch ``Dataset``, from the attribute it keeps them in or item by item.
 
+    They are names where the data set has names of its classes, in `classes` or `class_to_idx`.
+
     Raises
     ------
     ValueError
@@ -287,6 +305,18 @@ def read_labels(dataset):
     """
     if isinstance(dataset, Subset):
         return read_labels(dataset.dataset)[np.asarray(dataset.indices)]
+    if isinstance(dataset, ConcatDataset):
+        parts = [read_labels(part) for part in dataset.datasets]
+        if len({part.dtype.kind in "iuf" for part in parts}) > 1:
+            kinds = ", ".join(sorted({part.dtype.name for part in parts}))
+            raise ValueError(
+                f"X must join data sets whose labels are all numbers or all names of classes, got {kinds}."
+            )
+        return np.concatenate(parts)
+    return named_labels(dataset, _own_labels(dataset))
+
+
+def _own_labels(dataset):
     for name in ("targets", "labels", "y"):
         values = getattr(dataset, name, None)
         if values is not None and np.ndim(values) == 1 and len(values) == len(dataset):

@@ -121,3 +121,24 @@ def test_what_is_saved_first_stays(tmp_path):
     (one.path / "seed").write_bytes(b"damaged")
     assert other.save_first("seed", 4) == 4
     assert one.load("seed") == 4
+
+
+def test_tensors_and_networks_name_the_same_folder_by_their_content(tmp_path):
+    import torch
+    from torch import nn
+    from torch.utils.data import TensorDataset
+
+    def network(bias):
+        module = nn.Linear(2, 3).requires_grad_(False)
+        nn.init.ones_(module.weight)
+        nn.init.constant_(module.bias, bias)
+        return module
+
+    def path(value):
+        return Checkpoint(tmp_path, {"value": value}).path
+
+    for make in (torch.tensor, lambda x: TensorDataset(torch.tensor([x])), network, lambda x: torch.tensor(x).bfloat16()):
+        assert path(make(1.5)) == path(make(1.5))
+        assert path(make(1.5)) != path(make(2.5))
+    assert path(torch.zeros(4)) != path(torch.zeros(2, 2))
+    assert path(torch.zeros(2)) != path(torch.zeros(2, dtype=torch.int32))

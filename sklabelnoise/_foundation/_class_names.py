@@ -1,0 +1,49 @@
+"""Names of classes that data sets keep beside the numbers of their labels."""
+
+import numpy as np
+
+
+def named_labels(dataset, labels):
+    """Labels by the names of their classes, where a data set has names for their numbers.
+
+    Parameters
+    ----------
+    dataset : object
+        Has the names in `classes`, a sequence of str as of torchvision's data sets, or in `class_to_idx`, a dict of
+        names to numbers.
+    labels : ndarray of shape (n_samples,)
+        What it gives as labels.
+
+    Returns
+    -------
+    labels : ndarray of shape (n_samples,)
+        Those given where they are no numbers of names, or the names are not different.
+    """
+    return by_name(labels, names_of_classes(dataset))
+
+
+def by_name(labels, names):
+    """Labels by their places in a list of names; as they are where that is None or they are no such places."""
+    labels = np.asarray(labels)
+    if names is None or labels.dtype.kind not in "iu" or not len(labels):
+        return labels
+    if labels.min() < 0 or labels.max() >= len(names):
+        return labels
+    return np.asarray(names)[labels]
+
+
+def names_of_classes(dataset):
+    """The names of a data set's classes in the order of their numbers, None where it has none."""
+    names = getattr(dataset, "classes", None)
+    if names is None and isinstance(numbers := getattr(dataset, "class_to_idx", None), dict):
+        by_number = {number: name for name, number in numbers.items()}
+        names = [by_number[number] for number in range(len(by_number)) if number in by_number]
+        if len(names) < len(numbers):  # two names for one number, or numbers with gaps
+            return None
+    if not isinstance(names, list | tuple | np.ndarray):
+        return None
+    # ImageNet's classes are tuples of words for one thing.
+    names = [", ".join(map(str, name)) if isinstance(name, tuple) else name for name in names]
+    if not all(isinstance(name, str) for name in names) or len(set(names)) < len(names):
+        return None
+    return list(map(str, names))
