@@ -160,10 +160,11 @@ class BaseNoisyLabelClassifier(CallbackSupportMixin, NetClassifier):
         ----------
         X : {array-like, sparse matrix, Dataset} of shape (n_samples, n_features)
             Training rows: a table (array, DataFrame or CSR matrix), images (uint8 or float) of shape (n_samples,
-            channels, height, width), or a torch ``Dataset`` of pairs (x, y).
+            channels, height, width) or paths of files of images of one size, or a torch ``Dataset`` of pairs (x, y).
 
         y : array-like of shape (n_samples,)
-            Given labels of any sortable type. None when X is a ``Dataset``.
+            Given labels of any sortable type. None when X is a ``Dataset``, whose labels then are the names of its
+            classes where it has some, in `classes` or `class_to_idx`.
 
         sample_weight : array-like of shape (n_samples,), default=None
             Weight of each row. Rows of weight zero are left out.

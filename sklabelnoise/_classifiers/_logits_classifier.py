@@ -6,13 +6,16 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
 from sklearn.base import BaseEstimator, ClassifierMixin
+from torch.utils.data import Dataset
+
+from sklabelnoise.training._training_set import read_labels
 
 if TYPE_CHECKING:
     from typing import Any
 
     from numpy.typing import NDArray
 
-    from sklabelnoise._foundation._types import Rows
+    from sklabelnoise._foundation._types import ArrayLike, Labels, Rows
 
 
 class LogitsClassifier(ClassifierMixin, BaseEstimator, ABC):
@@ -92,6 +95,29 @@ class LogitsClassifier(ClassifierMixin, BaseEstimator, ABC):
             For two classes the difference of the second and the first.
         """
         return self._map_logits(X, _decision_values)
+
+    def score(self, X: Rows, y: Labels | None = None, sample_weight: ArrayLike | None = None) -> float:
+        """Accuracy of the predictions.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, Dataset} of shape (n_samples, n_features)
+            Rows as in `fit`.
+
+        y : array-like of shape (n_samples,), default=None
+            Labels to compare with. None when X is a ``Dataset`` of pairs.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weight of each row.
+
+        Returns
+        -------
+        score : float
+            Share of the weight of the rows whose label is predicted.
+        """
+        if y is None and isinstance(X, Dataset):
+            y = read_labels(X)
+        return super().score(X, y, sample_weight)
 
 
 def _unchanged(logits):

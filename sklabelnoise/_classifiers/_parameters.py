@@ -27,8 +27,9 @@ COMMON = {
         """torch.nn.Module, class or factory, default=None
         The network. None is an :class:`~sklabelnoise.modules.MLP` sized from X and y. A class or factory is called with
         the parameters given as ``module__...``; arguments it declares for the number of features (`n_features`,
-        `in_features`), channels (`in_channels`) or classes (`n_classes`, `num_classes`, `out_features`) are filled in.
-        An instance is copied, and used as it is.""",
+        `in_features`), channels (`in_channels`) or classes (`n_classes`, `num_classes`, `out_features`) are filled in,
+        `num_classes` also where factories of torchvision and timm hide it; with pretrained weights of torchvision the
+        last layer is made anew. An instance is copied, and used as it is.""",
     ),
     "lr": Common(
         [Interval(Real, 0, None, closed="neither"), None],

@@ -1,6 +1,7 @@
 """Building the user's module: sizes filled in from the data, instances copied, the output checked."""
 
 import copy
+import functools
 import inspect
 import itertools
 import warnings
@@ -57,7 +58,8 @@ def build_module(module, params, *, input_shape, n_classes):
     }
     declared = inspect.signature(module).parameters
     takes_any = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in declared.values())
-    name = getattr(module, "__name__", type(module).__name__)
+    made_by = module.func if isinstance(module, functools.partial) else module
+    name = getattr(made_by, "__name__", type(made_by).__name__)
     unknown = sorted(set(params) - set(declared)) if not takes_any else []
     if unknown:
         raise TypeError(f"module {name} takes the arguments {sorted(declared)}, got {unknown[0]!r}.")
@@ -76,7 +78,7 @@ def build_module(module, params, *, input_shape, n_classes):
             hidden["in_chans"] = input_shape[0]
     try:
         with captured():
-            built = _call(module, {**filled, **params}, hidden)
+            built = _call(module, {**filled, **params}, hidden, n_classes)
     except (TypeError, ValueError, RuntimeError, ZeroDivisionError) as error:
         # With the arguments, as errors from inside seldom name them; RuntimeError is torch's for sizes.
         kind = TypeError if isinstance(error, TypeError) else ValueError
@@ -88,7 +90,7 @@ def build_module(module, params, *, input_shape, n_classes):
     return built
 
 
-def _call(module, arguments, hidden):
+def _call(module, arguments, hidden, n_classes):
     """Call a module's class or factory, with those of the arguments `hidden` that what it calls takes."""
     try:
         return module(**arguments, **hidden)
@@ -96,7 +98,24 @@ def _call(module, arguments, hidden):
         refused = [name for name in hidden if f"unexpected keyword argument '{name}'" in str(error)]
         if not refused:
             raise
-    return _call(module, arguments, {name: value for name, value in hidden.items() if name not in refused})
+    except ValueError as error:
+        # torchvision's factories, where they load weights of a network for other classes.
+        if "num_classes" not in hidden or "'num_classes' expected value" not in str(error):
+            raise
+        others = {name: value for name, value in hidden.items() if name != "num_classes"}
+        return _with_new_head(_call(module, arguments, others, n_classes), n_classes)
+    return _call(module, arguments, {key: value for key, value in hidden.items() if key not in refused}, n_classes)
+
+
+def _with_new_head(module, n_classes):
+    """A network with a last linear layer for other classes, its weights drawn anew; as it is where it has none."""
+    layers = [(name, layer) for name, layer in module.named_modules() if isinstance(layer, nn.Linear)]
+    if layers:
+        name, layer = layers[-1]
+        place, _, own_name = name.rpartition(".")
+        head = nn.Linear(layer.in_features, n_classes, bias=layer.bias is not None)
+        setattr(module.get_submodule(place), own_name, head)
+    return module
 
 
 def _check_channels_first(shape, name, *, takes_option):
@@ -111,10 +130,18 @@ def _check_channels_first(shape, name, *, takes_option):
     )
 
 
+def check_is_tensor(logits, name):
+    """Refuse a module that returns anything but one tensor, as some do in training alone."""
+    if not isinstance(logits, torch.Tensor):
+        raise ValueError(
+            f"module {name} must return a tensor of logits, in training too (parts that answer in training alone have "
+            f"a switch, as module__aux_logits=False of torchvision's), got {type(logits).__name__}."
+        )
+
+
 def check_output(logits, n_rows, n_classes, name):
     """Refuse a module whose output is not one row of logits per example, as wide as there are classes."""
-    if not isinstance(logits, torch.Tensor):
-        raise ValueError(f"module {name} must return a tensor of logits, got {type(logits).__name__}.")
+    check_is_tensor(logits, name)
     if logits.shape != (n_rows, n_classes):
         raise ValueError(
             f"module {name} must return logits of shape (n_samples, n_classes), here {(n_rows, n_classes)} for "

@@ -28,6 +28,7 @@ from sklabelnoise.training._early_stopping import StopTraining, keep_interrupted
 from sklabelnoise.training._epoch_record import EpochRecord
 from sklabelnoise.training._failures import check_parameters
 from sklabelnoise.training._forward import Turn
+from sklabelnoise.training._module import check_is_tensor
 from sklabelnoise.training._optimizer import requires_closure
 from sklabelnoise.training._schedules import constant
 
@@ -347,6 +348,7 @@ class NoisyLabelNet(ClassifierMixin, NeuralNet):
     def train_step_single(self, batch, **fit_params):
         X, y = batch
         y_pred = self.infer(X, **fit_params)
+        check_is_tensor(y_pred, type(self.module_).__name__)
         loss = self.get_loss(y_pred, y, X=X, training=True)
         loss.backward()
         return {"loss": loss, "y_pred": y_pred}

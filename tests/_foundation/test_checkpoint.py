@@ -137,7 +137,12 @@ def test_tensors_and_networks_name_the_same_folder_by_their_content(tmp_path):
     def path(value):
         return Checkpoint(tmp_path, {"value": value}).path
 
-    for make in (torch.tensor, lambda x: TensorDataset(torch.tensor([x])), network, lambda x: torch.tensor(x).bfloat16()):
+    for make in (
+        torch.tensor,
+        lambda x: TensorDataset(torch.tensor([x])),
+        network,
+        lambda x: torch.tensor(x).bfloat16(),
+    ):
         assert path(make(1.5)) == path(make(1.5))
         assert path(make(1.5)) != path(make(2.5))
     assert path(torch.zeros(4)) != path(torch.zeros(2, 2))

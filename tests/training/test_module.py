@@ -102,7 +102,7 @@ def test_a_factory_with_keyword_arguments_gets_all_of_them():
 @pytest.mark.parametrize("output, message", [
     (torch.zeros(2, 4), r"\(n_samples, n_classes\), here \(2, 3\) for 2 examples and 3 classes, got \(2, 4\)"),
     (torch.zeros(2), r"got \(2,\)"),
-    ((torch.zeros(2, 3),), r"module Net must return a tensor of logits, got tuple"),
+    ((torch.zeros(2, 3),), r"module Net must return a tensor of logits, .*got tuple"),
 ])  # fmt: skip
 def test_an_output_that_is_not_one_row_of_logits_per_example_is_named(output, message):
     with pytest.raises(ValueError, match=message):
@@ -145,6 +145,10 @@ def test_the_input_of_the_last_linear_layer_is_the_embedding():
     assert torch.equal(input_of_last_linear(module, x), module.forward_features(x))
     assert not module.output._forward_pre_hooks
     assert last_linear(nn.Identity()) is None
+
+
+def tiny_network(width):
+    return width
 
 
 class TestModelsOfOthers:
@@ -196,6 +200,58 @@ class TestModelsOfOthers:
     def test_declared_sizes_of_a_bound_factory_are_filled_in(self):
         grey = self.images[:, :1]
         assert self.fit(partial(self.timm_like, "tiny"), images=grey).shape == (12, 3)
+
+    @staticmethod
+    def pretrained(*, weights=None, progress=True, **kwargs):
+        """As torchvision's: with weights, another number of classes than theirs is an error."""
+        if weights is not None and kwargs.setdefault("num_classes", 1000) != 1000:
+            raise ValueError(
+                f"The parameter 'num_classes' expected value 1000 but got {kwargs['num_classes']} instead."
+            )
+        module = TestModelsOfOthers.torchvision_like(**kwargs)
+        nn.init.constant_(module[0].weight, 0.5 if weights else 0.0)
+        return module
+
+    @pytest.mark.parametrize("bind", [False, True])
+    def test_pretrained_weights_keep_all_layers_but_the_last(self, bind):
+        module, params = (self.pretrained, {"module__weights": "DEFAULT"})
+        if bind:
+            module, params = partial(self.pretrained, weights="DEFAULT"), {}
+        training = {"max_epochs": 1, "lr": 1e-12, "weight_decay": 0, "random_state": 0}
+        models = [DMClassifier(module, **params, **training).fit(self.images, self.labels) for _ in range(2)]
+        weight = models[0].module_[0].weight
+        torch.testing.assert_close(weight, torch.full_like(weight, 0.5))
+        assert models[0].module_[-1].out_features == 3
+        assert torch.equal(models[0].module_[-1].weight, models[1].module_[-1].weight)  # drawn by random_state
+
+    def test_another_error_of_a_factory_with_weights_stays_its_error(self):
+        def strict(*, weights=None, **kwargs):
+            raise ValueError("The parameter 'init' expected value True but got False instead.")
+
+        with pytest.raises(ValueError, match=r"module strict must be built .* 'init' expected value True"):
+            self.fit(strict)
+
+    def test_a_bound_factory_is_called_by_its_name(self):
+        with pytest.raises(TypeError, match=r"module must build a torch.nn.Module, got int from tiny_network\."):
+            self.fit(partial(tiny_network, 3))
+
+    def test_a_name_in_place_of_a_network_is_refused(self):
+        with pytest.raises(ValueError, match=r"'module' parameter of DMClassifier must be .* None\. Got 'resnet18'"):
+            self.fit("resnet18")
+
+    def test_answers_in_training_alone_are_refused_with_their_switch(self):
+        class WithHelpers(nn.Module):
+            def __init__(self, n_classes, aux_logits=True):
+                super().__init__()
+                self.body, self.aux_logits = nn.Linear(768, n_classes), aux_logits
+
+            def forward(self, x):
+                logits = self.body(x.flatten(1))
+                return (logits, logits) if self.training and self.aux_logits else logits
+
+        with pytest.raises(ValueError, match=r"in training too \(.*module__aux_logits=False.*\), got tuple\."):
+            self.fit(WithHelpers)
+        assert self.fit(WithHelpers, module__aux_logits=False).shape == (12, 3)
 
     def test_weights_come_through_a_factory_of_the_user(self):
         def pretrained(n_classes):

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from sklearn.exceptions import DataConversionWarning
-from torch.utils.data import Dataset, IterableDataset, Subset, TensorDataset
+from torch.utils.data import ConcatDataset, Dataset, IterableDataset, Subset, TensorDataset
 
-from sklabelnoise import DMClassifier, RobustLossClassifier
+from sklabelnoise import DMClassifier, DMClassifierCV, RobustLossClassifier
 from sklabelnoise.modules import ResNet20
 from sklabelnoise.training._training_set import _check_soft_labels, _encode, check_training_set, read_labels
 
@@ -386,6 +386,73 @@ def test_a_dataset_gives_the_model_of_its_arrays(make, dtype, blobs):
     assert np.array_equal(model.predict_proba(dataset), arrays.predict_proba(X))
     assert np.array_equal(model.label_quality_, arrays.label_quality_)
     assert model.n_features_in_ == 5
+
+
+class OfFolders(WithTargets):
+    """As torchvision's ImageFolder: labels are numbers of named classes."""
+
+    def __init__(self, X, y, classes=("ant", "bee", "cat")):
+        super().__init__(X, y)
+        self.classes = list(classes)
+        self.class_to_idx = {name: number for number, name in enumerate(self.classes)}
+
+
+NAMED = {
+    "folders": OfFolders,
+    "by index alone": lambda X, y: _without_classes(OfFolders(X, y)),
+    "a part": lambda X, y: Subset(Subset(OfFolders(X, y), range(len(X))), range(len(X))),
+    "joined": lambda X, y: ConcatDataset([OfFolders(X[:70], y[:70]), OfFolders(X[70:], y[70:])]),
+}
+
+
+def _without_classes(dataset):
+    del dataset.classes
+    return dataset
+
+
+@pytest.mark.parametrize("make", NAMED.values(), ids=NAMED)
+def test_classes_of_a_dataset_keep_their_names(make, blobs):
+    X, y = blobs[0].astype(np.float32), blobs[1]
+    names = np.array(["ant", "bee", "cat"])[y]
+    dataset = make(X, y)
+    model = DMClassifier(**FAST).fit(dataset)
+    assert model.classes_.tolist() == ["ant", "bee", "cat"]
+    assert set(model.predict(dataset)) <= {"ant", "bee", "cat"}
+    assert model.score(dataset) == model.score(X, names) > 0.5
+    assert model.score(dataset, names) == model.score(dataset)
+
+
+def test_names_need_not_be_sorted_and_absent_ones_are_no_classes(blobs):
+    X, y = blobs[0].astype(np.float32), blobs[1]
+    dataset = OfFolders(X, y, classes=["wasp", "bee", "ant", "nobody"])
+    model = DMClassifier(**{**FAST, "max_epochs": 10}).fit(dataset)
+    assert model.classes_.tolist() == ["ant", "bee", "wasp"]
+    assert (model.predict(dataset) == np.array(["wasp", "bee", "ant"])[y]).mean() > 0.8
+
+
+def test_labels_beside_a_dataset_with_names_stand_as_they_are(blobs):
+    X, y = blobs[0].astype(np.float32), blobs[1]
+    assert DMClassifier(**FAST).fit(OfFolders(X, y), y).classes_.tolist() == [0, 1, 2]
+
+
+def test_held_out_items_go_by_the_same_names(blobs):
+    X, y = blobs[0].astype(np.float32), blobs[1]
+    model = DMClassifier(early_stopping=True, **FAST)
+    model.fit(OfFolders(X[:100], y[:100]), X_val=OfFolders(X[100:], y[100:]))
+    assert "valid_accuracy" in model.history_
+
+
+def test_a_choice_among_candidates_keeps_the_names(blobs):
+    X, y = blobs[0].astype(np.float32), blobs[1]
+    model = DMClassifierCV(candidates=[(0, 0), (0.5, 8)], cv=2, n_members=1, **FAST).fit(OfFolders(X, y))
+    assert model.classes_.tolist() == ["ant", "bee", "cat"]
+    assert set(model.predict(X)) <= {"ant", "bee", "cat"}
+
+
+def test_joined_data_sets_of_which_one_has_no_names_are_refused(blobs):
+    X, y = blobs[0].astype(np.float32), blobs[1]
+    with pytest.raises(ValueError, match=r"X must join data sets whose labels are all .*, got int64, str"):
+        DMClassifier(**FAST).fit(ConcatDataset([OfFolders(X[:70], y[:70]), WithTargets(X[70:], y[70:])]))
 
 
 def test_workers_change_nothing(blobs):
