@@ -29,6 +29,13 @@ def log_probabilities(logits):
     return _log_probabilities_in_torch(logits) if under_functorch_transforms() else _LogProbabilities.apply(logits)
 
 
+def cross_entropy_of_labels(logits, labels):
+    """-log p of the labels, of shape (..., n_samples)."""
+    if under_functorch_transforms():
+        return _cross_entropy_in_torch(logits, labels)
+    return _CrossEntropyOfLabels.apply(logits, labels.unsqueeze(-1))
+
+
 def probability(margin):
     """p at a log-odds margin."""
     return F.logsigmoid(margin).exp()
@@ -107,6 +114,34 @@ class _LogProbabilities(torch.autograd.Function):
         total = against + 1
         derivative = rest.sub_(odds * ((rest_sum + top) / total))
         return derivative.scatter_(-1, index, (top * against - rest_sum) / total)
+
+
+def _cross_entropy_in_torch(logits, labels):
+    return -_log_probabilities_in_torch(logits).gather(-1, labels.unsqueeze(-1)).squeeze(-1)
+
+
+class _CrossEntropyOfLabels(torch.autograd.Function):
+    # The loss of small networks is a good part of a step, and each operation on a batch costs the same however small
+    # the batch is: there are as few of them as possible.
+    @staticmethod
+    def forward(ctx, logits, index):
+        gap = logits - logits.amax(-1, keepdim=True)
+        behind = gap.gather(-1, index)
+        # Odds of the other classes against the likeliest; without the label's own their sum keeps the digits of its
+        # miss. The sum of all odds is one more than the first logarithm's argument, whichever class the label is.
+        odds = gap.exp_().scatter_(-1, index, 0.0)
+        against = odds.sum(-1, keepdim=True)
+        ctx.save_for_backward(logits, index, odds, against, behind)
+        return behind.expm1().add_(against).log1p_().sub_(behind).squeeze(-1)
+
+    @staticmethod
+    def backward(ctx, grad):
+        logits, index, odds, against, behind = ctx.saved_tensors
+        if torch.is_grad_enabled():
+            labels = index.squeeze(-1)
+            return _differentiate_again(lambda logits: _cross_entropy_in_torch(logits, labels), logits, grad), None
+        scale = grad.unsqueeze(-1) / (behind.exp() + against)
+        return odds.scatter(-1, index, -against).mul_(scale), None
 
 
 def _margins_in_torch(logits):

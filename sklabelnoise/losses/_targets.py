@@ -7,7 +7,7 @@ import math
 import torch
 
 from sklabelnoise.losses._declare import Interval, OneOf, check_hyper_parameter, per_example_loss
-from sklabelnoise.losses._log_odds import log_probabilities
+from sklabelnoise.losses._log_odds import cross_entropy_of_labels, log_probabilities
 from sklabelnoise.losses._margin import check_targets, over_samples
 
 
@@ -62,6 +62,8 @@ def cross_entropy(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
     tensor([1.1269, 0.6931])
     """
     logits, targets = check_targets(logits, targets)
+    if not targets.is_floating_point():
+        return cross_entropy_of_labels(logits, targets)
     return cross_entropy_of(log_probabilities(logits), targets)
 
 
