@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+import scipy.sparse
 import torch
 from sklearn.base import clone
 from sklearn.exceptions import FitFailedWarning
@@ -18,6 +19,7 @@ from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, check
 from sklearn.utils import check_random_state
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
+from torch.utils.data import Dataset
 
 from sklabelnoise._classifiers._candidate_trials import Trials, check_candidates, is_misleading
 from sklabelnoise._classifiers._derivative_manipulation import DMClassifier
@@ -78,6 +80,7 @@ class DMClassifierCV(NetClassifier):
 
     refit : bool, default=True
         Fit `n_members` networks on all rows; False averages the networks of the folds, which are there already.
+        Networks that are kept compute in the type that `dtype` says; those that only serve the choice, in float32.
 
     n_members : int, default=5
         Number of networks whose probabilities are averaged. They differ in their initial weights and order of rows.
@@ -321,7 +324,8 @@ class DMClassifierCV(NetClassifier):
         return DMClassifier(lam=lam, beta=beta, random_state=int(seed), **clone(params, safe=False), **self._net_params)
 
     def _evaluate(self, pairs, scorer, data, y, groups, fit_params, validation, seed):
-        X = data.all_X
+        # The choice needs no more than single precision; networks that are kept compute as X says.
+        X = _in_single_precision(data) if self.refit else data.all_X
         cv = self.cv
         if isinstance(cv, Integral):
             cv = (StratifiedKFold if groups is None else StratifiedGroupKFold)(cv, shuffle=True, random_state=seed)
@@ -427,3 +431,12 @@ class DMClassifierCV(NetClassifier):
     @classmethod
     def _from_saved(cls, header, tensors, module):
         return members_from_saved(cls._with_saved_params(header, module), header, tensors, DMClassifier, module)
+
+
+def _in_single_precision(data):
+    """The rows of a training set in float32, as they are where that can't hold their numbers."""
+    if data.dtype == np.float32 or isinstance(data.all_X, Dataset):
+        return data.all_X
+    values = data.all_X.data if scipy.sparse.issparse(data.all_X) else data.all_X
+    too_large = values.size and max(values.max(), -values.min()) > np.finfo(np.float32).max
+    return data.all_X if too_large else data.cast(np.float32).all_X

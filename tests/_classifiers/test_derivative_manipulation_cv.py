@@ -74,6 +74,26 @@ def test_members_differ_and_equal_single_fits(fitted, moons):
     np.testing.assert_allclose(first.predict_proba(X), alone.predict_proba(X), atol=1e-9)
 
 
+def test_the_choice_is_made_in_float32_and_the_members_compute_as_x_says(moons):
+    X, y = moons
+    double = DMClassifierCV(candidates=CANDIDATES, cv=3, **QUICK).fit(X, y)
+    single = DMClassifierCV(candidates=CANDIDATES, cv=3, **QUICK).fit(X.astype(np.float32), y)
+    assert (double.scores_.to_numpy() == single.scores_.to_numpy()).all()
+    assert {member.net_.numpy_dtype for member in double.estimators_} == {np.float64}
+    assert {member.net_.numpy_dtype for member in single.estimators_} == {np.float32}
+    kept = DMClassifierCV(candidates=CANDIDATES, cv=3, refit=False, **QUICK).fit(X, y)
+    assert {member.net_.numpy_dtype for member in kept.estimators_} == {np.float64}
+
+
+@pytest.mark.filterwarnings("ignore")  # of the scale
+def test_numbers_that_float32_cannot_hold_stay_in_float64(moons):
+    X, y = moons
+    X = X.copy()
+    X[0, 0] = 1e39
+    model = DMClassifierCV(candidates=CANDIDATES[:1], cv=2, **{**QUICK, "lr": 1e-300}).fit(X, y)
+    assert model.scores_["score"].notna().all()
+
+
 def test_without_refit_the_members_are_the_networks_of_the_folds(moons):
     X, y = moons
     cv = list(StratifiedKFold(3, shuffle=True, random_state=1).split(X, y))
