@@ -325,7 +325,8 @@ class DMClassifierCV(NetClassifier):
 
     def _evaluate(self, pairs, scorer, data, y, groups, fit_params, validation, seed):
         # The choice needs no more than single precision; networks that are kept compute as X says.
-        X = _in_single_precision(data) if self.refit else data.all_X
+        single = self.refit and (self.lr is None or self.lr <= float(np.finfo(np.float32).max))
+        X = _in_single_precision(data) if single else data.all_X
         cv = self.cv
         if isinstance(cv, Integral):
             cv = (StratifiedKFold if groups is None else StratifiedGroupKFold)(cv, shuffle=True, random_state=seed)

@@ -13,7 +13,12 @@ from sklabelnoise.training._batches import TensorData
 from sklabelnoise.training._early_stopping import early_stopping
 from sklabelnoise.training._module import build_module, check_output, warn_of_probabilities
 from sklabelnoise.training._net import NoisyLabelNet
-from sklabelnoise.training._optimizer import optimizer_params, resolve_optimizer, takes_fused_step
+from sklabelnoise.training._optimizer import (
+    check_learning_rate,
+    optimizer_params,
+    resolve_optimizer,
+    takes_fused_step,
+)
 from sklabelnoise.training._preprocessing import ImageScaler
 from sklabelnoise.training._schedules import make_schedule
 from sklabelnoise.training._training_defaults import training_parameters
@@ -98,6 +103,7 @@ class NetBuilder:
 
     def wrap(self, module, preprocess, used, device, seed):
         """An initialised net around a module that is ready on its device."""
+        check_learning_rate(used["lr"], next(module.parameters()).dtype)
         optimizer = resolve_optimizer(used["optimizer"])
         of_optimizer = optimizer_params(optimizer, used)
         if takes_fused_step(optimizer, of_optimizer, module, device):
@@ -140,6 +146,7 @@ class NetBuilder:
         used : dict
         """
         used = {**before, **training_parameters(net.module_, self.training)}
+        check_learning_rate(used["lr"], net.dtype)
         optimizer = resolve_optimizer(used["optimizer"])
         used["optimizer"] = _qualified_name(optimizer)
         if optimizer is not type(net.optimizer_):

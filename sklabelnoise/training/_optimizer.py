@@ -27,6 +27,21 @@ def resolve_optimizer(optimizer):
     return known[optimizer]
 
 
+def check_learning_rate(lr, dtype):
+    """Refuse a learning rate that the type of the parameters can't hold, at which a step of torch breaks.
+
+    Raises
+    ------
+    ValueError
+        If it is larger than that.
+    """
+    largest = torch.finfo(dtype).max
+    if lr > largest:
+        raise ValueError(
+            f"lr must be at most {largest:.3g} for a network in {str(dtype).removeprefix('torch.')}, got {lr:g}."
+        )
+
+
 def takes_weight_decay(optimizer):
     """Whether an optimiser class has weight decay; LBFGS has none."""
     return "weight_decay" in inspect.signature(optimizer).parameters

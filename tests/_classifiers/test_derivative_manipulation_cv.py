@@ -22,6 +22,8 @@ from sklearn.preprocessing import StandardScaler
 from torch.utils.data import TensorDataset
 
 from sklabelnoise import DMClassifier, DMClassifierCV
+from sklabelnoise.datasets import load_table
+from sklabelnoise.noise import corrupt_labels, symmetric_transition_matrix
 
 QUICK = {"max_epochs": 8, "random_state": 0, "module__hidden": (16,), "lr": 0.02}
 CANDIDATES = [(0, 0), (0.5, 8), (2, 24)]
@@ -92,6 +94,21 @@ def test_numbers_that_float32_cannot_hold_stay_in_float64(moons):
     X[0, 0] = 1e39
     model = DMClassifierCV(candidates=CANDIDATES[:1], cv=2, **{**QUICK, "lr": 1e-300}).fit(X, y)
     assert model.scores_["score"].notna().all()
+
+
+@pytest.mark.slow  # two choices a table
+@pytest.mark.parametrize("name", ["ERA", "SWD", "abalone", "spambase"])
+def test_the_choice_in_float32_is_that_in_float64_on_shared_tables(name, shared_data):
+    pytest.importorskip("pyarrow")
+    table = load_table(name, data_home=shared_data)
+    rows = np.random.default_rng(0).permutation(len(table.data))[:500]
+    X = StandardScaler().fit_transform(table.data.iloc[rows].to_numpy(np.float64))
+    classes, y = np.unique(table.target.iloc[rows], return_inverse=True)
+    y = corrupt_labels(y, symmetric_transition_matrix(len(classes), 0.4), random_state=0)
+    single = DMClassifierCV(n_members=1, random_state=0).fit(X, y)
+    double = DMClassifierCV(refit=False, random_state=0).fit(X, y)
+    assert (single.lam_, single.beta_) == (double.lam_, double.beta_)
+    assert np.abs(single.scores_["score"] - double.scores_["score"]).max() <= 1 / len(y)
 
 
 def test_without_refit_the_members_are_the_networks_of_the_folds(moons):
@@ -311,6 +328,17 @@ def test_when_every_candidate_diverges_the_error_says_why(moons):
     model = DMClassifierCV(candidates=CANDIDATES[:2], cv=2, **{**QUICK, "lr": 1e200, "optimizer": "SGD"})
     with pytest.raises(ValueError, match="No candidate could be trained and scored: Training stopped"):
         model.fit(*moons)
+
+
+def test_a_learning_rate_that_float32_cannot_hold_is_refused_by_name(moons):
+    X, y = moons
+    with pytest.raises(ValueError, match=r"lr must be at most 3.4e\+38 for a network in float32, got 1e\+200"):
+        DMClassifier(lr=1e200, optimizer="SGD", device="cpu").fit(X.astype(np.float32), y)
+    model = DMClassifier(max_epochs=1, warm_start=True, random_state=0, device="cpu").fit(X.astype(np.float32), y)
+    before = model.predict_proba(X)
+    with pytest.raises(ValueError, match="lr must be at most"):
+        model.set_params(lr=1e200).fit(X.astype(np.float32), y)
+    assert np.array_equal(model.predict_proba(X), before)
 
 
 @pytest.mark.slow  # half a minute: the promise of DMClassifierCV's default search on a table of 5,000 rows
