@@ -73,12 +73,14 @@ def _is(value, default):
 
 
 def _families(estimator):
-    """The members that `NoisyLabelClassifier` has where none are given: their grids are part of what it is."""
+    """Members that `NoisyLabelClassifier` has where none are given, their grids, and the constants of its decision."""
     if type(estimator).__name__ != "NoisyLabelClassifier" or estimator.members != "auto":
         return {}
+    from sklabelnoise._ensemble import _decision
     from sklabelnoise._ensemble._members import families_of
 
-    return {"families": described(families_of("auto", np.arange(2)))}
+    constants = {name: getattr(_decision, name) for name in dir(_decision) if name.isupper() and name[0] != "_"}
+    return {"families": described(families_of("auto", np.arange(2))), "decision": described(constants)}
 
 
 def _training_defaults(estimator):

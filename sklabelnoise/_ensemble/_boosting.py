@@ -36,7 +36,7 @@ class Boosting(Family):
     Rounds are added until more of them predict left-out labels worse: one fit of each fold gives all numbers of rounds.
     """
 
-    name, view = "boosting", "given"
+    name, view = "boosting", "binned"
     ROUNDS = (10, 20, 40, 80, 160, 320)
     PARAMETERS = {
         "learning_rate": 0.1,

@@ -94,8 +94,9 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
         The class labels, sorted.
 
     members_ : DataFrame
-        One row a member: `family`, `parameters` (the chosen setting), `score` (accuracy on given labels of rows left
-        out), `weight` in the combination, `seconds`, and `status` ("used", or why the member is left out).
+        One row a member: `family`, what it `sees` ("all columns", or so many components of them; "X" as you gave it to
+        members of your own), `parameters` (the chosen setting), `score` (accuracy on given labels of rows left out),
+        `weight` in the combination, `seconds`, and `status` ("used", or why the member is left out).
 
     candidates_ : DataFrame
         One row a setting that was tried: `family`, `parameters`, `brier` and `score` on given labels of rows left out,
@@ -278,7 +279,12 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
             check_numeric_columns(X, self, allow_missing=True)
             check_no_texts(X, self)
             return validate_data(
-                self, X, reset=reset, dtype=[np.float64, np.float32], ensure_all_finite="allow-nan"
+                self,
+                X,
+                reset=reset,
+                dtype=[np.float64, np.float32],
+                accept_sparse="csr",
+                ensure_all_finite="allow-nan",
             ).astype(np.float64, copy=False)
         if reset or hasattr(self, "n_features_in_"):
             validate_data(self, X, reset=reset, skip_check_array=True)
@@ -337,8 +343,11 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
         self.noise_rate_ = float(1 - prior @ np.diag(self.transition_matrix_))
         self.estimators_ = {family.name: family.models for family in used}
         given_weights = dict(zip(fitted, self._decision.given_weights, strict=True))
-        self.members_ = table_of_members(families, fitted, statuses, given_weights)
+        self.members_ = table_of_members(families, fitted, statuses, given_weights, self._sees)
         self.candidates_ = table_of_candidates(used)
+
+    def _sees(self, view):
+        return "X" if view == "own" else self._views.seen(view)
 
     # Prediction
 
@@ -484,5 +493,6 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        tags.input_tags.allow_nan = all(isinstance(entry, str) for entry in self.members)
+        tables_alone = all(isinstance(entry, str) for entry in self.members)
+        tags.input_tags.allow_nan = tags.input_tags.sparse = tables_alone
         return tags

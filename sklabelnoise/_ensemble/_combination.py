@@ -50,15 +50,15 @@ def combine(logits, weights):
     return softmax(np.tensordot(weights, logits, axes=1), axis=-1)
 
 
-def combination_loss(weights, logits, codes, transition_matrix=None, sample_weight=None):
+def combination_loss(weights, logits, codes, transition_matrix=None, sample_weight=None, prior_rows=1.0):
     r"""Mean log-loss of given labels under a combination, and its gradient with respect to the weights.
 
     With :math:`p_i = \mathrm{softmax}(\sum_r w_r L_{ri})` the loss is
 
-    .. math:: -\frac{1}{n} \sum_i \log (p_i T)_{y_i} + \frac{1}{2n} \sum_r (w_r - 1/R)^2,
+    .. math:: -\frac{1}{n} \sum_i \log (p_i T)_{y_i} + \frac{m}{2n} \sum_r (w_r - 1/R)^2,
 
     the forward correction of Patrini et al. applied to a stack, with a normal prior around equal weights that counts
-    as much as one row.
+    as much as m rows.
 
     Parameters
     ----------
@@ -72,6 +72,8 @@ def combination_loss(weights, logits, codes, transition_matrix=None, sample_weig
         ``T[i, j] = P(given = j | true = i)``; rows sum to one. None is the identity.
     sample_weight : ndarray of shape (n_samples,), default=None
         How many rows each row stands for.
+    prior_rows : float, default=1.0
+        How many rows the prior around equal weights counts as much as.
 
     Returns
     -------
@@ -101,12 +103,12 @@ def combination_loss(weights, logits, codes, transition_matrix=None, sample_weig
         log_given = np.log(given)
         derivative = p - joint / given[:, None]
     shift = weights - 1 / n_members
-    loss = -(mass @ log_given) / total + shift @ shift / (2 * total)
-    gradient = np.einsum("rnk,nk->r", logits, derivative * mass[:, None]) / total + shift / total
+    loss = -(mass @ log_given) / total + prior_rows * (shift @ shift) / (2 * total)
+    gradient = np.einsum("rnk,nk->r", logits, derivative * mass[:, None]) / total + prior_rows * shift / total
     return loss, gradient
 
 
-def combination_weights(logits, codes, transition_matrix=None, sample_weight=None):
+def combination_weights(logits, codes, transition_matrix=None, sample_weight=None, prior_rows=1.0):
     """Nonnegative weights of the members that minimize :func:`combination_loss`.
 
     Parameters
@@ -119,6 +121,8 @@ def combination_weights(logits, codes, transition_matrix=None, sample_weight=Non
         ``T[i, j] = P(given = j | true = i)``; rows sum to one. None is the identity.
     sample_weight : ndarray of shape (n_samples,), default=None
         How many rows each row stands for.
+    prior_rows : float, default=1.0
+        How many rows the prior around equal weights counts as much as.
 
     Returns
     -------
@@ -128,7 +132,7 @@ def combination_weights(logits, codes, transition_matrix=None, sample_weight=Non
     found = minimize(
         combination_loss,
         np.full(n_members, 1 / n_members),
-        args=(logits, codes, transition_matrix, sample_weight),
+        args=(logits, codes, transition_matrix, sample_weight, prior_rows),
         jac=True,
         method="L-BFGS-B",
         bounds=[(0, None)] * n_members,

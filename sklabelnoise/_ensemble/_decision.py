@@ -10,6 +10,10 @@ from sklabelnoise._ensemble._transition import Transition, estimate_transition, 
 
 # Below this a probability counts as not possible in the sum of logarithms.
 _FLOOR = 1e-4
+# Two classes of wrong labels say little of which family is right, and weights that follow them follow the noise.
+PRIOR_ROWS_OF_TWO = 100.0
+# From this structure on, what is left of S without the transition matrix is an opinion of its own.
+FULL_STRUCTURE = 0.05
 
 
 @dataclass(frozen=True)
@@ -21,7 +25,8 @@ class Decision:
     given_weights : ndarray of shape (n_members,)
         S: weights of the combination that tells which label is given.
     clean_weights : ndarray of shape (n_members,)
-        F: weights of the one that tells the clean label through a simple transition matrix.
+        F: weights of the one that tells the clean label through a simple transition matrix; with two classes those of
+        S.
     transition : Transition
         The transition matrix, and how far its structure is trusted.
     class_weight : ndarray of shape (n_classes,)
@@ -47,20 +52,23 @@ class Decision:
         Returns
         -------
         proba : ndarray of shape (n_samples, n_classes)
-            A weighted geometric mean of opinions, times the weights of the classes: S with the transition matrix taken
-            out of it, F and the mean of the families; the last two as far as the noise has no structure.
+            With two classes, S with the transition matrix taken out of it. With more, a weighted geometric mean of
+            opinions: that, as far as the noise has any structure (without, it only repeats S), and F and the mean of
+            the families, as far as it has none that is clear. Times the weights of the classes.
         """
         if self.mean:
             return softmax(_log(probas.mean(axis=0)) + np.log(self.class_weight), axis=1)
         logits = centered_log_proba(probas)
         given = combine(logits, self.given_weights)
         opinions = [(1.0, deconvolve(given, self.transition.matrix))]
-        open_share = 1 - self.transition.gate
-        if probas.shape[2] == 2:
-            # Of two classes one matrix can say no more than how often labels are wrong, and that S has seen.
-            opinions += [(1.0, probas.mean(axis=0))]
-        elif open_share:
-            opinions += [(open_share, combine(logits, self.clean_weights)), (open_share / 2, probas.mean(axis=0))]
+        if probas.shape[2] > 2:
+            gate, structure = self.transition.gate, self.transition.structure[-1]
+            seen = gate + (1 - gate) * min(1.0, structure / FULL_STRUCTURE)
+            opinions = [
+                (seen, opinions[0][1]),
+                (1 - gate, combine(logits, self.clean_weights)),
+                ((1 - gate) / 2, probas.mean(axis=0)),
+            ]
         log_proba = sum(weight * _log(proba) for weight, proba in opinions) / sum(weight for weight, _ in opinions)
         return softmax(log_proba + np.log(self.class_weight), axis=1)
 
@@ -92,10 +100,12 @@ def learn_decision(probas, codes, sample_weight, combination="auto", class_weigh
         given_weights = clean_weights = np.full(n_members, 1 / n_members)
         given = probas.mean(axis=0)
     else:
-        given_weights = combination_weights(logits, codes, None, sample_weight)
+        prior_rows = PRIOR_ROWS_OF_TWO if n_classes == 2 else 1.0
+        given_weights = clean_weights = combination_weights(logits, codes, None, sample_weight, prior_rows)
         given = combine(logits, given_weights)
-        T = simple_transition(given, codes, sample_weight)
-        clean_weights = combination_weights(logits, codes, T, sample_weight)
+        if n_classes > 2:
+            T = simple_transition(given, codes, sample_weight)
+            clean_weights = combination_weights(logits, codes, T, sample_weight)
     transition = estimate_transition(probas.argmax(axis=2), given, codes, sample_weight)
     decision = Decision(given_weights, clean_weights, transition, np.ones(n_classes), mean)
     if class_weight is None:

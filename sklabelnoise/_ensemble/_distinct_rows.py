@@ -7,9 +7,11 @@ And what is drawn at random must not depend on whether a row is repeated or weig
 import hashlib
 import pickle
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
+import scipy.sparse
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,19 @@ def row_keys(X):
         # Zero has two signs.
         array = np.ascontiguousarray(X + 0.0 if X.dtype.kind == "f" else X).reshape(len(X), -1)
         content = (row.tobytes() for row in array)
+    elif scipy.sparse.issparse(X):
+        content = _stored_entries(X)
     else:
         content = (pickle.dumps(row) for row in X)
     digests = b"".join(hashlib.blake2b(row, digest_size=16).digest() for row in content)
     return np.frombuffer(digests, dtype="<u8").reshape(-1, 2)
+
+
+def _stored_entries(X):
+    """Bytes of columns and values of each sparse row: in order, each column once, without stored zeros."""
+    X = scipy.sparse.csr_matrix(X, copy=True)
+    X.sum_duplicates()
+    X.eliminate_zeros()
+    columns = X.indices.astype(np.int64)
+    for first, end in pairwise(X.indptr):
+        yield columns[first:end].tobytes() + X.data[first:end].tobytes()

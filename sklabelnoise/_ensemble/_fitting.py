@@ -5,6 +5,7 @@ import warnings
 from zlib import crc32
 
 import numpy as np
+import scipy.sparse
 from sklearn.exceptions import ConvergenceWarning, FitFailedWarning
 from sklearn.utils.parallel import Parallel, delayed
 from tqdm.auto import tqdm
@@ -111,7 +112,11 @@ def _outcome(family, rows, work, seed):
 
 
 def _cost(family, rows):
-    n_features = rows.views["given"].shape[1] if "given" in rows.views else 1
+    view = rows.views[family.view]
+    if scipy.sparse.issparse(view):
+        n_features = view.nnz / len(rows)
+    else:
+        n_features = view.shape[1] if getattr(view, "ndim", 1) == 2 else 1
     return family.cost(len(rows), n_features, rows.n_classes, len(rows.splits), rows.by_folds)
 
 

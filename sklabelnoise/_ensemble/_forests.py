@@ -92,32 +92,42 @@ class Forest(Family):
     """
 
     LEAVES = (1, 3, 8, 20, 60)
-    N_FIRST = 60
+    N_FIRST, N_TREES = 60, 300
+    # Trees of so few rows are all overhead, and what few rows say does not get better by many trees.
+    FEW_ROWS, N_FIRST_OF_FEW, N_TREES_OF_FEW = 200, 12, 100
+    MANY_ROWS, N_TREES_OF_MANY = 10_000, 150
     MOST_ROWS = 20_000
 
     def __init__(self, name):
         self.name = name
 
-    @staticmethod
-    def n_trees(n_samples):
+    def n_first(self, n_samples):
+        """How many trees tell which size is best."""
+        return self.N_FIRST_OF_FEW if n_samples <= self.FEW_ROWS else self.N_FIRST
+
+    def n_trees(self, n_samples):
         """How many trees the chosen size gets: trees of many rows are large."""
-        return 300 if n_samples <= 10_000 else 150
+        if n_samples <= self.FEW_ROWS:
+            return self.N_TREES_OF_FEW
+        return self.N_TREES if n_samples <= self.MANY_ROWS else self.N_TREES_OF_MANY
 
     def cost(self, n_samples, n_features, n_classes, n_folds, by_folds):
         drawn = min(n_samples, self.MOST_ROWS)
         a_tree = 5e-4 + 4e-8 * drawn * np.log2(drawn + 1) * np.sqrt(n_features) + 3e-7 * n_samples
-        n_trees = len(self.LEAVES) * self.N_FIRST + self.n_trees(n_samples)
+        n_trees = len(self.LEAVES) * self.n_first(n_samples) + self.n_trees(n_samples)
         return n_trees * a_tree * (n_folds if by_folds else 1)
 
     def fit(self, rows, work, seed):
         X = rows.views[self.view]
         rng = np.random.RandomState(seed)
         seeds = rng.randint(MAX_SEED, size=self.n_trees(len(rows)))
+        first = seeds[: self.n_first(len(rows))]
         leaves = [leaf for leaf in self.LEAVES if leaf == 1 or 2 * leaf < len(rows)]
         candidates = []
         for leaf in leaves:
             brier, accuracy = work.piece(
-                f"{self.name}-first-{leaf}", lambda leaf=leaf: self._first_trees(rows, X, leaf, seeds[: self.N_FIRST])
+                f"{self.name}-first-{leaf}",
+                lambda leaf=leaf: self._first_trees(rows, X, leaf, first),
             )
             candidate = rows.scored({"min_samples_leaf": leaf}, accuracy)
             candidate.brier = brier

@@ -13,7 +13,7 @@ from sklabelnoise._foundation._classes import at_all_classes
 class Linear(Family):
     """Logistic regression; each penalty starts from the solution of the stronger one."""
 
-    name, view = "logistic_regression", "normal"
+    name, view = "logistic_regression", "linear"
     PENALTIES = (0.001, 0.01, 0.1, 1.0)
 
     def cost(self, n_samples, n_features, n_classes, n_folds, by_folds):

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 
-def table_of_members(families, fitted, statuses, weights):
+def table_of_members(families, fitted, statuses, weights, sees):
     """One row a family, used or not.
 
     Parameters
@@ -17,6 +17,8 @@ def table_of_members(families, fitted, statuses, weights):
         Why the others are not.
     weights : dict of str to float
         What those that are used count in the combination.
+    sees : callable
+        From a family's view to words for what it sees.
 
     Returns
     -------
@@ -25,7 +27,8 @@ def table_of_members(families, fitted, statuses, weights):
     """
     table = []
     for family in families:
-        row = {"family": family.name, "parameters": None, "score": np.nan, "weight": 0.0, "seconds": np.nan}
+        row = {"family": family.name, "sees": sees(family.view), "parameters": None}
+        row |= {"score": np.nan, "weight": 0.0, "seconds": np.nan}
         if family.name in fitted:
             own = fitted[family.name]
             row |= {

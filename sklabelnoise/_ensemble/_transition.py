@@ -18,6 +18,8 @@ _STRENGTHS = np.geomspace(0.1, 3000, 40)
 # Diagonals differ less than off-diagonals do: weaker priors around the pooled rate are not considered.
 _DIAGONAL_STRENGTHS = _STRENGTHS[9:]
 _N_ROUNDS = 4
+# Two classes are believed to lose their labels unequally beyond this many standard errors, and wholly one further on.
+_STANDARD_ERRORS = 3.0
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,7 @@ class Transition:
         ``T[i, j] = P(given = j | true = i)``; rows sum to one.
     gate : float
         How far its off-diagonals are trusted to have structure: 0 for noise that looks symmetric, 1 for labels that
-        are clearly mistaken for few others.
+        are clearly mistaken for few others. Of two classes each has but one other to be mistaken for: 0.
     structure : tuple of float
         The structure that was found first and last, see :func:`shrink_by_evidence`.
     """
@@ -63,7 +65,8 @@ def estimate_transition(votes, given_proba, codes, sample_weight=None):
     counts = count_labels(anchors_of_votes(votes, given_proba), codes, mass, n_classes)
     anchored, first = shrink_by_evidence(counts)
     if n_classes == 2:
-        return Transition(anchored, 0.0, (0.0, 0.0))
+        share = inequality(counts)
+        return Transition((1 - share) * symmetric_of(counts) + share * anchored, 0.0, (0.0, 0.0))
     T, structure = anchored, first
     for _ in range(_N_ROUNDS):
         clean = deconvolve(given_proba, sharpened(T, structure))
@@ -73,7 +76,9 @@ def estimate_transition(votes, given_proba, codes, sample_weight=None):
 
 
 def simple_transition(given_proba, codes, sample_weight=None):
-    """Estimate the transition matrix from the surest half of the rows predicted as each class, one right label added.
+    """Estimate the transition matrix from the surest half of the rows predicted as each class.
+
+    One row is added to each class, whose label goes wrong as often as those of all classes together, and anywhere.
 
     Parameters
     ----------
@@ -91,12 +96,16 @@ def simple_transition(given_proba, codes, sample_weight=None):
     """
     n_classes = given_proba.shape[1]
     mass = np.ones(len(codes)) if sample_weight is None else sample_weight
-    counts = count_labels(surest_rows(given_proba), codes, mass, n_classes) + np.eye(n_classes)
+    counts = count_labels(surest_rows(given_proba), codes, mass, n_classes)
+    counts = counts + symmetric_of(counts)
     return counts / counts.sum(axis=1, keepdims=True)
 
 
 def anchors_of_votes(votes, given_proba):
     """Rows that stand for each class: those for which all families vote, more where these are few.
+
+    Only rows that a class wins by votes can stand for it. A class that wins none, as one of a single row mostly does,
+    has no anchors: what is not seen of it is no evidence of how its labels go wrong.
 
     Returns
     -------
@@ -109,27 +118,26 @@ def anchors_of_votes(votes, given_proba):
     for choice in votes:
         tally[np.arange(n_samples), choice] += 1
     # Ties between classes go to the more probable one.
-    won = np.bincount((tally + given_proba / 2).argmax(axis=1), minlength=n_classes)
+    winner = (tally + given_proba / 2).argmax(axis=1)
     anchors = []
     for label in range(n_classes):
-        unanimous = np.flatnonzero(tally[:, label] == n_members)
-        least = min(n_samples, max(_LEAST_ANCHORS, int(np.ceil(_LEAST_SHARE * won[label]))))
-        if len(unanimous) < least:
-            unanimous = np.lexsort((-given_proba[:, label], -tally[:, label]))[:least]
-        anchors.append(unanimous)
+        own = np.flatnonzero(winner == label)
+        rows = np.flatnonzero(tally[:, label] == n_members)
+        least = min(len(own), max(_LEAST_ANCHORS, int(np.ceil(_LEAST_SHARE * len(own)))))
+        if len(rows) < least:
+            rows = own[np.lexsort((-given_proba[own, label], -tally[own, label]))[:least]]
+        anchors.append(rows)
     return anchors
 
 
 def surest_rows(proba):
-    """The surest half of the rows predicted as each class, ten rows at least; row numbers of each class."""
-    n_samples, n_classes = proba.shape
+    """The surest half of the rows predicted as each class, ten rows if there are as many; row numbers of each class."""
     predicted = proba.argmax(axis=1)
     rows = []
-    for label in range(n_classes):
+    for label in range(proba.shape[1]):
         own = np.flatnonzero(predicted == label)
-        least = min(n_samples, max(_LEAST_ANCHORS, (len(own) + 1) // 2))
-        candidates = own if len(own) >= least else np.arange(n_samples)
-        rows.append(candidates[np.argsort(-proba[candidates, label], kind="stable")[:least]])
+        most = max(_LEAST_ANCHORS, (len(own) + 1) // 2)
+        rows.append(own[np.argsort(-proba[own, label], kind="stable")[:most]])
     return rows
 
 
@@ -160,8 +168,8 @@ def shrink_by_evidence(counts):
     """
     n_classes = len(counts)
     rows, right = counts.sum(axis=1), np.diag(counts)
-    pooled = (right.sum() + 0.5) / (rows.sum() + 1)
-    pooled = max(pooled, 1 / n_classes + 0.1 * (1 - 1 / n_classes))
+    symmetric = symmetric_of(counts)
+    pooled = symmetric[0, 0]
     strength = _most_evident(
         _DIAGONAL_STRENGTHS,
         [_log_evidence(np.stack([right, rows - right], axis=1), s, [pooled, 1 - pooled]) for s in _DIAGONAL_STRENGTHS],
@@ -179,11 +187,33 @@ def shrink_by_evidence(counts):
 
     T = np.diag(diagonal)
     T[~np.eye(n_classes, dtype=bool)] = ((1 - diagonal)[:, None] * shares).ravel()
-    symmetric = np.full((n_classes, n_classes), (1 - pooled) / (n_classes - 1))
-    np.fill_diagonal(symmetric, pooled)
     overruled = diagonal < ((1 - diagonal)[:, None] * shares).max(axis=1)
     T[overruled] = symmetric[overruled]
     return T, structure
+
+
+def symmetric_of(counts):
+    """The matrix of noise that spares no class and prefers none, by the same counts; right labels beyond chance."""
+    n_classes = len(counts)
+    pooled = (np.trace(counts) + 0.5) / (counts.sum() + 1)
+    pooled = max(pooled, 1 / n_classes + 0.1 * (1 - 1 / n_classes))
+    symmetric = np.full((n_classes, n_classes), (1 - pooled) / (n_classes - 1))
+    np.fill_diagonal(symmetric, pooled)
+    return symmetric
+
+
+def inequality(counts):
+    """How far to believe that one of two classes loses its labels more often than the other.
+
+    An offset between two classes moves their border everywhere, so it takes more than chance to believe in one: nothing
+    up to three standard errors of the difference of the rates, all from four on.
+    """
+    rows = counts.sum(axis=1)
+    if rows.min() == 0:
+        return 0.0
+    rates, pooled = np.diag(counts) / rows, (np.trace(counts) + 0.5) / (counts.sum() + 1)
+    errors = abs(rates[0] - rates[1]) / np.sqrt(pooled * (1 - pooled) * np.sum(1 / rows))
+    return float(np.clip(errors - _STANDARD_ERRORS, 0, 1))
 
 
 def sharpened(transition_matrix, structure):

@@ -1,40 +1,66 @@
 """Tables as different kinds of learners want them."""
 
 import numpy as np
+import scipy.sparse
 from sklearn.impute import MissingIndicator, SimpleImputer
 from sklearn.preprocessing import QuantileTransformer, StandardScaler
+
+from sklabelnoise._ensemble._components import Components
 
 # Columns with no more values than this are codes or flags: their ranks mean nothing.
 _MOST_CODES = 10
 _LARGEST_SCORE = 3.0
+# Sparse rows of so few columns are as well stored whole.
+_MOST_STORED = 200
+# Beyond, thirty networks would have gigabytes of weights, and boosted trees sort columns most of the time.
+_MOST_COLUMNS = 1_000
 
 
 class Views:
-    """The same rows as trees, networks and distances want them.
+    """The same rows as trees, networks, distances and linear models want them.
 
     * ``given``: float32, as they are; trees take missing values themselves.
+    * ``binned``: for boosted trees, which look at every column of every row; the same.
     * ``standard``: missing values replaced by the median and marked by a column of their own, columns scaled to mean 0
       and variance 1.
     * ``normal``: the same, after columns with more than ten values went through their ranks to a normal distribution,
       cut off at three standard deviations.
+    * ``linear``: the same.
+
+    Beyond 1,000 columns ``binned`` and ``standard`` are the 100 leading components of the standardized columns. Sparse
+    rows of more than 200 columns are never made dense: ``linear`` is sparse, scaled by one number, and all others are
+    the 100 leading components of that.
 
     Labels play no part, so that rows which are left out later may take part here.
     """
 
-    NAMES = ("given", "standard", "normal")
+    NAMES = ("given", "binned", "standard", "normal", "linear")
+    _sparse = False
+    _components = None
 
     def fit(self, X):
-        """Learn medians, scales and ranks.
+        """Learn medians, scales, ranks and components.
 
         Parameters
         ----------
-        X : ndarray of shape (n_samples, n_features)
+        X : ndarray or CSR matrix of shape (n_samples, n_features)
             Rows, NaN where a value is missing.
 
         Returns
         -------
         self : Views
+
+        Raises
+        ------
+        ValueError
+            If values are missing in sparse rows of more than 200 columns.
         """
+        self._sparse = scipy.sparse.issparse(X) and X.shape[1] > _MOST_STORED
+        if self._sparse:
+            self._check_complete(X)
+            self._components = Components().fit(X)
+            return self
+        X = _dense(X)
         self._imputer = self._indicator = None
         if np.isnan(X).any():
             self._imputer = SimpleImputer(strategy="median", keep_empty_features=True).fit(X)
@@ -48,6 +74,9 @@ class Views:
                 n_quantiles=min(1000, len(X)), subsample=None, output_distribution="normal"
             ).fit(filled[:, self._many_valued])
         self._normal = StandardScaler().fit(self._ranked(filled))
+        self._components = None
+        if filled.shape[1] > _MOST_COLUMNS:
+            self._components = Components().fit(self._standard.transform(filled))
         return self
 
     def transform(self, X, names=NAMES):
@@ -55,25 +84,59 @@ class Views:
 
         Parameters
         ----------
-        X : ndarray of shape (n_samples, n_features)
+        X : ndarray or CSR matrix of shape (n_samples, n_features)
             Rows, NaN where a value is missing.
-        names : sequence of str, default=("given", "standard", "normal")
+        names : sequence of str, default=NAMES
             Which views are wanted.
 
         Returns
         -------
-        views : dict of str to ndarray
+        views : dict of str to ndarray or CSR matrix
         """
-        views = {}
-        if "given" in names:
-            views["given"] = np.ascontiguousarray(X, dtype=np.float32)
-        if "standard" in names or "normal" in names:
-            filled = self._filled(X)
-            if "standard" in names:
-                views["standard"] = self._standard.transform(filled).astype(np.float32)
-            if "normal" in names:
-                views["normal"] = self._normal.transform(self._ranked(filled))
+        views = self._of_sparse(X) if self._sparse else self._of_dense(_dense(X), names)
+        return {name: view for name, view in views.items() if name in names}
+
+    def seen(self, view):
+        """What a family with that view sees, in words for `members_`."""
+        if self._components is None or not (self._sparse or view in ("binned", "standard")):
+            return "all columns"
+        return "all columns" if view == "linear" else f"{self._components.n_components} components"
+
+    def _of_sparse(self, X):
+        X = scipy.sparse.csr_matrix(X)
+        self._check_complete(X)
+        projected = self._components.transform(X)
+        single = projected.astype(np.float32)
+        return {
+            "given": single,
+            "binned": single,
+            "standard": single,
+            "normal": projected,
+            "linear": self._components.scaled(X),
+        }
+
+    def _of_dense(self, X, names):
+        views = {"given": np.ascontiguousarray(X, dtype=np.float32)}
+        views["binned"] = views["given"]
+        if {"standard", "normal", "linear"}.isdisjoint(names) and (self._components is None or "binned" not in names):
+            return views
+        filled = self._filled(X)
+        if "standard" in names or self._components is not None:
+            standard = self._standard.transform(filled)
+            if self._components is not None:
+                standard = self._components.transform(standard)
+                views["binned"] = standard.astype(np.float32)
+            views["standard"] = standard.astype(np.float32)
+        if "normal" in names or "linear" in names:
+            views["normal"] = views["linear"] = self._normal.transform(self._ranked(filled))
         return views
+
+    @staticmethod
+    def _check_complete(X):
+        if np.isnan(X.data if scipy.sparse.issparse(X) else X).any():
+            raise ValueError(
+                f"X must have no missing values where it is sparse and has more than {_MOST_STORED} columns, got NaN."
+            )
 
     def _filled(self, X):
         if self._imputer is None:
@@ -89,3 +152,7 @@ class Views:
         scores = self._ranks.transform(filled[:, self._many_valued])
         ranked[:, self._many_valued] = np.clip(scores, -_LARGEST_SCORE, _LARGEST_SCORE)
         return ranked
+
+
+def _dense(X):
+    return X.toarray() if scipy.sparse.issparse(X) else X

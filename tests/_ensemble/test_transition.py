@@ -6,10 +6,12 @@ import pytest
 from sklabelnoise._ensemble._transition import (
     anchors_of_votes,
     estimate_transition,
+    inequality,
     ramp,
     sharpened,
     shrink_by_evidence,
     simple_transition,
+    surest_rows,
 )
 from sklabelnoise.noise import pair_flip_transition_matrix, symmetric_transition_matrix
 
@@ -115,10 +117,41 @@ def test_anchors_cover_fifteen_percent_of_what_a_class_wins():
     assert (first[anchors[1]] == 1).all()
 
 
-def test_anchors_are_ten_rows_at_least_and_never_more_than_there_are():
-    votes = np.zeros((2, 6), dtype=int)
-    proba = np.tile([0.7, 0.2, 0.1], (6, 1))
-    assert [len(rows) for rows in anchors_of_votes(votes, proba)] == [6, 6, 6]
+def test_only_rows_that_a_class_wins_stand_for_it():
+    votes = np.zeros((2, 30), dtype=int)
+    votes[:, :4] = 1
+    votes[0, 10:25] = 2  # a tie that the more probable class wins
+    proba = np.tile([0.7, 0.2, 0.1], (30, 1))
+    anchors = anchors_of_votes(votes, proba)
+    assert anchors[1].tolist() == [0, 1, 2, 3]
+    assert len(anchors[0]) == 11 and len(anchors[2]) == 0
+    assert [len(rows) for rows in surest_rows(proba)] == [15, 0, 0]
+
+
+def test_a_class_that_wins_no_row_is_as_noisy_as_all_others_and_disturbs_none():
+    votes, proba, codes = draw(symmetric_transition_matrix(4, 0.3))
+    alone = estimate_transition(votes, proba, codes)
+    # A fifth class that one row is given and nobody predicts.
+    wider = np.hstack([0.999 * proba, np.full((len(proba), 1), 0.001)])
+    codes = codes.copy()
+    codes[0] = 4
+    found = estimate_transition(votes, wider, codes)
+    np.testing.assert_allclose(np.diag(found.matrix)[:4], np.diag(alone.matrix), atol=0.02)
+    assert found.matrix[4, 4] == pytest.approx(np.diag(found.matrix)[:4].mean(), abs=0.02)
+    assert found.gate == 0
+    simple = simple_transition(wider, codes)
+    assert simple[4, 4] == pytest.approx(np.diag(simple)[:4].mean(), abs=0.03)
+
+
+def test_two_classes_lose_labels_unequally_only_where_chance_does_not_explain_it():
+    equal = np.array([[60.0, 40.0], [35.0, 65.0]])
+    assert inequality(equal) == 0
+    assert inequality(np.array([[95.0, 5.0], [40.0, 60.0]])) == 1
+    assert inequality(np.array([[95.0, 5.0], [0.0, 0.0]])) == 0
+    T = np.array([[0.95, 0.05], [0.35, 0.65]])
+    np.testing.assert_allclose(estimate_transition(*draw(T)).matrix, T, atol=0.06)
+    found = estimate_transition(*draw(symmetric_transition_matrix(2, 0.4), n_samples=300)).matrix
+    np.testing.assert_allclose(found, found.T)
 
 
 def test_weights_count_rows():

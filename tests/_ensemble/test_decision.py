@@ -1,0 +1,110 @@
+"""What decides, and how far: the opinions that a decision is made of."""
+
+import numpy as np
+import pytest
+from scipy.special import softmax
+
+from sklabelnoise._ensemble._combination import centered_log_proba, combine, deconvolve
+from sklabelnoise._ensemble._decision import Decision, learn_decision
+from sklabelnoise._ensemble._transition import Transition
+from sklabelnoise.noise import pair_flip_transition_matrix, symmetric_transition_matrix
+
+
+def draw(T, n_samples=600, n_members=4, blur=0.3, seed=0):
+    """Predictions of blurred members for the given label, given labels, and clean ones."""
+    rng = np.random.default_rng(seed)
+    n_classes = len(T)
+    clean_proba = softmax(4 * rng.normal(size=(n_samples, n_classes)), axis=1)
+    clean = clean_proba.argmax(axis=1)
+    codes = (T[clean].cumsum(axis=1) < rng.uniform(size=(n_samples, 1))).sum(axis=1)
+    logits = np.log(clean_proba @ T) + blur * rng.normal(size=(n_members, n_samples, n_classes))
+    return softmax(logits, axis=2), codes, clean
+
+
+def decided(n_classes, gate, structure):
+    """A decision with equal weights, S and F apart, and its parts of some predictions."""
+    probas, *_ = draw(symmetric_transition_matrix(n_classes, 0.3))
+    T = symmetric_transition_matrix(n_classes, 0.3) if n_classes == 2 else pair_flip_transition_matrix(n_classes, 0.3)
+    given, clean = np.array([1.0, 0, 0, 0]), np.array([0, 1.0, 0, 0])
+    decision = Decision(given, clean, Transition(T, gate, (structure, structure)), np.ones(n_classes), False)
+    logits = centered_log_proba(probas)
+    parts = deconvolve(combine(logits, given), T), combine(logits, clean), probas.mean(axis=0)
+    return decision.proba(probas), parts
+
+
+def mixed(weights, parts):
+    logs = sum(weight * np.log(part + 1e-4) for weight, part in zip(weights, parts, strict=True))
+    return softmax(logs / sum(weights), axis=1)
+
+
+@pytest.mark.parametrize(
+    "gate, structure, weights",
+    [
+        (0, 0, (0, 1, 0.5)),  # without structure what is left of S would only repeat it
+        (0, 0.025, (0.5, 1, 0.5)),
+        (0, 0.05, (1, 1, 0.5)),
+        (0, 0.3, (1, 1, 0.5)),
+        (0.5, 0.5, (1, 0.5, 0.25)),
+        (0.5, 0, (0.5, 0.5, 0.25)),
+        (1, 0.9, (1, 0, 0)),
+    ],
+)
+def test_each_opinion_counts_as_far_as_the_noise_has_structure(gate, structure, weights):
+    found, parts = decided(4, gate, structure)
+    np.testing.assert_allclose(found, mixed(weights, parts), rtol=1e-10)
+
+
+def test_of_two_classes_s_decides_with_the_noise_taken_out():
+    found, parts = decided(2, 0.0, 0.0)
+    np.testing.assert_allclose(found, mixed((1, 0, 0), parts), rtol=1e-10)
+
+
+def test_with_two_classes_and_much_noise_weights_stay_near_equal_and_with_many_rows_they_do_not():
+    T = symmetric_transition_matrix(2, 0.4)
+    spread = {}
+    for n_samples in (300, 30_000):
+        probas, codes, _ = draw(T, n_samples)
+        probas[0] = softmax(np.random.default_rng(1).normal(size=probas[0].shape), axis=1)
+        weights = learn_decision(probas, codes, np.ones(n_samples)).given_weights
+        spread[n_samples] = weights[0] / weights[1:].mean()
+    assert spread[300] > 0.15
+    assert spread[30_000] < 0.1
+
+
+@pytest.mark.parametrize("n_classes", [2, 4])
+def test_the_noise_is_taken_out_of_probabilities(n_classes):
+    T = symmetric_transition_matrix(n_classes, 0.3)
+    probas, codes, clean = draw(T, 4_000, blur=0.05)
+    proba = learn_decision(probas, codes, np.ones(4_000)).proba(probas)
+    said = proba.max(axis=1).mean()
+    assert said == pytest.approx(np.mean(proba.argmax(axis=1) == clean), abs=0.12)
+
+
+def test_one_row_of_a_class_of_its_own_changes_no_other_decision():
+    T = symmetric_transition_matrix(3, 0.3)
+    probas, codes, clean = draw(T, 1_500)
+    before = learn_decision(probas, codes, np.ones(1_500)).proba(probas).argmax(axis=1)
+    wider = np.concatenate([0.999 * probas, np.full((4, 1_500, 1), 0.001)], axis=2)
+    rare = codes.copy()
+    rare[0] = 3
+    after = learn_decision(wider, rare, np.ones(1_500)).proba(wider).argmax(axis=1)
+    assert np.mean(before == after) > 0.99
+    assert np.mean(after == clean) > np.mean(before == clean) - 0.005
+
+
+def test_balanced_weights_move_decisions_to_rare_classes_and_raise_their_recall():
+    rng = np.random.default_rng(0)
+    prior = np.array([0.85, 0.1, 0.05])
+    clean = rng.choice(3, size=3_000, p=prior)
+    logits = np.log(prior) + 1.5 * np.eye(3)[clean] + rng.normal(size=(4, 3_000, 3))
+    probas = softmax(logits, axis=2)
+    plain, balanced = (
+        learn_decision(probas, clean, np.ones(3_000), class_weight=weight).proba(probas).argmax(axis=1)
+        for weight in (None, "balanced")
+    )
+
+    def recall(predicted):
+        return np.mean([np.mean(predicted[clean == k] == k) for k in range(3)])
+
+    assert recall(balanced) > recall(plain) + 0.05
+    assert np.mean(plain == clean) >= np.mean(balanced == clean)
