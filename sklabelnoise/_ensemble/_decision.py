@@ -11,7 +11,7 @@ from sklabelnoise._ensemble._transition import Transition, estimate_transition, 
 # Below this a probability counts as not possible in the sum of logarithms.
 _FLOOR = 1e-4
 # Two classes of wrong labels say little of which family is right, and weights that follow them follow the noise.
-PRIOR_ROWS_OF_TWO = 100.0
+PRIOR_ROWS_OF_TWO = 50.0
 # From this structure on, what is left of S without the transition matrix is an opinion of its own.
 FULL_STRUCTURE = 0.05
 

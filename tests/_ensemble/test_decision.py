@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.special import softmax
 
-from sklabelnoise._ensemble._combination import centered_log_proba, combine, deconvolve
+from sklabelnoise._ensemble._combination import centered_log_proba, combination_weights, combine, deconvolve
 from sklabelnoise._ensemble._decision import Decision, learn_decision
 from sklabelnoise._ensemble._transition import Transition
 from sklabelnoise.noise import pair_flip_transition_matrix, symmetric_transition_matrix
@@ -59,16 +59,18 @@ def test_of_two_classes_s_decides_with_the_noise_taken_out():
     np.testing.assert_allclose(found, mixed((1, 0, 0), parts), rtol=1e-10)
 
 
-def test_with_two_classes_and_much_noise_weights_stay_near_equal_and_with_many_rows_they_do_not():
+def test_weights_of_two_classes_are_nearer_to_equal_than_the_labels_alone_would_have_them_until_rows_are_many():
     T = symmetric_transition_matrix(2, 0.4)
-    spread = {}
+    apart = {}
     for n_samples in (300, 30_000):
         probas, codes, _ = draw(T, n_samples)
         probas[0] = softmax(np.random.default_rng(1).normal(size=probas[0].shape), axis=1)
+        alone = combination_weights(centered_log_proba(probas), codes)
         weights = learn_decision(probas, codes, np.ones(n_samples)).given_weights
-        spread[n_samples] = weights[0] / weights[1:].mean()
-    assert spread[300] > 0.15
-    assert spread[30_000] < 0.1
+        apart[n_samples] = [np.ptp(own[1:]) for own in (weights, alone)]
+        assert weights[0] < weights[1:].min()
+    assert apart[300][0] < apart[300][1] / 2
+    assert apart[30_000][0] > 0.9 * apart[30_000][1]
 
 
 @pytest.mark.parametrize("n_classes", [2, 4])
