@@ -5,7 +5,8 @@
     python -m benchmarks.ensemble_trial --summary
 
 Families are fitted once for each draw; all rules share their left-out predictions. Draws are of seeds from 10 on, which
-no leaderboard uses. A row is one rule on one draw, with its accuracy on clean test labels.
+no leaderboard uses. A row is one rule on one draw, with its accuracy on clean test labels. "ensemble" is the rule that
+the first trial started from and that every rule is compared with; "taken" is that of `NoisyLabelClassifier` today.
 """
 
 import argparse
@@ -20,11 +21,12 @@ from scipy.special import expit, softmax
 from benchmarks.cells import markdown
 from benchmarks.rows import RESULTS, append_row, environment, read_rows
 from benchmarks.tasks import Task
-from sklabelnoise._ensemble._combination import centered_log_proba, combine, deconvolve
+from sklabelnoise._ensemble._combination import centered_log_proba, combination_weights, combine, deconvolve
 from sklabelnoise._ensemble._decision import learn_decision
 from sklabelnoise._ensemble._families import TrainingRows
 from sklabelnoise._ensemble._left_out_folds import drawn_folds
 from sklabelnoise._ensemble._members import TABLE_FAMILIES, families_of
+from sklabelnoise._ensemble._transition import estimate_transition, simple_transition
 from sklabelnoise._ensemble._views import Views
 from sklabelnoise._ensemble._work import Work
 
@@ -52,32 +54,57 @@ class Opinions:
 
     def __init__(self, left_out, test, codes):
         self.codes, self._probas = codes, (left_out, test)
-        self.decision = learn_decision(left_out, codes, np.ones(len(codes)))
+        logits = centered_log_proba(left_out)
+        self.given_weights = combination_weights(logits, codes)
+        given = combine(logits, self.given_weights)
+        self.clean_weights = combination_weights(logits, codes, simple_transition(given, codes))
+        self.transition = estimate_transition(left_out.argmax(axis=2), given, codes)
         self.left_out, self.test = self._parts(left_out), self._parts(test)
 
     def without(self, family):
         """What the ensemble would say of test rows without one family, given by its number."""
         left_out, test = (np.delete(probas, family, axis=0) for probas in self._probas)
+        return Opinions(left_out, test, self.codes).test["ensemble"]
+
+    def taken(self):
+        """What the rule of today says of test rows."""
+        left_out, test = self._probas
         return learn_decision(left_out, self.codes, np.ones(len(self.codes))).proba(test)
+
+    def with_prior(self, n_rows):
+        """S of test rows, its weights held near equal ones by a prior that counts as much as some rows."""
+        left_out, test = map(centered_log_proba, self._probas)
+        return combine(test, combination_weights(left_out, self.codes, prior_rows=n_rows))
+
+    def as_far_as_structure(self, full):
+        """D counts as far as the noise has structure, wholly from `full` on."""
+        gate = self.transition.gate
+        seen = gate + (1 - gate) * min(1.0, self.transition.structure[-1] / full)
+        return self.geometric({"D": seen, "F": 1 - gate, "mean": (1 - gate) / 2})[1]
 
     def _parts(self, probas):
         logits = centered_log_proba(probas)
-        given = combine(logits, self.decision.given_weights)
-        return {
+        given = combine(logits, self.given_weights)
+        parts = {
             "S": given,
-            "F": combine(logits, self.decision.clean_weights),
-            "D": deconvolve(given, self.decision.transition.matrix),
+            "F": combine(logits, self.clean_weights),
+            "D": deconvolve(given, self.transition.matrix),
             "mean": probas.mean(axis=0),
             "forest": probas[0],
-            "ensemble": self.decision.proba(probas),
         }
+        open_share = 1 - self.transition.gate
+        others = {"mean": 1} if probas.shape[2] == 2 else {"F": open_share, "mean": open_share / 2}
+        return {**parts, "ensemble": geometric_mean(parts, {"D": 1, **others})}
 
     def geometric(self, weights):
         """Weighted geometric means of parts, for left-out and for test rows."""
-        return tuple(
-            softmax(sum(w * np.log(parts[name] + FLOOR) for name, w in weights.items()) / sum(weights.values()), axis=1)
-            for parts in (self.left_out, self.test)
-        )
+        return tuple(geometric_mean(parts, weights) for parts in (self.left_out, self.test))
+
+
+def geometric_mean(parts, weights):
+    """Weighted geometric mean of the parts that are named."""
+    logs = sum(weight * np.log(parts[name] + FLOOR) for name, weight in weights.items())
+    return softmax(logs / sum(weights.values()), axis=1)
 
 
 def log_odds(proba):
@@ -129,12 +156,13 @@ def logistic_threshold(opinions):
 
 def prior_threshold(opinions):
     """The quantile at which as many rows are predicted as the estimated clean share of the class."""
-    rate = 1 - np.diag(opinions.decision.transition.matrix).mean()
+    rate = 1 - np.diag(opinions.transition.matrix).mean()
     share = np.clip((opinions.codes.mean() - rate) / max(1 - 2 * rate, 0.05), 0.02, 0.98)
     return shifted(opinions.test["ensemble"], np.quantile(log_odds(opinions.left_out["ensemble"]), 1 - share))
 
 
-# The first is the rule of NoisyLabelClassifier. Rules about a threshold start from it and are for two classes.
+# The first is what others are compared with. Rules about a threshold start from it and, as those about a prior,
+# are for two classes; those about structure are for more.
 RULES = {
     "ensemble": lambda opinions: opinions.test["ensemble"],
     "S": lambda opinions: opinions.test["S"],
@@ -144,6 +172,9 @@ RULES = {
     "D F sqrt(mean)": lambda opinions: opinions.geometric({"D": 1, "F": 1, "mean": 0.5})[1],
     "D sqrt(mean)": lambda opinions: opinions.geometric({"D": 1, "mean": 0.5})[1],
     "random forest": lambda opinions: opinions.test["forest"],
+    "taken": Opinions.taken,
+    **{f"S, prior of {n} rows": partial(Opinions.with_prior, n_rows=n) for n in (10, 30, 50, 100, 200)},
+    **{f"D up to structure {full}": partial(Opinions.as_far_as_structure, full=full) for full in (0.05, 0.1, 0.2)},
     **{
         f"without {name.replace('_', ' ')}": partial(Opinions.without, family=number)
         for number, name in enumerate(TABLE_FAMILIES)
@@ -154,7 +185,8 @@ RULES = {
     "threshold of a logistic regression": logistic_threshold,
     "threshold of the estimated clean share": prior_threshold,
 }
-TWO_CLASSES = tuple(name for name in RULES if name.startswith("threshold"))
+TWO_CLASSES = tuple(name for name in RULES if name.startswith(("threshold", "S, prior")))
+MORE_CLASSES = tuple(name for name in RULES if name.startswith("D up to"))
 
 
 def opinions_of(task, seed):
@@ -192,7 +224,7 @@ def run(tasks, seeds, max_train, path):
             two = opinions.test["S"].shape[1] == 2
             about = environment()
             for rule, predict in RULES.items():
-                if two or rule not in TWO_CLASSES:
+                if rule not in (MORE_CLASSES if two else TWO_CLASSES):
                     accuracy = round(float(np.mean(predict(opinions).argmax(axis=1) == y_test)), 5)
                     row = {"task": name, "seed": seed, "max_train": max_train, "rule": rule, "test_accuracy": accuracy}
                     append_row(path, {**row, **about})
