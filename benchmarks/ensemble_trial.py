@@ -185,7 +185,8 @@ RULES = {
     "threshold of a logistic regression": logistic_threshold,
     "threshold of the estimated clean share": prior_threshold,
 }
-TWO_CLASSES = tuple(name for name in RULES if name.startswith(("threshold", "S, prior")))
+THRESHOLDS = tuple(name for name in RULES if name.startswith("threshold"))
+TWO_CLASSES = (*THRESHOLDS, *(name for name in RULES if name.startswith("S, prior")))
 MORE_CLASSES = tuple(name for name in RULES if name.startswith("D up to"))
 
 

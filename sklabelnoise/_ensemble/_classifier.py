@@ -8,6 +8,7 @@ from numbers import Integral, Real
 from typing import TYPE_CHECKING
 
 import numpy as np
+import scipy.sparse
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -22,7 +23,7 @@ from sklabelnoise._ensemble._members import families_of, needs_table
 from sklabelnoise._ensemble._one_thread import one_thread
 from sklabelnoise._ensemble._saving import load_ensemble, save_ensemble
 from sklabelnoise._ensemble._tables import table_of_candidates, table_of_members
-from sklabelnoise._ensemble._views import Views
+from sklabelnoise._ensemble._views import MOST_STORED, Views
 from sklabelnoise._ensemble._work import Work
 from sklabelnoise._foundation._checkpoint import Checkpoint
 from sklabelnoise._foundation._fitted_state import keeping_fitted_state
@@ -278,7 +279,7 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
         if needs_table(self.members):
             check_numeric_columns(X, self, allow_missing=True)
             check_no_texts(X, self)
-            return validate_data(
+            X = validate_data(
                 self,
                 X,
                 reset=reset,
@@ -286,6 +287,7 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
                 accept_sparse="csr",
                 ensure_all_finite="allow-nan",
             ).astype(np.float64, copy=False)
+            return X.toarray() if scipy.sparse.issparse(X) and X.shape[1] <= MOST_STORED else X
         if reset or hasattr(self, "n_features_in_"):
             validate_data(self, X, reset=reset, skip_check_array=True)
         return X if hasattr(X, "iloc") or hasattr(X, "shape") else as_rows(X)

@@ -5,6 +5,8 @@ import scipy.sparse
 from sklearn.decomposition import TruncatedSVD
 
 N_COMPONENTS = 100
+# A direction of less than this share of the largest spread is none: there are fewer than were asked for.
+_LEAST_SPREAD = 1e-3
 
 
 class Components:
@@ -12,6 +14,11 @@ class Components:
 
     With sparse rows this is latent semantic analysis: rows are scaled as a whole, never centered, so that zeros stay
     zeros and the weights that a TF-IDF gave its words keep their proportions.
+
+    Attributes
+    ----------
+    n_components : int
+        How many directions there are.
     """
 
     def fit(self, X):
@@ -30,13 +37,11 @@ class Components:
         # Penalties and kernels are made for standardized columns, whose squares sum to their number.
         self._scale = _scale_to(n_components, X)
         self._directions = TruncatedSVD(n_components, n_iter=7, random_state=0).fit(X * self._scale)
-        self._spread = _scale_to(n_components, self._directions.transform(X * self._scale))
+        spread = self._directions.singular_values_
+        self.n_components = max(1, int(np.sum(spread > _LEAST_SPREAD * spread[0])))
+        self._spread = 1.0
+        self._spread = _scale_to(self.n_components, self.transform(X))
         return self
-
-    @property
-    def n_components(self):
-        """How many directions there are."""
-        return len(self._directions.components_)
 
     def scaled(self, X):
         """All columns, multiplied by one number."""
@@ -44,7 +49,7 @@ class Components:
 
     def transform(self, X):
         """Projections, shape (n_samples, n_components), with a mean square of one."""
-        return self._directions.transform(X * self._scale) * self._spread
+        return self._directions.transform(X * self._scale)[:, : self.n_components] * self._spread
 
 
 def _scale_to(square, X):

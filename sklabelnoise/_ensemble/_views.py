@@ -10,8 +10,8 @@ from sklabelnoise._ensemble._components import Components
 # Columns with no more values than this are codes or flags: their ranks mean nothing.
 _MOST_CODES = 10
 _LARGEST_SCORE = 3.0
-# Sparse rows of so few columns are as well stored whole.
-_MOST_STORED = 200
+# Sparse rows of so few columns are as well stored whole, and are.
+MOST_STORED = 200
 # Beyond, thirty networks would have gigabytes of weights, and boosted trees sort columns most of the time.
 _MOST_COLUMNS = 1_000
 
@@ -55,12 +55,11 @@ class Views:
         ValueError
             If values are missing in sparse rows of more than 200 columns.
         """
-        self._sparse = scipy.sparse.issparse(X) and X.shape[1] > _MOST_STORED
+        self._sparse = scipy.sparse.issparse(X)
         if self._sparse:
             self._check_complete(X)
             self._components = Components().fit(X)
             return self
-        X = _dense(X)
         self._imputer = self._indicator = None
         if np.isnan(X).any():
             self._imputer = SimpleImputer(strategy="median", keep_empty_features=True).fit(X)
@@ -135,7 +134,7 @@ class Views:
     def _check_complete(X):
         if np.isnan(X.data if scipy.sparse.issparse(X) else X).any():
             raise ValueError(
-                f"X must have no missing values where it is sparse and has more than {_MOST_STORED} columns, got NaN."
+                f"X must have no missing values where it is sparse and has more than {MOST_STORED} columns, got NaN."
             )
 
     def _filled(self, X):

@@ -34,10 +34,10 @@ def wide(n_samples=80, n_features=1_200, seed=0):
 @pytest.fixture(scope="module")
 def read():
     """All families fitted to TF-IDF of texts with wrong labels."""
-    documents, clean = texts()
-    X = TfidfVectorizer().fit_transform(documents)
-    y = corrupt_labels(clean, symmetric_transition_matrix(2, 0.2), random_state=0)
-    return NoisyLabelClassifier(random_state=0).fit(X, y), X, clean, y
+    documents, clean = texts(240)
+    X = TfidfVectorizer().fit(documents[:160]).transform(documents)
+    y = corrupt_labels(clean[:160], symmetric_transition_matrix(2, 0.2), random_state=0)
+    return NoisyLabelClassifier(random_state=0).fit(X[:160], y), X, clean, y
 
 
 def test_every_family_learns_from_tfidf_and_says_what_it_saw(read):
@@ -48,8 +48,8 @@ def test_every_family_learns_from_tfidf_and_says_what_it_saw(read):
     seen = model.members_.set_index("family")["sees"]
     assert seen["logistic_regression"] == "all columns"
     assert (seen.drop("logistic_regression") == "100 components").all()
-    assert np.mean(model.predict(X) == clean) > 0.9
-    assert np.mean(model.oof_proba_.argmax(axis=1) == clean) > 0.85
+    assert np.mean(model.predict(X[160:]) == clean[160:]) > 0.95
+    assert np.mean(model.oof_proba_.argmax(axis=1) == clean[:160]) > 0.95
 
 
 @pytest.mark.parametrize("form", ["csc_matrix", "coo_matrix", "csr_array", "toarray"])
@@ -91,7 +91,7 @@ def test_copies_of_sparse_rows_are_not_asked_about_each_other():
 
 def test_missing_values_in_very_wide_sparse_rows_are_refused(read):
     model, X, _, y = read
-    holed = X.copy()
+    holed = X[:160].copy()
     holed.data[0] = np.nan
     for call in (lambda: NoisyLabelClassifier(FAST).fit(holed, y), lambda: model.predict(holed)):
         with pytest.raises(ValueError, match=r"no missing values where it is sparse .* got NaN\.$"):
@@ -104,12 +104,12 @@ def test_a_network_never_sees_more_than_a_thousand_columns_and_it_is_said():
     views = Views().fit(X)
     rows = views.transform(X)
     assert rows["given"].shape == (80, 1_200) and rows["normal"].shape == (80, 1_201)
-    assert rows["standard"].shape == rows["binned"].shape == (80, 80)
+    assert rows["standard"].shape == rows["binned"].shape == (80, 79)
     assert [views.seen(name) for name in ("given", "standard", "linear")] == [
-        "all columns", "80 components", "all columns",
+        "all columns", "79 components", "all columns",
     ]  # fmt: skip
     model = NoisyLabelClassifier(["networks", "random_forest", *FAST], random_state=0).fit(X, y)
-    assert model.members_.set_index("family")["sees"]["networks"] == "80 components"
+    assert model.members_.set_index("family")["sees"]["networks"] == "79 components"
     assert np.mean(model.oof_proba_.argmax(axis=1) == y) > 0.8
 
 

@@ -24,13 +24,13 @@ def accuracy(rule, opinions, y):
     return np.mean(ensemble_trial.RULES[rule](opinions).argmax(axis=1) == y)
 
 
-@pytest.mark.parametrize("rule", ensemble_trial.TWO_CLASSES)
+@pytest.mark.parametrize("rule", ensemble_trial.THRESHOLDS)
 def test_a_threshold_that_is_off_is_found(rule):
     opinions, y = make_opinions(shift=1.5)
     assert accuracy(rule, opinions, y) > 0.9 > accuracy("mean of the families", opinions, y)
 
 
-def test_the_rule_of_two_classes_is_the_one_of_the_ensemble():
+def test_the_rule_of_two_classes_that_others_are_compared_with_is_half_the_mean():
     opinions, _ = make_opinions()
     ours, same = (ensemble_trial.RULES[rule](opinions) for rule in ("ensemble", "D F sqrt(mean)"))
     np.testing.assert_allclose(opinions.geometric({"D": 1, "mean": 1})[1], ours, atol=1e-9)
@@ -45,9 +45,10 @@ def test_each_rule_has_a_row_for_each_draw_and_is_not_run_again(tmp_path, monkey
         ensemble_trial.main(["--tasks", "magic/symmetric/0.4", "--seeds", "10", "11", "--output", str(path)])
     assert calls == [10, 11]
     rows = ensemble_trial.read_rows(path)
-    assert len(rows) == 2 * len(ensemble_trial.RULES)
+    of_two = [rule for rule in ensemble_trial.RULES if rule not in ensemble_trial.MORE_CLASSES]
+    assert len(rows) == 2 * len(of_two)
     table = ensemble_trial.summary(rows)
-    assert list(table.index) == list(ensemble_trial.RULES)
+    assert list(table.index) == of_two
     assert table.loc["F", "all"].startswith(("+", "-"))
     assert 50 < float(table.loc["ensemble", "all"]) < 100
     assert ensemble_trial.trial_block(rows).startswith("1 tasks; seeds 10, 11, which no leaderboard has rows of")
@@ -66,3 +67,15 @@ def test_rules_about_a_threshold_are_for_two_classes(tmp_path, monkeypatch):
     ensemble_trial.run(["letter/symmetric/0.4"], [10], 1000, tmp_path / "rows.jsonl")
     rules = {row["rule"] for row in ensemble_trial.read_rows(tmp_path / "rows.jsonl")}
     assert rules == set(ensemble_trial.RULES) - set(ensemble_trial.TWO_CLASSES)
+
+
+def test_the_rule_that_is_taken_is_that_of_the_classifier():
+    opinions, _ = make_opinions()
+    np.testing.assert_array_equal(
+        ensemble_trial.RULES["taken"](opinions).argmax(axis=1),
+        ensemble_trial.RULES["S, prior of 50 rows"](opinions).argmax(axis=1),
+    )
+    opinions, _ = make_opinions(n_classes=4)
+    np.testing.assert_allclose(
+        ensemble_trial.RULES["taken"](opinions), ensemble_trial.RULES["D up to structure 0.05"](opinions), rtol=1e-6
+    )
