@@ -12,8 +12,8 @@ from benchmarks.papers._images import COMMON_LOSSES, ImageTable, dm, in_table_or
 from sklabelnoise.modules import ResNet56
 
 CONDITIONS = {
-    "SGD": symmetric(0.4, lr=0.01, optimizer__momentum=0.0),
-    "momentum": symmetric(0.4, lr=0.01),
+    "SGD": symmetric(0.4, lr=0.01, optimizer__momentum=0.0, optimizer__nesterov=False),
+    "momentum": symmetric(0.4, lr=0.01, optimizer__nesterov=False),
     "Nesterov": symmetric(0.4, lr=0.01, optimizer__nesterov=True),
     **{
         f"Adam, lr {lr:g}, delta {delta:g}": symmetric(0.4, optimizer="Adam", lr=lr, optimizer__eps=delta)

@@ -6,10 +6,13 @@ Wang et al., "ProSelfLC: progressive self label correction for training robust d
 Table 4: ResNet-44 trained as in DM's Table 1, but with weight decay 5e-4. For each column the paper shows the best of
 three strengths and of five slopes; here the strength is 0.5 and the slope 14, which come first or close to it in most
 columns of its Table 5.
+
+Below the paper's rows stand those of its other tables and of DM's for the same noise, without a published figure here:
+Forward with the true transition matrix, Boot-hard and SL. D2L is left out, see `dm_table1`.
 """
 
 from benchmarks.papers._images import ImageTable, in_table_order, loss, proselflc, symmetric
-from benchmarks.papers.dm_table1 import superclass_pairs
+from benchmarks.papers.dm_table1 import FORWARD, superclass_pairs
 from sklabelnoise.modules import ResNet44
 
 METHODS = {
@@ -18,6 +21,9 @@ METHODS = {
     "confidence penalty": loss("confidence_penalty", loss__strength=0.5, loss__rescale=True),
     "Boot-soft": loss("soft_bootstrapping", loss__beta=0.5),
     "ProSelfLC": proselflc(slope=14.0),
+    "Forward": FORWARD,
+    "Boot-hard": loss("hard_bootstrapping"),
+    "SL": loss("sce", loss__alpha=6.0, loss__beta=0.1),
 }
 CONDITIONS = {
     **{f"asymmetric {rate:g}": superclass_pairs(rate) for rate in (0.2, 0.3, 0.4)},
@@ -41,6 +47,9 @@ TABLE = ImageTable(
         67.7 66.0 64.4 64.0 56.8 44.1
         66.9 65.3 61.0 63.2 59.0 44.8
         68.7 68.5 67.9 64.8 59.3 47.7
+        - - - - - -
+        - - - - - -
+        - - - - - -
         """,
     ),
 )
