@@ -331,7 +331,9 @@ class PVDBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         )
         model.build_vocab(documents)
         if not len(model.wv):
-            raise ValueError(f"Empty vocabulary: no word of the {len(texts)} texts occurs {self.min_count} times.")
+            raise ValueError(
+                f"X must hold a word that occurs {self.min_count} times, got an empty vocabulary of {len(texts)} texts."
+            )
         with tqdm(total=self.epochs, desc="training texts", disable=self.verbose < 1) as bar:
             model.train(
                 documents, total_examples=model.corpus_count, epochs=self.epochs, callbacks=[_EpochProgress(bar)]

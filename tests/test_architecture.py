@@ -177,6 +177,16 @@ def import_graph(package, *, for_editors=False):
     return {module: [] if module == package.name else imported for module, imported in graph.items()}
 
 
+def taken_from_the_package(package):
+    """Files that take something from the package itself, which stands above its rooms: as file and name."""
+    rooms = {path.stem for path in package.glob("*.py")} | {path.parent.name for path in package.glob("*/__init__.py")}
+    for path in sorted(package.rglob("*.py")):
+        for name in imported_names(nodes_of(ast.parse(path.read_text()))):
+            root, _, rest = name.partition(".")
+            if root == package.name and rest.partition(".")[0] not in rooms and path != package / "__init__.py":
+                yield str(path.relative_to(package)), name
+
+
 def circles(graph):
     """Every circle that a walk along the imports closes, as a list of modules that ends where it began."""
     done, found = set(), []
@@ -231,6 +241,16 @@ def test_the_arrows_allowed_between_rooms_close_no_circle():
 def test_what_is_taken_from_another_room_is_named_in_the_code(path):
     if path != PACKAGE / "__init__.py":
         assert list(computed_names(nodes_of(ast.parse(path.read_text())))) == []
+
+
+def test_no_room_takes_anything_from_the_package_above_it():
+    assert list(taken_from_the_package(PACKAGE)) == []
+
+
+@pytest.mark.parametrize("taken", ["import sklabelnoise", "def f():\n    from sklabelnoise import __version__"])
+def test_what_is_taken_from_the_package_is_found(tmp_path, taken):
+    plant(tmp_path, __init__="__version__ = 1", losses__in____init__="", losses__in___a=taken)
+    assert [file for file, _ in taken_from_the_package(tmp_path / "sklabelnoise")] == ["losses/_a.py"]
 
 
 def test_every_room_is_known():
@@ -369,6 +389,38 @@ def test_the_root_holds_the_package_file_and_rooms_only():
 
 def test_there_is_no_drawer_for_everything():
     assert not [path for path in FILES if path.stem.strip("_") in ("utils", "util", "helpers", "misc", "common")]
+
+
+# Tests of what no single file does: laws, named after what they claim. All others bear the name of the file they test.
+LAWS = {
+    "_classifiers/test_skorch_features.py",  # skorch's callbacks work on our net
+    "_classifiers/test_types.py",  # numbers and labels of every type pass everywhere
+    "_ensemble/test_sparse_and_wide.py",  # sparse and very wide tables are taken by every family
+    "losses/test_precision.py",  # float32 is as good as it can be, in every loss
+    "training/test_data_parallel.py",  # two processes train the network of one
+    "training/test_processes.py",  # nets in other processes
+    "training/test_threads.py",  # fits in threads
+}
+
+
+def files_without_a_place(tests, package):
+    """Test files in folders of rooms that are named after no file or folder of the room."""
+    for path in sorted(tests.glob("*/**/test_*.py")):
+        place, name = package / path.parent.relative_to(tests), path.stem.removeprefix("test_")
+        is_room = (package / path.relative_to(tests).parts[0]).exists()
+        if is_room and not any((place / at).exists() for at in (f"_{name}.py", f"{name}.py", name)):
+            yield str(path.relative_to(tests))
+
+
+def test_a_test_file_is_named_after_the_file_it_tests_or_after_a_law():
+    assert set(files_without_a_place(Path(__file__).parent, PACKAGE)) == LAWS
+
+
+def test_a_test_file_of_nothing_is_found(tmp_path):
+    for path in ("package/losses/_robust.py", "tests/losses/test_robust.py", "tests/losses/test_many.py"):
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).touch()
+    assert list(files_without_a_place(tmp_path / "tests", tmp_path / "package")) == ["losses/test_many.py"]
 
 
 def test_no_test_waits_for_a_process_without_end():

@@ -232,7 +232,7 @@ class BaseNoisyLabelClassifier(CallbackSupportMixin, NetClassifier):
         with keeping_fitted_state(self):
             first = not hasattr(self, "net_")
             if first and classes is None:
-                raise ValueError("classes must be passed on the first call to partial_fit.")
+                raise ValueError("classes must be passed on the first call to partial_fit, got None.")
             if not first and classes is not None and not np.array_equal(np.unique(classes), self.classes_):
                 raise ValueError(f"classes must be the same in every call: expected {self.classes_}, got {classes}.")
             known = (np.unique(classes), None) if first else (self.classes_, self.input_shape_)

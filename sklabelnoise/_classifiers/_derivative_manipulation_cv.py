@@ -281,7 +281,7 @@ class DMClassifierCV(NetClassifier):
             self.scores_ = trials.table(pairs)
             failed = self.scores_["score"].isna()
             if failed.all():
-                raise ValueError(f"No candidate could be trained and scored: {trials.first_failure()}")
+                raise ValueError(f"No candidate could be trained and scored, got: {trials.first_failure()}")
             if failed.any():
                 warnings.warn(
                     f"{failed.sum()} of {len(pairs)} candidates could not be trained and scored in every fold: "

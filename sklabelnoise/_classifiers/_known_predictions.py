@@ -1,8 +1,6 @@
 """A fitted classifier whose predictions are known beforehand."""
 
 import torch
-from sklearn.base import ClassifierMixin
-from sklearn.pipeline import Pipeline
 
 from sklabelnoise._classifiers._logits_classifier import LogitsClassifier
 from sklabelnoise._compat import BaseScorer, MultimetricScorer, PassthroughScorer
@@ -35,21 +33,18 @@ class KnownPredictions(LogitsClassifier):
         return True
 
 
-def predictions_suffice(scorer, estimator, classifier):
+def predictions_suffice(scorer, classifier):
     """Whether a scorer asks for predictions alone, so that no fitted estimator has to be made for it.
 
     Parameters
     ----------
     scorer : callable
         What scikit-learn made of `scoring`.
-    estimator : estimator
-        What is searched over.
-    classifier : estimator
-        `estimator`, or the last step of that Pipeline.
+    classifier : class
+        That of the estimator searched over, or of the last step of that Pipeline.
     """
     if isinstance(scorer, MultimetricScorer):
-        return all(predictions_suffice(one, estimator, classifier) for one in scorer._scorers.values())
+        return all(predictions_suffice(one, classifier) for one in scorer._scorers.values())
     if isinstance(scorer, PassthroughScorer):
-        is_plain = type(estimator) is Pipeline or estimator is classifier
-        return is_plain and type(classifier).score is ClassifierMixin.score
+        return getattr(classifier, "score", None) is LogitsClassifier.score
     return isinstance(scorer, BaseScorer)

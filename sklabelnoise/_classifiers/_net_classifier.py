@@ -139,7 +139,10 @@ class NetClassifier(LogitsClassifier):
     def _validate_params(self):
         super()._validate_params()
         if "net_params" in self._net_params:
-            raise ValueError("net_params is not a parameter itself: pass its items, as in module__hidden=(64,).")
+            raise ValueError(
+                "net_params is not a parameter itself: pass its items, as in module__hidden=(64,), got "
+                f"{self._net_params['net_params']!r}."
+            )
 
     def _params_for(self, prefix):
         """Parameters with this prefix, the prefix taken off."""
@@ -234,7 +237,7 @@ class NetClassifier(LogitsClassifier):
     def _with_saved_params(cls, header, module):
         """An object with the parameters and the fitted attributes that `_saved_params` wrote."""
         if not header["own_module"] and module is None:
-            raise ValueError(f"its module is {header['module_name']}, pass that class or factory as module=")
+            raise ValueError(f"its module is {header['module_name']}, pass that class or factory as module=, got None")
         params = {**header["params"], **({} if header["own_module"] else {"module": module})}
         self = cls(**params)
         self._validate_params()

@@ -7,7 +7,7 @@ from skorch.history import History
 
 from sklabelnoise.modules._draws import seeded
 from sklabelnoise.training._device import resolve_device
-from sklabelnoise.training._module import check_output
+from sklabelnoise.training._module import check_output, uncompiled
 from sklabelnoise.training._preprocessing import ImageScaler
 from sklabelnoise.training._training_defaults import training_parameters
 
@@ -24,7 +24,7 @@ def net_to_saved(classifier):
         "has_scaler": net.preprocess is not None,
     }
     # torch.compile wraps the module and renames its tensors.
-    module = getattr(net.module_, "_orig_mod", net.module_)
+    module = uncompiled(net.module_)
     tensors = {f"module.{name}": tensor for name, tensor in module.state_dict().items()}
     tensors["label_quality"] = torch.from_numpy(classifier.label_quality_)
     if net.preprocess is not None:

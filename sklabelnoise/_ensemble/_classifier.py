@@ -28,6 +28,7 @@ from sklabelnoise._ensemble._work import Work
 from sklabelnoise._foundation._checkpoint import Checkpoint
 from sklabelnoise._foundation._fitted_state import keeping_fitted_state
 from sklabelnoise._foundation._seeds import draw_seed
+from sklabelnoise._foundation._version import __version__
 from sklabelnoise._label_report._report import LabelReport
 from sklabelnoise.training._tables import check_no_texts, check_numeric_columns
 
@@ -277,8 +278,8 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
 
     def _check_X(self, X, *, reset):
         if needs_table(self.members):
-            check_numeric_columns(X, self, allow_missing=True)
-            check_no_texts(X, self)
+            check_numeric_columns(X, type(self).__name__, allow_missing=True)
+            check_no_texts(X, type(self).__name__)
             X = validate_data(
                 self,
                 X,
@@ -311,8 +312,6 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
     def _open_checkpoint(self, rows, seed):
         if self.checkpoint is None:
             return None
-        from sklabelnoise import __version__
-
         identity = {
             "members": self.members,
             "seed": seed,

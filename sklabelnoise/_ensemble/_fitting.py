@@ -84,7 +84,7 @@ def _warn_of_failures(statuses, todo, fitted, time_limit):
     failed = [name for name in names if name in statuses and name not in late]
     reasons = "; ".join(f"{name!r} {statuses[name]}" for name in failed)
     if not fitted:
-        raise ValueError(f"members must have one at least that can be fitted, but {reasons}.")
+        raise ValueError(f"members must have one at least that can be fitted, got: {reasons}.")
     if failed:
         warnings.warn(f"Members are left out: {reasons}.", FitFailedWarning, stacklevel=5)
     if late:

@@ -18,7 +18,8 @@ from sklabelnoise._ensemble._families import Family, FittedFamily, best_by_accur
 from sklabelnoise._ensemble._own_members import Recoded, checked_proba, fit_weighted, settings_of
 from sklabelnoise._foundation._classes import at_all_classes
 from sklabelnoise._fused._fits import Fit, Fits
-from sklabelnoise._fused._folds import final_classifier, make_folds
+from sklabelnoise._fused._folds import make_folds
+from sklabelnoise._fused._plan import final_classifier
 from sklabelnoise._label_refinery._left_out import seeded_clone
 
 

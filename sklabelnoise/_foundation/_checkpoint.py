@@ -73,7 +73,8 @@ class Checkpoint:
             key = _Hasher("md5").hash((identity, code_identity(code_of)))
         except (pickle.PicklingError, AttributeError, TypeError) as error:
             raise TypeError(
-                f"With 'checkpoint' all parameters must be picklable: their hash names the folder of the run. {error}"
+                f"With 'checkpoint' all parameters must be picklable, as their hash names the folder of the run, got: "
+                f"{error}"
             ) from error
         self.path = Path(folder) / key
         try:

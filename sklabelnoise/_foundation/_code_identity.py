@@ -8,7 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
 
-import sklabelnoise
+from sklabelnoise._foundation._version import __version__
 
 # Installed libraries decide results by their versions; torch and skorch also where an estimator imports them late.
 _ALWAYS = ("numpy", "scipy", "scikit-learn", "torch", "skorch")
@@ -59,7 +59,7 @@ def code_identity(value):
     ['numpy', 'python', 'scikit-learn', 'scipy', 'sklabelnoise', 'sklearn', 'skorch', 'torch']
     """
     walk = _Walk()
-    walk.identity.update(python=sys.version_info[:2], sklabelnoise=sklabelnoise.__version__)
+    walk.identity.update(python=sys.version_info[:2], sklabelnoise=__version__)
     for distribution in _ALWAYS:
         walk.note_version(distribution)
     pickler = _GlobalsPickler(io.BytesIO(), protocol=pickle.HIGHEST_PROTOCOL)

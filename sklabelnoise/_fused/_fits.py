@@ -13,15 +13,14 @@ from itertools import product
 import numpy as np
 import pandas as pd
 import torch
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import clone
 from sklearn.utils.parallel import Parallel, delayed
 
 from sklabelnoise._foundation._classes import at_all_classes
-from sklabelnoise._fused._folds import Fold, SplitData, final_classifier, make_folds, validated_rows
+from sklabelnoise._fused._folds import Fold, SplitData, make_folds, validated_rows
 from sklabelnoise._fused._plan import plan_fits, reason_of
 from sklabelnoise._fused._training import train_stack
 from sklabelnoise._stacked._criterion import NotStackableError
-from sklabelnoise._stacked._equality import same
 from sklabelnoise.training._training_set import take_rows
 
 
@@ -78,8 +77,8 @@ class Fits:
         Whether candidates without a seed get one in common, so that they are compared on equal weights and orders.
     record_accuracy : bool, default=False
         Whether the history of fitted classifiers is wanted whole.
-    on_stack : callable, default=None
-        Called with the numbers of the candidates of a stack, before it is trained.
+    verbose : int, default=0
+        1 prints how many fits are about to be trained together.
 
     Attributes
     ----------
@@ -90,7 +89,7 @@ class Fits:
     reasons : dict of int to str
         Why the other candidates are fitted alone.
     unusable_modules : set of str
-        Those of the reasons that lie in a module that can't run as replicas.
+        Those of the reasons that lie in a module that can't run in a stack.
     """
 
     def __init__(
@@ -103,16 +102,16 @@ class Fits:
         parts=("test",),
         share_seed=True,
         record_accuracy=False,
-        on_stack=None,
+        verbose=0,
     ):
         self.candidates, self.n_folds, self.make_folds, self.fit_alone = candidates, n_folds, make_folds, fit_alone
-        self.parts, self.share_seed, self.record_accuracy, self.on_stack = parts, share_seed, record_accuracy, on_stack
+        self.parts, self.share_seed, self.record_accuracy, self.verbose = parts, share_seed, record_accuracy, verbose
         self.stack_of, self.apart_by, self.reasons, self.unusable_modules = {}, [], {}, set()
         self._done = set()
 
     def __iter__(self):
-        for numbers in _with_equal_rows(self.candidates):
-            for fit in self._together(numbers):
+        for plan in plan_fits(self.candidates, self.make_folds, share_seed=self.share_seed):
+            for fit in self._together(plan):
                 self._done.add((fit.candidate, fit.fold))
                 yield fit
         keys = product(range(len(self.candidates)), range(self.n_folds))
@@ -120,30 +119,28 @@ class Fits:
         if left:
             yield from self.fit_alone(left)
 
-    def _together(self, numbers):
+    def _together(self, plan):
         """Fits of those candidates that can be trained together; `reasons` says why others can't."""
-        candidates = [self.candidates[number] for number in numbers]
-        plan = plan_fits(candidates, self.make_folds, share_seed=self.share_seed)
-        self.reasons.update({numbers[i]: reason for i, reason in plan.reasons.items()})
+        self.reasons.update(plan.reasons)
         self.unusable_modules |= plan.unusable_modules
         for stack in plan.stacks:
-            members = [numbers[candidate.number] for candidate in stack.candidates]
             other_rows = "other rows to train on, of other transformers or dtype" if self.apart_by else ""
-            self.stack_of.update(dict.fromkeys(members, len(self.apart_by)))
+            self.stack_of.update(dict.fromkeys(stack.numbers, len(self.apart_by)))
             self.apart_by.append(stack.apart_by or other_rows)
-            if self.on_stack is not None:
-                self.on_stack(members)
+            if self.verbose > 0:
+                n = len(stack.numbers)
+                print(f"Training {n * self.n_folds} fits of {n} candidates together")
             try:
-                yield from self._train(stack, plan.data, numbers)
+                yield from self._train(stack, plan.data)
             except Exception as error:  # a user's module or loss may fail in ways that no probe shows
-                self._give_up(members, f"training together failed: {reason_of(error)}")
+                self._give_up(stack.numbers, f"training together failed: {reason_of(error)}")
 
-    def _train(self, stack, data, numbers):
+    def _train(self, stack, data):
         for trained in train_stack(stack, data.folds, record_accuracy=self.record_accuracy):
             parts = [trained.each_logits(getattr(trained.fold, part)) for part in self.parts]
             for replica, candidate in enumerate(trained.candidates):
                 yield Fit(
-                    candidate=numbers[candidate.number],
+                    candidate=candidate.number,
                     fold=trained.fold_number,
                     failure=trained.failure(replica),
                     fitted=lambda trained=trained, replica=replica: data.with_classifier(
@@ -161,28 +158,6 @@ class Fits:
             if (number, 0) not in self._done:
                 del self.stack_of[number]
                 self.reasons[number] = reason
-
-
-def _with_equal_rows(candidates):
-    """Numbers of candidates whose classifiers see the same rows: equal transformers, and one type to compute in."""
-    heads = []
-    for number, candidate in enumerate(candidates):
-        classifier = final_classifier(candidate)
-        head = {"": [getattr(classifier, name, None) for name in ("dtype", "device")]}
-        if classifier is not candidate:
-            *transformers, (last, _) = candidate.steps
-            head["steps"] = [(name, type(transformer)) for name, transformer in transformers]
-            for name, value in candidate.get_params().items():
-                # What is set inside of transformers; they themselves are other objects in each candidate.
-                if "__" in name and not name.startswith(f"{last}__") and not isinstance(value, BaseEstimator):
-                    head[name] = value
-        for other, numbers in heads:
-            if same(head, other):
-                numbers.append(number)
-                break
-        else:
-            heads.append((head, [number]))
-    return [numbers for _, numbers in heads]
 
 
 def refuse(keys):

@@ -13,7 +13,6 @@ from sklabelnoise._compat import check_method_params, safe_indexing
 from sklabelnoise._stacked._criterion import NotStackableError
 from sklabelnoise._stacked._equality import same
 from sklabelnoise.modules._draws import seeded
-from sklabelnoise.training._device import resolve_device
 from sklabelnoise.training._training_set import LabeledRows, check_training_set
 
 
@@ -77,36 +76,32 @@ def validated_rows(estimator, X, y):
     return {"X": data.all_X, "dtype": data.dtype, "inputs": inputs}
 
 
-def build_net(estimator, fold, data, seed, *, whole=False):
-    """The net that ``fit`` of an estimator would start from in a fold, and its training parameters.
+def build_net(builder, fold, data, device, seed, *, whole=False):
+    """The net that a classifier's ``fit`` would start from in a fold, and its training parameters.
 
     Parameters
     ----------
-    estimator : FusableClassifier
-        With its parameters set.
+    builder : NetBuilder
+        Of the classifier.
     fold : Fold
         Holds the rows.
     data : TrainingSet
         The training set of the fold, by row numbers.
+    device : torch.device
+        Where to train.
     seed : int
         Seeds the weights.
     whole : bool, default=False
         Whether statistics of all training rows are wanted, as images are scaled by; else two rows tell the sizes.
     """
     data = fold.with_rows(data if whole else data.take(np.arange(min(2, len(data)))))
-    device = resolve_device(estimator.device)
     with seeded(seed):
-        return estimator._net_builder().build(data.as_tensors(device), data, device, seed)
+        return builder.build(data.as_tensors(device), data, device, seed)
 
 
 def takes_statistics(fold):
     """Whether the net of a fold depends on its rows: images are scaled, tables are not."""
     return fold.X.ndim > 2
-
-
-def final_classifier(estimator):
-    """The last step of a Pipeline, else the estimator itself."""
-    return estimator.steps[-1][1] if type(estimator) is Pipeline else estimator
 
 
 @dataclass(eq=False)

@@ -7,14 +7,18 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, clone
+from sklearn.pipeline import Pipeline
 
 from sklabelnoise._foundation._seeds import draw_seed
-from sklabelnoise._fused._folds import build_net, final_classifier
+from sklabelnoise._fused._folds import build_net
 from sklabelnoise._stacked._criterion import NotStackableError, check_stacked_criterion, stack_criteria
 from sklabelnoise._stacked._equality import same
 from sklabelnoise._stacked._optimizer import STACKABLE, optimizer_options
 from sklabelnoise._stacked._vmap_check import why_not_stackable
+from sklabelnoise.training._building import NetBuilder
+from sklabelnoise.training._device import resolve_device
+from sklabelnoise.training._net import NoisyLabelNet
 
 
 @runtime_checkable
@@ -48,8 +52,10 @@ class Candidate:
         What its ``fit`` would draw from ``random_state``.
     sets : list of TrainingSet
         What it trains on in each fold, the rows given by their numbers.
+    builder : NetBuilder
+        Makes its nets.
     net : NoisyLabelNet
-        Initialised.
+        That of the first fold, initialised.
     used : dict
         The training parameters.
     rates, options : dict
@@ -60,20 +66,16 @@ class Candidate:
     estimator: FusableClassifier
     seed: int
     sets: list
-    net: object
+    builder: NetBuilder
+    net: NoisyLabelNet
     used: dict
     rates: dict
     options: dict
 
-    @property
-    def criterion(self):
-        """The loss, with the candidate's hyper-parameters."""
-        return self.net.criterion_
-
     @cached_property
     def traits(self):
         """What has to be equal within a stack, under the words for its being another."""
-        module, builder = self.net.module_, self.estimator._net_builder()
+        module, builder = self.net.module_, self.builder
         # The weights of one seed, or of an instance that was handed in; other seeds are other weights anyway.
         from_user = isinstance(builder.module, torch.nn.Module)
         return {
@@ -100,7 +102,7 @@ class Candidate:
     def differs_in_seed_alone(self, other):
         """Whether two candidates can be the same replica under two seeds."""
         free = [
-            [one.rates, one.used["lr_schedule"], one.criterion, [data.sample_weight for data in one.sets]]
+            [one.rates, one.used["lr_schedule"], one.net.criterion_, [data.sample_weight for data in one.sets]]
             for one in (self, other)
         ]
         return _apart(self, other) is None and same(*free)
@@ -114,17 +116,15 @@ class Stack:
     ----------
     by_seed : list of list of Candidate
         K candidates for each seed; those at the same place differ in their seed alone.
+    numbers : list of int
+        Numbers of all of them.
     apart_by : str
         What keeps it from joining the first stack; empty for that one.
     """
 
     by_seed: list
+    numbers: list
     apart_by: str = ""
-
-    @property
-    def candidates(self):
-        """All of them."""
-        return [candidate for of_one_seed in self.by_seed for candidate in of_one_seed]
 
 
 @dataclass
@@ -140,7 +140,7 @@ class Plan:
     reasons : dict of int to str
         Why the others are fitted alone, by their number.
     unusable_modules : set of str
-        Those of the reasons that lie in a module that can't run as replicas.
+        Those of the reasons that lie in a module that can't run in a stack.
     """
 
     data: object = None
@@ -155,19 +155,53 @@ def plan_fits(estimators, make_folds, *, share_seed=True):
     Parameters
     ----------
     estimators : list of estimator
-        Unfitted, with their parameters set; Pipelines have the same transformers.
+        Unfitted, with their parameters set.
     make_folds : callable
-        ``make_folds(estimator)`` gives the SplitData of all of them.
+        ``make_folds(estimator)`` gives the SplitData of all that see the same rows as this one.
     share_seed : bool, default=True
         Whether estimators without a seed get one in common, so that they are compared on equal weights and orders.
 
-    Returns
-    -------
+    Yields
+    ------
     plan : Plan
+        One for all candidates that see the same rows, made when it is asked for.
     """
+    for numbers in _with_equal_rows(estimators):
+        yield _plan({number: estimators[number] for number in numbers}, make_folds, share_seed)
+
+
+def final_classifier(estimator):
+    """The last step of a Pipeline, else the estimator itself."""
+    return estimator.steps[-1][1] if type(estimator) is Pipeline else estimator
+
+
+def _with_equal_rows(candidates):
+    """Numbers of candidates whose classifiers see the same rows: equal transformers, and one type to compute in."""
+    heads = []
+    for number, candidate in enumerate(candidates):
+        classifier = final_classifier(candidate)
+        head = {"": [getattr(classifier, name, None) for name in ("dtype", "device")]}
+        if classifier is not candidate:
+            *transformers, (last, _) = candidate.steps
+            head["steps"] = [(name, type(transformer)) for name, transformer in transformers]
+            for name, value in candidate.get_params().items():
+                # What is set inside of transformers; they themselves are other objects in each candidate.
+                if "__" in name and not name.startswith(f"{last}__") and not isinstance(value, BaseEstimator):
+                    head[name] = value
+        for other, numbers in heads:
+            if same(head, other):
+                numbers.append(number)
+                break
+        else:
+            heads.append((head, [number]))
+    return [numbers for _, numbers in heads]
+
+
+def _plan(estimators, make_folds, share_seed):
+    """The Plan of estimators that see the same rows, by their number."""
     plan = Plan()
     classifiers = {}
-    for number, estimator in enumerate(estimators):
+    for number, estimator in estimators.items():
         with _noting(plan, [number]):
             classifier = final_classifier(estimator)
             check_stackable(classifier)
@@ -183,19 +217,22 @@ def plan_fits(estimators, make_folds, *, share_seed=True):
             seed = draw_seed(classifier.random_state)
             if classifier.random_state is None and share_seed:
                 seed = common = seed if common is None else common
-            candidates.append(_read_candidate(number, clone(classifier), plan.data, seed))
+            estimator = clone(classifier)
+            sets, builder = plan.data.training_sets(estimator), estimator._net_builder()
+            net, used = build_net(builder, plan.data.folds[0], sets[0], resolve_device(estimator.device), seed)
+            candidates.append(Candidate(number, estimator, seed, sets, builder, net, used, *_rates_and_options(net)))
     for candidate in candidates:
         with _noting(plan, [candidate.number]):
             _put(plan.stacks, candidate)
     _join_seeds(plan.stacks)
     for stack in plan.stacks:
-        with _noting(plan, [candidate.number for candidate in stack.candidates]):
+        with _noting(plan, stack.numbers):
             reason = _why_unusable(stack, plan.data.folds[0])
             if reason is not None:
                 plan.unusable_modules.add(reason)
                 raise NotStackableError(reason)
             check_criteria(stack.by_seed[0])
-    plan.stacks = [stack for stack in plan.stacks if stack.candidates[0].number not in plan.reasons]
+    plan.stacks = [stack for stack in plan.stacks if stack.numbers[0] not in plan.reasons]
     return plan
 
 
@@ -220,15 +257,14 @@ def check_stackable(estimator):
     """Raise a NotStackableError where the parameters tell already that an estimator has to be fitted alone."""
     name = type(estimator).__name__
     if not isinstance(estimator, FusableClassifier):
-        raise NotStackableError(f"{name} is none of the classifiers that can be trained as replicas")
+        raise NotStackableError(f"{name} is none of the classifiers that can be trained in a stack")
     reason = estimator._why_alone()
     if reason is not None:
         raise NotStackableError(reason)
 
 
-def _read_candidate(number, estimator, data, seed):
-    sets = data.training_sets(estimator)
-    net, used = build_net(estimator, data.folds[0], sets[0], seed)
+def _rates_and_options(net):
+    """Those of its optimizer, of a net that can be trained in a stack."""
     if net.augment is not None:
         raise NotStackableError("augment draws random numbers for each training")
     if net.criterion_.needs_indices:
@@ -243,7 +279,7 @@ def _read_candidate(number, estimator, data, seed):
     for name in ("amsgrad", "maximize"):
         if options.get(name):
             raise NotStackableError(f"optimizer__{name} is set")
-    return Candidate(number, estimator, seed, sets, net, used, rates, options)
+    return rates, options
 
 
 def _put(stacks, candidate):
@@ -252,12 +288,13 @@ def _put(stacks, candidate):
         first = stack.by_seed[0][0]
         if first.seed == candidate.seed and _apart(first, candidate) is None:
             stack.by_seed[0].append(candidate)
+            stack.numbers.append(candidate.number)
             return
     apart_by = ""
     if stacks:
         first = stacks[0].by_seed[0][0]
         apart_by = _apart(first, candidate) or "another random_state"
-    stacks.append(Stack([[candidate]], apart_by))
+    stacks.append(Stack([[candidate]], [candidate.number], apart_by))
 
 
 def _apart(first, second):
@@ -279,6 +316,7 @@ def _join_seeds(stacks):
             mine, theirs = stack.by_seed[0], earlier.by_seed[0]
             if len(mine) == len(theirs) and all(a.differs_in_seed_alone(b) for a, b in zip(mine, theirs, strict=True)):
                 earlier.by_seed += stack.by_seed
+                earlier.numbers += stack.numbers
                 stacks.remove(stack)
                 break
 
@@ -293,7 +331,7 @@ def _why_unusable(stack, fold):
 
 def check_criteria(candidates):
     """Raise a NotStackableError where the losses of some candidates can't be one loss of several replicas."""
-    criteria = [candidate.criterion for candidate in candidates]
+    criteria = [candidate.net.criterion_ for candidate in candidates]
     like = {"dtype": candidates[0].net.dtype, "device": candidates[0].net.device}
     n_classes = len(candidates[0].sets[0].classes)
     check_stacked_criterion(stack_criteria(criteria, **like), criteria, n_classes=n_classes, **like)

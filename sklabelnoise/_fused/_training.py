@@ -63,7 +63,14 @@ class TrainedFold:
         """The fitted classifier that one of the replicas amounts to."""
         candidate = self.candidates[replica]
         data = candidate.sets[self.fold_number]
-        net, used = build_net(candidate.estimator, self.fold, data, candidate.seed, whole=takes_statistics(self.fold))
+        net, used = build_net(
+            candidate.builder,
+            self.fold,
+            data,
+            candidate.net.device,
+            candidate.seed,
+            whole=takes_statistics(self.fold),
+        )
         state = self.network.state_dict(self.place, replica)
         with torch.no_grad():
             for name, tensor in (*net.module_.named_parameters(), *net.module_.named_buffers()):
@@ -143,7 +150,7 @@ def _seeded_folds(stack, folds):
                 tensors[id(fold.X)] = TensorData(fold.X, np.zeros(0, dtype=np.int64), device=device).X
             net, whole = candidate.net, takes_statistics(fold)
             if number > 0 or whole:
-                net, _ = build_net(candidate.estimator, fold, data, candidate.seed, whole=whole)
+                net, _ = build_net(candidate.builder, fold, data, device, candidate.seed, whole=whole)
             stacked = StackedFold(
                 data=_rows_with_targets(tensors[id(fold.X)], data, device, net.dtype),
                 rows=torch.from_numpy(data.X).to(device),
@@ -190,7 +197,7 @@ def _train_at_once(seeded_folds, replicas, folds, record_accuracy):
     optimizer = StackedOptimizer(
         type(first.net.optimizer_), network.parameters, rates, nesterov=first.options.get("nesterov", False)
     )
-    criterion = stack_criteria([candidate.criterion for candidate in candidates], dtype=dtype, device=device)
+    criterion = stack_criteria([candidate.net.criterion_ for candidate in candidates], dtype=dtype, device=device)
     # One object for one schedule: then the rate is a number.
     schedules = [
         (first if same(candidate.used["lr_schedule"], first.used["lr_schedule"]) else candidate).net.lr_schedule

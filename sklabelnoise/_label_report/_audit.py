@@ -45,7 +45,7 @@ def audit(
             display, ids = shown if display is None else display, paths if ids is None else ids
         return LabelReport(y, pred_probs, classes=classes, X=X, display=display, ids=ids)
     if classes is not None:
-        raise ValueError("classes name the columns of pred_probs; an estimator finds its own.")
+        raise ValueError(f"classes name the columns of pred_probs; an estimator finds its own, got {classes!r}.")
     if X is None:
         raise ValueError("X must hold rows to fit the classifier to, got None: that needs pred_probs.")
     final = _final_step(estimator)

@@ -127,7 +127,7 @@ class Datasets:
         try:
             return self._dataset[int(row)]
         except Exception as reason:  # whatever a Dataset of the user's raises
-            raise ValueError(f"X is a Dataset whose item {row} cannot be read: {reason!r}.") from reason
+            raise ValueError(f"X is a Dataset whose item {row} cannot be read, got {reason!r}.") from reason
 
 
 def _label_column(dataset):

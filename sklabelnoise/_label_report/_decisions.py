@@ -59,7 +59,7 @@ def decided_rows(decisions, report):
         more = f" ({n_rows - 1} more rows are contradicted)" if n_rows > 1 else ""
         names = class_names(report.classes)
         words = [f"{d} {names[k]!r}" if d == RELABEL else d for d, k in several[["decision", "label"]].to_numpy()]
-        raise ValueError(f"decisions name a row more than once: {row}, as {' and as '.join(words)}{more}.")
+        raise ValueError(f"decisions must name a row once, got {row} as {' and as '.join(words)}{more}.")
     return decided
 
 
@@ -117,7 +117,7 @@ def _check(decisions, report):
     is_issue = rows.isin(report.issues["row"]).to_numpy()
     if not is_issue.all():
         first = decisions["row"][~is_issue].iloc[0]
-        raise ValueError(f"decisions are about rows that are no issues of this report: {first!r}.")
+        raise ValueError(f"decisions must be about rows that are issues of this report, got {first!r}.")
     rows = rows.astype(np.int64).to_numpy()
     suggested = pd.Series(codes_of(report.issues["suggested_label"], report.classes), index=report.issues["row"])
     suggested = suggested.loc[rows].to_numpy()
@@ -165,7 +165,7 @@ def _check_report(decisions, report):
         # No fingerprint is a number, but those of version 0.1 could be read as one.
         if _is_empty(cell) or not _NUMBER.fullmatch(str(cell).strip()):
             raise ValueError(
-                f"decisions belong to another data set or report: they name {cell!r}, this is {report.fingerprint!r}."
+                f"decisions belong to another data set or report: this is {report.fingerprint!r}, got {cell!r}."
             )
         if "given_label" not in decisions or "suggested_label" not in decisions:
             raise ValueError(
@@ -180,8 +180,8 @@ def _check_given(decisions, codes, rows, report, find):
     for cell, code, row in zip(decisions["given_label"], codes, rows, strict=True):
         if find(cell) != code:
             raise ValueError(
-                f"decisions belong to another data set: row {row} was given {report.classes.tolist()[code]!r}, "
-                f"they say {cell!r}."
+                f"decisions belong to another data set: row {row} was given {report.classes.tolist()[code]!r}, got "
+                f"{cell!r}."
             )
 
 
@@ -192,7 +192,7 @@ def _check_suggested(decisions, codes, rows, report, find):
         if find(cell) != code:
             raise ValueError(
                 f"decisions belong to another report: the suggestion for row {row} is "
-                f"{report.classes.tolist()[code]!r}, they accept {cell!r}. To choose a class of your own, decide "
+                f"{report.classes.tolist()[code]!r}, got {cell!r}. To choose a class of your own, decide "
                 '"relabel" and name it in the column label.'
             )
 

@@ -135,7 +135,7 @@ class LabelFlowDisplay(ReportDisplay, kind="flow"):
         if changes_only:
             np.fill_diagonal(counts, 0)
         if counts.sum() == 0:
-            raise ValueError("There is nothing to draw: no label changes.")
+            raise ValueError("There must be labels that change to draw, got none.")
         n = len(self.classes)
         ax = new_axes(ax, figsize=(6, np.clip(2 + 0.4 * n, 3.5, 9)))
         counts *= (1 - _GAP * (n - 1)) / counts.sum()

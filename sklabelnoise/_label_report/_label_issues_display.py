@@ -134,7 +134,7 @@ class LabelIssuesDisplay(ReportDisplay, kind="issues"):
 
         issues = self.report.issues.head(n_issues)
         if len(issues) == 0:
-            raise ValueError("There is nothing to draw: no label is to doubt.")
+            raise ValueError("There must be labels to doubt to draw, got none.")
         report = self.report
         view = view_of(
             report.X if report.display is None else report.display,

@@ -94,7 +94,7 @@ def _data(report, shown, image_shape, image_size):
         "names": class_names(report.classes),
         "ids": report.ids is not None,
         "kind": view.kind,
-        "columns": getattr(view, "columns", None),
+        "columns": view.columns,
         "issues": [list(issue) for issue in issues],
         "others": _others(view, others, codes),
         "full": _on_demand(view, rows, others),
@@ -118,7 +118,7 @@ def _on_demand(view, rows, others):
     """The whole of each row, as far as a page can hold it."""
     full, left = {}, _MAX_CHARACTERS
     everything = np.concatenate([rows, others]) if view.kind == "values" else rows
-    if view.kind == "values" and getattr(view, "columns", None) and len(everything):
+    if view.kind == "values" and view.columns and len(everything):
         view.keep_columns(max(1, _MAX_CELLS // len(everything)))
     for row in everything.tolist():
         whole = view.full(row)

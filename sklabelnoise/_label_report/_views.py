@@ -24,6 +24,8 @@ class View(ABC):
     """Rows as people see them. `kind` is "image", "text", "values" or "none"."""
 
     kind = "none"
+    # Names of the columns that `full` shows, None where it shows none.
+    columns = None
 
     @abstractmethod
     def brief(self, rows, given, suggested):
@@ -152,7 +154,6 @@ class SparseView(View):
     """Rows of a sparse table: their largest entries."""
 
     kind = "values"
-    columns = None
 
     def __init__(self, X):
         self._X = sparse.csr_array(X)

@@ -1,4 +1,4 @@
-"""Whether a module can run as many replicas under vmap, and which of its layers stands in the way."""
+"""Whether a module can run in a stack under vmap, and which of its layers stands in the way."""
 
 import copy
 
@@ -10,7 +10,7 @@ from sklabelnoise.modules._draws import captured, seeded
 
 
 def why_not_stackable(module, X):
-    """Say what keeps a module from running as replicas.
+    """Say what keeps a module from running in a stack.
 
     A chain of known layers needs no look. Any other module is run as 2 x 2 replicas, in training and in evaluation
     mode, and compared with one replica alone.

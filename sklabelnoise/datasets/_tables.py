@@ -110,14 +110,16 @@ def _table_path(name, data_home):
     folder = shared_folder(data_home)
     if folder is None:
         raise ValueError(
-            "load_table needs the folder of the shared tables: pass data_home, or set the environment variable "
-            "SKLABELNOISE_DATA."
+            "data_home must be the folder of the shared tables where the environment variable SKLABELNOISE_DATA is not "
+            "set, got None."
         )
     # Looking the name up, instead of building a path from it, keeps "../" in a name from leaving the folder.
     tables = {path.stem.removeprefix("tab_"): path for path in folder.glob("tab_*.parquet")}
     if name not in tables:
         known = ", ".join(sorted(tables)) or "no table at all"
-        raise ValueError(f"The folder {os.fspath(folder)!r} holds no table {name!r}; it holds: {known}.")
+        raise ValueError(
+            f"name must be a table in the folder {os.fspath(folder)!r}, which holds {known}, got {name!r}."
+        )
     return tables[name]
 
 

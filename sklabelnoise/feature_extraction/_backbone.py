@@ -103,7 +103,7 @@ class Backbone:
                 found = self.network(**batch) if isinstance(batch, dict) else self.network(batch)
         except (RuntimeError, TypeError, ValueError, IndexError, AttributeError) as error:
             inputs = shape or (f"shape {tuple(batch.shape)}" if isinstance(batch, torch.Tensor) else "texts")
-            raise ValueError(f"backbone {self.name} can't take a batch of {inputs}: {error}") from error
+            raise ValueError(f"backbone must take a batch of {inputs}, got {self.name}: {error}") from error
         # A classifier's last layer answers another question; what it receives is what the network sees.
         return head["received"] if head and head["gave"] is found else found
 

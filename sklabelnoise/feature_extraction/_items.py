@@ -130,7 +130,7 @@ class _Prepared(Dataset):
                 try:
                     item = self.preprocess(item)
                 except Exception as reason:
-                    raise ValueError(f"preprocess failed for item {number} of data: {reason!r}.") from reason
+                    raise ValueError(f"preprocess failed for item {number} of data, got {reason!r}.") from reason
         return item if isinstance(item, torch.Tensor | str | dict) else as_tensor(channels_first(item))
 
 

@@ -190,7 +190,9 @@ class EmphasisDisplay:
         elif "lam" in params:
             emphasis = params["emphasis"] or DMEmphasis(params["lam"], params["beta"])
         else:
-            raise ValueError(f"{type(estimator).__name__} has no emphasis: its weights depend on more than p.")
+            raise ValueError(
+                f"estimator must have an emphasis, a weight that depends on p alone, got {type(estimator).__name__}."
+            )
         return cls.from_emphasis(
             emphasis,
             density=density,

@@ -166,7 +166,10 @@ class LearningDynamicsDisplay:
                 (self.lines_[name, column],) = ax.plot(epochs, history[column], **style)
         if not self.lines_:
             wanted = [column for column, *_ in _LINES[quantity]]
-            raise ValueError(f"No history holds any of {wanted}; fit with callbacks=[LearningDynamics(y_clean)].")
+            raise ValueError(
+                f"histories must hold one of {wanted}, which callbacks=[LearningDynamics(y_clean)] record, got "
+                f"{sorted({column for history in self.histories.values() for column in history})}."
+            )
         ax.set(xlabel="epoch", ylabel=_Y_LABELS[quantity])
         if quantity != "confidence":
             ax.set_ylim(-0.02, 1.02)

@@ -18,5 +18,21 @@ class Criterion(nn.Module):
     progress = None
     needs_indices = False
 
+    def trust(self, logits, progress):
+        """How far the criterion trusts the predictions of rows at a progress of training; None where it asks nobody.
+
+        Parameters
+        ----------
+        logits : tensor of shape (n_samples, n_classes)
+            Scores before softmax.
+        progress : tensor of shape (n_samples,)
+            That of the training when each row was seen.
+
+        Returns
+        -------
+        trust : tensor of shape (n_samples,) or None
+        """
+        return None
+
     def prepare(self, n_samples, n_classes, *, device=None, dtype=None):
         """Get ready for a training on so many rows; called before each `fit`. Most criteria have nothing to do."""

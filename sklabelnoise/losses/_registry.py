@@ -131,7 +131,10 @@ def get_loss(loss: str | Callable[..., Any]) -> Callable[..., Any]:
     found = _find(loss)
     if isinstance(loss, str) and loss in CRITERIA:
         what = "remembers every training row" if loss in ROW_CRITERIA else "sees a batch as a whole"
-        raise ValueError(f"{loss!r} {what} and is no function of single rows: use {found.__name__} or make_criterion.")
+        raise ValueError(
+            f"loss must be a function of single rows, got {loss!r}, which {what}: use {found.__name__} or "
+            "make_criterion."
+        )
     return found
 
 
@@ -193,13 +196,13 @@ def check_hyper_parameters(loss: str | Callable[..., Any], hyper: dict[Any, Any]
     for name, value in hyper.items():
         if name not in known:
             has = f"the nearest are {_nearest(name, known)}" if known else "it has none"
-            raise TypeError(f"{loss} has no hyper-parameter {name!r}; {has}.")
+            raise TypeError(f"{loss} has no such hyper-parameter, got {name!r}; {has}.")
         domain = known[name][1]
         if domain is not None:
             check_values(loss, name, value, domain)
     missing = [name for name, (default, _) in known.items() if default is inspect.Parameter.empty and name not in hyper]
     if missing:
-        raise TypeError(f"{loss} needs the hyper-parameter {missing[0]!r}.")
+        raise TypeError(f"{loss} needs the hyper-parameter {missing[0]!r}, got {sorted(hyper)}.")
 
 
 def emphasis_of(loss: str, p: torch.Tensor, *, n_classes: int | None = None, **hyper: Any) -> torch.Tensor:
@@ -241,9 +244,9 @@ def emphasis_of(loss: str, p: torch.Tensor, *, n_classes: int | None = None, **h
     hyper = {**{name: default for name, (default, _) in known.items()}, **hyper}
     weight = getattr(declared, "emphasis", None)
     if weight is None and not getattr(declared, "uniform_remainder", False):
-        raise ValueError(f"the derivative of {loss!r} has no weight that depends on the label's probability alone.")
+        raise ValueError(f"loss must have a weight that depends on the label's probability alone, got {loss!r}.")
     if n_classes is None and (weight is None or "n_classes" in inspect.signature(weight).parameters):
-        raise ValueError(f"the weight of {loss!r} depends on the number of classes: give n_classes.")
+        raise ValueError(f"n_classes must be given, as the weight of {loss!r} depends on it, got None.")
     if weight is None:
         return _weight_by_uniform_remainder(declared, p, n_classes, hyper)
     if "n_classes" in inspect.signature(weight).parameters:

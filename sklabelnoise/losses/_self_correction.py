@@ -350,5 +350,9 @@ class ProSelfLCLoss(Criterion):
         )
         return weighted_mean(values, sample_weight)
 
+    def trust(self, logits, progress):
+        overall = global_trust(progress, slope=self.slope, midpoint=self.midpoint).to(logits.device)
+        return overall * local_trust(logits, kind=self.local_trust, temperature=self.temperature)
+
     def extra_repr(self):
         return f"slope={self.slope}, midpoint={self.midpoint}, temperature={self.temperature}"

@@ -74,7 +74,7 @@ def expected_calibration_error(
         raise ValueError(f'strategy must be "uniform" or "quantile", got {strategy!r}.')
     labels = np.unique(y_true) if labels is None else np.asarray(labels)
     if len(labels) != proba.shape[1]:
-        raise ValueError(f"proba has {proba.shape[1]} columns for {len(labels)} labels.")
+        raise ValueError(f"proba must have a column for each of {len(labels)} labels, got {proba.shape[1]} columns.")
     confidence = proba.max(axis=1)
     correct = labels[proba.argmax(axis=1)] == y_true
     weight = np.ones(len(y_true)) if sample_weight is None else column_or_1d(sample_weight).astype(np.float64)

@@ -63,7 +63,7 @@ def quadratic_weighted_kappa(
         rank = {label: i for i, label in enumerate(np.asarray(labels).tolist())}
         unknown = set(np.concatenate([y_true, y_pred]).tolist()) - rank.keys()
         if unknown:
-            raise ValueError(f"y_true and y_pred hold grades that are not in labels: {sorted(unknown)}.")
+            raise ValueError(f"y_true and y_pred must hold grades of labels only, got {sorted(unknown)}.")
         true, pred = (np.array([rank[label] for label in y.tolist()]) for y in (y_true, y_pred))
     weight = np.ones(n) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
     weight = weight / weight.sum()

@@ -126,7 +126,7 @@ def retrieval_scores(
     check_consistent_length(queries, query_labels, query_groups)
     check_consistent_length(gallery, gallery_labels, gallery_groups)
     if queries.shape[1] != gallery.shape[1]:
-        raise ValueError(f"queries have {queries.shape[1]} features, gallery has {gallery.shape[1]}.")
+        raise ValueError(f"gallery must have the {queries.shape[1]} features of queries, got {gallery.shape[1]}.")
     if (query_groups is None) != (gallery_groups is None):
         raise ValueError("query_groups and gallery_groups belong together, got only one of them.")
     if query_groups is not None:
@@ -148,5 +148,5 @@ def retrieval_scores(
         first_match.append(match.argmax(axis=1))
     average_precision, first_match = np.concatenate(average_precision), np.concatenate(first_match)
     if len(first_match) == 0:
-        raise ValueError("No query has a match in the gallery.")
+        raise ValueError("gallery must hold a match of one query at least, got none.")
     return {"map": float(average_precision.mean())} | {f"cmc_{k}": float(np.mean(first_match < k)) for k in ranks}

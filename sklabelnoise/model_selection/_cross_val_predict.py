@@ -45,7 +45,7 @@ def fused_cross_val_predict(
     """Predict each row by a model trained without it, all folds trained together.
 
     It takes and gives what :func:`sklearn.model_selection.cross_val_predict` does. The folds of a classifier of this
-    package, or of a Pipeline that ends in one, are trained as replicas of one model; anything else, and folds in which
+    package, or of a Pipeline that ends in one, are trained as one stack; anything else, and folds in which
     a class is missing, are handed on to scikit-learn.
 
     Parameters

@@ -13,7 +13,8 @@ from sklearn.utils.parallel import Parallel, delayed
 from sklabelnoise._classifiers._known_predictions import KnownPredictions, predictions_suffice
 from sklabelnoise._compat import MultimetricScorer, check_method_params, fit_and_score, safe_indexing, score_fitted
 from sklabelnoise._fused._fits import Fit, Fits
-from sklabelnoise._fused._folds import final_classifier, make_folds
+from sklabelnoise._fused._folds import make_folds
+from sklabelnoise._fused._plan import final_classifier
 
 
 @dataclass(eq=False)
@@ -65,10 +66,9 @@ class Evaluation:
             clone(self.estimator).set_params(**clone(parameters, safe=False)) for parameters in self.candidates
         ]
         self.keys = list(product(range(len(self.candidates)), range(len(self.splits))))
-        first = final_classifier(self.estimator)
-        self._predictions_suffice = predictions_suffice(self.scorer, self.estimator, first)
+        self._predictions_suffice = predictions_suffice(self.scorer, type(final_classifier(self.estimator)))
 
-    def run(self, *, n_jobs, pre_dispatch, caller, contexts):
+    def run(self, *, n_jobs, pre_dispatch, caller, search_context):
         """Train what can be trained together, then fit the rest through joblib.
 
         Parameters
@@ -77,9 +77,25 @@ class Evaluation:
             Of joblib, for the ordinary fits.
         caller : estimator
             The search.
-        contexts : dict of (int, int) to CallbackContext
-            scikit-learn's callback context of each fit.
+        search_context : CallbackContext
+            scikit-learn's callback context of the search.
         """
+        if not self.keys:
+            raise ValueError(
+                "No fits were performed: param_grid must have candidates and cv splits, got "
+                f"{len(self.candidates)} and {len(self.splits)}."
+            )
+        if self.verbose > 0:
+            print(
+                f"Fitting {len(self.splits)} folds for each of {len(self.candidates)} candidates, totalling "
+                f"{len(self.keys)} fits"
+            )
+        context = search_context.subcontext(task_name="search", max_subtasks=len(self.keys), sequential_subtasks=False)
+        context.call_on_fit_task_begin(estimator=caller)
+        contexts = {
+            key: context.subcontext(task_name="candidate-split-evaluation", task_id=i)
+            for i, key in enumerate(self.keys)
+        }
         self.fits = Fits(
             self.estimators,
             len(self.splits),
@@ -87,15 +103,12 @@ class Evaluation:
             partial(self._fit_alone, n_jobs=n_jobs, pre_dispatch=pre_dispatch, caller=caller, contexts=contexts),
             parts=("test", "train") if self.return_train_score else ("test",),
             record_accuracy=not self._predictions_suffice,
-            on_stack=self._announce,
+            verbose=self.verbose,
         )
         for fit in self.fits:
             if (fit.candidate, fit.fold) not in self.results:
                 self._score_fit(fit)
-
-    def _announce(self, members):
-        if self.verbose > 0:
-            print(f"Training {len(members) * len(self.splits)} fits of {len(members)} candidates together")
+        context.call_on_fit_task_end(estimator=caller)
 
     def _fit_alone(self, keys, *, n_jobs, pre_dispatch, caller, contexts):
         """Ordinary fits, scored where they were fitted, as scikit-learn's search does them."""
@@ -134,7 +147,7 @@ class Evaluation:
         return self.results.keys() >= set(self.keys)
 
     def table(self):
-        """One row a candidate: whether it was trained with others, in which group, why, and whether it is finished."""
+        """One row a candidate: whether it was trained with others, in which stack, why, and whether it is finished."""
         n_splits = len(self.splits)
         rows = []
         for number in range(len(self.candidates)):

@@ -1,10 +1,12 @@
 """A grid search whose fits are trained together.
 
-The way of the candidates, each room entered from the one before it: this file makes the splits and the table of
-results -> `_evaluation` scores each fit -> `_fused/_fits` runs them, together or alone -> `_fused/_plan` sorts them
-into stacks, by what each classifier (`_classifiers/_base`) says of itself, on the rows that `_fused/_folds` makes once
-for all -> `_fused/_training` trains a stack, as tensors in `_stacked`. Logits come back the same way, fit by fit, and
-answer the scorers as `_classifiers/_known_predictions`.
+The way of the candidates, each room entered from the one before it: this file makes the splits -> `_evaluation` makes
+an estimator of each setting -> `_fused/_fits` runs their fits, together or alone -> `_fused/_plan` sorts them into
+stacks, by what each classifier says of itself -> `_fused/_folds` makes the rows that all of them see, and what each is
+trained on, checked by `training/_training_set` -> `_fused/_training` trains a stack, as tensors in `_stacked`. On the
+way back `_fits` hands over logits, fit by fit; `_evaluation` scores them, as `_classifiers/_known_predictions`, and
+this file makes the table. These are seven rooms, and seven times a room is entered again:
+`tests/test_way_of_candidates.py` says what counts, and follows them as they run.
 """
 
 from __future__ import annotations
@@ -39,14 +41,14 @@ if TYPE_CHECKING:
 
 
 class FusedGridSearchCV(GridSearchCV):
-    """Grid search whose fits are trained together, as replicas of one model.
+    """Grid search whose fits are trained together, as stacks of networks.
 
     It takes and gives what :class:`sklearn.model_selection.GridSearchCV` does, with the same scores, in a fraction of
     the time. For a classifier of this package, or a :class:`~sklearn.pipeline.Pipeline` that ends in one, candidates
     that differ only in numbers of the loss, in rates of the optimiser, in `lr_schedule`, `class_weight` or
     `random_state` are trained on all folds at once: their parameters are stacked, folds share a step, candidates share
     the batch, and transformers are fitted once per fold. Candidates that also differ in the architecture, the number
-    of epochs or the batch size form groups of their own. What can't be trained together (other estimators, early
+    of epochs or the batch size form stacks of their own. What can't be trained together (other estimators, early
     stopping, callbacks, augmentation, other optimisers than SGD, Adam and AdamW, modules that can't run under
     :func:`torch.vmap`) is fitted by ordinary fits through joblib. `fused_` says which and why.
 
@@ -89,9 +91,9 @@ class FusedGridSearchCV(GridSearchCV):
         As in GridSearchCV. The time of a stacked training is shared out evenly among its fits.
 
     fused_ : DataFrame
-        One row a candidate. ``fused``: whether it was trained together with others; ``group``: its number (-1 for
-        ordinary fits); ``reason``: why it was fitted alone, or what sets its group apart from the first one;
-        ``finished``: whether all its splits are done, which an interrupted search leaves false.
+        One row a candidate. ``fused``: whether it was trained together with others; ``group``: the number of their
+        stack (-1 for ordinary fits); ``reason``: why it was fitted alone, or what sets its stack apart from the first
+        one; ``finished``: whether all its splits are done, which an interrupted search leaves false.
 
     best_estimator_ : estimator
         The best candidate, fitted on all rows; where `refit` is not False.
@@ -228,7 +230,8 @@ class FusedGridSearchCV(GridSearchCV):
         first = not hasattr(self, "scorer_")
         try:
             with keeping_fitted_state(self):
-                self._search(evaluation, scorers, refit_metric, task, context, routed_params.estimator.fit)
+                evaluation.run(n_jobs=self.n_jobs, pre_dispatch=self.pre_dispatch, caller=self, search_context=context)
+                self._conclude(evaluation, scorers, refit_metric, task, context, routed_params.estimator.fit)
         except BaseException as error:
             if first and (isinstance(error, KeyboardInterrupt) or evaluation.is_finished):
                 self._keep_finished(evaluation)
@@ -236,9 +239,8 @@ class FusedGridSearchCV(GridSearchCV):
         context.call_on_fit_task_end(**task)
         return self
 
-    def _search(self, evaluation, scorers, refit_metric, task, context, fit_params):
-        """Evaluate all candidates, and refit the best."""
-        self._evaluate(evaluation, context)
+    def _conclude(self, evaluation, scorers, refit_metric, task, context, fit_params):
+        """Take the scores of all candidates, and refit the best."""
         out = [evaluation.results[key] for key in evaluation.keys]
         warn_or_raise_about_fit_failures(out, self.error_score)
         results = self._tabulate(evaluation, out)
@@ -255,22 +257,6 @@ class FusedGridSearchCV(GridSearchCV):
         self.scorer_ = getattr(scorers, "_scorers", scorers)
         self.cv_results_ = results
         self.fused_ = evaluation.table()
-
-    def _evaluate(self, evaluation, context):
-        if not evaluation.keys:
-            raise ValueError("No fits were performed: param_grid has no candidates, or cv no splits.")
-        n_candidates, n_splits = len(evaluation.candidates), len(evaluation.splits)
-        if self.verbose > 0:
-            n_fits = n_candidates * n_splits
-            print(f"Fitting {n_splits} folds for each of {n_candidates} candidates, totalling {n_fits} fits")
-        search = context.subcontext(task_name="search", max_subtasks=len(evaluation.keys), sequential_subtasks=False)
-        search.call_on_fit_task_begin(estimator=self)
-        contexts = {
-            key: search.subcontext(task_name="candidate-split-evaluation", task_id=i)
-            for i, key in enumerate(evaluation.keys)
-        }
-        evaluation.run(n_jobs=self.n_jobs, pre_dispatch=self.pre_dispatch, caller=self, contexts=contexts)
-        search.call_on_fit_task_end(estimator=self)
 
     def _tabulate(self, evaluation, out):
         """Results of all fits in scikit-learn's form."""

@@ -231,7 +231,9 @@ def subsample_classes(
     classes, codes = encode(y)
     if isinstance(ratio, Real):
         if len(classes) != 2:
-            raise ValueError(f"A single ratio needs two classes, y has {len(classes)}; give a dict of label to parts.")
+            raise ValueError(
+                f"ratio must be a dict of label to parts where y has {len(classes)} classes, not two, got {ratio!r}."
+            )
         parts = np.array([1.0, ratio])
     else:
         if set(ratio) != set(classes.tolist()):
@@ -243,7 +245,7 @@ def subsample_classes(
     # The 1e-9 keeps a count that divides evenly from being rounded down.
     kept = np.floor(parts * (counts / parts).min() + 1e-9).astype(np.intp)
     if kept.min() == 0:
-        raise ValueError(f"ratio {ratio!r} leaves no row of class {classes.tolist()[kept.argmin()]!r}.")
+        raise ValueError(f"ratio must leave a row of class {classes.tolist()[kept.argmin()]!r}, got {ratio!r}.")
     rng = check_random_state(random_state)
     rows = [rng.choice(np.flatnonzero(codes == c), size=size, replace=False) for c, size in enumerate(kept)]
     rows = np.sort(np.concatenate(rows))

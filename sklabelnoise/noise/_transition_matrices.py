@@ -317,7 +317,9 @@ def superclass_transition_matrix(
     for superclass in np.unique(superclasses).tolist():
         members = np.flatnonzero(superclasses == superclass)
         if len(members) < 2:
-            raise ValueError(f"superclass {superclass!r} has one class only, which has nothing to be flipped to.")
+            raise ValueError(
+                f"superclasses must have two classes each to be flipped, got one of superclass {superclass!r}."
+            )
         if flip == "pair":
             members = rng.choice(members, size=2, replace=False)
         flips |= dict(zip(members.tolist(), np.roll(members, -1).tolist(), strict=True))

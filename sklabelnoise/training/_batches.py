@@ -135,6 +135,10 @@ class DatasetData(Dataset):
     def device(self):
         return self.side.device
 
+    @property
+    def labels(self):
+        return self.side.labels
+
     def rows(self, index):
         """Inputs of the rows `index`, on the device."""
         with captured():

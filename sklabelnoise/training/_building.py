@@ -227,7 +227,7 @@ def _check_module(module, preprocess, tensors, n_classes):
             logits = module(x)
     except (RuntimeError, ValueError) as error:
         raise ValueError(
-            f"module {type(module).__name__} can't take inputs of shape {tuple(x.shape[1:])}: {error}"
+            f"module must take inputs of shape {tuple(x.shape[1:])}, got {type(module).__name__}, which can't: {error}"
         ) from error
     check_output(logits, len(x), n_classes, type(module).__name__)
     warn_of_probabilities(logits, type(module).__name__)

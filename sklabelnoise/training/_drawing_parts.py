@@ -7,6 +7,7 @@ from torch import nn
 
 from sklabelnoise.modules._draws import current_draws, draws_to_repeat, may_draw
 from sklabelnoise.training._batches import DatasetData
+from sklabelnoise.training._module import uncompiled
 
 _OURS = f"{__name__.partition('.')[0]}."
 
@@ -24,7 +25,7 @@ def prepared_draws(net, data):
     draws = current_draws()
     if draws is None:
         return frozenset(), nullcontext()
-    module, criterion = (getattr(part, "_orig_mod", part) for part in (net.module_, net.criterion_))
+    module, criterion = uncompiled(net.module_), uncompiled(net.criterion_)
     foreign = [
         callback for _, callback in net.callbacks_ if not type(callback).__module__.startswith(("skorch.", _OURS))
     ]

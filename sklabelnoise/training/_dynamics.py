@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,7 +10,6 @@ import torch
 from torch.utils.data import Dataset
 
 from sklabelnoise._foundation._classes import encode
-from sklabelnoise.losses import global_trust, local_trust
 from sklabelnoise.training._forward import map_batches
 from sklabelnoise.training._watch import TrainingLogits, odds_of
 
@@ -97,14 +95,12 @@ class LearningDynamics(TrainingLogits):
 
     def on_train_begin(self, net, X=None, y=None, **kwargs):
         super().on_train_begin(net, X, y, **kwargs)
-        labels = getattr(X, "labels", None)
-        self.labels_ = X.side.labels if labels is None else labels
+        self.labels_ = X.labels
         self.clean_, self.test_labels_ = self._encode(len(self.labels_), net)
         self.test_ = None if self.X_test is None else net.get_dataset(_as_inputs(self.X_test, net))
         everything = torch.ones(1, len(self.labels_), device=self.labels_.device)
         right = everything[:0] if self.clean_ is None else (self.labels_ == self.clean_)[None].float()
         self.groups_ = torch.cat([everything, right, 1 - right])  # in the order of _GROUPS
-        self.has_trust_ = hasattr(net.criterion_, "local_trust")
 
     def _encode(self, n_samples, net):
         """Indices of the true training and test labels among the classes, None where they are not known."""
@@ -152,8 +148,10 @@ class LearningDynamics(TrainingLogits):
             torch.zeros_like(labels) if self.clean_ is None else predicted == self.clean_[indices],
             torch.zeros_like(labels),
         ]
+        trust = net.criterion_.trust(logits, progress)
+        self.has_trust_ = trust is not None
         if self.has_trust_:
-            values[-1] = _trust(net.criterion_, logits, entropy, progress)
+            values[-1] = trust
         self.values_[: len(values), indices] = torch.stack([value.float() for value in values])
         self.seen_[indices] = 1  # an iterator with drop_last leaves some rows out
 
@@ -205,14 +203,6 @@ class LearningDynamics(TrainingLogits):
         # The training set belongs to the caller; a pickle of the classifier need not carry it.
         del self.labels_, self.clean_, self.test_, self.test_labels_
         del self.groups_, self.values_, self.seen_, self.variances_
-
-
-def _trust(criterion, logits, entropy, progress):
-    """Global times local trust of each row, with the progress its batch was trained at."""
-    overall = global_trust(progress, slope=criterion.slope, midpoint=criterion.midpoint).to(logits.device)
-    if criterion.local_trust == "entropy" and criterion.temperature == 1:  # the entropy is at hand already
-        return overall * (1 - entropy / math.log(logits.shape[-1]))
-    return overall * local_trust(logits, kind=criterion.local_trust, temperature=criterion.temperature)
 
 
 def _as_inputs(X, net):

@@ -61,8 +61,8 @@ def hold_out(data, fraction, seed):
         train, held_out = train_test_split(rows, test_size=fraction, stratify=data.labels, random_state=seed)
     except ValueError as error:
         raise ValueError(
-            f"early_stopping can't hold out validation_fraction={fraction:g} of {len(rows)} rows with every class "
-            f"among them; pass X_val and y_val, or do without. ({error})"
+            f"validation_fraction must leave every class on both sides for early_stopping, got {fraction:g} of "
+            f"{len(rows)} rows; pass X_val and y_val, or do without. ({error})"
         ) from error
     return data.take(np.sort(train)), data.take(np.sort(held_out))
 

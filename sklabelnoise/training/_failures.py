@@ -44,6 +44,6 @@ def naming_batch_size(batch_size):
         if "more than 1 value per channel" not in str(error):
             raise
         raise ValueError(
-            f"With batch_size={batch_size} there is a batch of one row, on which BatchNorm can't be trained; use "
-            f"another batch_size, or iterator_train__drop_last=True. ({error})"
+            f"batch_size must leave no batch of one row, on which BatchNorm can't be trained, got {batch_size}; use "
+            f"another, or iterator_train__drop_last=True. ({error})"
         ) from error

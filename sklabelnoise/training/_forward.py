@@ -9,7 +9,7 @@ from sklabelnoise.modules._draws import captured, may_draw, seeded
 from sklabelnoise.training._augmentation import average_over_views
 from sklabelnoise.training._batches import DatasetData
 from sklabelnoise.training._device import generator_on
-from sklabelnoise.training._module import input_of_last_linear, last_linear, twin
+from sklabelnoise.training._module import input_of_last_linear, last_linear, twin, uncompiled
 
 
 def map_batches(net, X, function, *, own_module=False):
@@ -141,7 +141,7 @@ def _module_apart(net, foreign, own_module):
 
     Modules of users may keep what they compute in attributes; those of torch and of this package do not.
     """
-    module = getattr(net.module_, "_orig_mod", net.module_)
+    module = uncompiled(net.module_)
     if own_module:
         yield twin(module)
     elif not foreign:

@@ -18,6 +18,11 @@ _CHANNELS = ("in_channels", "in_chans", "n_channels")
 _CLASSES = ("n_classes", "num_classes", "out_features", "output_dim")
 
 
+def uncompiled(module):
+    """The module that ``torch.compile`` has wrapped, or the module itself."""
+    return getattr(module, "_orig_mod", module)
+
+
 def build_module(module, params, *, input_shape, n_classes):
     """Make a fresh module for data of this shape.
 
@@ -47,8 +52,8 @@ def build_module(module, params, *, input_shape, n_classes):
     if isinstance(module, nn.Module):
         if params:
             raise ValueError(
-                f"module is an instance of {type(module).__name__}, already built; its arguments "
-                f"{sorted(params)} can only be set (as module__...) when module is a class or factory."
+                f"module must be a class or factory for its arguments {sorted(params)} to be set (as module__...), got "
+                f"an instance of {type(module).__name__}, already built."
             )
         return copy.deepcopy(module)
     sizes = {
@@ -124,9 +129,9 @@ def _check_channels_first(shape, name, *, takes_option):
         return
     option = "pass module__channels_last=True, or " if takes_option else ""
     raise ValueError(
-        f"X looks like images with channels last, each of shape {tuple(shape)}, but {name} takes (channels, height, "
-        f"width): {option}transpose them with X.transpose(0, 3, 1, 2). If these are {shape[0]} channels, say so with "
-        f"module__in_channels or the module's own name for it."
+        f"X must hold images of shape (channels, height, width) for {name}, got {tuple(shape)}, which looks like "
+        f"channels last: {option}transpose them with X.transpose(0, 3, 1, 2). If these are {shape[0]} channels, say so "
+        f"with module__in_channels or the module's own name for it."
     )
 
 

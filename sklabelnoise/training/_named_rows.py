@@ -25,4 +25,4 @@ class NamedRows(Dataset):
         try:
             return self.dataset[index]
         except Exception as reason:  # whatever a Dataset of the user's raises
-            raise ValueError(f"{self.name} is a Dataset whose item {index} cannot be read: {reason!r}.") from reason
+            raise ValueError(f"{self.name} is a Dataset whose item {index} cannot be read, got {reason!r}.") from reason

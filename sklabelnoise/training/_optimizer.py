@@ -80,5 +80,7 @@ def optimizer_params(optimizer, used):
     for name in params:
         argument = name.removeprefix("optimizer__")
         if argument.partition("__")[0] != "param_groups" and argument not in declared:
-            raise ValueError(f"{name} is no argument of {optimizer.__name__}, which takes {sorted(declared)}.")
+            raise ValueError(
+                f"{name} must be an argument of {optimizer.__name__}, which takes {sorted(declared)}, got {argument!r}."
+            )
     return params

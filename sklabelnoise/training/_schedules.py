@@ -92,5 +92,7 @@ def make_schedule(spec):
     try:
         factor(0, 2)
     except (TypeError, ValueError) as error:
-        raise ValueError(f"The options of lr_schedule={spec!r} do not fit the schedule {name!r}: {error}.") from error
+        raise ValueError(
+            f"lr_schedule must have options that fit the schedule {name!r}, got {spec!r}: {error}."
+        ) from error
     return factor

@@ -17,15 +17,15 @@ _MAX_SCALE_RATIO = 1_000
 _N_NAMED = 3
 
 
-def check_numeric_columns(X, estimator, *, allow_missing=False, name="X"):
+def check_numeric_columns(X, classifier, *, allow_missing=False, name="X"):
     """Refuse a frame with columns that are no numbers, and say how to encode it.
 
     Parameters
     ----------
     X : any
         Anything but a frame, of pandas or another library, is left to the checks that follow.
-    estimator : estimator
-        Its name stands in the line that helps.
+    classifier : str
+        What the classifier is called, for the line that helps.
     allow_missing : bool, default=False
         Whether numbers may be missing.
     name : str, default="X"
@@ -48,18 +48,18 @@ def check_numeric_columns(X, estimator, *, allow_missing=False, name="X"):
         return
     found = "; ".join(f"{kind} in {_listed(columns)}" for kind, columns in kinds.items())
     raise ValueError(
-        f"{name} must hold a number in every cell for {type(estimator).__name__}, got {found}. "
-        f"skrub.tabular_pipeline({type(estimator).__name__}()) takes such a table as it is: "
+        f"{name} must hold a number in every cell for {classifier}, got {found}. "
+        f"skrub.tabular_pipeline({classifier}()) takes such a table as it is: "
         "pip install 'sklabelnoise[tables]'."
     )
 
 
-def check_no_texts(X, estimator, *, name="X"):
+def check_no_texts(X, classifier, *, name="X"):
     """Refuse texts and paths, and say what makes numbers of them.
 
     Parameters
     ----------
-    X, estimator, name
+    X, classifier, name
         As of :func:`check_numeric_columns`.
 
     Raises
@@ -74,21 +74,23 @@ def check_no_texts(X, estimator, *, name="X"):
         what = what or "texts"
     if what is not None:
         raise ValueError(
-            f"{name} must hold numbers for {type(estimator).__name__}, got {what}. "
+            f"{name} must hold numbers for {classifier}, got {what}. "
             "sklabelnoise.feature_extraction.embed_dataset turns them into features by a pretrained network, and texts "
-            f"also go through make_pipeline(TfidfVectorizer(), {type(estimator).__name__}())."
+            f"also go through make_pipeline(TfidfVectorizer(), {classifier}())."
         )
 
 
-def warn_of_scales(X, estimator):
+def warn_of_scales(X, classifier, names=None):
     """Warn where features of a table are of very different magnitude.
 
     Parameters
     ----------
     X : ndarray or CSR matrix of shape (n_samples, n_features)
         A checked table.
-    estimator : estimator
-        The classifier that is about to train a network on it.
+    classifier : str
+        What the classifier is called that is about to train a network on it.
+    names : ndarray of str, default=None
+        Names of the features, where they have some.
     """
     sizes = _magnitudes(X)
     used = np.flatnonzero(sizes)
@@ -97,12 +99,11 @@ def warn_of_scales(X, estimator):
     largest, smallest = used[sizes[used].argmax()], used[sizes[used].argmin()]
     if sizes[largest] <= _MAX_SCALE_RATIO * sizes[smallest]:
         return
-    names = getattr(estimator, "feature_names_in_", None)
     described = [f"{j if names is None else names[j]!r} up to {sizes[j]:.3g} in magnitude" for j in (smallest, largest)]
     warnings.warn(
         f"The features of X differ in scale by more than a factor of {_MAX_SCALE_RATIO:,}: {' and '.join(described)}. "
         "A network learns little from the small ones; put a StandardScaler first: "
-        f"make_pipeline(StandardScaler(), {type(estimator).__name__}()).",
+        f"make_pipeline(StandardScaler(), {classifier}()).",
         UserWarning,
         stacklevel=2,
     )

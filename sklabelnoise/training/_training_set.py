@@ -208,7 +208,7 @@ def check_training_set(
         given, X = X, _as_array(X)
         X, y = _validate(estimator, X, y, reset=reset, dtype=_kept_types(X, single))
         if reset and X.ndim == 2:
-            warn_of_scales(X, estimator)
+            warn_of_scales(X, type(estimator).__name__, getattr(estimator, "feature_names_in_", None))
         if isinstance(given, torch.Tensor) and given.device.type != "cpu":
             tensor = given.detach().to(as_tensor(X[:0]).dtype)
         dtype = X.dtype if X.dtype.kind == "f" else np.dtype(np.float32)
@@ -253,8 +253,8 @@ def _rows_of(X, estimator, name="X"):
             "from sklabelnoise.feature_extraction."
         )
         return read_images(paths, advice=advice, name=name)
-    check_numeric_columns(X, estimator, name=name)
-    check_no_texts(X, estimator, name=name)
+    check_numeric_columns(X, type(estimator).__name__, name=name)
+    check_no_texts(X, type(estimator).__name__, name=name)
     return X
 
 

@@ -406,7 +406,7 @@ def test_an_unknown_parameter_is_refused_and_the_nearest_named(classifier, name,
 def test_unknown_arguments_of_the_parts_are_named_when_they_are_built(blobs):
     with pytest.raises(TypeError, match=r"module MLP takes the arguments \['activation', .*\], got 'hiden'\."):
         DMClassifier(module__hiden=3, **FAST).fit(*blobs)
-    with pytest.raises(ValueError, match=r"optimizer__momentum is no argument of AdamW, which takes \['amsgrad'"):
+    with pytest.raises(ValueError, match=r"optimizer__momentum must be an argument of AdamW, which takes \['amsgrad'"):
         DMClassifier(optimizer__momentum=0.9, **FAST).fit(*blobs)
     with pytest.raises(ValueError, match=r"optimizer must be a class or one of the names \[.*'SGD'.*got 'Sgd'"):
         DMClassifier(optimizer="Sgd", **FAST).fit(*blobs)
@@ -424,9 +424,9 @@ def test_unknown_arguments_of_the_parts_are_named_when_they_are_built(blobs):
     ({"lr_schedule": "cos"}, "lr_schedule must name one of"), ({"augment": "flip"}, "augment must be one of 'crop-fl"),
     ({"augment": "crop-flip"}, "transforms images: X must be of shape"),
     ({"module": nn.Linear(5, 7)}, r"module Linear must return logits of shape .* \(2, 3\) .*, got \(2, 7\)"),
-    ({"module": nn.Linear(4, 3)}, r"module Linear can't take inputs of shape \(5,\)"),
+    ({"module": nn.Linear(4, 3)}, r"module must take inputs of shape \(5,\), got Linear"),
     ({"module": 3}, "The 'module' parameter of DMClassifier"),
-    ({"optimizer": "LBFGS", "weight_decay": 0.1}, "optimizer__weight_decay is no argument of LBFGS"),
+    ({"optimizer": "LBFGS", "weight_decay": 0.1}, "optimizer__weight_decay must be an argument of LBFGS"),
     ({"module__batch_norm": True, "batch_size": 149}, "batch of one row, on which BatchNorm can't be trained"),
 ])  # fmt: skip
 def test_wrong_parameters_are_named(params, message, blobs):
@@ -464,7 +464,9 @@ def test_early_stopping_holds_out_a_stratified_part(blobs):
 @pytest.mark.parametrize("n, last", [(150, 7), (4, 1)])
 def test_early_stopping_says_where_no_part_can_be_held_out(n, last, blobs):
     X, y = blobs[0][:n], np.append(blobs[1][: n - 1], last)
-    with pytest.raises(ValueError, match=rf"early_stopping can't hold out validation_fraction=0\.1 of {n} rows"):
+    with pytest.raises(
+        ValueError, match=rf"validation_fraction must leave every class .* for early_stopping, got 0\.1 of {n} rows"
+    ):
         DMClassifier(early_stopping=True, **FAST).fit(X, y)
 
 

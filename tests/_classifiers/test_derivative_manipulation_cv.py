@@ -297,7 +297,7 @@ def test_candidates_that_fail_are_named_and_not_chosen(moons):
 
 def test_scores_that_are_all_nan_are_an_error(moons):
     model = DMClassifierCV(candidates=CANDIDATES[:2], cv=2, scoring=lambda estimator, X, y: np.nan, **QUICK)
-    with pytest.raises(ValueError, match=r"No candidate could be trained and scored: their scores are NaN\."):
+    with pytest.raises(ValueError, match=r"No candidate could be trained and scored, got: their scores are NaN\."):
         model.fit(*moons)
 
 
@@ -326,7 +326,7 @@ def test_a_failed_fit_keeps_what_was_fitted(moons):
 
 def test_when_every_candidate_diverges_the_error_says_why(moons):
     model = DMClassifierCV(candidates=CANDIDATES[:2], cv=2, **{**QUICK, "lr": 1e200, "optimizer": "SGD"})
-    with pytest.raises(ValueError, match="No candidate could be trained and scored: Training stopped"):
+    with pytest.raises(ValueError, match="No candidate could be trained and scored, got: Training stopped"):
         model.fit(*moons)
 
 

@@ -93,8 +93,8 @@ def test_hyper_parameters_can_be_searched(blobs):
 @pytest.mark.parametrize("params, error, message", [
     ({"loss": "gcee"}, ValueError, "or a name of sklabelnoise.losses.NAMES, got 'gcee'; the nearest are 'gce'"),
     ({"loss": "gce", "loss__q": 0.0}, ValueError, r"'q' of gce must be a number in \(0, 1\], got 0\.0"),
-    ({"loss": "gce", "loss__p": 0.5}, TypeError, "gce has no hyper-parameter 'p'; the nearest are 'q'"),
-    ({"loss": "mae", "loss__q": 0.5}, TypeError, "mae has no hyper-parameter 'q'; it has none"),
+    ({"loss": "gce", "loss__p": 0.5}, TypeError, "gce has no such hyper-parameter, got 'p'; the nearest are 'q'"),
+    ({"loss": "mae", "loss__q": 0.5}, TypeError, "mae has no such hyper-parameter, got 'q'; it has none"),
     ({"loss": 3}, ValueError, "The 'loss' parameter of RobustLossClassifier must be"),
 ])  # fmt: skip
 def test_wrong_losses_are_named(params, error, message, blobs):
@@ -297,8 +297,8 @@ def test_a_singular_estimate_is_named(flipped):
 
 
 @pytest.mark.parametrize("params, error, message", [
-    ({"loss": "mae"}, TypeError, "mae has no hyper-parameter 'transition_matrix'; it has none"),
-    ({"loss": "gce"}, TypeError, "gce has no hyper-parameter 'transition_matrix'; the nearest are 'q'"),
+    ({"loss": "mae"}, TypeError, "mae has no such hyper-parameter, got 'transition_matrix'; it has none"),
+    ({"loss": "gce"}, TypeError, "gce has no such hyper-parameter, got 'transition_matrix'; the nearest are 'q'"),
     ({"loss__transition_matrix": "estimated"}, ValueError, "loss__transition_matrix must be a matrix or 'estimate'"),
     ({"loss__transition_matrix": [[1.0, 0.0], [1.0, 0.0]]}, ValueError, "'transition_matrix' of forward must be a squ"),
     ({"loss": "backward", "loss__transition_matrix": np.full((3, 3), 1 / 3)}, ValueError,

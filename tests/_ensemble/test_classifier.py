@@ -263,7 +263,7 @@ def test_all_members_failing_is_an_error_and_what_was_fitted_stays():
     X, _, y = draw(90)
     model = NoisyLabelClassifier([("bayes", GaussianNB())], random_state=0).fit(X, y)
     before = model.predict_proba(X)
-    with pytest.raises(ValueError, match="members must have one at least that can be fitted, but 'bad' failed"):
+    with pytest.raises(ValueError, match="members must have one at least that can be fitted, got: 'bad' failed"):
         model.set_params(members=[("bad", Broken())]).fit(X, y)
     assert np.array_equal(model.predict_proba(X), before)
 

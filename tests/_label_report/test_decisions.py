@@ -89,7 +89,7 @@ class TestReviewers:
         rows = report.issues["row"]
         first = page_file(report, ["accept", "accept", "relabel"], label=["", "", "cow"])
         second = page_file(report, ["accept", "remove", "relabel"], label=["", "", "dog"])
-        message = f"name a row more than once: {rows.iloc[1]}, as accept and as remove \\(1 more rows are contradicted"
+        message = f"must name a row once, got {rows.iloc[1]} as accept and as remove \\(1 more rows are contradicted"
         with pytest.raises(ValueError, match=message):
             report.apply([csv(first), csv(second)])
 
@@ -174,13 +174,13 @@ class TestSpreadsheets:
     def test_a_number_does_not_hide_that_the_data_are_others(self, report):
         file = as_number(page_file(report, ["accept", "accept"]))
         file.loc[file.index[1], "given_label"] = "horse"
-        with pytest.raises(ValueError, match=r"another data set: row \d+ was given '\w+', they say 'horse'"):
+        with pytest.raises(ValueError, match=r"another data set: row \d+ was given '\w+', got 'horse'"):
             report.apply(csv(file))
 
     def test_a_suggestion_that_was_edited_is_not_accepted_silently(self, report):
         file = page_file(report, ["accept"])
         other = (set(CLASSES) - {file["given_label"].iloc[0], file["suggested_label"].iloc[0]}).pop()
-        with pytest.raises(ValueError, match=f'they accept {other!r}. To choose a class of your own, decide "relabel"'):
+        with pytest.raises(ValueError, match=f'got {other!r}. To choose a class of your own, decide "relabel"'):
             report.apply(csv(file.assign(suggested_label=other)))
 
     def test_an_empty_file_is_named(self, report):
@@ -200,5 +200,5 @@ def test_an_older_page_has_no_letter_before_the_fingerprint(report):
 
 def test_decisions_about_another_report_are_refused(report):
     other = report_of(n=33)
-    with pytest.raises(ValueError, match=f"another data set or report: they name '{other.fingerprint}'"):
+    with pytest.raises(ValueError, match=f"another data set or report: this is .*, got '{other.fingerprint}'"):
         report.apply(csv(page_file(other, ["accept"])))

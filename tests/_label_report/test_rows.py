@@ -159,7 +159,7 @@ class TestDatasets:
         if estimator == "net":
             estimator = make_net_flat(DMClassifier(max_epochs=2, random_state=0))
         with pytest.raises(
-            ValueError, match=r"X is a Dataset whose item 17 cannot be read: OSError\('the disk is gone'\)"
+            ValueError, match=r"X is a Dataset whose item 17 cannot be read, got OSError\('the disk is gone'\)"
         ):
             audit_labels(estimator, Shapes(fails=17), random_state=0)
 

@@ -1,4 +1,4 @@
-"""Modules that can't run as replicas are found, and the layer is named."""
+"""Modules that can't run in a stack are found, and the layer is named."""
 
 import re
 

@@ -157,7 +157,7 @@ class TestWhatIsTaken:
             embed_dataset(network(Classifier), X, batch_size=3)
 
     def test_what_a_network_cannot_take_is_said_with_its_shape(self, X):
-        with pytest.raises(ValueError, match=r"Body can't take a batch of shape \(11, 2, 6, 6\): .*channels"):
+        with pytest.raises(ValueError, match=r"must take a batch of shape \(11, 2, 6, 6\), got Body: .*channels"):
             embed_dataset(network(), X[:, :2], pool="mean")
 
     def test_one_row_of_features_an_item(self, X):
@@ -354,7 +354,7 @@ class TestImages:
 
         with pytest.raises(ValueError, match=r"data is a Dataset whose item 4 cannot be read: ZeroDivisionError"):
             embed_dataset(network(Classifier), Failing(picture_files[0]), preprocess=lambda x: torch.zeros(3, 6, 6))
-        with pytest.raises(ValueError, match=r"preprocess failed for item 0 of data: ZeroDivisionError"):
+        with pytest.raises(ValueError, match=r"preprocess failed for item 0 of data, got ZeroDivisionError"):
             embed_dataset(network(Classifier), picture_files[0], preprocess=lambda x: 1 / 0)
 
     def test_items_of_several_shapes_are_refused(self, X):

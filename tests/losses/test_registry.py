@@ -273,7 +273,7 @@ class TestEveryLoss:
         logits = torch.cat([p[:, None], rest], -1).log()
         labels = torch.zeros(len(p), dtype=torch.long)
         if name in NOT_SYMMETRIC:
-            with pytest.raises(ValueError, match="has no weight that depends on the label's probability alone"):
+            with pytest.raises(ValueError, match="must have a weight that depends on the label's probability alone"):
                 emphasis_of(name, p, n_classes=N_CLASSES, **NEEDED[name])
             return
         for hyper in ({}, {key: values[1] for key, values in other_values(name).items()}):
@@ -292,7 +292,7 @@ class TestEveryLoss:
             assert (weight >= 0).all()
 
     def test_unknown_hyper_parameters_are_refused(self, name):
-        with pytest.raises(TypeError, match=f"{name} has no hyper-parameter 'gama'"):
+        with pytest.raises(TypeError, match=f"{name} has no such hyper-parameter, got 'gama'"):
             PerExampleLoss(name, gama=1.0)
 
     def test_values_outside_their_domain_are_refused(self, name):
@@ -342,7 +342,7 @@ def test_missing_matrix_is_named():
 
 
 def test_nearest_hyper_parameter_is_named():
-    with pytest.raises(TypeError, match="focal has no hyper-parameter 'gamm'; the nearest are 'gamma'"):
+    with pytest.raises(TypeError, match="focal has no such hyper-parameter, got 'gamm'; the nearest are 'gamma'"):
         PerExampleLoss("focal", gamm=1.0)
 
 
@@ -368,7 +368,7 @@ def test_unknown_reduction_is_refused():
 
 
 def test_emphasis_needs_the_number_of_classes_where_it_enters():
-    with pytest.raises(ValueError, match="the weight of 'nce' depends on the number of classes: give n_classes"):
+    with pytest.raises(ValueError, match="n_classes must be given, as the weight of 'nce' depends on it"):
         emphasis_of("nce", torch.tensor([0.5]))
 
 

@@ -366,7 +366,7 @@ class TestOrdinaryFits:
         assert_same_results(fused, plain)
         assert (
             fused.fused_["reason"].tolist()
-            == ["RandomForestClassifier is none of the classifiers that can be trained as replicas"] * 2
+            == ["RandomForestClassifier is none of the classifiers that can be trained in a stack"] * 2
         )
 
     def test_a_subclass_with_a_fit_of_its_own_is_fitted_with_it(self, noisy):

@@ -70,7 +70,7 @@ def test_channels_last_images_count_their_channels_at_the_end():
 
 
 def test_images_with_channels_last_are_refused_unless_that_is_said():
-    message = r"X looks like images with channels last, each of shape \(8, 8, 3\).*module__channels_last=True"
+    message = r"X must hold images of shape \(channels, height, width\).*got \(8, 8, 3\).*module__channels_last=True"
     with pytest.raises(ValueError, match=message):
         build_module(ResNet20, {}, input_shape=(8, 8, 3), n_classes=2)
     # A module that has no such option is told of transposing only.
@@ -86,7 +86,7 @@ def test_many_channels_of_few_columns_can_be_meant():
 
 @pytest.mark.parametrize("module, params, error, message", [
     (MLP, {"hiden": 3}, TypeError, r"module MLP takes the arguments \['activation', 'batch_norm', .*\], got 'hiden'\."),
-    (nn.Linear(4, 3), {"bias": True}, ValueError, r"module is an instance of Linear, already built.*\['bias'\]"),
+    (nn.Linear(4, 3), {"bias": True}, ValueError, r"\['bias'\].*, got an instance of Linear, already built"),
     (lambda: 3, {}, TypeError, r"module must build a torch.nn.Module, got int from <lambda>"),
 ])  # fmt: skip
 def test_what_can_not_be_built_is_named(module, params, error, message):

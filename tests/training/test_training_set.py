@@ -328,9 +328,13 @@ def test_pixels_that_are_not_finite(value):
 
 def test_a_module_that_wants_other_channels():
     X, y = images(channels=1)
-    with pytest.raises(ValueError, match=r"ResNet20 can't take inputs of shape \(1, 8, 8\): .*with 3 channels"):
+    with pytest.raises(
+        ValueError, match=r"must take inputs of shape \(1, 8, 8\), got ResNet20, which can't: .*with 3 channels"
+    ):
         fit_images(X, y, ResNet20(3, 2))
-    with pytest.raises(ValueError, match=r"Sequential can't take inputs of shape \(1, 8, 8\): .*3 channels, but got 1"):
+    with pytest.raises(
+        ValueError, match=r"must take inputs of shape \(1, 8, 8\), got Sequential, which can't: .*3 channels, but got 1"
+    ):
         fit_images(X, y, torch.nn.Sequential(torch.nn.Conv2d(3, 2, 8), torch.nn.Flatten()))
 
 

@@ -1,0 +1,129 @@
+"""The stochastic label refinery of grades and continuous targets."""
+
+import numpy as np
+import pytest
+from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.experimental import enable_halving_search_cv  # noqa: F401
+from sklearn.linear_model import Ridge
+from sklearn.metrics import make_scorer
+from sklearn.model_selection import (
+    GridSearchCV,
+)
+from sklearn.naive_bayes import GaussianNB
+from sklearn.preprocessing import StandardScaler
+
+from sklabelnoise import StochasticLabelRefineryRegressor
+from sklabelnoise.metrics import quadratic_weighted_kappa
+
+
+class Memory:
+    """An estimator whose first feature is the name of a row, or of its group; it fails when asked about one it saw."""
+
+    def _remember(self, X, y):
+        self.seen_ = set(np.asarray(X)[:, 0].tolist())
+        self.classes_ = np.unique(y)
+
+    def predict_proba(self, X):
+        met_again = self.seen_ & set(np.asarray(X)[:, 0].tolist())
+        assert not met_again, f"asked about rows it has seen: {met_again}"
+        return np.full((len(X), len(self.classes_)), 1 / len(self.classes_))
+
+
+class ValueMemory(Memory, RegressorMixin, BaseEstimator):
+    def fit(self, X, y):
+        self._remember(X, y)
+        return self
+
+    def predict(self, X):
+        self.predict_proba(X)
+        return np.zeros(len(X))
+
+
+@pytest.fixture(scope="module")
+def graded():
+    """Rows, given grades, and the severity behind them."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(300, 3))
+    severity = 2 + X @ [0.9, 0.4, 0.2]
+    return X, np.clip(np.rint(severity + rng.normal(scale=0.7, size=300)), 0, 4).astype(int), severity
+
+
+class TestRegressor:
+    def model(self, **kwargs):
+        return StochasticLabelRefineryRegressor(Ridge(), **{"random_state": 0, **kwargs})
+
+    def test_the_update_is_that_of_scalars(self, graded):
+        X, y, _ = graded
+        rounds = []
+        model = self.model(n_rounds=2, callback=rounds.append).fit(X, y)
+        expected = y.astype(float)
+        for info in rounds:
+            expected = (3 * expected + info.predicted) / 4
+        np.testing.assert_allclose(model.soft_labels_, expected, rtol=1e-12)
+        np.testing.assert_array_equal(model.oof_prediction_, rounds[-1].predicted)
+        assert model.history_.columns.tolist() == ["change", "oof_mae", "oof_rmse", "shift"]
+
+    def test_refined_targets_are_nearer_to_the_truth(self, graded):
+        X, y, severity = graded
+        model = self.model().fit(X, y)
+        assert np.abs(model.soft_labels_ - severity).mean() < 0.7 * np.abs(y - severity).mean()
+
+    def test_the_worst_targets_have_the_lowest_quality(self, graded):
+        X, y, severity = graded
+        quality = self.model().fit(X, y).label_quality_
+        assert np.corrcoef(quality, -np.abs(y - severity))[0, 1] > 0.8
+
+    def test_without_thresholds_predictions_are_continuous(self, graded):
+        X, y, _ = graded
+        model = self.model().fit(X, y)
+        np.testing.assert_array_equal(model.predict(X), model.predict_continuous(X))
+        assert not hasattr(model, "thresholds_")
+
+    @pytest.mark.parametrize("thresholds", ["half", "qwk", [0.4, 1.6, 2.4, 3.6]])
+    def test_with_thresholds_predictions_are_grades(self, graded, thresholds):
+        X, y, _ = graded
+        model = self.model(thresholds=thresholds).fit(X, y)
+        assert set(model.predict(X)) <= set(range(5))
+        assert model.predict(X).dtype == y.dtype
+        assert model.thresholds_.shape == (4,)
+        assert model.predict_continuous(X).dtype == float
+        np.testing.assert_array_equal(model.predict(X), np.searchsorted(model.thresholds_, model.predict_continuous(X)))
+        np.testing.assert_array_equal(model.transduction_, np.searchsorted(model.thresholds_, model.soft_labels_))
+
+    def test_thresholds_are_fitted_out_of_fold(self, graded):
+        X, y, _ = graded
+        half, fitted = (self.model(thresholds=name).fit(X, y) for name in ("half", "qwk"))
+        by_half, by_fitted = (
+            quadratic_weighted_kappa(y, np.searchsorted(model.thresholds_, model.oof_prediction_))
+            for model in (half, fitted)
+        )
+        assert by_fitted >= by_half
+
+    def test_kappa_is_a_scorer(self, graded):
+        X, y, _ = graded
+        search = GridSearchCV(
+            self.model(n_rounds=2), {"thresholds": ["half", "qwk"]}, scoring=make_scorer(quadratic_weighted_kappa), cv=3
+        )
+        assert 0.5 < search.fit(X, y).best_score_ < 1
+
+    def test_average_and_groups_and_several_estimators(self, graded):
+        X, y, _ = graded
+        model = StochasticLabelRefineryRegressor([Ridge(), Ridge(alpha=10)], label_weight="average", n_rounds=2)
+        assert len(model.fit(X, y, groups=np.arange(300) // 3).estimators_) == 2
+
+    @pytest.mark.parametrize(
+        ("parameters", "y", "message"),
+        [
+            ({"thresholds": [1, 2]}, np.arange(60) % 4, "must be 3 increasing numbers"),
+            ({"thresholds": "best"}, np.arange(60), "'thresholds' parameter of StochasticLabelRefineryRegressor must"),
+            ({"thresholds": "half"}, np.linspace(0, 1, 60), "Unknown label type: continuous"),
+            ({"thresholds": "qwk", "n_rounds": 0}, np.arange(60) % 4, "fitted to out-of-fold predictions"),
+            ({"soft_label_method": "replicate"}, np.arange(60), "'soft_label_method' parameter of Stochastic"),
+            ({}, np.array(["low", "high"] * 30), "needs a numeric y. Got dtype <U4"),
+            ({"estimator": StandardScaler()}, np.arange(60), "must be a regressor with predict. Got StandardScaler"),
+            ({"estimator": GaussianNB()}, np.arange(60), "must be a regressor with predict. Got GaussianNB"),
+        ],
+    )
+    def test_bad_input(self, parameters, y, message):
+        with pytest.raises(ValueError, match=message):
+            self.model().set_params(**parameters).fit(np.random.default_rng(0).normal(size=(60, 2)), y)

@@ -1,0 +1,53 @@
+"""The display of changed labels: a band for each pair, as wide as there are rows."""
+
+import numpy as np
+import pytest
+
+from sklabelnoise.audit import LabelReport
+from sklabelnoise.inspection import (
+    LabelFlowDisplay,
+)
+from sklabelnoise.noise import corrupt_labels, symmetric_transition_matrix
+
+plt = pytest.importorskip("matplotlib.pyplot", reason="matplotlib is not installed")
+
+
+@pytest.fixture(autouse=True)
+def close_figures():
+    yield
+    plt.close("all")
+
+
+@pytest.fixture
+def noisy(blobs):
+    X, y = blobs
+    return X, corrupt_labels(y, symmetric_transition_matrix(3, 0.3), exact_counts=True, random_state=0), y
+
+
+@pytest.fixture
+def report(noisy):
+    X, y, y_clean = noisy
+    proba = np.where(np.eye(3)[y_clean] == 1, 0.9, 0.05)
+    return LabelReport(np.array(["ant", "bee", "cow"])[y], proba, X=X, in_sample=True)
+
+
+class TestLabelFlow:
+    def test_a_band_for_each_pair_as_wide_as_there_are_rows(self, noisy):
+        _, y, y_clean = noisy
+        display = LabelFlowDisplay.from_labels(y_clean, y, names=("true", "given")).plot()
+        assert set(display.bands_) == {(i, j) for i in range(3) for j in range(3) if display.counts[i, j]}
+        height = {pair: np.ptp(band.get_path().vertices[[0, -2], 1]) for pair, band in display.bands_.items()}
+        for pair, value in height.items():
+            assert value / height[0, 0] == pytest.approx(display.counts[pair] / display.counts[0, 0])
+        assert {"true", "given"} <= {text.get_text() for text in display.ax_.texts}
+
+    def test_changes_only_leaves_out_what_stays(self, report):
+        display = LabelFlowDisplay.from_report(report).plot(changes_only=True)
+        assert all(i != j for i, j in display.bands_)
+        assert display.counts.sum() == len(report.y)
+
+    def test_nothing_to_draw_is_said(self):
+        with pytest.raises(ValueError, match="no label changes"):
+            LabelFlowDisplay.from_labels([0, 1], [0, 1]).plot(changes_only=True)
+        with pytest.raises(ValueError, match=r"each of 2 classes, got shape \(3, 3\)"):
+            LabelFlowDisplay(np.eye(3), ["a", "b"])

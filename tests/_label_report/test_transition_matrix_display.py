@@ -1,0 +1,59 @@
+"""The display of a transition matrix: its cells are the matrix."""
+
+import numpy as np
+import pytest
+
+from sklabelnoise.audit import LabelReport, estimate_transition_matrix
+from sklabelnoise.inspection import (
+    TransitionMatrixDisplay,
+)
+from sklabelnoise.noise import corrupt_labels, realized_transition_matrix, symmetric_transition_matrix
+
+plt = pytest.importorskip("matplotlib.pyplot", reason="matplotlib is not installed")
+
+
+@pytest.fixture(autouse=True)
+def close_figures():
+    yield
+    plt.close("all")
+
+
+@pytest.fixture
+def noisy(blobs):
+    X, y = blobs
+    return X, corrupt_labels(y, symmetric_transition_matrix(3, 0.3), exact_counts=True, random_state=0), y
+
+
+@pytest.fixture
+def report(noisy):
+    X, y, y_clean = noisy
+    proba = np.where(np.eye(3)[y_clean] == 1, 0.9, 0.05)
+    return LabelReport(np.array(["ant", "bee", "cow"])[y], proba, X=X, in_sample=True)
+
+
+class TestTransitionMatrix:
+    def test_cells_are_the_matrix(self, noisy):
+        _, y, y_clean = noisy
+        ax = plt.subplots()[1]
+        display = TransitionMatrixDisplay.from_labels(y_clean, y).plot(ax=ax)
+        T = realized_transition_matrix(y_clean, y)
+        np.testing.assert_array_equal(display.im_.get_array(), T)
+        assert display.ax_ is ax and (ax.get_xlabel(), ax.get_ylabel()) == ("given label", "true label")
+        assert display.text_[0, 0].get_text() == f"{T[0, 0]:.2f}".removeprefix("0")
+
+    def test_estimates_come_from_the_audit(self, noisy, report):
+        estimate = TransitionMatrixDisplay.from_predictions(report.y, report.proba)
+        np.testing.assert_array_equal(estimate.transition_matrix, estimate_transition_matrix(report.y, report.proba))
+        display = TransitionMatrixDisplay.from_report(report)
+        np.testing.assert_array_equal(display.transition_matrix, report.transition_matrix)
+        assert display.classes.tolist() == ["ant", "bee", "cow"]
+
+    def test_a_hundred_classes_stay_legible(self):
+        display = TransitionMatrixDisplay(symmetric_transition_matrix(100, 0.2)).plot()
+        assert display.text_ is None and len(display.ax_.get_xticks()) <= 25
+
+    def test_bad_matrices_and_names_are_refused(self):
+        with pytest.raises(ValueError, match="Rows of transition_matrix must sum to 1"):
+            TransitionMatrixDisplay([[0.5, 0.4], [0, 1]])
+        with pytest.raises(ValueError, match="classes must name each of 2 classes, got 1"):
+            TransitionMatrixDisplay(np.eye(2), ["a"])

@@ -1,0 +1,69 @@
+"""The display of an emphasis: the numbers it draws, the axes it uses, and what it refuses. Never pixels."""
+
+import numpy as np
+import pytest
+from scipy.integrate import trapezoid
+
+from sklabelnoise import DMClassifier, ProSelfLCClassifier, RobustLossClassifier
+from sklabelnoise.inspection import (
+    EmphasisDisplay,
+)
+from sklabelnoise.losses import DMEmphasis
+from sklabelnoise.noise import corrupt_labels, symmetric_transition_matrix
+
+plt = pytest.importorskip("matplotlib.pyplot", reason="matplotlib is not installed")
+
+
+@pytest.fixture(autouse=True)
+def close_figures():
+    yield
+    plt.close("all")
+
+
+@pytest.fixture
+def noisy(blobs):
+    X, y = blobs
+    return X, corrupt_labels(y, symmetric_transition_matrix(3, 0.3), exact_counts=True, random_state=0), y
+
+
+class TestEmphasis:
+    @pytest.mark.parametrize("loss", ["cross_entropy", "gce", DMEmphasis(0.5, 8), DMEmphasis(2, 24)])
+    def test_density_integrates_to_one(self, loss):
+        display = EmphasisDisplay.from_emphasis(loss)
+        assert trapezoid(display.weight, display.p) == pytest.approx(1)
+
+    @pytest.mark.parametrize(
+        ("loss", "mode"),
+        [("cross_entropy", 0), ("mae", 0.5), (DMEmphasis(0.5, 8), 1 / 3), (DMEmphasis(2, 24), 2 / 3)],
+    )
+    def test_mode_is_that_of_the_closed_form(self, loss, mode):
+        assert EmphasisDisplay.from_emphasis(loss).mode == pytest.approx(mode, abs=1e-3)  # the grid's step
+
+    def test_equal_weights_have_no_mode(self):
+        assert np.isnan(EmphasisDisplay.from_emphasis(DMEmphasis(0, 0)).plot().mode)
+
+    def test_weight_itself_on_demand(self):
+        display = EmphasisDisplay.from_emphasis("cross_entropy", density=False).plot()
+        np.testing.assert_allclose(display.line_.get_ydata(), 2 * (1 - display.p), atol=1e-12)
+        assert display.ax_.get_ylabel() == "weight w(p)"
+
+    def test_estimators_bring_parameters_and_data(self, noisy):
+        model = DMClassifier(lam=1, beta=4, max_epochs=2, random_state=0).fit(*noisy[:2])
+        display = EmphasisDisplay.from_estimator(model).plot()
+        np.testing.assert_array_equal(display.label_proba, model.label_quality_)
+        assert display.mode == pytest.approx(0.5, abs=1e-3)
+        assert sum(patch.get_height() for patch in display.data_ax_.patches) == len(noisy[0])
+        gce = EmphasisDisplay.from_estimator(RobustLossClassifier(loss="gce", loss__q=0.5))
+        np.testing.assert_allclose(gce.weight, EmphasisDisplay.from_emphasis("gce", q=0.5).weight)
+
+    def test_several_share_axes(self):
+        ax = plt.subplots()[1]
+        for loss in ("mae", "gce"):
+            assert EmphasisDisplay.from_emphasis(loss).plot(ax=ax).ax_ is ax
+        assert [text.get_text() for text in ax.get_legend().get_texts()] == ["mae", "gce"]
+        colors = {line.get_color() for line in ax.get_lines()}
+        assert len(colors) == 2
+
+    def test_methods_without_an_emphasis_are_refused(self):
+        with pytest.raises(ValueError, match=r"must have an emphasis.* got ProSelfLCClassifier"):
+            EmphasisDisplay.from_estimator(ProSelfLCClassifier())

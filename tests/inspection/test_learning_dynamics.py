@@ -1,0 +1,72 @@
+"""The display of what networks learned: its lines are the history."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from sklabelnoise import DMClassifier, ProSelfLCClassifier
+from sklabelnoise.inspection import (
+    LearningDynamicsDisplay,
+)
+from sklabelnoise.noise import corrupt_labels, symmetric_transition_matrix
+from sklabelnoise.training import LearningDynamics
+
+plt = pytest.importorskip("matplotlib.pyplot", reason="matplotlib is not installed")
+
+
+@pytest.fixture(autouse=True)
+def close_figures():
+    yield
+    plt.close("all")
+
+
+@pytest.fixture
+def noisy(blobs):
+    X, y = blobs
+    return X, corrupt_labels(y, symmetric_transition_matrix(3, 0.3), exact_counts=True, random_state=0), y
+
+
+class TestLearningDynamics:
+    @pytest.fixture
+    def model(self, noisy):
+        X, y, y_clean = noisy
+        dynamics = LearningDynamics(y_clean, X_test=X[:50], y_test=y_clean[:50])
+        return ProSelfLCClassifier(callbacks=[dynamics], max_epochs=4, random_state=0).fit(X, y)
+
+    @pytest.mark.parametrize(
+        ("quantity", "columns"),
+        [
+            ("label_proba", {"label_proba_clean", "label_proba_wrong"}),
+            ("accuracy", {"corrupted_accuracy", "intact_accuracy", "test_accuracy"}),
+            ("wrong_labels", {"memorization_rate", "correction_rate"}),
+            ("confidence", {"entropy", "trust"}),
+        ],
+    )
+    def test_lines_are_the_history(self, model, quantity, columns):
+        display = LearningDynamicsDisplay.from_estimator(model).plot(quantity)
+        assert {column for _, column in display.lines_} == columns
+        for (_, column), line in display.lines_.items():
+            np.testing.assert_array_equal(line.get_ydata(), model.history_[column])
+            np.testing.assert_array_equal(line.get_xdata(), [1, 2, 3, 4])
+
+    def test_several_models_differ_in_colour_and_name(self, model):
+        ax = plt.subplots()[1]
+        display = LearningDynamicsDisplay.from_estimators({"A": model, "B": model}).plot(ax=ax)
+        assert display.ax_ is ax and len(display.lines_) == 4
+        texts = [text.get_text() for text in ax.get_legend().get_texts()]
+        assert texts == ["A", "B", "right labels", "wrong labels"]
+        assert (
+            display.lines_["A", "label_proba_clean"].get_color() != display.lines_["B", "label_proba_clean"].get_color()
+        )
+
+    def test_a_plain_history_shows_what_it_has(self, noisy):
+        model = DMClassifier(max_epochs=2, random_state=0).fit(*noisy[:2])
+        display = LearningDynamicsDisplay.from_estimator(model).plot("accuracy")
+        assert {column for _, column in display.lines_} == {"train_accuracy"}
+
+    def test_missing_columns_and_unknown_quantities_are_named(self):
+        display = LearningDynamicsDisplay({"x": pd.DataFrame({"train_loss": [1.0]})})
+        with pytest.raises(ValueError, match=r"histories must hold one of .*LearningDynamics\(y_clean\).*, got"):
+            display.plot("wrong_labels")
+        with pytest.raises(ValueError, match=r"quantity must be one of .* got 'loss'"):
+            display.plot("loss")

@@ -1,0 +1,50 @@
+"""The display of a refinery: its rounds are those of a fit."""
+
+import numpy as np
+import pytest
+from sklearn.linear_model import LogisticRegression
+
+from sklabelnoise import StochasticLabelRefinery
+from sklabelnoise.inspection import (
+    RefineryDisplay,
+)
+from sklabelnoise.noise import corrupt_labels, symmetric_transition_matrix
+
+plt = pytest.importorskip("matplotlib.pyplot", reason="matplotlib is not installed")
+
+
+@pytest.fixture(autouse=True)
+def close_figures():
+    yield
+    plt.close("all")
+
+
+@pytest.fixture
+def noisy(blobs):
+    X, y = blobs
+    return X, corrupt_labels(y, symmetric_transition_matrix(3, 0.3), exact_counts=True, random_state=0), y
+
+
+class TestRefinery:
+    def test_rounds_are_those_of_a_fit(self, noisy):
+        X, y, y_clean = noisy
+        refinery = StochasticLabelRefinery(LogisticRegression(), n_rounds=3, random_state=0)
+        display = RefineryDisplay.from_estimator(refinery, X, y, rounds=(0, 1, 3), y_clean=y_clean).plot()
+        np.testing.assert_array_equal(display.soft_labels[3], refinery.fit(X, y).soft_labels_)
+        np.testing.assert_array_equal(display.soft_labels[0].argmax(1), y)
+        assert display.positions.shape == (150, 2)
+        wrong = int((display.soft_labels[1].argmax(1) != y_clean).sum())
+        assert [ax.get_title() for ax in display.axes_[:2]] == ["given: 45 wrong", f"round 1: {wrong} wrong"]
+
+    def test_colours_mix_as_the_labels_do(self):
+        soft = {0: np.eye(2), 1: np.full((2, 2), 0.5)}
+        display = RefineryDisplay([[0, 0], [1, 1]], soft, ["a", "b"]).plot()
+        given, mixed = (ax.collections[0].get_facecolors()[:, :3] for ax in display.axes_[:2])
+        np.testing.assert_allclose(mixed, np.tile(given.mean(axis=0), (2, 1)), atol=1e-12)
+
+    def test_axes_are_reused_and_counted(self):
+        display = RefineryDisplay([[0, 0], [1, 1]], {0: np.eye(2), 1: np.eye(2)}, ["a", "b"])
+        axes = plt.subplots(1, 2)[1]
+        assert display.plot(axes=axes).axes_[0] is axes[0]
+        with pytest.raises(ValueError, match="axes must be at least 2, got 1"):
+            display.plot(axes=axes[:1])

@@ -1,0 +1,82 @@
+"""The calibration error against a slow reference."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from sklabelnoise import metrics
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(0)
+
+
+def slow_calibration_error(y_true, proba, edges):
+    total = 0.0
+    for low, high in itertools.pairwise(edges):
+        rows = [i for i in range(len(y_true)) if low < max(proba[i]) <= high]
+        if rows:
+            confidence = np.mean([max(proba[i]) for i in rows])
+            accuracy = np.mean([np.argmax(proba[i]) == y_true[i] for i in rows])
+            total += len(rows) / len(y_true) * abs(confidence - accuracy)
+    return total
+
+
+class TestExpectedCalibrationError:
+    @pytest.mark.parametrize("n_bins", [1, 10, 15])
+    def test_equals_a_slow_reference(self, rng, n_bins):
+        proba, y = rng.dirichlet(np.ones(4), 400), rng.integers(0, 4, 400)
+        expected = slow_calibration_error(y, proba, np.linspace(0, 1, n_bins + 1))
+        assert metrics.expected_calibration_error(y, proba, n_bins=n_bins) == pytest.approx(expected)
+
+    def test_quantile_bins_equal_a_slow_reference(self, rng):
+        proba, y = rng.dirichlet(np.ones(4), 400), rng.integers(0, 4, 400)
+        edges = np.quantile(proba.max(axis=1), np.linspace(0, 1, 11))
+        edges[0] = 0
+        expected = slow_calibration_error(y, proba, edges)
+        assert metrics.expected_calibration_error(y, proba, strategy="quantile") == pytest.approx(expected)
+
+    @pytest.mark.parametrize("n_bins", [3, 7, 10, 15])
+    def test_a_confidence_on_the_edge_of_two_bins_belongs_to_the_lower_one(self, n_bins):
+        for k in range(n_bins // 2 + 1, n_bins):
+            edge, inside = k / n_bins, (k - 0.5) / n_bins
+            proba = [[edge, 1 - edge], [max(inside, 0.51), min(1 - inside, 0.49)]]
+            # The first is right and the second wrong: in one bin their gaps make up for each other.
+            gaps = edge - 1, max(inside, 0.51)
+            error = metrics.expected_calibration_error([0, 1], proba, n_bins=n_bins)
+            assert error == pytest.approx(abs(sum(gaps)) / 2), k
+
+    def test_a_confidence_on_the_edge_of_two_quantile_bins_belongs_to_the_lower_one(self):
+        confidence = np.array([0.5, 0.6, 0.7, 0.8, 0.9])  # the edge is 0.7; right, wrong, right, wrong, right
+        proba = np.column_stack([confidence, 1 - confidence])
+        error = metrics.expected_calibration_error([0, 1, 0, 1, 0], proba, n_bins=2, strategy="quantile")
+        assert error == pytest.approx((abs(-0.5 + 0.6 - 0.3) + abs(0.8 - 0.1)) / 5)
+
+    def test_limits(self):
+        sure = np.eye(2)[[0, 1, 1, 0]]
+        assert metrics.expected_calibration_error([0, 1, 1, 0], sure) == 0
+        assert metrics.expected_calibration_error([1, 0, 0, 1], sure) == 1
+
+    def test_weights_equal_repetition(self, rng):
+        proba, y, times = rng.dirichlet(np.ones(3), 60), rng.integers(0, 3, 60), rng.integers(0, 4, 60)
+        repeated = metrics.expected_calibration_error(y.repeat(times), proba.repeat(times, axis=0), labels=[0, 1, 2])
+        weighted = metrics.expected_calibration_error(y, proba, sample_weight=times)
+        assert weighted == pytest.approx(repeated)
+
+    def test_labels_name_the_columns(self):
+        assert metrics.expected_calibration_error(["b", "b"], [[0, 1], [0, 1]], labels=["a", "b"]) == 0
+
+    @pytest.mark.parametrize(
+        ("kwargs", "message"),
+        [
+            ({"proba": np.ones((2, 3)) / 3}, "proba must have a column for each of 2 labels, got 3 columns"),
+            ({"proba": [[np.nan, 1], [0, 1]]}, "proba contains NaN"),
+            ({"n_bins": 0}, "n_bins must be a positive integer, got 0"),
+            ({"strategy": "equal"}, "strategy must be"),
+        ],
+    )
+    def test_bad_input_is_named(self, kwargs, message):
+        with pytest.raises(ValueError, match=message):
+            metrics.expected_calibration_error(**{"y_true": [0, 1], "proba": np.eye(2)} | kwargs)

@@ -1,0 +1,63 @@
+"""Retrieval against a slow reference."""
+
+import numpy as np
+import pytest
+from sklearn.metrics import average_precision_score
+
+from sklabelnoise import metrics
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(0)
+
+
+class TestRetrieval:
+    def test_equals_a_slow_reference(self, rng):
+        queries, gallery = rng.normal(size=(40, 5)), rng.normal(size=(90, 5))
+        query_labels, gallery_labels = rng.integers(0, 8, 40), rng.integers(0, 8, 90)
+        cameras = rng.integers(0, 3, 40), rng.integers(0, 3, 90)
+        scores = metrics.retrieval_scores(
+            queries, query_labels, gallery, gallery_labels, query_groups=cameras[0], gallery_groups=cameras[1]
+        )
+        average_precision, ranks = [], []
+        for i in range(40):
+            similarity = gallery @ queries[i] / np.linalg.norm(gallery, axis=1) / np.linalg.norm(queries[i])
+            match = gallery_labels == query_labels[i]
+            shown = ~(match & (cameras[1] == cameras[0][i]))
+            average_precision.append(average_precision_score(match[shown], similarity[shown]))
+            ranks.append(np.flatnonzero(match[shown][np.argsort(-similarity[shown])])[0])
+        assert scores["map"] == pytest.approx(np.mean(average_precision))
+        for k in (1, 5, 10, 20):
+            assert scores[f"cmc_{k}"] == pytest.approx(np.mean(np.array(ranks) < k))
+
+    def test_blocks_of_queries_change_nothing(self, rng, monkeypatch):
+        queries, labels = rng.normal(size=(50, 4)), rng.integers(0, 5, 50)
+        whole = metrics.retrieval_scores(queries, labels, queries[::-1], labels[::-1])
+        monkeypatch.setattr(metrics._retrieval, "_BLOCK", 7)
+        assert metrics.retrieval_scores(queries, labels, queries[::-1], labels[::-1]) == pytest.approx(whole)
+
+    def test_sets_are_unit_means(self, rng):
+        frames, videos = rng.normal(size=(60, 4)), rng.integers(0, 7, 60).astype(str)
+        features, names = metrics.average_sets(frames, videos)
+        for feature, name in zip(features, names, strict=True):
+            mean = frames[videos == name].mean(axis=0)
+            np.testing.assert_allclose(feature, mean / np.linalg.norm(mean), rtol=0, atol=1e-12)
+
+    def test_queries_without_a_match_do_not_count(self):
+        scores = metrics.retrieval_scores([[1, 0], [0, 1]], [0, 9], [[1, 0]], [0], ranks=(1,))
+        assert scores == {"map": 1, "cmc_1": 1}
+
+    @pytest.mark.parametrize(
+        ("kwargs", "message"),
+        [
+            ({"gallery": [[1, 0, 0]]}, "gallery must have the 2 features of queries, got 3"),
+            ({"query_groups": [0]}, "belong together"),
+            ({"gallery_labels": [5]}, "gallery must hold a match of one query at least, got none"),
+            ({"queries": [[np.nan, 0]]}, "queries contains NaN"),
+        ],
+    )
+    def test_bad_input_is_named(self, kwargs, message):
+        good = {"queries": [[1, 0]], "query_labels": [0], "gallery": [[1, 0]], "gallery_labels": [0]}
+        with pytest.raises(ValueError, match=message):
+            metrics.retrieval_scores(**good | kwargs)
