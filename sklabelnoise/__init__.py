@@ -39,19 +39,6 @@ _HOME = {
     "StochasticLabelRefinery": "_label_refinery",
     "StochasticLabelRefineryRegressor": "_label_refinery",
 }
-_SUBMODULES = (
-    "audit",
-    "datasets",
-    "feature_extraction",
-    "inspection",
-    "losses",
-    "metrics",
-    "model_selection",
-    "modules",
-    "noise",
-    "text",
-    "training",
-)
 
 # Pickles of version 0.1 name modules that lived here; these are found in the folder `_moved`.
 __path__.append(f"{__path__[0]}/_moved")
@@ -81,7 +68,7 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name in _HOME:
         return getattr(_import(_HOME[name]), name)
-    if name in _SUBMODULES:
+    if name in __all__:
         return _import(name)
     raise AttributeError(f"module 'sklabelnoise' has no attribute {name!r}")
 

@@ -13,7 +13,7 @@ from torch import nn
 
 import sklabelnoise
 
-NAMESPACES = ["sklabelnoise", *(f"sklabelnoise.{name}" for name in sklabelnoise._SUBMODULES)]
+NAMESPACES = ["sklabelnoise", *(f"sklabelnoise.{name}" for name in sklabelnoise.__all__ if name.islower())]
 SECTION = re.compile(r"^(?P<title>[A-Z][A-Za-z ]+)\n-{3,}$", re.MULTILINE)
 ENTRY = re.compile(r"^(?P<names>\*{0,2}\w+(?:, \*{0,2}\w+)*)(?: : (?P<kind>.*))?$", re.MULTILINE)
 DEFAULT = re.compile(r"default=(?P<value>.+)$")

@@ -8,7 +8,7 @@ from sklearn.utils.validation import has_fit_parameter
 from sklabelnoise._compat import safe_indexing
 from sklabelnoise._ensemble._families import Family, FittedFamily, best_by_brier
 from sklabelnoise._ensemble._linear import OneClass
-from sklabelnoise._foundation._classes import at_all_classes
+from sklabelnoise._foundation._classes import at_all_classes, encode
 from sklabelnoise._label_refinery._left_out import seeded_clone
 
 
@@ -25,7 +25,7 @@ class Recoded:
 
     def __init__(self, model, classes):
         self.model = model
-        self.classes_ = codes_of(model.classes_, classes)
+        self.classes_ = encode(model.classes_, classes, name="its classes_")[1]
 
     def predict_proba(self, X):
         """Probabilities of its classes, checked."""
@@ -102,21 +102,6 @@ def fit_weighted(estimator, X, y, weight, train):
         raise ValueError("its fit takes no sample_weight, and the weights are not whole numbers to repeat rows by")
     train = np.repeat(train, times[train])
     return estimator.fit(safe_indexing(X, train), y[train])
-
-
-def codes_of(labels, classes):
-    """Numbers of labels among all classes.
-
-    Raises
-    ------
-    ValueError
-        If there are others.
-    """
-    labels = np.asarray(labels)
-    strange = [label for label in labels.tolist() if label not in classes.tolist()]
-    if strange:
-        raise ValueError(f"its classes_ hold {strange[0]!r}, which is no label of y")
-    return np.searchsorted(classes, labels)
 
 
 def checked_proba(proba, n_classes):

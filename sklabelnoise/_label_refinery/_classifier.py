@@ -17,14 +17,12 @@ from sklabelnoise._label_refinery._refinement import BaseLabelRefinery
 from sklabelnoise._label_refinery._soft_fit import DistributionFit, choose_method, column_by_column
 
 if TYPE_CHECKING:
-    import os
-    from collections.abc import Callable
-    from typing import Any, Literal, Self
+    from typing import Any, Self
 
     import pandas as pd
     from numpy.typing import NDArray
 
-    from sklabelnoise._foundation._types import ArrayLike, CrossValidation, Estimator, Labels, RandomState
+    from sklabelnoise._foundation._types import ArrayLike, Estimator, Labels
 
 
 def _is_one_model_with_decision_function(self):
@@ -191,43 +189,6 @@ class StochasticLabelRefinery(ClassifierMixin, BaseLabelRefinery):
     estimators_: list[Estimator]
     n_features_in_: int
     feature_names_in_: NDArray[Any]
-
-    def __init__(
-        self,
-        estimator: Estimator | list[Estimator] | None = None,
-        *,
-        n_rounds: int = 6,
-        label_weight: float | Literal["average"] = 3,
-        cv: CrossValidation = "auto",
-        resplit: bool = True,
-        final: Literal["refit", "folds"] = "refit",
-        soft_label_method: Literal["auto", "soft_labels", "replicate", "regression", "argmax"] = "auto",
-        augment: Callable[..., Any] | None = None,
-        n_augment: int = 0,
-        tol: float | None = None,
-        checkpoint: str | os.PathLike[str] | None = None,
-        callback: Callable[..., Any] | None = None,
-        n_jobs: int | None = None,
-        random_state: RandomState = None,
-        verbose: int = 0,
-    ):
-        super().__init__(
-            estimator,
-            n_rounds=n_rounds,
-            label_weight=label_weight,
-            cv=cv,
-            resplit=resplit,
-            final=final,
-            soft_label_method=soft_label_method,
-            augment=augment,
-            n_augment=n_augment,
-            tol=tol,
-            checkpoint=checkpoint,
-            callback=callback,
-            n_jobs=n_jobs,
-            random_state=random_state,
-            verbose=verbose,
-        )
 
     # The inner estimators validate their own parameters when they are fitted.
     @fit_context(prefer_skip_nested_validation=False)

@@ -7,6 +7,7 @@ import os
 from abc import ABCMeta, abstractmethod
 from numbers import Integral, Real
 from time import perf_counter
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -24,6 +25,12 @@ from sklabelnoise._foundation._seeds import MAX_SEED
 from sklabelnoise._label_refinery._left_out import LeftOutPredictor, failures_explained, fit_member
 from sklabelnoise._label_refinery._soft_fit import last_step, takes
 from sklabelnoise._label_refinery._splits import FoldDrawer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, Literal
+
+    from sklabelnoise._foundation._types import CrossValidation, Estimator, RandomState
 
 logger = logging.getLogger(__name__)
 
@@ -53,25 +60,24 @@ class BaseLabelRefinery(MetaEstimatorMixin, BaseEstimator, metaclass=ABCMeta):
         "verbose": ["verbose"],
     }
 
-    @abstractmethod
     def __init__(
         self,
-        estimator=None,
+        estimator: Estimator | list[Estimator] | None = None,
         *,
-        n_rounds=6,
-        label_weight=3,
-        cv="auto",
-        resplit=True,
-        final="refit",
-        soft_label_method="auto",
-        augment=None,
-        n_augment=0,
-        tol=None,
-        checkpoint=None,
-        callback=None,
-        n_jobs=None,
-        random_state=None,
-        verbose=0,
+        n_rounds: int = 6,
+        label_weight: float | Literal["average"] = 3,
+        cv: CrossValidation = "auto",
+        resplit: bool = True,
+        final: Literal["refit", "folds"] = "refit",
+        soft_label_method: Literal["auto", "soft_labels", "replicate", "regression", "argmax"] = "auto",
+        augment: Callable[..., Any] | None = None,
+        n_augment: int = 0,
+        tol: float | None = None,
+        checkpoint: str | os.PathLike[str] | None = None,
+        callback: Callable[..., Any] | None = None,
+        n_jobs: int | None = None,
+        random_state: RandomState = None,
+        verbose: int = 0,
     ):
         self.estimator = estimator
         self.n_rounds = n_rounds
