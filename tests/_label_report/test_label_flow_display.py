@@ -47,7 +47,7 @@ class TestLabelFlow:
         assert display.counts.sum() == len(report.y)
 
     def test_nothing_to_draw_is_said(self):
-        with pytest.raises(ValueError, match="no label changes"):
+        with pytest.raises(ValueError, match="labels that change to draw, got none"):
             LabelFlowDisplay.from_labels([0, 1], [0, 1]).plot(changes_only=True)
         with pytest.raises(ValueError, match=r"each of 2 classes, got shape \(3, 3\)"):
             LabelFlowDisplay(np.eye(3), ["a", "b"])

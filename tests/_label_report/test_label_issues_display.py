@@ -61,5 +61,5 @@ class TestLabelIssues:
         assert len(display.report.issues) > 10
 
     def test_nothing_to_draw_is_said(self):
-        with pytest.raises(ValueError, match="no label is to doubt"):
+        with pytest.raises(ValueError, match="labels to doubt to draw, got none"):
             LabelIssuesDisplay(LabelReport([0, 1] * 10, np.eye(2)[[0, 1] * 10])).plot()

@@ -62,7 +62,7 @@ def test_an_unknown_table_is_answered_with_the_known_ones(folder, name):
 
 def test_without_a_folder_the_error_says_how_to_name_one(monkeypatch):
     monkeypatch.delenv("SKLABELNOISE_DATA", raising=False)
-    with pytest.raises(ValueError, match="pass data_home, or set the environment variable SKLABELNOISE_DATA"):
+    with pytest.raises(ValueError, match=r"data_home must be the folder .* environment variable SKLABELNOISE_DATA"):
         load_table("toy")
 
 

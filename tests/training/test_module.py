@@ -75,7 +75,7 @@ def test_images_with_channels_last_are_refused_unless_that_is_said():
         build_module(ResNet20, {}, input_shape=(8, 8, 3), n_classes=2)
     # A module that has no such option is told of transposing only.
     factory, _ = recorder(in_channels=0)
-    with pytest.raises(ValueError, match=re.escape("height, width): transpose them with X.transpose(0, 3, 1, 2)")):
+    with pytest.raises(ValueError, match=re.escape("channels last: transpose them with X.transpose(0, 3, 1, 2)")):
         build_module(factory, {}, input_shape=(8, 8, 3), n_classes=2)
 
 

@@ -311,7 +311,7 @@ def test_images_of_mixed_sizes():
 def test_images_with_channels_last_need_the_option():
     X, y = images()
     X = X.transpose(0, 2, 3, 1)
-    with pytest.raises(ValueError, match=r"X looks like images with channels last.*module__channels_last=True"):
+    with pytest.raises(ValueError, match=r"looks like channels last: .*module__channels_last=True"):
         fit_images(X, y)
     with pytest.raises(ValueError, match=r"with 3 channels, got .* Pass channels_last=True to the module"):
         fit_images(X, y, ResNet20(3, 2))
