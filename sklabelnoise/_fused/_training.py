@@ -192,7 +192,10 @@ def _train_at_once(seeded_folds, replicas, folds, record_accuracy):
     stacked_folds = [one.stacked.of_replicas(replicas) for one in seeded_folds]
     start = time.perf_counter()
     states = [stacked.state for stacked in stacked_folds]
-    network = StackedNetwork(seeded_folds[0].net.module_, states, len(candidates), device=device, dtype=dtype)
+    example = stacked_folds[0].batch(stacked_folds[0].rows[:2])[0]
+    network = StackedNetwork(
+        seeded_folds[0].net.module_, states, len(candidates), device=device, dtype=dtype, example=example
+    )
     rates = {name: np.array([candidate.rates[name] for candidate in candidates]) for name in first.rates}
     optimizer = StackedOptimizer(
         type(first.net.optimizer_), network.parameters, rates, nesterov=first.options.get("nesterov", False)

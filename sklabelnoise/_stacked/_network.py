@@ -8,8 +8,9 @@ from torch import nn
 from torch.func import functional_call
 
 from sklabelnoise._stacked._shared_rows import SharedRows
+from sklabelnoise._stacked._traced_chain import traced_chain
 from sklabelnoise.modules import MLP
-from sklabelnoise.modules._draws import Dropout, captured, dropout, may_draw
+from sklabelnoise.modules._draws import Dropout, captured, dropout, may_draw, seeded
 
 # Modules that treat every number by itself, so that they can be called on any layout.
 _ELEMENTWISE = (
@@ -40,7 +41,8 @@ class StackedNetwork:
 
     Parameters and buffers are stacked to shape (G, K, ...). A chain of linear layers, batch normalisations, dropouts
     and elementwise activations is written out in batched matrix products, in which the first linear layers of the
-    replicas of a fold are one product; any other module runs under two nested :func:`torch.vmap`.
+    replicas of a fold are one product, and so is a module of a user that amounts to one; any other module runs under
+    two nested :func:`torch.vmap`.
 
     Parameters
     ----------
@@ -54,6 +56,8 @@ class StackedNetwork:
         Where the stacked tensors live.
     dtype : torch.dtype, default=torch.float32
         Type of the parameters and of the floating buffers.
+    example : Tensor of shape (n_rows, ...), default=None
+        A few inputs, by which a module of a user shows what it does.
 
     Attributes
     ----------
@@ -63,7 +67,7 @@ class StackedNetwork:
         The rest of the state, frozen parameters included, of shape (G, K, ...).
     """
 
-    def __init__(self, module, states, n_replicas, *, device="cpu", dtype=torch.float32):
+    def __init__(self, module, states, n_replicas, *, device="cpu", dtype=torch.float32, example=None):
         self.module = copy.deepcopy(module).to(device, dtype)
         self.n_folds, self.n_replicas = len(states), n_replicas
         trainable = {name for name, p in module.named_parameters() if p.requires_grad}
@@ -73,6 +77,9 @@ class StackedNetwork:
             stacked = stacked.unsqueeze(1).expand(-1, n_replicas, *tensor.shape).clone()
             (self.parameters if name in trainable else self.buffers)[name] = stacked
         self.chain = chain_of(self.module)
+        if self.chain is None and example is not None:
+            with seeded(0), captured():
+                self.chain = traced_chain(self.module, example)
         self.may_draw = self.chain is None and may_draw(self.module)
 
     def leaves(self, folds=slice(None)):

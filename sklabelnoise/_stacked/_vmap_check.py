@@ -6,14 +6,15 @@ import torch
 
 from sklabelnoise._stacked._equality import close
 from sklabelnoise._stacked._network import chain_of, nested_vmap
+from sklabelnoise._stacked._traced_chain import traced_chain
 from sklabelnoise.modules._draws import captured, seeded
 
 
 def why_not_stackable(module, X):
     """Say what keeps a module from running in a stack.
 
-    A chain of known layers needs no look. Any other module is run as 2 x 2 replicas, in training and in evaluation
-    mode, and compared with one replica alone.
+    A chain of known layers needs no look, and one of a user's only at what it keeps. Any other module is run as 2 x 2
+    replicas, in training and in evaluation mode, and compared with one replica alone.
 
     Parameters
     ----------
@@ -31,7 +32,10 @@ def why_not_stackable(module, X):
         return None
     module = copy.deepcopy(module)
     with seeded(0), captured():
-        return _changes_python_state(module, X) or _fails_under_vmap(module, X) or _differs_under_vmap(module, X)
+        reason = _changes_python_state(module, X)
+        if reason is not None or traced_chain(module, X) is not None:
+            return reason
+        return _fails_under_vmap(module, X) or _differs_under_vmap(module, X)
 
 
 def _changes_python_state(module, X):
