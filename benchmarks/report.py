@@ -55,8 +55,8 @@ def speed_table(rows):
     last = pd.DataFrame(rows).drop_duplicates("case", keep="last")
     table = pd.DataFrame(
         {
-            "ours, ms": last["ours_ms"].map("{:.3g}".format),
-            "reference, ms": last["reference_ms"].map("{:.3g}".format),
+            "ours, ms": last["ours_ms"].map(_milliseconds),
+            "reference, ms": last["reference_ms"].map(_milliseconds),
             "ratio (quartiles)": [
                 f"{row.ratio:.2f} ({row.ratio_low:.2f} to {row.ratio_high:.2f})" for row in last.itertuples()
             ],
@@ -65,6 +65,10 @@ def speed_table(rows):
         }
     )
     return table.set_index(last["case"].rename("what"))
+
+
+def _milliseconds(value):
+    return "" if np.isnan(value) else f"{value:.3g}"  # what is no ratio of two times has none
 
 
 def _leaderboard_block(rows):

@@ -16,7 +16,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from benchmarks import fused, image_speed
+from benchmarks import fused, image_speed, large
 from benchmarks.rows import RESULTS, append_row, environment
 from sklabelnoise import DMClassifier, RobustLossClassifier
 from sklabelnoise.losses import NAMES, DMLoss, ProSelfLCLoss, make_criterion
@@ -195,6 +195,9 @@ PARTS = {
     "refinery": fused.refinery,
     "growth": fused.growth,
     "choice": fused.choice,
+    "large": large.large,
+    "boosting": large.boosting,
+    "exponents": large.exponents,
 }
 
 
