@@ -17,8 +17,7 @@ from sklabelnoise import (
 DEFAULTS = [
     DMClassifier(),
     DMClassifierCV(),
-    # "auto" would take these checks five minutes; here are the families that QUICK lacks, at their own budget
-    NoisyLabelClassifier(["networks", "random_forest", "boosting"]),
+    NoisyLabelClassifier(),
     ProSelfLCClassifier(),
     RobustLossClassifier(),
     StochasticLabelRefinery(LogisticRegression()),

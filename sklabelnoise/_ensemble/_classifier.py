@@ -55,9 +55,10 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
     members : "auto" or list, default="auto"
         "auto" takes the families for tables of numbers: random forest, extra trees, kernel ridge regression, nearest
         neighbors, logistic regression, networks of this package with several robust losses, and boosted trees. Missing
-        values (NaN) are welcome. A list may hold names of these ("random_forest", "extra_trees", "kernel_ridge",
-        "neighbors", "logistic_regression", "networks", "boosting") and classifiers of your own as ``(name,
-        estimator)`` or ``(name, estimator, grid)``, the grid as for ``ParameterGrid``; they need `predict_proba`.
+        values (NaN) are welcome, and so are sparse rows, such as words weighted by TF-IDF (see Notes). A list may hold
+        names of these ("random_forest", "extra_trees", "kernel_ridge", "neighbors", "logistic_regression", "networks",
+        "boosting") and classifiers of your own as ``(name, estimator)`` or ``(name, estimator, grid)``, the grid as for
+        ``ParameterGrid``; they need `predict_proba`.
         Networks of this package, for images and texts as well, are trained as one stack.
 
     cv : int, splitter or iterable, default=5
@@ -142,6 +143,16 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
     regression and nearest neighbors by closed forms, the rest by folds. Equal rows with equal labels are one row with a
     weight; whole `sample_weight` are repetitions.
 
+    Sparse rows of more than 200 columns are never made dense: logistic regression sees all their columns, the other
+    families the 100 leading components of a truncated singular value decomposition (latent semantic analysis; labels
+    play no part in it). Of dense rows of more than 1,000 columns, networks and boosted trees see as many components.
+    `members_` says what each of them saw.
+
+    With two classes, where wrong labels leave little evidence of which family is right, a prior that counts as much as
+    50 rows holds the weights near equal ones, and one class is taken to lose its labels more often than the other only
+    where the difference is beyond three standard errors. A class that wins no row by votes, as one of a single row
+    mostly does, is taken to lose its labels as often as all classes together.
+
     What keeps large data within minutes: kernel ridge regression has at most 1,500 landmarks; trees are grown on at
     most 20,000 drawn rows each, and beyond 10,000 rows there are 150 of them instead of 300. A member that is expected
     to take longer than all others together, and than two minutes, is left out; its row of `members_` says so.
@@ -222,7 +233,8 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Rows: numbers, NaN where a value is missing; with members of your own alone, whatever they take.
+            Rows: numbers, NaN where a value is missing, or a sparse matrix; with members of your own alone, whatever
+            they take.
 
         y : array-like of shape (n_samples,)
             Given labels, some of which may be wrong.

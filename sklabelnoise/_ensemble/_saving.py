@@ -29,6 +29,7 @@ _NETWORKS = {kind.__name__: kind for kind in (DMClassifier, ProSelfLCClassifier,
 _TRUSTED = frozenset(
     (
         "sklabelnoise._ensemble._boosting.FirstRounds",
+        "sklabelnoise._ensemble._components.Components",
         "sklabelnoise._ensemble._decision.Decision",
         "sklabelnoise._ensemble._families.Candidate",
         "sklabelnoise._ensemble._families.FittedFamily",
@@ -40,6 +41,12 @@ _TRUSTED = frozenset(
         "sklabelnoise._ensemble._saving.Elsewhere",
         "sklabelnoise._ensemble._transition.Transition",
         "sklabelnoise._ensemble._views.Views",
+        "sklearn._loss.link.Interval",
+        "sklearn._loss.link.LogitLink",
+        "sklearn._loss.link.MultinomialLogit",
+        "sklearn._loss.loss.HalfBinomialLoss",
+        "sklearn._loss.loss.HalfMultinomialLoss",
+        "sklearn.ensemble._hist_gradient_boosting.binning._BinMapper",
         "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
         "sklearn.tree._tree.Tree",
     )

@@ -7,10 +7,12 @@ import zipfile
 
 import numpy as np
 import pytest
+import scipy.sparse
 from sklearn.naive_bayes import GaussianNB
 from torch import nn
 
 from sklabelnoise import DMClassifier, NoisyLabelClassifier
+from sklabelnoise._ensemble._members import TABLE_FAMILIES
 
 
 class OwnModule(nn.Linear):
@@ -122,3 +124,20 @@ def test_a_pickle_is_a_copy(model):
     X, _ = draw()
     copy = pickle.loads(pickle.dumps(model))
     assert np.array_equal(copy.predict_proba(X), model.predict_proba(X))
+
+
+@pytest.mark.parametrize("n_classes, kind", [(2, "dense"), (3, "missing"), (3, "sparse")])
+def test_whatever_auto_fits_to_a_table_is_loaded_without_naming_types(n_classes, kind, tmp_path):
+    pytest.importorskip("skops", reason="skops is an optional dependency")
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(60, 220 if kind == "sparse" else 3))
+    y = X[:, 0].argsort().argsort() * n_classes // 60
+    if kind == "missing":
+        X[::7, 1] = np.nan
+    elif kind == "sparse":
+        X = scipy.sparse.csr_matrix(X * (rng.uniform(size=X.shape) < 0.1))
+    tables = [name for name in TABLE_FAMILIES if name != "networks"]
+    model = NoisyLabelClassifier(tables, cv=2, random_state=0).fit(X, y)
+    model.save(tmp_path / "model.zip")
+    loaded = NoisyLabelClassifier.load(tmp_path / "model.zip")
+    assert np.array_equal(loaded.predict_proba(X), model.predict_proba(X))
