@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import warnings
 from functools import partial
 from numbers import Integral
@@ -17,7 +18,6 @@ from sklearn.exceptions import FitFailedWarning
 from sklearn.metrics import check_scoring
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, check_cv
 from sklearn.utils import check_random_state
-from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 from torch.utils.data import Dataset
 
@@ -27,10 +27,13 @@ from sklabelnoise._classifiers._net_classifier import NetClassifier
 from sklabelnoise._classifiers._parameters import common_constraints, document_common
 from sklabelnoise._classifiers._saving import members_from_saved, members_to_saved
 from sklabelnoise._compat import Interval, fit_context, num_samples
+from sklabelnoise._foundation._checkpoint import Checkpoint
 from sklabelnoise._foundation._classes import at_all_classes
 from sklabelnoise._foundation._fitted_state import keeping_fitted_state
 from sklabelnoise._foundation._given import check_weights
+from sklabelnoise._foundation._progress import Progress
 from sklabelnoise._foundation._seeds import MAX_SEED
+from sklabelnoise._foundation._work import Work
 from sklabelnoise._fused._fits import Fits, fit_alone, fit_together
 from sklabelnoise._fused._folds import make_folds
 from sklabelnoise.training._forward import rows_at_once
@@ -47,6 +50,10 @@ if TYPE_CHECKING:
 
 # Rows whose predictions by all members are held at once.
 _ROWS = 65_536
+
+
+# Parameters that decide what is made of the fits, or how they run: runs that differ in nothing else share their fits.
+_NOT_IN_THE_FITS = {"scoring", "n_jobs", "checkpoint", "verbose"}
 
 
 @document_common
@@ -93,6 +100,13 @@ class DMClassifierCV(NetClassifier):
 
     n_jobs : int, default=None
         Jobs of joblib, for candidates that can't be trained together (early stopping, augmentation, callbacks).
+
+    checkpoint : str or path-like, default=None
+        Folder where fits are kept as they are finished, and trainings of many candidates at once every half minute, in
+        a subfolder for each combination of parameters and data. After a crash or an interrupt the same `fit` goes on
+        from there and ends with the same bits; other parameters, data, code or versions of libraries begin anew.
+        Finished fits are pickled: take folders from nobody you don't trust. Parameters have to be picklable; of a
+        ``Dataset`` that reads files their names are compared, not their contents.
 
     %(common_parameters)s
 
@@ -167,6 +181,7 @@ class DMClassifierCV(NetClassifier):
         "refit": ["boolean"],
         "n_members": [Interval(Integral, 1, None, closed="left")],
         "n_jobs": [Integral, None],
+        "checkpoint": [None, str, os.PathLike],
         **{name: DMClassifier._parameter_constraints[name] for name in ("normalization", "damping")},
     }
 
@@ -182,6 +197,7 @@ class DMClassifierCV(NetClassifier):
         normalization: Literal["batch", "integral", "none"] = "batch",
         damping: float = 1e-8,
         n_jobs: int | None = None,
+        checkpoint: str | os.PathLike[str] | None = None,
         lr: float | None = None,
         weight_decay: float | None = None,
         max_epochs: int | None = None,
@@ -274,37 +290,63 @@ class DMClassifierCV(NetClassifier):
                 soft_labels = pd.DataFrame(np.asarray(soft_labels), columns=data.classes)
             if groups is not None:
                 check_consistent_length(labels, groups)
-            seed = check_random_state(self.random_state).randint(MAX_SEED - int(self.n_members))
             fit_params = {"sample_weight": sample_weight, "soft_labels": soft_labels}
             validation = self._check_validation(data, X_val, y_val, sample_weight_val)
-            trials = self._evaluate(pairs, scorer, data, labels, groups, fit_params, validation, seed)
-            self.scores_ = trials.table(pairs)
-            failed = self.scores_["score"].isna()
-            if failed.all():
-                raise ValueError(f"No candidate could be trained and scored, got: {trials.first_failure()}")
-            if failed.any():
-                warnings.warn(
-                    f"{failed.sum()} of {len(pairs)} candidates could not be trained and scored in every fold: "
-                    f"{trials.first_failure()}",
-                    FitFailedWarning,
-                    stacklevel=2,
-                )
-            best = int(self.scores_["score"].argmax())
-            self.lam_, self.beta_ = pairs[best]
-            if self.refit:
-                members = [self._candidate(pairs[best], seed + m) for m in range(self.n_members)]
-                if validation:
-                    self.estimators_ = Parallel(n_jobs=self.n_jobs)(
-                        delayed(member.fit)(data.all_X, labels, **fit_params, **validation) for member in members
-                    )
-                else:
-                    self.estimators_ = fit_together(members, data.all_X, labels, **fit_params)
-            else:
-                self.estimators_ = trials.fold_models(best)
+            # An iterator can be gone through once: here, for its hash and for the splits.
+            cv = list(self.cv) if hasattr(self.cv, "__next__") else self.cv
+            checkpoint = self._open_checkpoint(pairs, cv, data.all_X, labels, groups, fit_params, validation)
+            seed = self._draw_seed(checkpoint)
+            splits = _draw_splits(cv, data.all_X, labels, groups, seed)
+            n_fits = len(pairs) * len(splits) + (self.n_members if self.refit else 0)
+            bar = Progress(n_fits, type(self).__name__, unit="fits", shown=self.verbose)
+            running = {"n_jobs": self.n_jobs, "work": Work(checkpoint), "advance": bar.advance}
+            with bar:
+                self._fit_all(pairs, scorer, data, labels, splits, fit_params, validation, seed, running)
             self.classes_ = data.classes
             self.n_iter_ = max(member.n_iter_ for member in self.estimators_)
             self._keep_given(LabeledRows(data.all_X, data.all_labels))
         return self
+
+    def _fit_all(self, pairs, scorer, data, labels, splits, fit_params, validation, seed, running):
+        """Evaluate the candidates, and fit the members."""
+        trials = self._evaluate(pairs, scorer, data, labels, splits, fit_params, validation, seed, running)
+        self.scores_ = trials.table(pairs)
+        failed = self.scores_["score"].isna()
+        if failed.all():
+            raise ValueError(f"No candidate could be trained and scored, got: {trials.first_failure()}")
+        if failed.any():
+            warnings.warn(
+                f"{failed.sum()} of {len(pairs)} candidates could not be trained and scored in every fold: "
+                f"{trials.first_failure()}",
+                FitFailedWarning,
+                stacklevel=3,
+            )
+        best = int(self.scores_["score"].argmax())
+        self.lam_, self.beta_ = pairs[best]
+        if self.refit:
+            members = [self._candidate(pairs[best], seed + m) for m in range(self.n_members)]
+            self.estimators_ = fit_together(members, data.all_X, labels, **fit_params, validation=validation, **running)
+        else:
+            self.estimators_ = trials.fold_models(best)
+
+    def _open_checkpoint(self, pairs, cv, X, y, groups, fit_params, validation):
+        if self.checkpoint is None:
+            return None
+        own = {**self.get_params(deep=False), "candidates": pairs, "cv": cv}
+        parameters = {name: clone(value, safe=False) for name, value in own.items() if name not in _NOT_IN_THE_FITS}
+        identity = {
+            "class": type(self).__name__,
+            "parameters": parameters,
+            "data": (X, y, groups, fit_params, validation),
+        }
+        return Checkpoint(self.checkpoint, identity, code_of=parameters)
+
+    def _draw_seed(self, checkpoint):
+        # With random_state=None a run that is taken up again must go on with the seed it started from.
+        def draw():
+            return check_random_state(self.random_state).randint(MAX_SEED - int(self.n_members))
+
+        return int(draw() if checkpoint is None else checkpoint.once("seed", draw))
 
     def _check_validation(self, data, X_val, y_val, sample_weight_val):
         """Held-out rows of the user as parameters of `fit`, none where there are none."""
@@ -321,18 +363,14 @@ class DMClassifierCV(NetClassifier):
         lam, beta = pair
         names = set(DMClassifier().get_params()) & set(self.get_params()) - {"random_state", "warm_start"}
         params = {name: getattr(self, name) for name in names}
+        # One bar counts all fits; those of single fits are for who wants more.
+        params["verbose"] = max(0, int(self.verbose) - 1)
         return DMClassifier(lam=lam, beta=beta, random_state=int(seed), **clone(params, safe=False), **self._net_params)
 
-    def _evaluate(self, pairs, scorer, data, y, groups, fit_params, validation, seed):
+    def _evaluate(self, pairs, scorer, data, y, splits, fit_params, validation, seed, running):
         # The choice needs no more than single precision; networks that are kept compute as X says.
         single = self.refit and (self.lr is None or self.lr <= float(np.finfo(np.float32).max))
         X = _in_single_precision(data) if single else data.all_X
-        cv = self.cv
-        if isinstance(cv, Integral):
-            cv = (StratifiedKFold if groups is None else StratifiedGroupKFold)(cv, shuffle=True, random_state=seed)
-        splits = list(check_cv(cv, y, classifier=True).split(X, y, groups))
-        if not splits:
-            raise ValueError(f"cv must give at least one split, got {self.cv!r}.")
         candidates = [self._candidate(pair, seed) for pair in pairs]
         folds = partial(make_folds, X=X, y=y, splits=splits, fit_params={**fit_params, **validation})
 
@@ -341,9 +379,17 @@ class DMClassifierCV(NetClassifier):
             own = {name: None if value is None else take_rows(value, train) for name, value in fit_params.items()}
             return {"y": y[train], **own, **validation}
 
-        alone = partial(fit_alone, candidates=candidates, X=X, splits=splits, fit_params=params, n_jobs=self.n_jobs)
+        alone = partial(fit_alone, candidates=candidates, X=X, splits=splits, fit_params=params, **running)
         trials = Trials(X, y, splits, scorer, fit_params["sample_weight"], data.classes)
-        for fit in Fits(candidates, len(splits), folds, alone, record_accuracy=not self.refit):
+        for fit in Fits(
+            candidates,
+            len(splits),
+            folds,
+            alone,
+            record_accuracy=not self.refit,
+            checkpoint=running["work"].checkpoint,
+            advance=running["advance"],
+        ):
             trials.add(fit)
         return trials
 
@@ -441,3 +487,14 @@ def _in_single_precision(data):
     values = data.all_X.data if scipy.sparse.issparse(data.all_X) else data.all_X
     too_large = values.size and max(values.max(), -values.min()) > np.finfo(np.float32).max
     return data.all_X if too_large else data.cast(np.float32).all_X
+
+
+def _draw_splits(cv, X, y, groups, seed):
+    """The folds that candidates are compared on."""
+    given = cv
+    if isinstance(cv, Integral):
+        cv = (StratifiedKFold if groups is None else StratifiedGroupKFold)(cv, shuffle=True, random_state=seed)
+    splits = list(check_cv(cv, y, classifier=True).split(X, y, groups))
+    if not splits:
+        raise ValueError(f"cv must give at least one split, got {given!r}.")
+    return splits

@@ -136,7 +136,8 @@ COMMON = {
     "verbose": Common(
         ["verbose"],
         """int, default=0
-        1 shows a progress bar over the epochs.""",
+        1 shows a progress bar with the time that remains: over the epochs, or over the fits where there are
+        several.""",
     ),
 }
 

@@ -8,11 +8,11 @@ import numpy as np
 import scipy.sparse
 from sklearn.exceptions import ConvergenceWarning, FitFailedWarning
 from sklearn.utils.parallel import Parallel, delayed
-from tqdm.auto import tqdm
 
 from sklabelnoise._ensemble._one_thread import one_thread
-from sklabelnoise._ensemble._work import TimeIsOver
+from sklabelnoise._foundation._progress import Progress
 from sklabelnoise._foundation._seeds import MAX_SEED
+from sklabelnoise._foundation._work import TimeIsOver
 
 # A family whose expected time is above that of all others together is left out, but for fits that are short anyway.
 _SHORT_FIT = 120.0
@@ -56,12 +56,13 @@ def fit_families(families, rows, work, seed, *, n_jobs=None, verbose=0, time_lim
         warnings.warn(f"Member {name!r} {statuses[name]}.", UserWarning, stacklevel=4)
     todo = [family for family in families if family.name not in statuses]
     costs = {family.name: _cost(family, rows) for family in todo}
-    bar = tqdm(total=round(sum(costs.values()), 2), disable=not verbose, unit="s", desc="members")
+    # Counted in the seconds that each is expected to take.
+    bar = Progress(sum(costs.values()), "members", unit="expected seconds", shown=verbose)
 
     def fit_one(family):
         with one_thread():
             outcome = _outcome(family, rows, work if family is not todo[0] else work.without_limit(), seed)
-        bar.update(costs[family.name])
+        bar.advance(costs[family.name])
         return outcome
 
     with one_thread(), bar, warnings.catch_warnings():

@@ -131,6 +131,23 @@ class Checkpoint:
             self._write(name, array)
         return array
 
+    def once(self, name, make):
+        """An array that all runs of this folder share: the first one makes it.
+
+        Parameters
+        ----------
+        name : str
+            Name of the array.
+        make : callable
+            Gives the array, or a number.
+
+        Returns
+        -------
+        array : ndarray
+        """
+        stored = self.load(name)
+        return self.save_first(name, make()) if stored is None else stored
+
     def _write(self, name, array, replace=True):
         buffer = io.BytesIO()
         np.lib.format.write_array(buffer, np.asarray(array), allow_pickle=False)

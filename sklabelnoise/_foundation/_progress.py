@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import threading
 from typing import TYPE_CHECKING
 
 from tqdm.auto import tqdm
@@ -37,20 +39,25 @@ class Progress:
     """
 
     def __init__(self, total: float, name: str, *, unit: str, shown: int | bool) -> None:
-        self.total, self.done = total, 0.0
+        self.total, self.done, self._lock = total, 0.0, threading.Lock()
         self._bar: Any = tqdm(total=total, desc=name, unit=unit, bar_format=_FORMAT, disable=not shown)
 
     def advance(self, pieces: float = 1) -> None:
         """Note that some pieces, or parts of one, are done."""
-        # Sums of parts must end at the whole, or the bar would stop short of it or warn of too much.
-        self.done = min(self.done + pieces, self.total)
-        if self.total - self.done < 1e-6:
-            self.done = float(self.total)
-        self._bar.update(self.done - self._bar.n)
+        with self._lock:
+            # Sums of parts must end at the whole, or the bar would stop short of it or warn of too much.
+            self.done = min(self.done + pieces, self.total)
+            if self.total - self.done < 1e-6:
+                self.done = float(self.total)
+            self._bar.update(self.done - self._bar.n)
 
-    def note(self, **shown: str) -> None:
-        """Show something beside the bar, such as the last score."""
-        self._bar.set_postfix(shown, refresh=False)
+    def finish(self) -> None:
+        """Note that everything is done, earlier than expected perhaps."""
+        self.advance(self.total - self.done)
+
+    def write(self, line: str) -> None:
+        """Print a line above the bar, to standard output."""
+        self._bar.write(line, file=sys.stdout)
 
     def __enter__(self) -> Self:
         return self

@@ -14,9 +14,11 @@ import numpy as np
 import pandas as pd
 import torch
 from sklearn.base import clone
-from sklearn.utils.parallel import Parallel, delayed
+from sklearn.utils.parallel import delayed
 
 from sklabelnoise._foundation._classes import at_all_classes
+from sklabelnoise._foundation._in_parallel import as_they_come
+from sklabelnoise._foundation._work import Work
 from sklabelnoise._fused._folds import Fold, SplitData, make_folds, validated_rows
 from sklabelnoise._fused._plan import plan_fits, reason_of
 from sklabelnoise._fused._training import train_stack
@@ -79,6 +81,12 @@ class Fits:
         Whether the history of fitted classifiers is wanted whole.
     verbose : int, default=0
         1 prints how many fits are about to be trained together.
+    checkpoint : Checkpoint, default=None
+        Where trainings are kept that a run which was ended goes on with.
+    name : str, default=""
+        What tells these fits from others of the checkpoint.
+    advance : callable, default=None
+        Called with the number of fits trained together, or parts of one, that were done.
 
     Attributes
     ----------
@@ -103,9 +111,13 @@ class Fits:
         share_seed=True,
         record_accuracy=False,
         verbose=0,
+        checkpoint=None,
+        name="",
+        advance=None,
     ):
         self.candidates, self.n_folds, self.make_folds, self.fit_alone = candidates, n_folds, make_folds, fit_alone
         self.parts, self.share_seed, self.record_accuracy, self.verbose = parts, share_seed, record_accuracy, verbose
+        self.checkpoint, self.name, self.advance = checkpoint, name, advance
         self.stack_of, self.apart_by, self.reasons, self.unusable_modules = {}, [], {}, set()
         self._done = set()
 
@@ -136,7 +148,8 @@ class Fits:
                 self._give_up(stack.numbers, f"training together failed: {reason_of(error)}")
 
     def _train(self, stack, data):
-        for trained in train_stack(stack, data.folds, record_accuracy=self.record_accuracy):
+        keeping = {"checkpoint": self.checkpoint, "name": self.name, "advance": self.advance}
+        for trained in train_stack(stack, data.folds, record_accuracy=self.record_accuracy, **keeping):
             parts = [trained.each_logits(getattr(trained.fold, part)) for part in self.parts]
             for replica, candidate in enumerate(trained.candidates):
                 yield Fit(
@@ -165,7 +178,9 @@ def refuse(keys):
     raise NotStackableError(f"{len(keys)} fits can't be trained together")
 
 
-def fit_alone(keys, candidates, X, splits, fit_params, *, n_jobs=None, parts=("test",)):
+def fit_alone(
+    keys, candidates, X, splits, fit_params, *, n_jobs=None, parts=("test",), work=None, name="", advance=None
+):
     """Ordinary fits of our classifiers; a ValueError is noted as the failure of its fit.
 
     Parameters
@@ -184,15 +199,36 @@ def fit_alone(keys, candidates, X, splits, fit_params, *, n_jobs=None, parts=("t
         Of joblib.
     parts : tuple of {"test", "train"}, default=("test",)
         Rows whose logits are wanted.
+    work : Work, default=None
+        Where finished fits are kept.
+    name : str, default=""
+        What tells these fits from others there.
+    advance : callable, default=None
+        Called with 1 after each fit.
 
     Yields
     ------
     fit : Fit
     """
-    outcomes = Parallel(n_jobs=n_jobs)(
-        delayed(_fit_or_failure)(candidates[number], X, splits[fold][0], fit_params(fold)) for number, fold in keys
-    )
-    for (number, fold), outcome in zip(keys, outcomes, strict=True):
+    work, outcomes = work or Work(), {}
+    for key in keys:
+        done, outcome = work.found(_piece(name, key))
+        if done:
+            outcomes[key] = outcome
+    if advance is not None and outcomes:
+        advance(len(outcomes))
+    tasks = [
+        delayed(_fit_or_failure)((number, fold), candidates[number], X, splits[fold][0], fit_params(fold))
+        for number, fold in keys
+        if (number, fold) not in outcomes
+    ]
+    for key, outcome in as_they_come(n_jobs)(tasks):
+        work.keep(_piece(name, key), outcome)
+        outcomes[key] = outcome
+        if advance is not None:
+            advance(1)
+    for number, fold in keys:
+        outcome = outcomes[number, fold]
         if isinstance(outcome, str):
             yield Fit(number, fold, failure=outcome)
             continue
@@ -201,18 +237,24 @@ def fit_alone(keys, candidates, X, splits, fit_params, *, n_jobs=None, parts=("t
         yield Fit(number, fold, fitted=partial(_itself, outcome), classes=outcome.classes_, logits=logits)
 
 
-def _fit_or_failure(estimator, X, train, params):
+def _piece(name, key):
+    return f"fit-{name}-candidate-{key[0]}-fold-{key[1]}"
+
+
+def _fit_or_failure(key, estimator, X, train, params):
     try:
-        return clone(estimator).fit(take_rows(X, train), **params)
+        return key, clone(estimator).fit(take_rows(X, train), **params)
     except ValueError as error:
-        return str(error)
+        return key, str(error)
 
 
 def _itself(fitted):
     return fitted
 
 
-def fit_together(estimators, X, y, sample_weight=None, soft_labels=None):
+def fit_together(
+    estimators, X, y, sample_weight=None, soft_labels=None, *, validation=None, n_jobs=None, work=None, advance=None
+):
     """Fit several classifiers on the same rows, as stacked trainings where that is possible.
 
     Parameters
@@ -221,6 +263,14 @@ def fit_together(estimators, X, y, sample_weight=None, soft_labels=None):
         Unfitted, for example members of one configuration that differ in `random_state`; None draws a seed for each.
     X, y, sample_weight, soft_labels
         As in ``fit``.
+    validation : dict, default=None
+        Parameters of ``fit`` about held-out rows, which each training follows by itself.
+    n_jobs : int, default=None
+        Of joblib, where they can't be trained together.
+    work : Work, default=None
+        Where finished fits, and snapshots of trainings, are kept.
+    advance : callable, default=None
+        Called with the number of fits, or parts of one, that were done.
 
     Returns
     -------
@@ -232,17 +282,31 @@ def fit_together(estimators, X, y, sample_weight=None, soft_labels=None):
     ValueError
         If a training does not stay finite.
     """
-    params = {"sample_weight": sample_weight, "soft_labels": soft_labels}
+    params = {"sample_weight": sample_weight, "soft_labels": soft_labels, **(validation or {})}
     everything = np.arange(len(y))
     splits = [(everything, everything[:0])]
     fits = Fits(
         estimators,
         1,
         partial(make_folds, X=X, y=y, splits=splits, fit_params=params),
-        lambda keys: fit_alone(keys, estimators, X, splits, lambda fold: {"y": y, **params}, parts=()),
+        partial(
+            fit_alone,
+            candidates=estimators,
+            X=X,
+            splits=splits,
+            fit_params=lambda fold: {"y": y, **params},
+            n_jobs=n_jobs,
+            parts=(),
+            work=work,
+            name="members",
+            advance=advance,
+        ),
         parts=(),
         share_seed=False,
         record_accuracy=True,
+        checkpoint=None if work is None else work.checkpoint,
+        name="members",
+        advance=advance,
     )
     fitted = {}
     for fit in fits:

@@ -3,11 +3,13 @@
 import time
 from dataclasses import dataclass
 
+import joblib
 import numpy as np
 import torch
 from sklearn.base import clone
 
 from sklabelnoise._fused._folds import build_net, takes_statistics
+from sklabelnoise._fused._kept_training import KeptTraining
 from sklabelnoise._stacked._criterion import stack_criteria
 from sklabelnoise._stacked._equality import same
 from sklabelnoise._stacked._loop import StackedFold, TrainingLog, replica_logits, train_replicas
@@ -105,7 +107,7 @@ class _SeededFold:
         return len(data.classes), data.soft_targets is None, self.stacked.n_batches(batch_size)
 
 
-def train_stack(stack, folds, *, record_accuracy=False):
+def train_stack(stack, folds, *, record_accuracy=False, checkpoint=None, name="", advance=None):
     """Train the candidates of a stack on all folds, in as few stacked trainings as memory and sizes allow.
 
     Parameters
@@ -116,6 +118,12 @@ def train_stack(stack, folds, *, record_accuracy=False):
         What each is trained on.
     record_accuracy : bool, default=False
         Whether the history of fitted classifiers is wanted whole.
+    checkpoint : Checkpoint, default=None
+        Where snapshots of the trainings are kept.
+    name : str, default=""
+        What tells this stack from others of the checkpoint.
+    advance : callable, default=None
+        Called with the number of fits, or parts of one, that were done.
 
     Yields
     ------
@@ -135,7 +143,17 @@ def train_stack(stack, folds, *, record_accuracy=False):
         for start in range(0, n_candidates, n_replicas):
             for place in range(0, len(alike), n_folds):
                 at_once = alike[place : place + n_folds]
-                yield from _train_at_once(at_once, slice(start, start + n_replicas), folds, record_accuracy)
+                of = slice(start, start + n_replicas)
+                kept = None
+                if checkpoint is not None:
+                    kept = KeptTraining(checkpoint, f"stack-{joblib.hash((name, *_identity(at_once, of)))}")
+                yield from _train_at_once(at_once, of, folds, record_accuracy, kept, advance)
+
+
+def _identity(seeded_folds, replicas):
+    """What one of the trainings of a stack trains: folds, and candidates under their seeds."""
+    for one in seeded_folds:
+        yield one.fold_number, [(candidate.number, candidate.seed) for candidate in one.candidates[replicas]]
 
 
 def _seeded_folds(stack, folds):
@@ -185,7 +203,7 @@ def _weights(weights, device, dtype):
     return torch.from_numpy(stacked).to(device, dtype)
 
 
-def _train_at_once(seeded_folds, replicas, folds, record_accuracy):
+def _train_at_once(seeded_folds, replicas, folds, record_accuracy, kept, advance):
     candidates = seeded_folds[0].candidates[replicas]
     first = candidates[0]
     device, dtype = torch.device(first.net.device), seeded_folds[0].net.dtype
@@ -216,6 +234,8 @@ def _train_at_once(seeded_folds, replicas, folds, record_accuracy):
             max_epochs=first.used["max_epochs"],
             schedules=schedules,
             record_accuracy=record_accuracy,
+            kept=kept,
+            advance=None if advance is None else lambda share: advance(share * len(stacked_folds) * len(candidates)),
         )
     seconds = (time.perf_counter() - start) / (len(stacked_folds) * len(candidates))
     return [

@@ -6,12 +6,17 @@ from inspect import signature
 
 import numpy as np
 from sklearn.base import clone
-from sklearn.utils.parallel import Parallel, delayed
+from sklearn.utils.parallel import delayed
 
 from sklabelnoise._compat import safe_indexing
+from sklabelnoise._foundation._in_parallel import as_they_come
 from sklabelnoise._foundation._seeds import MAX_SEED
 from sklabelnoise._label_refinery._interrupts import InterruptWatch
 from sklabelnoise._label_refinery._soft_fit import last_step
+
+
+def _unnoticed(share):
+    """Where nobody asks how far a round is."""
 
 
 class LeftOutPredictor:
@@ -54,7 +59,7 @@ class LeftOutPredictor:
         self.checkpoint = checkpoint
         self.n_jobs = n_jobs
 
-    def predict(self, number, targets, keep_models=False):
+    def predict(self, number, targets, keep_models=False, advance=_unnoticed):
         """Fit every fold of a round and predict the rows it left out.
 
         Parameters
@@ -65,6 +70,8 @@ class LeftOutPredictor:
             What the models of this round learn.
         keep_models : bool, default=False
             Whether the models are wanted too; then nothing is taken from the checkpoint.
+        advance : callable
+            Called with the share of the round that was done.
 
         Returns
         -------
@@ -80,6 +87,7 @@ class LeftOutPredictor:
         if stored is not None:
             # Where the run was ended right after it had saved the round.
             self.checkpoint.remove(_piece_name(number, "*", "*"))
+            advance(1)
             return stored, None, self._load_losses(f"round-{number}")
 
         round_of_split = number if self.folds.resplit else 1
@@ -93,8 +101,9 @@ class LeftOutPredictor:
                 if not keep_models and self._does_all_folds(estimator):
                     whole, curves = self._predict_all_folds(estimator, targets, splits, seeds[0, j])
                     pieces.update({(i, j): (whole[test], None, curves[i]) for i, (_, test) in enumerate(splits)})
+                    advance(1 / len(self.members))
             todo = [(i, j) for i in range(len(splits)) for j in range(len(self.members)) if (i, j) not in pieces]
-            pieces.update(self._fit_pieces(number, todo, targets, splits, seeds, keep_models, watch))
+            pieces.update(self._fit_pieces(number, todo, targets, splits, seeds, keep_models, watch, advance))
             # Summed in a fixed order: which fold ends first must not show in the last digit.
             in_order = [pieces[key] for key in sorted(pieces)]
             for (i, _), (values, _, _) in zip(sorted(pieces), in_order, strict=True):
@@ -142,13 +151,14 @@ class LeftOutPredictor:
         curves = getattr(estimator, "_left_out_loss_curves", None)
         return predicted, [np.zeros(0)] * len(splits) if curves is None else curves
 
-    def _fit_pieces(self, number, todo, targets, splits, seeds, keep_models, watch):
+    def _fit_pieces(self, number, todo, targets, splits, seeds, keep_models, watch, advance):
         """Prediction, model where it is kept, and losses of each (fold, member) to do."""
         pieces = {}
         if not keep_models:
             for key in todo:
                 if (stored := self._load(_piece_name(number, *key))) is not None:
                     pieces[key] = stored, None, self._load_losses(_piece_name(number, *key))
+            advance(len(pieces) / seeds.size)
         tasks = [
             delayed(_fit_piece)(
                 key,
@@ -166,9 +176,10 @@ class LeftOutPredictor:
             for key in todo
             if key not in pieces
         ]
-        for key, values, model, losses in _parallel(self.n_jobs)(tasks):
+        for key, values, model, losses in as_they_come(self.n_jobs)(tasks):
             watch.check()
             pieces[key] = values, model, losses
+            advance(1 / seeds.size)
             if self.checkpoint is not None:
                 self._save(_piece_name(number, *key), values, losses)
         return pieces
@@ -264,14 +275,6 @@ def _mean_curve(curves):
     longest = max(map(len, curves))
     padded = [np.pad(curve, (0, longest - len(curve)), constant_values=np.nan) for curve in curves]
     return np.nanmean(padded, axis=0) if longest else np.zeros(0)
-
-
-def _parallel(n_jobs):
-    """Results as they come, so that each is stored at once; all together where the backend knows no other way."""
-    try:
-        return Parallel(n_jobs=n_jobs, return_as="generator_unordered")
-    except ValueError:
-        return Parallel(n_jobs=n_jobs)
 
 
 def _piece_name(number, fold, member):

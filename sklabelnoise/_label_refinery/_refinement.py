@@ -21,6 +21,7 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted
 from sklabelnoise._compat import HasMethods, Interval, StrOptions, check_y
 from sklabelnoise._foundation._checkpoint import Checkpoint
 from sklabelnoise._foundation._given import check_none_missing, check_weights
+from sklabelnoise._foundation._progress import Progress
 from sklabelnoise._foundation._seeds import MAX_SEED
 from sklabelnoise._label_refinery._left_out import LeftOutPredictor, failures_explained, fit_member
 from sklabelnoise._label_refinery._soft_fit import last_step, takes
@@ -160,13 +161,21 @@ class BaseLabelRefinery(MetaEstimatorMixin, BaseEstimator, metaclass=ABCMeta):
             checkpoint=checkpoint,
             n_jobs=self.n_jobs,
         )
+        n_steps = self.n_rounds + (self.final == "refit")
+        with Progress(n_steps, type(self).__name__, unit="rounds", shown=self.verbose) as bar:
+            return self._run(members, X, y, targets, sample_weight, seeds, left_out, checkpoint, bar)
+
+    def _run(self, members, X, y, targets, sample_weight, seeds, left_out, checkpoint, bar):
+        """The rounds and the final fits."""
         refined, predicted, models, number = targets, None, None, 0
         mean_predicted, history = np.zeros_like(targets, dtype=np.float64), []
         for number in range(1, self.n_rounds + 1):
             start = perf_counter()
             learnt = refined
             is_last = number == self.n_rounds
-            predicted, models, losses = left_out.predict(number, learnt, keep_models=is_last and self.final == "folds")
+            predicted, models, losses = left_out.predict(
+                number, learnt, keep_models=is_last and self.final == "folds", advance=bar.advance
+            )
             weight = number if self.label_weight == "average" else self.label_weight
             refined = (weight * learnt + predicted) / (weight + 1)
 
@@ -175,13 +184,14 @@ class BaseLabelRefinery(MetaEstimatorMixin, BaseEstimator, metaclass=ABCMeta):
                 targets, learnt, predicted, refined, lambda values: float(np.average(values, weights=sample_weight))
             )
             history.append({"round": number, **described, **({"losses": losses.tolist()} if len(losses) else {})})
-            self._report(history[-1], refined, predicted, perf_counter() - start)
+            self._report(history[-1], refined, predicted, perf_counter() - start, bar)
             if self.tol is not None and described["change"] <= self.tol:
                 break
 
         if self.final == "refit":
             with failures_explained("the final fit", self.n_jobs, checkpoint):
                 models = self._refit(members, X, y, refined, sample_weight, seeds[0])
+            bar.finish()
         elif models is None:
             _, models, _ = left_out.predict(number, learnt, keep_models=True)
         return Bunch(
@@ -251,21 +261,19 @@ class BaseLabelRefinery(MetaEstimatorMixin, BaseEstimator, metaclass=ABCMeta):
 
     def _draw_seed(self, checkpoint):
         # With random_state=None a run that is taken up again must go on with the seed it started from.
-        seed = None if checkpoint is None else checkpoint.load("seed")
-        if seed is None:
-            seed = check_random_state(self.random_state).randint(MAX_SEED)
-            if checkpoint is not None:
-                seed = checkpoint.save_first("seed", seed)
-        return int(seed)
+        def draw():
+            return check_random_state(self.random_state).randint(MAX_SEED)
 
-    def _report(self, described, refined, predicted, seconds):
+        return int(draw() if checkpoint is None else checkpoint.once("seed", draw))
+
+    def _report(self, described, refined, predicted, seconds, bar):
         numbers = ", ".join(
             f"{name} {value:.4g}" for name, value in described.items() if name not in ("round", "losses")
         )
         line = f"[{type(self).__name__}] round {described['round']} of {self.n_rounds}: {numbers} ({seconds:.1f} s)"
         logger.info(line)
         if self.verbose:
-            print(line)
+            bar.write(line)
         if self.callback is not None:
             self.callback(Bunch(**described, n_rounds=self.n_rounds, soft_labels=refined, predicted=predicted))
 

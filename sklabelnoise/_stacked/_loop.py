@@ -3,13 +3,14 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 import torch
 
 from sklabelnoise._stacked._memory import rows_within_memory
 from sklabelnoise._stacked._rows_last import RowsLast
+from sklabelnoise._stacked._snapshot import restore, snapshot
 from sklabelnoise.training._batches import PREDICTION_ROWS, TensorData
 from sklabelnoise.training._failures import nonfinite_loss_message, nonfinite_parameter_message
 
@@ -83,7 +84,19 @@ class TrainingLog:
     failures: dict = field(default_factory=dict)
 
 
-def train_replicas(network, optimizer, criterion, folds, *, batch_size, max_epochs, schedules, record_accuracy=False):
+def train_replicas(
+    network,
+    optimizer,
+    criterion,
+    folds,
+    *,
+    batch_size,
+    max_epochs,
+    schedules,
+    record_accuracy=False,
+    kept=None,
+    advance=None,
+):
     """Train all replicas of a stacked network, each as it would be trained alone.
 
     A replica whose loss or parameters do not stay finite is noted and left to itself: no number of it enters another.
@@ -107,6 +120,11 @@ def train_replicas(network, optimizer, criterion, folds, *, batch_size, max_epoc
         ``factor(iteration, n_iterations)`` of the learning rate, one for each of the K replicas.
     record_accuracy : bool, default=False
         Whether to note the accuracy of each epoch.
+    kept : object, default=None
+        With ``load()``, which gives the snapshot to go on from or None, and ``offer(take, is_last=...)``, which is told
+        after each epoch how to take one.
+    advance : callable, default=None
+        Called with the share of all epochs that was done since the last call.
 
     Returns
     -------
@@ -118,7 +136,12 @@ def train_replicas(network, optimizer, criterion, folds, *, batch_size, max_epoc
     generators = [torch.Generator().manual_seed(fold.seed) for fold in folds]
     follows_progress = criterion.progress is not None
     criterion.train()
-    for epoch in range(max_epochs):
+    trained, first = (network, optimizer, generators, log), 0
+    if kept is not None and (state := kept.load()) is not None:
+        first = restore(state, *trained)
+    if advance is not None and first:
+        advance(first / max_epochs)
+    for epoch in range(first, max_epochs):
         orders = [_Order(fold, generator) for fold, generator in zip(folds, generators, strict=True)]
         sums = _EpochSums(network, n_batches, record_accuracy)
         iterations = range(epoch * n_batches, (epoch + 1) * n_batches)
@@ -140,6 +163,10 @@ def train_replicas(network, optimizer, criterion, folds, *, batch_size, max_epoc
                 sums.add(i, part, loss.detach(), logits.detach(), labels, weight)
         log.lr[epoch] = optimizer.rates["lr"] * factors[-1]
         sums.write(log, epoch)
+        if kept is not None:
+            kept.offer(partial(snapshot, epoch + 1, *trained), is_last=epoch + 1 == max_epochs)
+        if advance is not None:
+            advance(1 / max_epochs)
     _note_infinite_parameters(network, log)
     return log
 

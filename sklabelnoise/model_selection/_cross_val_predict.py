@@ -15,8 +15,9 @@ from sklearn.utils import indexable
 from sklabelnoise._classifiers._known_predictions import KnownPredictions
 from sklabelnoise._compat import check_method_params, num_samples, safe_indexing
 from sklabelnoise._foundation._given import check_none_missing
+from sklabelnoise._foundation._progress import Progress
 from sklabelnoise._fused._fits import Fits, refuse
-from sklabelnoise._fused._folds import make_folds
+from sklabelnoise._fused._folds import final_classifier, make_folds
 from sklabelnoise._stacked._criterion import NotStackableError
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def fused_cross_val_predict(
         Jobs of joblib, for ordinary fits.
 
     verbose : int, default=0
-        Of joblib, for ordinary fits.
+        1 shows a progress bar; for ordinary fits it is joblib's.
 
     params : dict, default=None
         Metadata for ``fit`` and the splitter.
@@ -113,7 +114,8 @@ def fused_cross_val_predict(
             raise NotStackableError("a fold misses a class, or there is no y")
         params_of_fit = check_method_params(X, params=params or {})
         folds = partial(make_folds, X=X, y=y, splits=splits, fit_params=params_of_fit)
-        fits = list(Fits([estimator], len(splits), folds, refuse))
+        with Progress(len(splits), type(final_classifier(estimator)).__name__, unit="fits", shown=verbose) as bar:
+            fits = list(Fits([estimator], len(splits), folds, refuse, advance=bar.advance))
         for fit in fits:
             fit.check()
     except NotStackableError:

@@ -8,10 +8,12 @@ from itertools import product
 
 import pandas as pd
 from sklearn.base import clone
-from sklearn.utils.parallel import Parallel, delayed
+from sklearn.utils.parallel import delayed
 
 from sklabelnoise._classifiers._known_predictions import KnownPredictions, predictions_suffice
 from sklabelnoise._compat import MultimetricScorer, check_method_params, fit_and_score, safe_indexing, score_fitted
+from sklabelnoise._foundation._in_parallel import in_order
+from sklabelnoise._foundation._progress import Progress
 from sklabelnoise._fused._fits import Fit, Fits
 from sklabelnoise._fused._folds import make_folds
 from sklabelnoise._fused._plan import final_classifier
@@ -96,21 +98,32 @@ class Evaluation:
             key: context.subcontext(task_name="candidate-split-evaluation", task_id=i)
             for i, key in enumerate(self.keys)
         }
+        # Those that are reported one by one need no bar.
+        bar = Progress(len(self.keys), "search", unit="fits", shown=self.verbose == 1)
         self.fits = Fits(
             self.estimators,
             len(self.splits),
             partial(make_folds, X=self.X, y=self.y, splits=self.splits, fit_params=self.fit_params),
-            partial(self._fit_alone, n_jobs=n_jobs, pre_dispatch=pre_dispatch, caller=caller, contexts=contexts),
+            partial(
+                self._fit_alone,
+                n_jobs=n_jobs,
+                pre_dispatch=pre_dispatch,
+                caller=caller,
+                contexts=contexts,
+                advance=bar.advance,
+            ),
             parts=("test", "train") if self.return_train_score else ("test",),
             record_accuracy=not self._predictions_suffice,
             verbose=self.verbose,
+            advance=bar.advance,
         )
-        for fit in self.fits:
-            if (fit.candidate, fit.fold) not in self.results:
-                self._score_fit(fit)
+        with bar:
+            for fit in self.fits:
+                if (fit.candidate, fit.fold) not in self.results:
+                    self._score_fit(fit)
         context.call_on_fit_task_end(estimator=caller)
 
-    def _fit_alone(self, keys, *, n_jobs, pre_dispatch, caller, contexts):
+    def _fit_alone(self, keys, *, n_jobs, pre_dispatch, caller, contexts, advance):
         """Ordinary fits, scored where they were fitted, as scikit-learn's search does them."""
         for reason in sorted(self.fits.unusable_modules):
             warnings.warn(f"Candidates are fitted one by one, not together: {reason}.", UserWarning, stacklevel=2)
@@ -137,8 +150,9 @@ class Evaluation:
             )
             for number, split in keys
         )
-        for key, result in zip(keys, _in_order(n_jobs, pre_dispatch)(tasks), strict=True):
+        for key, result in zip(keys, in_order(n_jobs, pre_dispatch)(tasks), strict=True):
             self.results[key] = result
+            advance(1)
             yield Fit(*key)
 
     @property
@@ -198,11 +212,3 @@ class Evaluation:
         shown = ", ".join(f"{name}={value:.3f}" for name, value in scores.items()) if self.verbose > 2 else ""
         seconds = result["fit_time"] + result["score_time"]
         print(f"[CV {split + 1}/{len(self.splits)}] END {settings}; {shown} total time={seconds:6.2f}s")
-
-
-def _in_order(n_jobs, pre_dispatch):
-    """Results one after the other, so that an interrupted search keeps them; all at once where joblib can't."""
-    try:
-        return Parallel(n_jobs=n_jobs, pre_dispatch=pre_dispatch, return_as="generator")
-    except ValueError:
-        return Parallel(n_jobs=n_jobs, pre_dispatch=pre_dispatch)

@@ -13,7 +13,7 @@ from sklabelnoise._ensemble._linear import Linear
 from sklabelnoise._ensemble._neighbors import Neighbors, votes
 from sklabelnoise._ensemble._networks import NetworkStack, networks_of_tables
 from sklabelnoise._ensemble._views import Views
-from sklabelnoise._ensemble._work import Work
+from sklabelnoise._foundation._work import Work
 
 
 def make_rows(n_samples=90, n_classes=3, by_folds=False, seed=0, weighted=False):

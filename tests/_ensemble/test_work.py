@@ -11,8 +11,8 @@ import pytest
 from sklearn.naive_bayes import GaussianNB
 
 from sklabelnoise import DMClassifier, NoisyLabelClassifier
-from sklabelnoise._ensemble._work import TimeIsOver, Work
 from sklabelnoise._foundation._checkpoint import Checkpoint
+from sklabelnoise._foundation._work import TimeIsOver, Work
 
 
 class Stops(GaussianNB):

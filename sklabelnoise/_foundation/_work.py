@@ -44,16 +44,29 @@ class Work:
         TimeIsOver
             If the result is not there yet and the time limit has passed.
         """
-        if self._checkpoint is not None:
-            stored = self._checkpoint.load(name)
-            if stored is not None:
-                return pickle.loads(stored.tobytes())
+        done, result = self.found(name)
+        if done:
+            return result
         if time.monotonic() > self._deadline:
             raise TimeIsOver(name)
         result = compute()
+        self.keep(name, result)
+        return result
+
+    def found(self, name):
+        """Whether the result of a piece is there already, and the result."""
+        stored = None if self._checkpoint is None else self._checkpoint.load(name)
+        return (False, None) if stored is None else (True, pickle.loads(stored.tobytes()))
+
+    def keep(self, name, result):
+        """Put the result of a piece into the checkpoint, if there is one."""
         if self._checkpoint is not None:
             self._checkpoint.save(name, np.frombuffer(pickle.dumps(result), dtype=np.uint8))
-        return result
+
+    @property
+    def checkpoint(self):
+        """Where finished pieces are kept, None for nowhere."""
+        return self._checkpoint
 
     def without_limit(self):
         """The same checkpoint without a time limit."""
