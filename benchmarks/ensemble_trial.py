@@ -17,7 +17,6 @@ import numpy as np
 import pandas as pd
 from scipy.optimize import minimize
 from scipy.special import expit, softmax
-from sklabelnoise._ensemble._work import Work
 
 from benchmarks.cells import markdown
 from benchmarks.rows import RESULTS, append_row, environment, read_rows
@@ -29,6 +28,7 @@ from sklabelnoise._ensemble._left_out_folds import drawn_folds
 from sklabelnoise._ensemble._members import TABLE_FAMILIES, families_of
 from sklabelnoise._ensemble._transition import estimate_transition, simple_transition
 from sklabelnoise._ensemble._views import Views
+from sklabelnoise._foundation._work import Work
 
 TASKS = (
     *(f"{table}/{noise}/0.4" for table in ("adult", "magic", "spambase") for noise in ("symmetric", "instance")),
