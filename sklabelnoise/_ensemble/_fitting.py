@@ -56,13 +56,14 @@ def fit_families(families, rows, work, seed, *, n_jobs=None, verbose=0, time_lim
         warnings.warn(f"Member {name!r} {statuses[name]}.", UserWarning, stacklevel=4)
     todo = [family for family in families if family.name not in statuses]
     costs = {family.name: _cost(family, rows) for family in todo}
-    # Counted in the seconds that each is expected to take.
-    bar = Progress(sum(costs.values()), "members", unit="expected seconds", shown=verbose)
+    # Counted in the seconds that each is expected to take; of the user's own nothing is known.
+    expected = {name: cost or 1.0 for name, cost in costs.items()}
+    bar = Progress(sum(expected.values()), "members", unit="expected seconds", shown=verbose)
 
     def fit_one(family):
         with one_thread():
             outcome = _outcome(family, rows, work if family is not todo[0] else work.without_limit(), seed)
-        bar.advance(costs[family.name])
+        bar.advance(expected[family.name])
         return outcome
 
     with one_thread(), bar, warnings.catch_warnings():
