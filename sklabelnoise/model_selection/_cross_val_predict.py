@@ -17,7 +17,8 @@ from sklabelnoise._compat import check_method_params, num_samples, safe_indexing
 from sklabelnoise._foundation._given import check_none_missing
 from sklabelnoise._foundation._progress import Progress
 from sklabelnoise._fused._fits import Fits, refuse
-from sklabelnoise._fused._folds import final_classifier, make_folds
+from sklabelnoise._fused._folds import make_folds
+from sklabelnoise._fused._plan import final_classifier
 from sklabelnoise._stacked._criterion import NotStackableError
 
 if TYPE_CHECKING:
