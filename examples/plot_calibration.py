@@ -22,6 +22,7 @@ from sklearn.preprocessing import StandardScaler
 
 from sklabelnoise import DMClassifier, ProSelfLCClassifier, RobustLossClassifier
 from sklabelnoise.datasets import load_digits_noisy
+from sklabelnoise.inspection import METHOD_COLORS
 from sklabelnoise.metrics import expected_calibration_error
 
 digits = load_digits_noisy(0.4, test_size=0.35, random_state=0)
@@ -33,12 +34,13 @@ X_train, X_held, y_train, y_given, _, y_true = train_test_split(
 
 MODELS = {
     "cross entropy": RobustLossClassifier(loss="cross_entropy", random_state=0),
-    "DM(2, 24)": DMClassifier(lam=2, beta=24, random_state=0),
+    "DM": DMClassifier(lam=2, beta=24, random_state=0),
     "ProSelfLC": ProSelfLCClassifier(random_state=0),
 }
 HELD_OUT = {"uncalibrated": None, "true labels": y_true, "noisy labels": y_given}
+STYLES = {"uncalibrated": ":", "true labels": "-", "noisy labels": "--"}
 
-figure, axes = plt.subplots(1, 3, figsize=(13, 4.6), layout="constrained", sharey=True)
+figure, axes = plt.subplots(1, 3, figsize=(13, 5.6), layout="constrained", sharey=True)
 for ax, (name, model) in zip(axes, MODELS.items(), strict=True):
     model.fit(X_train, y_train)
     for held_out, labels in HELD_OUT.items():
@@ -52,11 +54,12 @@ for ax, (name, model) in zip(axes, MODELS.items(), strict=True):
         print(f"{name:14} {held_out:13} accuracy {right.mean():.3f}  calibration error {error:.3f}")
         # Bins of equally many rows: hardly any row has a small confidence.
         observed, said = calibration_curve(right, proba.max(axis=1), n_bins=8, strategy="quantile")
-        ax.plot(said, observed, marker="o", ms=4, label=f"{held_out}: {error:.3f}")
-    ax.axline((0, 0), slope=1, color="grey", ls=":")
+        style = {"color": METHOD_COLORS[name], "ls": STYLES[held_out], "marker": "o", "ms": 4}
+        ax.plot(said, observed, label=f"{held_out}: {error:.3f}", **style)
+    ax.axline((0, 0), slope=1, color="0.75", lw=3, zorder=0)
     ax.set(title=name, xlabel="probability of the predicted class", xlim=(0, 1.02), ylim=(0, 1.02))
     ax.spines[["top", "right"]].set_visible(False)
-    ax.legend(title="calibrated on: error", frameon=False, loc="lower right")
+    ax.legend(title="calibrated on: error", frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.13))
 axes[0].set_ylabel("share that is right")
 
 output = Path("output")
@@ -64,4 +67,6 @@ output.mkdir(exist_ok=True)
 figure.savefig(output / "calibration.png", dpi=120)
 
 # %%
-# Calibrated on wrong labels, even a good network learns to say 60 % at most: so often does the *given* label agree.
+# On the grey line a classifier is as often right as it says; above it, it is too modest. Calibrated on wrong labels
+# (dashed) even a good network learns to say 60 % at most: so often does the *given* label agree. Calibrate on labels
+# that somebody has checked, or not at all.

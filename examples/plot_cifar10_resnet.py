@@ -26,6 +26,7 @@ import torch
 
 from sklabelnoise import DMClassifier, ProSelfLCClassifier, RobustLossClassifier
 from sklabelnoise.datasets import fetch_cifar_n
+from sklabelnoise.inspection import METHOD_COLORS
 from sklabelnoise.metrics import correction_rate, memorization_rate
 from sklabelnoise.modules import ResNet20, ResNet44
 
@@ -95,14 +96,14 @@ print((100 * runs.drop(columns="history")).astype(float).round(1).to_string())
 # else.
 
 figure, (curves, bars) = plt.subplots(1, 2, figsize=(11, 4.4), layout="constrained")
-for (name, row), color in zip(runs.iterrows(), ("C3", "C0", "C2"), strict=True):
-    curves.plot(row["history"]["epoch"], row["history"]["valid_accuracy"], color=color, label=name)
+for name, row in runs.iterrows():
+    curves.plot(row["history"]["epoch"], row["history"]["valid_accuracy"], color=METHOD_COLORS[name], label=name)
 curves.set(title="Accuracy on clean test labels", xlabel="epoch", ylabel="accuracy")
-curves.legend(frameon=False)
+curves.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=3)
 
 shares = runs[["wrong labels memorised", "wrong labels corrected"]].astype(float)
 shares["neither"] = 1 - shares.sum(axis=1)
-shares.plot.barh(stacked=True, ax=bars, color=["C3", "C2", "0.8"])
+shares.plot.barh(stacked=True, ax=bars, color=["tab:red", "tab:blue", "0.85"])
 bars.set(title="Wrong training labels, after training", xlabel="share", ylabel="", xlim=(0, 1))
 bars.invert_yaxis()
 bars.legend(

@@ -30,6 +30,7 @@ from sklearn.preprocessing import StandardScaler
 import sklabelnoise
 from sklabelnoise import DMClassifierCV, RobustLossClassifier
 from sklabelnoise.datasets import fetch_imdb
+from sklabelnoise.inspection import METHOD_COLORS
 from sklabelnoise.noise import corrupt_labels, symmetric_transition_matrix
 from sklabelnoise.text import PVDBOWVectorizer
 
@@ -118,13 +119,14 @@ print("\nlam and beta chosen:", ", ".join(f"{r.rate:.0%}: {r.chosen}" for r in t
 # %%
 # And as a picture.
 
-figure, ax = plt.subplots(figsize=(6.4, 4.4), layout="constrained")
-for (method, group), color in zip(table.groupby("method", sort=False), ("C3", "C1", "C0"), strict=True):
+figure, ax = plt.subplots(figsize=(7, 4.8), layout="constrained")
+for method, group in table.groupby("method", sort=False):
+    color = METHOD_COLORS["DM" if method.startswith("DM") else method]
     ax.plot(cells.columns, cells.loc[method], color=color, marker="o", label=method)
     ax.scatter(group["rate"], group["accuracy"], color=color, s=12, alpha=0.5)
 ax.set(xlabel="share of wrong training labels", ylabel="accuracy on clean test labels", xticks=cells.columns)
 ax.set_title("BANKING77, 77 intents" if options.banking else "IMDB reviews, from raw text")
-ax.legend(frameon=False)
+ax.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=len(METHODS), fontsize="small")
 
 picture = Path("output", "banking77.png" if options.banking else "imdb_sentiment.png")
 picture.parent.mkdir(exist_ok=True)

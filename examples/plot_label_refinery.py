@@ -27,6 +27,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sklabelnoise import DMClassifier, StochasticLabelRefinery
+from sklabelnoise.inspection import RefineryDisplay
 from sklabelnoise.noise import corrupt_labels, symmetric_transition_matrix
 
 torch.set_num_threads(1)  # small networks are slower with more
@@ -73,49 +74,59 @@ figure, axes = plt.subplots(1, 3, figsize=(11, 3.2), sharey=True, layout="constr
 for ax, (name, refinery) in zip(axes, refineries.items(), strict=True):
     ax.hist(
         [refinery.label_quality_[~wrong], refinery.label_quality_[wrong]],
-        bins=20, range=(0, 1), stacked=True, color=["C0", "C3"], label=["right", "wrong"],
+        bins=20, range=(0, 1), stacked=True, color=["tab:blue", "tab:red"], label=["right", "wrong"],
     )  # fmt: skip
     ax.set(title=name, xlabel="label quality")
 axes[0].set(ylabel="labels")
-axes[0].legend(title="given label is", frameon=False)
+figure.legend(*axes[0].get_legend_handles_labels(), title="given label is", loc="outside right center", frameon=False)
+figure.suptitle("wrong labels are improbable to models that have not seen them: the better, the further left")
 Path("output").mkdir(exist_ok=True)
 figure.savefig("output/label_refinery_quality.png", dpi=120)
 
 # %%
-# The toy experiment of the paper (Fang, Yang and Ni, ICPR 2020, Figures 5 and 6): three classes in the plane. A model
-# flexible enough to learn wrong labels by heart bends its borders around them; refined labels straighten them out,
-# round by round. Each point has the colour of its label, mixed where the label is.
+# The toy experiment of the paper (Fang, Yang and Ni, ICPR 2020, Figures 5 and 6): three classes in the plane, and a
+# model flexible enough to learn wrong labels by heart. How many labels are right after each round, for more and less
+# noise? The callback counts them.
 
 points, truth = make_blobs(150, centers=[[0, 0], [2.6, 0], [1.3, 2.2]], cluster_std=0.75, random_state=0)
 flexible = make_pipeline(Nystroem(gamma=0.6, n_components=50), LogisticRegression(C=10, max_iter=2000))
-grid = np.stack(np.meshgrid(np.linspace(-2.5, 5, 120), np.linspace(-2.5, 5, 120)), axis=-1)
-COLORS = np.array([[0.12, 0.47, 0.71], [1.0, 0.5, 0.05], [0.17, 0.63, 0.17]])
+refinery = StochasticLabelRefinery(flexible, n_rounds=8, random_state=0)
+RATES = (0.0, 0.1, 0.2, 0.3)
+given = {rate: corrupt_labels(truth, symmetric_transition_matrix(3, rate), random_state=1) for rate in RATES}
 
+right = {}
+for rate, labels in given.items():
+    counts = right[rate] = [np.mean(labels == truth)]
 
-def draw(ax, model, shown, title):
-    """Decision areas behind points, each point in the colour mixed from its label."""
-    areas = model.predict(grid.reshape(-1, 2)).reshape(grid.shape[:2])
-    ax.imshow(COLORS[areas], origin="lower", extent=(-2.5, 5, -2.5, 5), alpha=0.3, aspect="auto")
-    ax.scatter(*points.T, c=(shown @ COLORS).clip(0, 1), s=14, edgecolors="0.2", linewidths=0.4)
-    ax.set(title=title, xticks=[], yticks=[])
+    def count(state, counts=counts):
+        """Share of the labels that are right after a round."""
+        counts.append(np.mean(state.soft_labels.argmax(axis=1) == truth))
 
+    clone(refinery).set_params(callback=count).fit(points, labels)
+    print(f"{rate:.0%} noise, % of labels right by round:", *(f"{100 * share:.0f}" for share in counts))
 
-figure, axes = plt.subplots(3, 4, figsize=(11, 8.4), layout="constrained")
-for column, rate in enumerate((0.0, 0.1, 0.2, 0.3)):
-    labels = corrupt_labels(truth, symmetric_transition_matrix(3, rate), random_state=1)
-    plain = clone(flexible).set_params(nystroem__random_state=0).fit(points, labels)
-    draw(axes[0, column], plain, np.eye(3)[labels], f"{100 * rate:.0f} % noise: as given")
-    refinery = StochasticLabelRefinery(flexible, n_rounds=8, random_state=0).fit(points, labels)
-    right = np.mean(refinery.transduction_ == truth)
-    draw(axes[1, column], refinery, refinery.soft_labels_, f"8 rounds: {100 * right:.0f} % of labels right")
-for ax, n_rounds in zip(axes[2], (1, 2, 4, 6), strict=True):
-    model = clone(refinery).set_params(n_rounds=n_rounds).fit(points, labels)
-    right = np.mean(model.transduction_ == truth)
-    draw(ax, model, model.soft_labels_, f"30 % noise, round {n_rounds}: {100 * right:.0f} % right")
+# %%
+# On the left those counts. On the right the labels of the noisiest case before and after: each point has the color of
+# its label, mixed where the label is, and a ring where its most probable class is wrong.
+
+figure = plt.figure(figsize=(12, 4.4), layout="constrained")
+left, maps = figure.subfigures(1, 2, width_ratios=(1, 1.6))
+ax = left.subplots()
+for rate, shade in zip(RATES, ("0.6", *plt.colormaps["Reds"]([0.45, 0.7, 0.95])), strict=True):
+    ax.plot(100 * np.array(right[rate]), marker="o", ms=4, color=shade)
+    ax.annotate(f"{rate:.0%} noise", (8, 100 * right[rate][-1]), (8, 0), textcoords="offset points", va="center")
+ax.set(xlabel="round", ylabel="labels that are right, %", xlim=(-0.3, 10.4), xticks=range(0, 9, 2))
+ax.set_title("noisy labels gain, clean ones lose")
+ax.spines[["top", "right"]].set_visible(False)
+display = RefineryDisplay.from_estimator(refinery, points, given[0.3], rounds=(0, 8), y_clean=truth)
+display.plot(axes=maps.subplots(1, 2))
 figure.savefig("output/label_refinery_rounds.png", dpi=120)
 print(f"\nPictures: {Path('output').resolve()}/label_refinery_*.png")
 
 # %%
 # The refinery changes labels that the rest of the data contradicts. Where labels are wrong most of its changes are
-# right, whatever classifier is put into it, and the final classifier mostly gains too, but not always. Where no label
-# is wrong it has nothing to give, and changes some of them all the same.
+# right, whatever classifier is put into it, and the final classifier mostly gains too, but not always.
+#
+# Where no label is wrong it can only do harm, and does: the grey line falls, because at the borders between the classes
+# the models err and the labels did not. So first ask how much noise there is (``audit.estimate_noise_rate``), and leave
+# clean labels alone.

@@ -24,6 +24,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from sklabelnoise import DMClassifierCV, NoisyLabelClassifier
 from sklabelnoise.datasets import load_table
+from sklabelnoise.inspection import METHOD_COLORS
 from sklabelnoise.noise import corrupt_labels, symmetric_transition_matrix
 
 adult = load_table("adult")
@@ -84,9 +85,10 @@ print(f"{len(suspects)} labels to doubt, {wrong[suspects].mean():.0%} of them wr
 # On the left the accuracy of each on right labels. On the right how many of the first suspects are truly wrong, beside
 # a review in random order.
 
-figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4), layout="constrained", width_ratios=(3, 2))
+figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.4), layout="constrained", width_ratios=(3, 2))
 names = sorted(accuracy, key=accuracy.get)
-colors = ["tab:blue" if name == "NoisyLabelClassifier" else "lightgray" for name in names]
+COLORED = {"robust network (DMClassifierCV)": "DM"}  # what other examples call it
+colors = [METHOD_COLORS.get(COLORED.get(name, name), "lightgray") for name in names]
 left.scatter([100 * accuracy[name] for name in names], names, s=80, color=colors, edgecolor="black", zorder=2)
 for name in names:
     left.annotate(
@@ -96,14 +98,15 @@ left.axvline(100 * ceiling, color="black", linestyle=":", label="random forest, 
 left.margins(0.1, 0.15)
 left.set(xlabel="accuracy, %")
 left.set_title("trained on labels of which 20 % are wrong")
-left.legend(loc="lower right", fontsize="small")
+left.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), frameon=False)
 
 by_quality = np.argsort(model.label_quality_)
 reviewed = np.arange(1, len(wrong) + 1)
-right.plot(reviewed, wrong[by_quality].cumsum(), color="tab:blue", label="worst label quality first")
+color = METHOD_COLORS["NoisyLabelClassifier"]
+right.plot(reviewed, wrong[by_quality].cumsum(), color=color, label="worst label quality first")
 right.plot(reviewed, reviewed * wrong.mean(), color="gray", linestyle=":", label="in random order")
 right.set(xlabel="labels reviewed", ylabel="wrong labels found", title=f"{wrong.sum()} wrong labels")
-right.legend(loc="lower right", fontsize="small")
+right.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), frameon=False, ncols=2)
 figure.savefig(output / "one_call.png", dpi=120)
 
 # %%

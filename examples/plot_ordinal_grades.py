@@ -25,6 +25,7 @@ from sklearn.preprocessing import StandardScaler
 
 from sklabelnoise import StochasticLabelRefineryRegressor
 from sklabelnoise.datasets import load_table
+from sklabelnoise.inspection import METHOD_COLORS
 from sklabelnoise.metrics import quadratic_weighted_kappa
 
 wine = load_table("wine_quality")
@@ -70,8 +71,8 @@ for name in ESTIMATORS:
 # %%
 # On the left the grades: lower is nearer to the truth. On the right what the refitted model makes of them.
 
-figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
-for color, name in zip(("C0", "C3"), ESTIMATORS, strict=True):
+figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.8), layout="constrained")
+for color, name in zip(("black", METHOD_COLORS["refinery"]), ESTIMATORS, strict=True):
     left.plot(*zip(*recovered[name], strict=True), color=color, marker="o", label=name)
     for thresholds, style, label in (("half", "--", "rounded"), ("qwk", "-", "fitted thresholds")):
         right.plot(
@@ -79,8 +80,8 @@ for color, name in zip(("C0", "C3"), ESTIMATORS, strict=True):
         )
 left.set(title="Training grades", xlabel="rounds", ylabel="mean distance from the tasters' grade", ylim=(0, None))
 right.set(title="Grades predicted for other wines", xlabel="rounds", ylabel="quadratic weighted kappa")
-left.legend(frameon=False)
-right.legend(frameon=False, fontsize="small")
+for ax in (left, right):
+    ax.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=2)
 picture = Path("output", "ordinal_grades.png")
 picture.parent.mkdir(exist_ok=True)
 figure.savefig(picture, dpi=120)

@@ -1,10 +1,24 @@
 """What the displays share: axes, colours, and plain frames."""
 
+from itertools import cycle
+
 import numpy as np
 
 # Okabe and Ito's palette, which stays apart in the common forms of colour blindness.
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 RIGHT, WRONG, NEUTRAL = PALETTE[0], PALETTE[1], "#8A929C"
+
+# What this package's pictures compare most often has one color in all of them.
+METHOD_COLORS = {
+    "cross entropy": PALETTE[1],
+    "cross entropy, stopped early": PALETTE[4],
+    "cross entropy, clean labels": NEUTRAL,
+    "DM": PALETTE[0],
+    "ProSelfLC": PALETTE[2],
+    "refinery": PALETTE[3],
+    "random forest": PALETTE[5],
+    "NoisyLabelClassifier": PALETTE[6],
+}
 
 
 def pyplot():
@@ -38,6 +52,18 @@ def class_colors(n_classes):
     if n_classes <= 10:
         return np.array(mpl.colormaps["tab10"].colors[:n_classes])
     return mpl.colormaps["turbo"](np.linspace(0.05, 0.95, n_classes))[:, :3]
+
+
+def method_colors(names):
+    """A color for each name: that of the method, and for others those of the palette that are still free."""
+    taken = {METHOD_COLORS.get(name) for name in names}
+    free = cycle([color for color in PALETTE if color not in taken] or PALETTE)
+    return {name: METHOD_COLORS[name] if name in METHOD_COLORS else next(free) for name in names}
+
+
+def legend_below(ax, **kwargs):
+    """A legend under the axes, where it hides no data; a figure with the layout "constrained" makes room for it."""
+    return ax.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.16), **kwargs)
 
 
 def remove_frame(ax, *sides):

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sklabelnoise._foundation._style import NEUTRAL, PALETTE, RIGHT, WRONG, new_axes, remove_frame
+from sklabelnoise._foundation._style import (
+    NEUTRAL,
+    PALETTE,
+    RIGHT,
+    WRONG,
+    legend_below,
+    method_colors,
+    new_axes,
+    remove_frame,
+)
 
 if TYPE_CHECKING:
     from typing import Any, Literal, Self
@@ -56,7 +65,7 @@ class LearningDynamicsDisplay:
     Parameters
     ----------
     histories : dict of str to DataFrame
-        `history_` of each classifier, by name; one row an epoch.
+        `history_` of each classifier, by name; one row an epoch. Names in ``METHOD_COLORS`` have its colors.
 
     Attributes
     ----------
@@ -157,10 +166,11 @@ class LearningDynamicsDisplay:
         ax = new_axes(ax, figsize=(5.5, 4))
         self.lines_ = {}
         several = len(self.histories) > 1
-        for i, (name, history) in enumerate(self.histories.items()):
+        colors = method_colors(self.histories)
+        for name, history in self.histories.items():
             for column, what, color, style in self._columns(quantity, history):
                 if several:
-                    color, what = PALETTE[i % len(PALETTE)], f"{name}: {what}"
+                    color, what = colors[name], f"{name}: {what}"
                 style = {"color": color, "linestyle": style, "label": what} | kwargs
                 epochs = range(1, len(history) + 1)
                 (self.lines_[name, column],) = ax.plot(epochs, history[column], **style)
@@ -174,15 +184,19 @@ class LearningDynamicsDisplay:
         if quantity != "confidence":
             ax.set_ylim(-0.02, 1.02)
         remove_frame(ax)
-        ax.legend(handles=self._handles(quantity) if several else None, frameon=False)
+        if several:
+            handles = self._handles(quantity, colors)
+            legend_below(ax, handles=handles, ncols=min(3, len(handles)))
+        else:
+            ax.legend(frameon=False)
         self.ax_, self.figure_ = ax, ax.figure
         return self
 
-    def _handles(self, quantity):
+    def _handles(self, quantity, colors):
         """Legend of several networks: a colour each, then a style for each kind of line."""
         from matplotlib.lines import Line2D
 
-        names = [Line2D([], [], color=PALETTE[i % len(PALETTE)], label=name) for i, name in enumerate(self.histories)]
+        names = [Line2D([], [], color=color, label=name) for name, color in colors.items()]
         kinds = {
             kind: style for history in self.histories.values() for _, kind, _, style in self._columns(quantity, history)
         }
