@@ -5,6 +5,7 @@ edit and ignored by git.
 """
 
 import os
+import re
 from importlib.metadata import version as version_of
 from pathlib import Path
 
@@ -41,12 +42,12 @@ default_role = "literal"
 nitpicky = True
 # Names of other libraries are resolved where their inventories can be fetched, which a build must not depend on.
 nitpick_ignore_regex = [
-    (
-        r"py:.*",
-        r"(builtins|collections|joblib|matplotlib|numpy|pandas|scipy|skorch|sklearn|skrub|torch|torchvision|typing)(\..*)?",
-    )
+    (r"py:.*", r"(joblib|matplotlib|numpy|pandas|scipy|skorch|sklearn|torch|torchvision)(\..*)?"),
+    (r"py:obj", r"\w+_"),  # fitted attributes that are properties
 ]
 
+# The gallery's pages lie below the examples they are made of, and are taken for copies of them.
+suppress_warnings = ["sphinx_gallery.duplicate_filename"]
 autosummary_generate = True
 autodoc_typehints = "none"  # the docstrings say it in words
 autodoc_member_order = "bysource"
@@ -121,12 +122,11 @@ class Leaderboard(SphinxDirective):
 
 
 def say_what_was_not_run(app, docname, source):
-    """A note on the page of an example whose data is missing."""
+    """A note beneath the title of an example whose data is missing."""
     name = docname.removeprefix("gallery/")
     if name in MISSING:
-        head, line, rest = source[0].partition("\n\n")
         note = f".. note::\n\n   Not run in this build: {MISSING[name]} is not in the folder of ``SKLABELNOISE_DATA``."
-        source[0] = f"{head}{line}{note}\n\n{rest}"
+        source[0] = re.sub(r"^=+\n", lambda line: f"{line[0]}\n{note}\n\n", source[0], count=1, flags=re.MULTILINE)
 
 
 def is_of_another_library(app, what, name, thing, skip, options):

@@ -79,9 +79,9 @@ for ax, (score, title) in zip(axes, SCORES.items(), strict=True):
         light = image.norm(value) < 0.5
         ax.text(j, i, f"{value:.2f}", ha="center", va="center", color="white" if light else "black")
     i, j = np.unravel_index(np.argmax(table), table.shape)
-    ax.add_patch(plt.Rectangle((j - 0.47, i - 0.47), 0.94, 0.94, fill=False, edgecolor="C3", linewidth=3))
+    ax.add_patch(plt.Rectangle((j - 0.47, i - 0.47), 0.94, 0.94, fill=False, edgecolor="tab:red", linewidth=3))
     i, j = np.unravel_index(np.argmax(truth), truth.shape)
-    ax.plot(j + 0.33, i + 0.33, marker="*", color="C3", markersize=13, markeredgecolor="white")
+    ax.plot(j + 0.33, i + 0.33, marker="*", color="tab:red", markersize=13, markeredgecolor="white")
     ax.set(title=title, xlabel="beta", xticks=range(table.shape[1]), xticklabels=table.columns)
     ax.set(yticks=range(table.shape[0]), yticklabels=table.index)
 axes[0].set_ylabel("lam")

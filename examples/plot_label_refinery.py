@@ -113,10 +113,10 @@ figure = plt.figure(figsize=(12, 4.4), layout="constrained")
 left, maps = figure.subfigures(1, 2, width_ratios=(1, 1.6))
 ax = left.subplots()
 for rate, shade in zip(RATES, ("0.6", *plt.colormaps["Reds"]([0.45, 0.7, 0.95])), strict=True):
-    ax.plot(100 * np.array(right[rate]), marker="o", ms=4, color=shade)
-    ax.annotate(f"{rate:.0%} noise", (8, 100 * right[rate][-1]), (8, 0), textcoords="offset points", va="center")
-ax.set(xlabel="round", ylabel="labels that are right, %", xlim=(-0.3, 10.4), xticks=range(0, 9, 2))
+    ax.plot(100 * np.array(right[rate]), marker="o", ms=4, color=shade, label=f"{rate:.0%}")
+ax.set(xlabel="round", ylabel="labels that are right, %", xticks=range(0, 9, 2))
 ax.set_title("noisy labels gain, clean ones lose")
+ax.legend(title="noise", frameon=False, loc="center left", bbox_to_anchor=(1.01, 0.5))
 ax.spines[["top", "right"]].set_visible(False)
 display = RefineryDisplay.from_estimator(refinery, points, given[0.3], rounds=(0, 8), y_clean=truth)
 display.plot(axes=maps.subplots(1, 2))
@@ -128,5 +128,5 @@ print(f"\nPictures: {Path('output').resolve()}/label_refinery_*.png")
 # right, whatever classifier is put into it, and the final classifier mostly gains too, but not always.
 #
 # Where no label is wrong it can only do harm, and does: the grey line falls, because at the borders between the classes
-# the models err and the labels did not. So first ask how much noise there is (``audit.estimate_noise_rate``), and leave
-# clean labels alone.
+# the models err and the labels did not. For the same reason the other lines fall again in later rounds. So first ask
+# how much noise there is (``audit.estimate_noise_rate``), and leave clean labels alone.

@@ -128,7 +128,7 @@ class DMClassifierCV(NetClassifier):
     n_features_in_ : int
         Number of features, or of channels of images.
 
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the features, where X had string column names.
 
     n_iter_ : int

@@ -129,7 +129,7 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
     n_features_in_ : int
         Number of features, where X is a table.
 
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the features, where X had string column names.
 
     See Also

@@ -121,7 +121,7 @@ class StochasticLabelRefinery(ClassifierMixin, BaseLabelRefinery):
         The final models in any other case.
     n_features_in_ : int
         Number of features, if the estimator knows it.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the features, if the estimator knows them.
 
     See Also

@@ -104,10 +104,15 @@ def fetch_cifar10(
         With the following attributes, rows in the official order.
 
         X_train : ndarray of shape (50000, 3, 32, 32), uint8
+            The images for training.
         y_train : ndarray of shape (50000,)
+            Their classes.
         X_test : ndarray of shape (10000, 3, 32, 32), uint8
+            The images for testing.
         y_test : ndarray of shape (10000,)
+            Their classes.
         target_names : list of 10 str
+            What the classes are called.
 
     Raises
     ------
@@ -182,13 +187,19 @@ def fetch_cifar100(
         With the following attributes, rows in the official order.
 
         X_train : ndarray of shape (50000, 3, 32, 32), uint8
+            The images for training.
         y_train : ndarray of shape (50000,)
+            Their classes.
         X_test : ndarray of shape (10000, 3, 32, 32), uint8
+            The images for testing.
         y_test : ndarray of shape (10000,)
+            Their classes.
         y_train_coarse, y_test_coarse : ndarray of shape (n_samples,)
             The group of each image.
         target_names : list of 100 str
+            What the classes are called.
         coarse_target_names : list of 20 str
+            What the groups are called.
 
     Raises
     ------

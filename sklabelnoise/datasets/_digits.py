@@ -62,6 +62,7 @@ def load_digits_noisy(
         transition_matrix : ndarray of shape (10, 10)
             The matrix the given labels were drawn with.
         feature_names, target_names : list of str
+            What pixels and classes are called.
 
     Examples
     --------

@@ -67,6 +67,7 @@ def fetch_imdb(
         rating_train, rating_test : ndarray of shape (25000,)
             The reviewer's stars, 1 to 4 and 7 to 10.
         target_names : list of 2 str
+            What the classes are called.
 
     Raises
     ------

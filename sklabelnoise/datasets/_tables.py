@@ -50,6 +50,7 @@ def load_table(name: str, *, data_home: str | os.PathLike[str] | None = None) ->
         frame : DataFrame of shape (n_samples, n_features + 1)
             Features and target together.
         feature_names : list of str
+            What the columns are called.
         target_names : list of str
             One per class, in the order of the sorted codes.
         categorical_features : list of str

@@ -212,7 +212,7 @@ def nrce(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
     References
     ----------
     Ma et al., Normalized Loss Functions for Deep Learning with Noisy Labels, ICML 2020. Their
-    code multiplies by (C - 1) / 4, where the sum over all labels asks for division by |A| (C - 1).
+    code multiplies by (C - 1) / 4, where the sum over all labels asks for division by abs(A) (C - 1).
 
     Examples
     --------

@@ -125,7 +125,7 @@ class FusedGridSearchCV(GridSearchCV):
     n_features_in_ : int
         Number of features of `best_estimator_`.
 
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Their names, where X had some.
 
     See Also
