@@ -11,6 +11,7 @@ from pathlib import Path
 
 from docutils import nodes
 from docutils.statemachine import StringList
+from docutils.utils.math.latex2mathml import tex2mathml
 from sphinx.util.docutils import SphinxDirective
 
 HERE = Path(__file__).parent
@@ -29,14 +30,13 @@ version = release = version_of("sklabelnoise")
 extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
-    "sphinx.ext.mathjax",
     "numpydoc",
     "sphinx_copybutton",
     "sphinx_design",
     "sphinx_gallery.gen_gallery",
 ]
 templates_path = ["_templates"]
-exclude_patterns = ["GALLERY_HEADER.rst", "gallery/sg_execution_times.rst", "output", "**.ipynb"]
+exclude_patterns = ["GALLERY_HEADER.rst", "**sg_execution_times.rst", "**.ipynb"]
 # Docstrings write `name` for what is code.
 default_role = "literal"
 nitpicky = True
@@ -49,6 +49,7 @@ nitpick_ignore_regex = [
 # The gallery's pages lie below the examples they are made of, and are taken for copies of them.
 suppress_warnings = ["sphinx_gallery.duplicate_filename"]
 autosummary_generate = True
+toc_object_entries_show_parents = "hide"
 autodoc_typehints = "none"  # the docstrings say it in words
 autodoc_member_order = "bysource"
 autodoc_inherit_docstrings = False
@@ -83,6 +84,7 @@ sphinx_gallery_conf = {
     "copyfile_regex": r"(?!)",  # index.rst is the start page, not the gallery's
 }
 
+html_math_renderer = "mathml"
 html_theme = "pydata_sphinx_theme"
 html_title = "sklabelnoise"
 html_static_path = ["_static"]
@@ -135,7 +137,20 @@ def is_of_another_library(app, what, name, thing, skip, options):
     return True if home.startswith(("sklearn.", "torch.", "skorch.")) else None
 
 
+def inline_equation(writer, node):
+    """Equations as MathML, which browsers draw by themselves: the guide needs no network and no script for them."""
+    writer.body.append(tex2mathml(node.astext()))
+    raise nodes.SkipNode
+
+
+def displayed_equation(writer, node):
+    """An equation on a line of its own."""
+    writer.body.append(f'<div class="math">{tex2mathml(node.astext(), as_block=True)}</div>')
+    raise nodes.SkipNode
+
+
 def setup(app):
+    app.add_html_math_renderer("mathml", (inline_equation, None), (displayed_equation, None))
     app.connect("autodoc-skip-member", is_of_another_library)
     app.add_directive("leaderboard", Leaderboard)
     app.connect("source-read", say_what_was_not_run)

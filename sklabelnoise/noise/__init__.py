@@ -2,6 +2,13 @@
 
 Everywhere ``T[i, j] = P(given = j | true = i)``, so the rows of a transition matrix sum to one. Rows and columns are in
 the order of the sorted labels.
+
+>>> from sklabelnoise.noise import corrupt_labels, realized_noise_rate, symmetric_transition_matrix
+>>> y_clean = ["cat", "dog"] * 50
+>>> T = symmetric_transition_matrix(2, 0.3)
+>>> y = corrupt_labels(y_clean, T, exact_counts=True, random_state=0)
+>>> float(realized_noise_rate(y_clean, y))
+0.3
 """
 
 from sklabelnoise._foundation._renamed import old_names

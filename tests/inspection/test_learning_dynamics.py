@@ -5,9 +5,7 @@ import pandas as pd
 import pytest
 
 from sklabelnoise import DMClassifier, ProSelfLCClassifier
-from sklabelnoise.inspection import (
-    LearningDynamicsDisplay,
-)
+from sklabelnoise.inspection import METHOD_COLORS, LearningDynamicsDisplay
 from sklabelnoise.noise import corrupt_labels, symmetric_transition_matrix
 from sklabelnoise.training import LearningDynamics
 
@@ -58,6 +56,22 @@ class TestLearningDynamics:
         assert (
             display.lines_["A", "label_proba_clean"].get_color() != display.lines_["B", "label_proba_clean"].get_color()
         )
+
+    def test_methods_have_their_color_and_others_none_of_those(self):
+        history = pd.DataFrame({"entropy": [2.0, 1.0]})
+        names = ["mine", "DM", "yours", "cross entropy"]
+        display = LearningDynamicsDisplay(dict.fromkeys(names, history)).plot("confidence")
+        colors = {name: display.lines_[name, "entropy"].get_color() for name in names}
+        assert colors["DM"] == METHOD_COLORS["DM"] and colors["cross entropy"] == METHOD_COLORS["cross entropy"]
+        assert len(set(colors.values())) == 4
+
+    def test_the_legend_of_several_hides_no_data(self):
+        history = pd.DataFrame({"label_proba_clean": [0.1, 0.9], "label_proba_wrong": [0.9, 0.1]})
+        display = LearningDynamicsDisplay({"A": history, "B": history}).plot()
+        display.figure_.canvas.draw()
+        legend = display.ax_.get_legend().get_window_extent()
+        assert legend.y1 < display.ax_.get_window_extent().y0
+        assert legend.y0 >= 0  # the figure made room for it
 
     def test_a_plain_history_shows_what_it_has(self, noisy):
         model = DMClassifier(max_epochs=2, random_state=0).fit(*noisy[:2])
