@@ -9,7 +9,7 @@ PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#0
 RIGHT, WRONG, NEUTRAL = PALETTE[0], PALETTE[1], "#8A929C"
 
 # What this package's pictures compare most often has one color in all of them.
-METHOD_COLORS = {
+METHOD_COLORS: dict[str, str] = {
     "cross entropy": PALETTE[1],
     "cross entropy, stopped early": PALETTE[4],
     "cross entropy, clean labels": NEUTRAL,
