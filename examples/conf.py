@@ -111,16 +111,20 @@ class Leaderboard(SphinxDirective):
 
     def run(self):
         text = (ROOT / "README.md").read_text(encoding="utf-8")
-        _, _, part = text.partition("<!-- benchmark:summary -->")
-        sentence, table, caption = (block.splitlines() for block in part.partition("<!-- /")[0].strip().split("\n\n"))
-        rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in table if "---" not in line]
-        lines = [" ".join(sentence), "", ".. list-table::", "   :header-rows: 1", "   :class: leaderboard", ""]
-        for row in rows:
-            lines += [f"   {'*' if i == 0 else ' '} - {cell}" for i, cell in enumerate(row)]
-        lines += ["", " ".join(caption)]
+        written = text.partition("<!-- benchmark:summary -->")[2].partition("<!-- /benchmark:summary -->")[0]
+        lines = []
+        for block in written.strip().split("\n\n"):
+            lines += [*(in_rst(block) if block.startswith("|") else block.splitlines()), ""]
         holder = nodes.container()
         self.state.nested_parse(StringList(lines, "README.md"), self.content_offset, holder)
         return holder.children
+
+
+def in_rst(table):
+    """Lines of a table of Markdown, in reStructuredText."""
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines() if "---" not in line]
+    cells = [f"   {' ' if i else '*'} - {cell}" for row in rows for i, cell in enumerate(row)]
+    return [".. list-table::", "   :header-rows: 1", "   :class: leaderboard", "", *cells]
 
 
 def say_what_was_not_run(app, docname, source):
