@@ -110,6 +110,7 @@ class Leaderboard(SphinxDirective):
     """The README's sentence, table and caption, which `python -m benchmarks.report` writes from committed rows."""
 
     def run(self):
+        self.env.note_dependency(str(ROOT / "README.md"))
         text = (ROOT / "README.md").read_text(encoding="utf-8")
         written = text.partition("<!-- benchmark:summary -->")[2].partition("<!-- /benchmark:summary -->")[0]
         lines = []
