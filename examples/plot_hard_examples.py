@@ -19,6 +19,7 @@ from sklearn.preprocessing import StandardScaler
 
 from sklabelnoise import RobustLossClassifier
 from sklabelnoise.datasets import load_digits_noisy
+from sklabelnoise.inspection import METHOD_COLORS
 from sklabelnoise.training import LearningDynamics
 
 digits = load_digits_noisy(0.4, random_state=0)
@@ -26,7 +27,6 @@ scaler = StandardScaler().fit(digits.X_train)
 X_train, X_test = scaler.transform(digits.X_train), scaler.transform(digits.X_test)
 
 LOSSES = {"OHEM": "ohem", "cross entropy": "cross_entropy", "GCE": "gce"}
-COLORS = {"OHEM": "#b2182b", "cross entropy": "#7f7f7f", "GCE": "#2166ac"}
 histories = {}
 for name, loss in LOSSES.items():
     dynamics = LearningDynamics(digits.y_train_clean, X_test=X_test, y_test=digits.y_test)
@@ -52,13 +52,13 @@ figure, axes = plt.subplots(1, 2, figsize=(10, 4), layout="constrained", sharex=
 panels = {"emphasis_wrong": "what is taught by wrong labels", "test_accuracy": "test accuracy"}
 for ax, (column, title) in zip(axes, panels.items(), strict=True):
     for name, history in histories.items():
-        ax.plot(history.index + 1, history[column], color=COLORS[name], linewidth=2, label=name)
+        ax.plot(history.index + 1, history[column], color=METHOD_COLORS[name], linewidth=2, label=name)
     ax.set(title=title, xlabel="epoch", ylim=(0, 1))
     ax.yaxis.set_major_formatter(PercentFormatter(1))
     ax.margins(x=0)
     ax.spines[["top", "right"]].set_visible(False)
 axes[0].axhline((digits.y_train != digits.y_train_clean).mean(), color="black", linestyle="--", linewidth=0.8)
-axes[0].legend(loc="lower right", frameon=False)
+figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
 
 output = Path("output")
 output.mkdir(exist_ok=True)

@@ -13,7 +13,8 @@ from sklabelnoise.inspection import METHOD_COLORS
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 PAGES = [EXAMPLES / "index.rst", *sorted((EXAMPLES / "guide").glob("*.rst"))]
-NAMESPACES = ["sklabelnoise", *(f"sklabelnoise.{name}" for name in sklabelnoise._SUBMODULES)]
+MODULES = [name for name in sklabelnoise.__all__ if inspect.ismodule(getattr(sklabelnoise, name))]
+NAMESPACES = ["sklabelnoise", *(f"sklabelnoise.{name}" for name in MODULES)]
 
 
 def named_in_reference():

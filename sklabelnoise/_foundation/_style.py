@@ -16,6 +16,8 @@ METHOD_COLORS: dict[str, str] = {
     "DM": PALETTE[0],
     "ProSelfLC": PALETTE[2],
     "refinery": PALETTE[3],
+    "GCE": "#6A3D9A",
+    "OHEM": "#A6761D",
     "random forest": PALETTE[5],
     "NoisyLabelClassifier": PALETTE[6],
 }
