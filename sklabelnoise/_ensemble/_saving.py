@@ -28,6 +28,7 @@ _NETWORKS = {kind.__name__: kind for kind in (DMClassifier, ProSelfLCClassifier,
 # What a file may name and loading it makes, beside what skops trusts: parts of a fitted ensemble and of trees.
 _TRUSTED = frozenset(
     (
+        "_loss.CyHalfMultinomialLoss",  # how scikit-learn 1.6 calls a compiled class of its own
         "numpy.dtype",
         "sklabelnoise._ensemble._boosting.FirstRounds",
         "sklabelnoise._ensemble._components.Components",
