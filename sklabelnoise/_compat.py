@@ -75,6 +75,7 @@ else:
 
 
 __all__ = [
+    "abort_group",
     "BaseScorer",
     "BaseSearchCV",
     "CallbackSupportMixin",
@@ -87,6 +88,7 @@ __all__ = [
     "check_method_params",
     "check_sample_weight",
     "check_y",
+    "default_store",
     "dispatch_mode",
     "fit_and_score",
     "fit_context",
@@ -215,6 +217,19 @@ def fused_optimizer_devices():
     from torch.utils._foreach_utils import _get_fused_kernels_supported_devices
 
     return frozenset(_get_fused_kernels_supported_devices())
+
+
+def default_store():
+    """What processes that torch connects can write to and read from; goes when torch gives it a public name."""
+    from torch.distributed.distributed_c10d import _get_default_store
+
+    return _get_default_store()
+
+
+def abort_group(group):
+    """Give up what a group of processes exchanges, waiting for nobody; torch before 2.6 has no such method."""
+    if hasattr(group, "abort"):
+        group.abort()
 
 
 def dispatch_mode():

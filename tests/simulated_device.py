@@ -6,16 +6,18 @@ While :func:`simulated_device` is open
 * operations on tensors of both devices are refused, as on a real one: single numbers and row numbers apart;
 * a generator serves draws on its own device only, and none may come from the device's global one;
 * float64 is refused where the device is said to lack it, as `mps` does;
+* memory is counted, and where the device is said to have so much, it is full beyond that;
 * each wait (the host reads a value) and each copy from the host is noted, with the line of the library that asks.
 """
 
 import os
 import sys
 from collections import Counter
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from unittest import mock
 
 import torch
+from torch.multiprocessing.reductions import StorageWeakRef
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_flatten, tree_map
@@ -102,11 +104,14 @@ class SimulatedDevice(TorchDispatchMode):
         How often the host waited for a value, and how often it sent one, by operation and line of the library.
     refused : list of str
         What was refused; a caller may have caught the error.
+    peak : int
+        The most bytes that lay on the device at once.
     """
 
-    def __init__(self, has_float64):
+    def __init__(self, has_float64, memory):
         super().__init__()
-        self.has_float64 = has_float64
+        self.has_float64, self.memory = has_float64, memory
+        self.peak, self._at_most, self._storages = 0, 0, {}
         self.waits, self.copies, self.refused, self.n_operations = Counter(), Counter(), [], 0
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
@@ -148,7 +153,37 @@ class SimulatedDevice(TorchDispatchMode):
             return value
         if not self.has_float64 and value.dtype in (torch.float64, torch.complex128):
             self._refuse(f"{value.dtype} does not exist on this device")
-        return own[id(value)] if id(value) in own else DeviceTensor(value)
+        if id(value) in own:
+            return own[id(value)]
+        self._allocate(value)
+        return DeviceTensor(value)
+
+    @property
+    def allocated(self):
+        """Bytes that lie on the device."""
+        self._storages = {key: kept for key, kept in self._storages.items() if not kept[0].expired()}
+        self._at_most = sum(n_bytes for _, n_bytes in self._storages.values())
+        return self._at_most
+
+    def _allocate(self, value):
+        storage = value.untyped_storage()
+        kept = self._storages.get(storage._cdata)
+        if kept is not None and not kept[0].expired():
+            return
+        n_bytes = storage.nbytes()
+        # Counted exactly only where it may matter: what is gone is found by looking at everything.
+        limit = self.peak if self.memory is None else min(self.peak, self.memory)
+        if self._at_most + n_bytes > limit:
+            needed = self.allocated + n_bytes
+            if self.memory is not None and needed > self.memory:
+                raise torch.cuda.OutOfMemoryError(f"the simulated device is out of memory for {n_bytes} bytes")
+            self.peak = max(self.peak, needed)
+        self._storages[storage._cdata] = StorageWeakRef(storage), n_bytes
+        self._at_most += n_bytes
+
+    def mem_get_info(self, device):
+        """As ``torch.cuda.mem_get_info``."""
+        return self.memory - self.allocated, self.memory
 
     def _check_generator(self, func, leaves, on_device, target):
         generators = [leaf for leaf in leaves if isinstance(leaf, _REAL_GENERATOR)]
@@ -212,20 +247,23 @@ class _Conversions(TorchFunctionMode):
 
 
 @contextmanager
-def simulated_device(*, has_float64=True):
+def simulated_device(*, has_float64=True, memory=None):
     """Open the simulated device in this thread.
 
     Parameters
     ----------
     has_float64 : bool, default=True
         Whether it knows double precision.
+    memory : int, default=None
+        Bytes that it has, which it tells as CUDA does; None for no bound.
 
     Yields
     ------
     device : SimulatedDevice
     """
-    device = SimulatedDevice(has_float64)
-    with mock.patch.object(torch, "Generator", DeviceGenerator), device, _Conversions():
+    device = SimulatedDevice(has_float64, memory)
+    known = nullcontext() if memory is None else mock.patch.object(torch, DEVICE.type, device, create=True)
+    with mock.patch.object(torch, "Generator", DeviceGenerator), known, device, _Conversions():
         yield device
 
 

@@ -29,6 +29,7 @@ from sklabelnoise.training._early_stopping import forget_best_weights, hold_out
 from sklabelnoise.training._epoch_record import history_frame
 from sklabelnoise.training._failures import naming_batch_size
 from sklabelnoise.training._forward import embedding, map_logits, mean_proba_over_views
+from sklabelnoise.training._processes import current_processes, joined
 from sklabelnoise.training._training_defaults import TRAINING_PARAMETERS
 from sklabelnoise.training._training_set import LabeledRows, check_inputs
 
@@ -75,7 +76,7 @@ class BaseNoisyLabelClassifier(CallbackSupportMixin, NetClassifier):
             module_params=plain(self._params_for("module")),
             training={**{name: plain(getattr(self, name)) for name in TRAINING_PARAMETERS}, **optimizer_params},
             skorch_params={k: v for k, v in net_params.items() if k.startswith(("iterator_", "callbacks__"))},
-            switches=frozenset(name for name in SWITCHES if net_params.get(name)),
+            switches={name: net_params[name] for name in SWITCHES if net_params.get(name)},
             make_criterion=self._make_criterion,
             callbacks=list(self.callbacks or []),
             patience=int(self.n_iter_no_change) if self.early_stopping else None,
@@ -100,7 +101,7 @@ class BaseNoisyLabelClassifier(CallbackSupportMixin, NetClassifier):
     def _observers(self, X, y, data, epochs):
         """Callbacks of one training beside the user's: the progress bar, and scikit-learn's."""
         observers = []
-        if self.verbose:
+        if self.verbose and (current_processes() is None or current_processes().rank == 0):
             observers.append(EpochProgressBar(epochs, type(self).__name__))
         if has_callbacks(self):
             context = callback_context(self, max_subtasks=epochs)
@@ -190,7 +191,7 @@ class BaseNoisyLabelClassifier(CallbackSupportMixin, NetClassifier):
             If the data or the module do not fit each other, or the loss becomes infinite or NaN. What was fitted before
             is kept.
         """
-        with keeping_fitted_state(self):
+        with keeping_fitted_state(self), joined(self._net_params.get("accelerator")):
             continues = self.warm_start and hasattr(self, "net_")
             known = (self.classes_, self.input_shape_) if continues else None
             data = self._check_training_set(X, y, sample_weight, soft_labels, known=known, reset=not continues)
@@ -229,7 +230,7 @@ class BaseNoisyLabelClassifier(CallbackSupportMixin, NetClassifier):
         -------
         self : estimator
         """
-        with keeping_fitted_state(self):
+        with keeping_fitted_state(self), joined(self._net_params.get("accelerator")):
             first = not hasattr(self, "net_")
             if first and classes is None:
                 raise ValueError("classes must be passed on the first call to partial_fit, got None.")
@@ -247,29 +248,39 @@ class BaseNoisyLabelClassifier(CallbackSupportMixin, NetClassifier):
             data, validation = data.cast(net.numpy_dtype), validation and validation.cast(net.numpy_dtype)
         device = resolve_device(self.device)
         seed = draw_seed(self.random_state)
+        processes = current_processes()
+        if processes is not None:
+            processes.use_device(device)
+            seed = processes.of_first(seed)
         train, held_out = self._split(data, validation, seed)
         self._learn_for_criterion(X, y, data, validation, seed=seed, continues=net is not None, partial=partial)
         builder = self._net_builder()
         # A net that goes on draws other dropout masks than the first time.
         with seeded(seed + (len(net.history) if net is not None else 0)):
-            tensors = train.as_tensors(device)
-            if net is None:
-                net, used = builder.build(tensors, data, device, seed)
-            else:
-                # Trained in a copy, so that a call that fails leaves the fitted net as it was.
-                net, used = builder.continue_with(copy.deepcopy(net), self.history_.attrs, device)
+            with naming_batch_size(None, device):
+                tensors = train.as_tensors(device)
+                if net is None:
+                    net, used = builder.build(tensors, data, device, seed)
+                else:
+                    # Trained in a copy, so that a call that fails leaves the fitted net as it was.
+                    net, used = builder.continue_with(copy.deepcopy(net), self.history_.attrs, device)
             net.criterion_.prepare(len(tensors), len(data.classes), device=device, dtype=net.dtype)
             if held_out is not None:
                 net.train_split = predefined_split(held_out.as_tensors(device))
             epochs = 1 if partial else used["max_epochs"]
+            if processes is not None:
+                n_batches = len(net.get_iterator(tensors, training=True))
+                counted = {"batches of an epoch": n_batches, "epochs": epochs, "batch_size": used["batch_size"]}
+                processes.check_equal({**data.facts(), **counted})
             observers = self._observers(X, y, data, epochs)
-            with naming_batch_size(used["batch_size"]):
+            with naming_batch_size(used["batch_size"], device):
                 net.fit_epochs(
                     tensors,
                     epochs=epochs,
                     continues=partial,
                     observers=observers,
                     keep_interrupted=self.on_interrupt == "keep",
+                    same_bits=self.random_state is not None,
                 )
             net.train_split = None
             if self.early_stopping:

@@ -37,6 +37,7 @@ from sklabelnoise._foundation._work import Work
 from sklabelnoise._fused._fits import Fits, fit_alone, fit_together
 from sklabelnoise._fused._folds import make_folds
 from sklabelnoise.training._forward import rows_at_once
+from sklabelnoise.training._processes import joined
 from sklabelnoise.training._training_set import LabeledRows, check_inputs, take_rows
 
 if TYPE_CHECKING:
@@ -280,7 +281,7 @@ class DMClassifierCV(NetClassifier):
             warnings.warn(
                 f"scoring={self.scoring!r} on noisy labels rewards fitting the noise; use 'accuracy'.", stacklevel=2
             )
-        with keeping_fitted_state(self):
+        with keeping_fitted_state(self), joined(self._net_params.get("accelerator")) as processes:
             data = self._check_training_set(X, y, sample_weight, soft_labels)
             labels = data.classes[data.all_labels]
             if sample_weight is not None:
@@ -296,6 +297,7 @@ class DMClassifierCV(NetClassifier):
             cv = list(self.cv) if hasattr(self.cv, "__next__") else self.cv
             checkpoint = self._open_checkpoint(pairs, cv, data.all_X, labels, groups, fit_params, validation)
             seed = self._draw_seed(checkpoint)
+            seed = seed if processes is None else processes.of_first(seed)
             splits = _draw_splits(cv, data.all_X, labels, groups, seed)
             n_fits = len(pairs) * len(splits) + (self.n_members if self.refit else 0)
             bar = Progress(n_fits, type(self).__name__, unit="fits", shown=self.verbose)

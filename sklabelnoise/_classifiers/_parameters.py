@@ -142,7 +142,12 @@ COMMON = {
 }
 
 # Switches of the net, which are given as keywords beside the parameters of its parts.
-SWITCHES = {"amp": ["boolean"], "compile": ["boolean"], "channels_last": ["boolean"]}
+SWITCHES = {
+    "accelerator": [StrOptions({"auto"}), None],
+    "amp": ["boolean", StrOptions({"bfloat16", "float16"})],
+    "channels_last": ["boolean"],
+    "compile": ["boolean"],
+}
 
 _NET_PARAMS = """**net_params : dict
         skorch's parameters with the prefixes ``module__``, ``optimizer__``, ``iterator_train__``, ``iterator_valid__``

@@ -224,7 +224,7 @@ def _train_at_once(seeded_folds, replicas, folds, record_accuracy, kept, advance
         (first if same(candidate.used["lr_schedule"], first.used["lr_schedule"]) else candidate).net.lr_schedule
         for candidate in candidates
     ]
-    with seeded(first.seed), naming_batch_size(first.used["batch_size"]):
+    with seeded(first.seed), naming_batch_size(first.used["batch_size"], device):
         log = train_replicas(
             network,
             optimizer,

@@ -2,10 +2,12 @@
 
 import torch
 
+from sklabelnoise.training._device import free_memory
+
 # What one stack may take on a CPU: enough to keep the matrix products busy, and little beside the data.
 _CPU_BYTES = 192 * 2**20
 # Share of the free memory of an accelerator.
-_CUDA_SHARE = 0.5
+_SHARE_OF_FREE = 0.5
 # Parameters, gradients, two moments of the optimiser, and two intermediate results of its step.
 _COPIES_OF_PARAMETERS = 6
 # Each layer's output is kept for the backward pass, which makes its gradient and an intermediate result.
@@ -14,10 +16,8 @@ _COPIES_OF_ACTIVATIONS = 3
 
 def bytes_available(device):
     """Memory that one stack of replicas may take."""
-    device = torch.device(device)
-    if device.type == "cuda":
-        return int(_CUDA_SHARE * torch.cuda.mem_get_info(device)[0])
-    return _CPU_BYTES
+    free = free_memory(device)
+    return _CPU_BYTES if free is None else int(_SHARE_OF_FREE * free)
 
 
 def numbers_per_row(module, X):

@@ -6,19 +6,25 @@ import numpy as np
 import scipy.sparse
 import torch
 from skorch.dataset import Dataset as SkorchDataset
-from torch.utils.data import DataLoader, Dataset, Sampler, default_collate
+from torch.utils.data import BatchSampler, DataLoader, Dataset, Sampler, default_collate
 
 from sklabelnoise.modules._draws import captured
+from sklabelnoise.training._named_rows import NamedRows, naming_item
+from sklabelnoise.training._streams import as_tensor, reads_ahead, sent_ahead, stays_on_host
 
-# Rows of a table in one forward pass of prediction; images use the batch size of training.
+# Rows of a table in one forward pass of prediction.
 PREDICTION_ROWS = 4096
 
 
 class Batch(tuple):
     """Inputs and labels of a batch; unpacks as ``X, y`` for skorch's callbacks, and carries what the criterion needs.
 
+    Where several processes train together ``X, y`` are the part of this one, and all else is of the whole batch.
+
     Attributes
     ----------
+    labels : Tensor
+        The labels.
     target : Tensor
         What the criterion is called with: soft targets where there are some, else the labels.
     sample_weight : Tensor or None
@@ -27,22 +33,23 @@ class Batch(tuple):
         Row numbers of the batch in its data set.
     """
 
-    def __new__(cls, X, labels, target, sample_weight, indices):
-        self = super().__new__(cls, (X, labels))
-        self.target, self.sample_weight, self.indices = target, sample_weight, indices
+    def __new__(cls, X, labels, target, sample_weight, indices, part=slice(None)):
+        self = super().__new__(cls, (X, labels[part]))
+        self.labels, self.target, self.sample_weight, self.indices = labels, target, sample_weight, indices
         return self
 
 
 class TensorData(SkorchDataset):
     """Rows, labels and what belongs to them, held as tensors on one device.
 
-    It is a data set in skorch's sense (``len``, integer indexing, `X` and `y`), so that skorch's callbacks can use it,
-    and gives whole batches by index.
+    Rows that do not fit there stay on the host (:func:`stays_on_host`) and are sent batch by batch. It is a data set in
+    skorch's sense (``len``, integer indexing, `X` and `y`), so that skorch's callbacks can use it, and gives whole
+    batches by index.
 
     Parameters
     ----------
     X : ndarray, Tensor or CSR matrix
-        A CSR matrix stays one: its rows are made dense batch by batch.
+        A CSR matrix stays one: its rows are made dense batch by batch. A memory-mapped array is never read whole.
     labels : ndarray of int of shape (n_samples,)
         Class indices of the given labels.
     soft_targets : ndarray of shape (n_samples, n_classes), default=None
@@ -57,7 +64,7 @@ class TensorData(SkorchDataset):
 
     def __init__(self, X, labels, *, soft_targets=None, sample_weight=None, device="cpu", dtype=torch.float32):
         self.device, self.dtype = torch.device(device), dtype
-        self.X = X if scipy.sparse.issparse(X) else as_tensor(X).to(self.device)
+        self.X = X if stays_on_host(X, self.device) else as_tensor(X).to(self.device)
         self.labels = as_tensor(labels).to(self.device)
         self.soft_targets, self.sample_weight = (
             None if values is None else as_tensor(values).to(self.device, dtype)
@@ -77,29 +84,39 @@ class TensorData(SkorchDataset):
 
     def rows(self, index):
         """Inputs of the rows `index`, dense, on the device."""
-        if isinstance(self.X, torch.Tensor):
-            return self.X[torch.as_tensor(index, device=self.device)]
-        dense = self.X[np.asarray(index)].toarray()
-        return torch.from_numpy(dense).to(self.device, self.dtype)
+        if self.on_host:
+            return self.rows_on_host(index).to(self.device, non_blocking=True)
+        return self.X[torch.as_tensor(index, device=self.device)]
 
     @property
     def on_host(self):
-        """Whether the rows wait on the host to be made dense and sent, so that their numbers are needed there."""
+        """Whether the rows wait on the host to be sent, so that their numbers are needed there."""
         return not isinstance(self.X, torch.Tensor)
 
-    def batch(self, index, on_host=None):
+    def rows_on_host(self, index):
+        """Inputs of the rows `index`, dense, in memory from which a GPU fetches them while it computes."""
+        if scipy.sparse.issparse(self.X):
+            rows = torch.from_numpy(self.X[np.asarray(index)].toarray()).to(self.dtype)
+        else:
+            rows = torch.from_numpy(np.take(self.X, np.asarray(index), axis=0))
+        return rows.pin_memory() if self.device.type == "cuda" else rows
+
+    def batch(self, index, on_host=None, part=slice(None), X=None):
         """The rows `index`, a LongTensor on the device, as a :class:`Batch`.
 
         `on_host` are the same numbers on the host, which a device is asked for where they are needed and not given.
+        The inputs are those of a `part` of the rows, X where they are there already.
         """
-        if self.on_host:
-            X = self.rows(index.cpu() if on_host is None else on_host)
+        if X is not None:
+            pass
+        elif self.on_host:
+            X = self.rows((index.cpu() if on_host is None else on_host)[part])
         else:
-            X = self.X.index_select(0, index)
+            X = self.X.index_select(0, index[part])
         labels = self.labels.index_select(0, index)
         target = labels if self.soft_targets is None else self.soft_targets.index_select(0, index)
         weight = None if self.sample_weight is None else self.sample_weight.index_select(0, index)
-        return Batch(X, labels, target, weight, index)
+        return Batch(X, labels, target, weight, index, part)
 
 
 class DatasetData(Dataset):
@@ -114,7 +131,7 @@ class DatasetData(Dataset):
     """
 
     def __init__(self, dataset, labels, *, soft_targets=None, sample_weight=None, device="cpu", dtype=torch.float32):
-        self.dataset = dataset
+        self.dataset = NamedRows(dataset)
         self.side = TensorData(
             np.arange(len(labels)),
             labels,
@@ -145,10 +162,10 @@ class DatasetData(Dataset):
             items = [self[i][0] for i in index]
         return self._on_device(default_collate(items))
 
-    def batch(self, X, index):
+    def batch(self, X, index, part=slice(None)):
         """Join loaded inputs with the labels, targets and weights of the rows `index`, on the host or the device."""
         side = self.side.batch(index.to(self.device))
-        return Batch(self._on_device(X), side[1], side.target, side.sample_weight, side.indices)
+        return Batch(self._on_device(X), side.labels, side.target, side.sample_weight, side.indices, part)
 
     def _on_device(self, X):
         # A data set may give float64, as numpy does; integers may be tokens and stay what they are.
@@ -178,6 +195,8 @@ class TensorBatches:
         Draws a new order of the rows in each pass; None keeps the order.
     drop_last : bool, default=False
         Leave out a last batch that is not full, unless it is the only one.
+    processes : Processes, default=None
+        Those that train together: the inputs of each batch are the part of this one.
 
     Raises
     ------
@@ -185,13 +204,13 @@ class TensorBatches:
         If options of a ``DataLoader`` are given, which arrays do not go through.
     """
 
-    def __init__(self, data, batch_size, *, generator=None, drop_last=False, **loader_params):
+    def __init__(self, data, batch_size, *, generator=None, drop_last=False, processes=None, **loader_params):
         if loader_params:
             raise TypeError(
                 "iterator_train__ and iterator_valid__ take batch_size, shuffle and drop_last where X is an array, and "
                 f"other options of a DataLoader where it is a torch Dataset, got {sorted(loader_params)}."
             )
-        self.data, self.batch_size, self.generator = data, batch_size, generator
+        self.data, self.batch_size, self.generator, self.processes = data, batch_size, generator, processes
         n, remainder = divmod(len(data), batch_size)
         self.n_batches = n if remainder == 0 or (drop_last and n) else n + 1
 
@@ -201,9 +220,16 @@ class TensorBatches:
     def __iter__(self):
         n = len(self.data)
         order = torch.arange(n) if self.generator is None else torch.randperm(n, generator=self.generator)
-        on_device = order.to(self.data.device).split(self.batch_size)
-        for index, on_host in zip(on_device[: self.n_batches], order.split(self.batch_size), strict=False):
-            yield self.data.batch(index, on_host)
+        on_device = order.to(self.data.device).split(self.batch_size)[: self.n_batches]
+        on_host = order.split(self.batch_size)[: self.n_batches]
+        parts = [slice(None) if self.processes is None else self.processes.part(len(index)) for index in on_host]
+        if not self.data.on_host or not reads_ahead(self.data.X, self.data.device):
+            for index, numbers, part in zip(on_device, on_host, parts, strict=True):
+                yield self.data.batch(index, numbers, part)
+            return
+        wanted = [numbers[part] for numbers, part in zip(on_host, parts, strict=True)]
+        for index, part, X in zip(on_device, parts, sent_ahead(self.data, wanted), strict=True):
+            yield self.data.batch(index, part=part, X=X)
 
 
 class LoadedBatches:
@@ -219,36 +245,64 @@ class LoadedBatches:
         Draws a new order of the rows in each pass, the same as :class:`TensorBatches` does; None keeps the order.
     worker_generator : torch.Generator, default=None
         Seeds the workers. A loader without one would take the seeds from torch's global generator.
+    processes : Processes, default=None
+        Those that train together: this one loads its part of each batch alone.
     **loader_params
         Of ``DataLoader``.
+
+    Raises
+    ------
+    ValueError
+        If processes that train together were to take the rows in an order of the user's.
     """
 
-    def __init__(self, data, batch_size, *, generator=None, worker_generator=None, **loader_params):
-        self.data, self.batch_size = data, batch_size
-        self.order = _RandomOrder(len(data), generator)
-        order = {} if generator is None else {"sampler": self.order}
+    def __init__(self, data, batch_size, *, generator=None, worker_generator=None, processes=None, **loader_params):
+        self.data, self.batch_size, self.processes = data, batch_size, processes
+        self.order = _Order(len(data), generator)
         if worker_generator is None:
             worker_generator = torch.Generator()
-        params = {**order, "generator": worker_generator, **loader_params}
-        self.loader = DataLoader(data, batch_size=batch_size, **params)
-        # Not where the user's parameters, or what takes the loader's place, put the rows into another order.
-        self.ordered_loader = self.loader if self.loader.sampler is self.order else None
+        if data.device.type == "cuda":
+            loader_params = {"pin_memory": True, **loader_params}
+        params = {"generator": worker_generator, **loader_params}
+        if processes is not None:
+            for name in ("sampler", "batch_sampler"):
+                if params.get(name) is not None:
+                    raise ValueError(
+                        f"iterator_train__{name} must be left out where processes train together, as each takes its "
+                        f"part of every batch, got {params[name]!r}."
+                    )
+            batches = BatchSampler(self.order, batch_size, params.pop("drop_last", False))
+            self.loader = DataLoader(data, batch_sampler=_OwnParts(batches, processes), **params)
+            self.is_ordered = True
+            return
+        order = {} if generator is None else {"sampler": self.order}
+        self.loader = DataLoader(data, batch_size=batch_size, **{**order, **params})
+        # Not where the user's parameters put the rows into another order.
+        self.is_ordered = self.loader.sampler is self.order
 
     def __len__(self):
         return len(self.loader)
 
     def __iter__(self):
         numbers = None
-        for X, index in self.loader:
-            if self.loader is self.ordered_loader:
+        for X, index in self._loaded():
+            part = slice(None)
+            if self.is_ordered:
                 if numbers is None:  # sent once for all batches
                     numbers = iter(self.order.drawn.to(self.data.device).split(self.batch_size))
                 index = next(numbers)
-            yield self.data.batch(X, index)
+            if self.processes is not None:
+                part = self.processes.part(len(index))
+                X = X[: part.stop - part.start]
+            yield self.data.batch(X, index, part)
+
+    def _loaded(self):
+        with naming_item():
+            yield from self.loader
 
 
-class _RandomOrder(Sampler):
-    """A new permutation in each pass, from a generator that nothing else draws from; `drawn` is that of this pass."""
+class _Order(Sampler):
+    """The order of one pass, kept as `drawn`: a new permutation from a generator of its own, or as they come."""
 
     def __init__(self, n, generator):
         self.n, self.generator = n, generator
@@ -257,8 +311,30 @@ class _RandomOrder(Sampler):
         return self.n
 
     def __iter__(self):
-        self.drawn = torch.randperm(self.n, generator=self.generator)
+        in_turn = self.generator is None
+        self.drawn = torch.arange(self.n) if in_turn else torch.randperm(self.n, generator=self.generator)
         yield from self.drawn.tolist()
+
+
+class _OwnParts(Sampler):
+    """The part of each batch that this process loads: one item at least, as a loader can't collate none."""
+
+    def __init__(self, batches, processes):
+        self.batches, self.processes = batches, processes
+
+    def __len__(self):
+        return len(self.batches)
+
+    def __iter__(self):
+        for batch in self.batches:
+            yield batch[self.processes.part(len(batch))] or batch[:1]
+
+
+def prediction_rows(data, batch_size):
+    """Rows in one forward pass of prediction: those of a training batch, of tables more where the device has room."""
+    is_table = isinstance(data, TensorData) and data.X.ndim == 2
+    is_tight = is_table and data.on_host and data.device.type != "cpu"
+    return max(batch_size, PREDICTION_ROWS) if is_table and not is_tight else batch_size
 
 
 def check_batch_size(batch_size, default, part):
@@ -289,11 +365,3 @@ def check_order_is_kept(params):
                 f"iterator_valid__{name} must not change or leave out rows, as predictions are in the order of X, "
                 f"got {params[name]!r}."
             )
-
-
-def as_tensor(array):
-    """Share memory with a writable array, copy a read-only one (torch warns that it could be written through)."""
-    if isinstance(array, torch.Tensor):
-        return array
-    array = np.ascontiguousarray(array)
-    return torch.from_numpy(array if array.flags.writeable else array.copy())

@@ -41,8 +41,8 @@ class NetBuilder:
         The user's choice for `TRAINING_PARAMETERS` (None for none), and arguments of the optimizer.
     skorch_params : dict
         skorch's parameters of iterators and callbacks.
-    switches : collection of str
-        Those of "amp", "compile" and "channels_last" that are on.
+    switches : dict of str
+        Those of "amp", "compile", "channels_last" and "accelerator" that are on, with their values.
     make_criterion : callable
         Gives a fresh criterion.
     callbacks : list
@@ -55,7 +55,7 @@ class NetBuilder:
     module_params: dict
     training: dict
     skorch_params: dict
-    switches: frozenset
+    switches: dict
     make_criterion: Callable
     callbacks: list
     patience: int | None
@@ -119,7 +119,7 @@ class NetBuilder:
             lr_schedule=make_schedule(used["lr_schedule"]),
             augment=_augmentation(used, module),
             preprocess=preprocess,
-            amp="amp" in self.switches,
+            amp=self.switches.get("amp", False),
             compile="compile" in self.switches,
             callbacks=self._all_callbacks(used),
             device=device,
@@ -161,7 +161,7 @@ class NetBuilder:
         for group in net.optimizer_.param_groups:
             group.update({name.removeprefix("optimizer__"): value for name, value in options.items()})
         net.criterion_ = self.make_criterion()
-        net.amp = "amp" in self.switches
+        net.amp = self.switches.get("amp", False)
         net.use_device(device)
         used["device"] = str(device)
         for name in [name for name in vars(net) if name.startswith(_OF_SKORCH)]:

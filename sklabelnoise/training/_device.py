@@ -4,6 +4,9 @@ import os
 
 import torch
 
+from sklabelnoise.training._processes import current_processes
+from sklabelnoise.training._workers import worker_number
+
 _has_computed = False
 
 
@@ -42,20 +45,58 @@ def knows_float64(device):
     return True
 
 
+def free_memory(device):
+    """Bytes that a device has left, what torch keeps for later included; None where that is not known."""
+    device = torch.device(device)
+    interface = getattr(torch, device.type, None)
+    if not hasattr(interface, "mem_get_info"):
+        return None
+    free, _ = interface.mem_get_info(device)
+    if device.type == "cuda":
+        free += torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+    return free
+
+
 def resolve_device(device):
-    """The torch device that the parameter `device` means on this machine.
+    """The torch device that the parameter `device` means in this process.
+
+    CUDA without a number is that of the process: where several train together the one of its local rank, in a worker
+    of joblib, multiprocessing or Dask the one of the worker's number, counted round, else torch's current one.
 
     Raises
     ------
     ValueError
-        If torch does not know it, or it is CUDA where there is none.
+        If torch does not know it, or this machine has none of it.
     """
     if str(device) == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        device = "cuda" if torch.cuda.is_available() else "cpu"
     try:
         resolved = torch.device(device)
     except RuntimeError as error:
         raise ValueError(f"device must be 'auto' or a device that torch knows, got {device!r}: {error}") from error
-    if resolved.type == "cuda" and not torch.cuda.is_available():
+    if resolved.type != "cuda":
+        return resolved
+    if not torch.cuda.is_available():
         raise ValueError(f"device must be 'auto' or 'cpu' where torch sees no CUDA device, got {str(device)!r}.")
-    return resolved
+    number, n_devices = _number_of_device() if resolved.index is None else resolved.index, torch.cuda.device_count()
+    if number >= n_devices:
+        raise ValueError(
+            f"device must be one of the {n_devices} CUDA devices of this machine, one for each process that trains "
+            f"on it, got {torch.device('cuda', number)!s}."
+        )
+    return torch.device("cuda", number)
+
+
+def _number_of_device():
+    processes, worker = current_processes(), worker_number()
+    if processes is not None:
+        return processes.local_rank
+    return torch.cuda.current_device() if worker is None else worker % torch.cuda.device_count()
+
+
+def device_here(device):
+    """A device that a net was trained on elsewhere, or the first of its kind where this machine has fewer."""
+    device = torch.device(device)
+    if device.type == "cuda" and torch.cuda.is_available() and (device.index or 0) >= torch.cuda.device_count():
+        return torch.device("cuda", 0)
+    return device

@@ -35,7 +35,7 @@ class EpochRecord:
     def note(self, batch, step):
         """Take in what a step made of a batch."""
         with torch.no_grad():
-            hit = step["y_pred"].argmax(dim=1) == batch[1]
+            hit = step["y_pred"].argmax(dim=1) == batch.labels
             weight = batch.sample_weight
             self._masses.append(len(hit) if weight is None else self._noted(weight.sum()))
             self._hits.append(self._noted(hit.sum() if weight is None else (weight * hit).sum()))
@@ -46,8 +46,15 @@ class EpochRecord:
         self._history.record_batch(f"{self._prefix}_loss", float(self._losses[-1]))
         self._history.record_batch(f"{self._prefix}_batch_size", size)
 
-    def write(self, lr):
+    def write(self, lr, processes=None):
         """Bring the epoch's numbers from the device and write them into the history.
+
+        Parameters
+        ----------
+        lr : float
+            Learning rate at the end.
+        processes : Processes, default=None
+            Those that train together, which write what the first has: devices may round differently.
 
         Raises
         ------
@@ -55,7 +62,10 @@ class EpochRecord:
             If a loss is not finite.
         """
         seconds = time.perf_counter() - self._start
-        self._losses, masses, hits = map(_as_numbers, (self._losses, self._masses, self._hits))
+        if processes is not None:
+            processes.anybody(False)  # here a process that failed is noticed, and no device is waited for in vain
+        numbers = [_as_numbers(values) for values in (self._losses, self._masses, self._hits)]
+        self._losses, masses, hits = numbers if processes is None else processes.of_first(numbers)
         for i, loss in enumerate(self._losses, start=1):
             if not math.isfinite(loss):
                 place = {"epoch": len(self._history), "batch": i, "n_batches": len(self._losses)}

@@ -4,6 +4,8 @@ from contextlib import contextmanager
 
 import torch
 
+from sklabelnoise.training._device import free_memory
+
 _ADVICE = "Scale the features, lower lr, or add weight_decay."
 
 
@@ -34,12 +36,31 @@ def check_parameters(module, *, epoch, lr):
 
 
 @contextmanager
-def naming_batch_size(batch_size):
-    """Say what to change when a batch is too large for the GPU, or too small for BatchNorm."""
+def naming_batch_size(batch_size, device="cpu", *, name="batch_size"):
+    """Say what to change when a batch is too large for the device, or too small for BatchNorm.
+
+    Parameters
+    ----------
+    batch_size : int or None
+        Rows in a batch; None before that is known.
+    device : torch.device, default="cpu"
+        What it is computed on.
+    name : str, default="batch_size"
+        The parameter to change.
+
+    Raises
+    ------
+    MemoryError
+        If the device has too little memory.
+    ValueError
+        If a layer can't be trained on a batch of one row.
+    """
     try:
         yield
-    except torch.cuda.OutOfMemoryError as error:
-        raise MemoryError(f"The GPU has too little memory for batch_size={batch_size}; use a smaller one.") from error
+    except (MemoryError, RuntimeError) as error:
+        if not _is_out_of_memory(error):
+            raise
+        raise MemoryError(_out_of_memory_message(batch_size, device, name)) from error
     except ValueError as error:
         if "more than 1 value per channel" not in str(error):
             raise
@@ -47,3 +68,18 @@ def naming_batch_size(batch_size):
             f"batch_size must leave no batch of one row, on which BatchNorm can't be trained, got {batch_size}; use "
             f"another, or iterator_train__drop_last=True. ({error})"
         ) from error
+
+
+def _is_out_of_memory(error):
+    """Whether a device is full: CUDA has an error of its own for it, Apple's and the CPU a message."""
+    if isinstance(error, torch.cuda.OutOfMemoryError) or type(error) is MemoryError:
+        return True
+    return "out of memory" in str(error) or "can't allocate memory" in str(error)
+
+
+def _out_of_memory_message(batch_size, device, name):
+    free = free_memory(device)
+    left = "" if free is None else f", with {free / 2**20:,.0f} MiB free"
+    if batch_size is None:
+        return f"The network and its rows need more memory than {device} has{left}; use a smaller network."
+    return f"A batch needs more memory than {device} has{left}: use a smaller {name}, got {batch_size}."

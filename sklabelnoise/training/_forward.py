@@ -9,6 +9,7 @@ from sklabelnoise.modules._draws import captured, may_draw, seeded
 from sklabelnoise.training._augmentation import average_over_views
 from sklabelnoise.training._batches import DatasetData
 from sklabelnoise.training._device import generator_on
+from sklabelnoise.training._failures import naming_batch_size
 from sklabelnoise.training._module import input_of_last_linear, last_linear, twin, uncompiled
 
 
@@ -34,7 +35,9 @@ def map_batches(net, X, function, *, own_module=False):
     results : Tensor
         What it returned for all rows, on the CPU. It is the only memory that grows with the number of rows.
     """
-    data = net.get_dataset(X)
+    with naming_batch_size(None, net.device):
+        data = net.get_dataset(X)
+    batches = net.get_iterator(data, training=False)
     foreign = may_draw(net.module_)
     results, done = None, 0
     draws = foreign or isinstance(data, DatasetData)
@@ -43,9 +46,10 @@ def map_batches(net, X, function, *, own_module=False):
         captured(draws),
         _module_apart(net, foreign, own_module) as module,
         torch.inference_mode(),
+        naming_batch_size(batches.batch_size, net.device, name="iterator_valid__batch_size"),
     ):
         module.eval()
-        for batch in net.get_iterator(data, training=False):
+        for batch in batches:
             x = batch[0] if net.preprocess is None else net.preprocess(batch[0])
             part = function(module, x)
             if results is None:
@@ -119,14 +123,19 @@ def embedding(net, X):
     ValueError
         If the module has neither.
     """
-    if last_linear(net.module_) is not None:
-        # By a hook on the layer, which must not see the rows of another call.
-        return map_batches(net, X, input_of_last_linear, own_module=True).numpy()
-    if not hasattr(net.module_, "forward_features"):
+    # By a hook on the layer, which must not see the rows of another call.
+    by_hook = last_linear(net.module_) is not None
+    if not by_hook and not hasattr(net.module_, "forward_features"):
         raise ValueError(
             f"embed needs a module with a Linear layer or forward_features, got {type(net.module_).__name__}."
         )
-    return map_batches(net, X, lambda module, x: module.forward_features(x).flatten(1)).numpy()
+
+    def features(module, x):
+        with net.autocast():
+            found = input_of_last_linear(module, x) if by_hook else module.forward_features(x).flatten(1)
+        return found.to(net.dtype)
+
+    return map_batches(net, X, features, own_module=by_hook).numpy()
 
 
 def rows_at_once(net, X, limit):

@@ -1,6 +1,8 @@
 """The skorch net under every classifier: skorch's extension points, without its cost per batch."""
 
 import copy
+from contextlib import ExitStack, nullcontext
+from functools import partial
 
 import numpy as np
 import torch
@@ -13,16 +15,17 @@ from torch import nn
 
 from sklabelnoise.modules._draws import captured, may_draw, seeded
 from sklabelnoise.training._batches import (
-    PREDICTION_ROWS,
     LoadedBatches,
     TensorBatches,
     TensorData,
     as_data,
     check_batch_size,
     check_order_is_kept,
+    prediction_rows,
 )
 from sklabelnoise.training._callbacks import used_hooks
-from sklabelnoise.training._device import generator_on, note_computation
+from sklabelnoise.training._data_parallel import notify_together, step_together, training_together
+from sklabelnoise.training._device import device_here, generator_on, note_computation
 from sklabelnoise.training._drawing_parts import prepared_draws
 from sklabelnoise.training._early_stopping import StopTraining, keep_interrupted_epoch, stopped_early
 from sklabelnoise.training._epoch_record import EpochRecord
@@ -30,6 +33,8 @@ from sklabelnoise.training._failures import check_parameters
 from sklabelnoise.training._forward import Turn
 from sklabelnoise.training._module import check_is_tensor
 from sklabelnoise.training._optimizer import requires_closure
+from sklabelnoise.training._precision import autocast_dtype, cudnn_kernels, has_fixed_shapes, loss_scaler
+from sklabelnoise.training._processes import current_processes
 from sklabelnoise.training._schedules import constant
 
 
@@ -54,35 +59,16 @@ class NoisyLabelNet(ClassifierMixin, NeuralNet):
         ``augment(batch, generator)``, applied to training batches on the device; the generator is on it, too.
     preprocess : callable, default=None
         Applied to every batch before augmentation and module (normalised images are padded with their mean colour).
-    amp : bool, default=False
-        Run the module under bfloat16 autocast.
-
-    Notes
-    -----
-    Training on several devices goes through skorch's ``AccelerateMixin``, one process a device, started by
-    ``accelerate launch``. The loader is what is shared out, so that the data must be a :class:`DatasetData`::
-
-        class DataParallelNet(AccelerateMixin, NoisyLabelNet):
-            def get_iterator(self, dataset, training=False):
-                batches = NoisyLabelNet.get_iterator(self, dataset, training=training)
-                batches.loader = self.accelerator.prepare(batches.loader)
-                return batches
-
-        split = DataLoaderConfiguration(split_batches=True)
-        accelerator = Accelerator(device_placement=False, dataloader_config=split)
-        net = DataParallelNet(module, criterion, accelerator=accelerator, device=accelerator.device)
-        net.initialize().fit_epochs(DatasetData(dataset, labels, device=accelerator.device), epochs=10)
-
-    Each process reduces the loss of its part of a batch, and the gradients are averaged. Where the criterion divides by
-    the number of rows (``DMLoss(normalization="none")`` or ``"integral"``, any mean), that is the gradient of the
-    whole batch as long as it splits evenly. ``"batch"`` divides by the sum of the weights of each process's part: rows
-    in a part of small weights count more than they would in the whole batch.
+    amp : bool, "bfloat16" or "float16", default=False
+        Run the module under autocast, see :mod:`~sklabelnoise.training._precision`.
     """
 
     # Moved between devices when a net is unpickled, beside what skorch registers itself.
     cuda_dependent_attributes_ = ["preprocess"]
     # Parts of the training that runs which may draw random numbers in a way of their own.
     drawing_parts_ = frozenset()
+    # Scales the loss of a training in float16; kept for one that goes on.
+    scaler_ = None
     # Whether the module computes its draws again in the backward pass; None until the first training finds out.
     repeats_draws_ = None
 
@@ -129,7 +115,9 @@ class NoisyLabelNet(ClassifierMixin, NeuralNet):
         # A history of its own for each training, so that a copy of the net keeps what it had.
         self.history_ = History()
         self.order_generator_ = torch.Generator().manual_seed(self.seed)
-        self.augment_generator_ = generator_on(self.device, self.seed)
+        processes = current_processes()
+        # Each process augments its part of a batch by draws of its own.
+        self.augment_generator_ = generator_on(self.device, self.seed + (processes.rank if processes else 0))
         self.worker_generator_ = torch.Generator().manual_seed(self.seed)
         self.iteration_ = 0
         self.base_lrs_ = [group["lr"] for group in self.optimizer_.param_groups]
@@ -161,7 +149,7 @@ class NoisyLabelNet(ClassifierMixin, NeuralNet):
             return
         vars(self).update(state)
         augment_state = vars(self).pop("augment_state_", None)
-        available = get_map_location(self.device)
+        available = get_map_location(device_here(self.device))
         self.device = self._check_device(self.device, available)
         if torch.device(self.device).type != "cpu":
             self._move(self.device)
@@ -193,21 +181,24 @@ class NoisyLabelNet(ClassifierMixin, NeuralNet):
         params = self.get_params_for(part)
         if not training:
             check_order_is_kept(params)
-        is_table = isinstance(dataset, TensorData) and dataset.X.ndim == 2
-        default = max(self.batch_size, PREDICTION_ROWS) if is_table and not training else self.batch_size
+        default = self.batch_size if training else prediction_rows(dataset, self.batch_size)
         batch_size = check_batch_size(params.pop("batch_size", None), default, part)
         shuffle = params.pop("shuffle", training)
         order = self.order_generator_ if shuffle else None
+        # Predictions are no common work: a process may ask for some alone.
+        processes = current_processes() if training else None
         if isinstance(dataset, TensorData):
-            return TensorBatches(dataset, batch_size, generator=order, **params)
+            return TensorBatches(dataset, batch_size, generator=order, processes=processes, **params)
         # Predictions draw from a generator of their own, so that they do not change a training that goes on.
         workers = self.worker_generator_ if training else None
-        return LoadedBatches(dataset, batch_size, generator=order, worker_generator=workers, **params)
+        return LoadedBatches(
+            dataset, batch_size, generator=order, worker_generator=workers, processes=processes, **params
+        )
 
     # Training
 
     @torch.enable_grad()
-    def fit_epochs(self, data, *, epochs, continues=False, observers=(), keep_interrupted=False):
+    def fit_epochs(self, data, *, epochs, continues=False, observers=(), keep_interrupted=False, same_bits=True):
         """Train for some epochs on prepared data; the net must be initialised.
 
         Parameters
@@ -224,6 +215,8 @@ class NoisyLabelNet(ClassifierMixin, NeuralNet):
             Callbacks for this training only; they are not kept in the net.
         keep_interrupted : bool, default=False
             Whether Ctrl-C ends the training with a warning, and the net is kept as it was then; else it is raised.
+        same_bits : bool, default=True
+            Whether the same seed must give the same bits again; else cuDNN takes the kernels it measures to be fastest.
 
         Raises
         ------
@@ -244,9 +237,19 @@ class NoisyLabelNet(ClassifierMixin, NeuralNet):
         self.needs_closure_ = requires_closure(self.optimizer_)
         self.follows_progress_ = self.criterion_.progress is not None
         self.needs_indices_ = self.criterion_.needs_indices
+        self.scaler_ = loss_scaler(self)
+        processes = current_processes()
         try:
-            self.drawing_parts_, block = prepared_draws(self, data)
-            with block:
+            with ExitStack() as stack:
+                if has_fixed_shapes(data):
+                    stack.enter_context(cudnn_kernels(self.device, same_bits=same_bits))
+                if processes is not None:
+                    # Dropout in each process's part of a batch by draws of its own.
+                    stack.enter_context(seeded(self.seed + self.iteration_ + processes.rank))
+                self.drawing_parts_, block = prepared_draws(self, data)
+                stack.enter_context(block)
+                if processes is not None:
+                    stack.enter_context(training_together(self, processes))
                 self.notify("on_train_begin", X=data, y=None)
                 try:
                     self.fit_loop(data, epochs=epochs)
@@ -254,7 +257,8 @@ class NoisyLabelNet(ClassifierMixin, NeuralNet):
                     pass
                 except KeyboardInterrupt:
                     if not stopped_early(self):
-                        if not keep_interrupted or not len(self.history):
+                        # The others can't tell how far a process got that was interrupted.
+                        if not keep_interrupted or not len(self.history) or processes is not None:
                             raise
                         keep_interrupted_epoch(self.history)
                 self.notify("on_train_end", X=data, y=None)
@@ -280,8 +284,13 @@ class NoisyLabelNet(ClassifierMixin, NeuralNet):
         return self.fit_epochs(self.get_dataset(X, y), epochs=self.max_epochs)
 
     def notify(self, method_name, **kwargs):
+        processes = current_processes()
         with captured("callbacks" in self.drawing_parts_):
-            super().notify(method_name, **kwargs)
+            if processes is None:
+                super().notify(method_name, **kwargs)
+            else:
+                notify = partial(super().notify, method_name, **kwargs)
+                notify_together(self, notify, processes, ends_epoch=method_name == "on_epoch_end")
 
     def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):
         if iterator is None:
@@ -302,7 +311,7 @@ class NoisyLabelNet(ClassifierMixin, NeuralNet):
                     self.history.new_batch()
                 record.write_batch(len(batch[1]))
                 self.notify("on_batch_end", batch=batch, training=training, **step)
-        record.write(self.optimizer_.param_groups[0]["lr"])
+        record.write(self.optimizer_.param_groups[0]["lr"], current_processes())
         if not self.used_hooks_ & {"on_batch_begin", "on_batch_end"}:
             # skorch's Checkpoint reads the last batch of an epoch.
             self.history.new_batch()
@@ -338,20 +347,33 @@ class NoisyLabelNet(ClassifierMixin, NeuralNet):
         self.optimizer_.zero_grad()
         step = self.train_step_single(batch, **fit_params)
         if "on_grad_computed" in self.used_hooks_:
+            if self.scaler_ is not None:
+                self.scaler_.unscale_(self.optimizer_)
             # Every callback reads the parameters; a plain generator would be empty for the second one.
             named = TeeGenerator(self.get_all_learnable_params())
             self.notify("on_grad_computed", named_parameters=named, batch=batch, training=True)
         with captured("optimizer" in self.drawing_parts_):
-            self.optimizer_.step()
+            if self.scaler_ is None:
+                self.optimizer_.step()
+            else:
+                self.scaler_.step(self.optimizer_)
+                self.scaler_.update()
         return step
 
     def train_step_single(self, batch, **fit_params):
         X, y = batch
         y_pred = self.infer(X, **fit_params)
         check_is_tensor(y_pred, type(self.module_).__name__)
+        processes = current_processes()
+        if processes is not None:
+            return step_together(self, batch, y_pred, processes)
         loss = self.get_loss(y_pred, y, X=X, training=True)
-        loss.backward()
+        self.go_back(loss)
         return {"loss": loss, "y_pred": y_pred}
+
+    def go_back(self, loss):
+        """The backward pass of a training loss."""
+        (loss if self.scaler_ is None else self.scaler_.scale(loss)).backward()
 
     def validation_step(self, batch, **fit_params):
         X, y = unpack_data(batch)
@@ -379,8 +401,13 @@ class NoisyLabelNet(ClassifierMixin, NeuralNet):
         """Logits of preprocessed rows by this net's module or a twin of it."""
         if not self.amp:
             return module(x, **fit_params)
-        with torch.autocast(x.device.type, dtype=torch.bfloat16):
+        with self.autocast():
             return module(x, **fit_params).float()
+
+    def autocast(self):
+        """A block in which modules compute as `amp` says."""
+        dtype = autocast_dtype(self.amp, self.device)
+        return nullcontext() if dtype is None else torch.autocast(torch.device(self.device).type, dtype=dtype)
 
     # Prediction
 

@@ -1,9 +1,12 @@
 """Normalisation of images by the statistics of the training set."""
 
+import math
+
 import torch
 from torch import nn
 
 from sklabelnoise.training._device import knows_float64
+from sklabelnoise.training._streams import as_tensor
 
 # Images whose statistics are computed at once, so that the float copy stays small.
 _CHUNK = 4096
@@ -38,17 +41,18 @@ class ImageScaler(nn.Module):
 
         Parameters
         ----------
-        images : Tensor of shape (n_samples, n_channels, height, width)
+        images : Tensor or ndarray of shape (n_samples, n_channels, height, width)
             Or channels last.
         """
         n_channels = images.shape[-1 if channels_last else 1]
-        device = images.device if knows_float64(images.device) else "cpu"
+        on_device = isinstance(images, torch.Tensor) and knows_float64(images.device)
+        device = images.device if on_device else torch.device("cpu")
         total = torch.zeros(2, n_channels, dtype=torch.double, device=device)
         dims = (0, 1, 2) if channels_last else (0, 2, 3)
-        for chunk in images.split(_CHUNK):
-            chunk = chunk.to(device).double()
+        for start in range(0, len(images), _CHUNK):
+            chunk = as_tensor(images[start : start + _CHUNK]).to(device).double()
             total += torch.stack([chunk.sum(dims), chunk.square().sum(dims)])
-        mean, square = total / (images.numel() / n_channels)
+        mean, square = total / (math.prod(images.shape) / n_channels)
         # A channel that never changes keeps its scale.
         std = (square - mean**2).clamp_min(0).sqrt()
         return cls(mean, torch.where(std > 0, std, 1.0), channels_last=channels_last, dtype=dtype)

@@ -16,7 +16,10 @@ from sklabelnoise._foundation._classes import check_rows_sum_to_one, encode
 from sklabelnoise._foundation._given import check_none_missing, check_weights
 from sklabelnoise._foundation._image_files import image_paths, read_images
 from sklabelnoise.modules._draws import captured, seeded
-from sklabelnoise.training._batches import DatasetData, TensorData, as_tensor
+from sklabelnoise.training._batches import DatasetData, TensorData
+from sklabelnoise.training._named_rows import NamedRows
+from sklabelnoise.training._processes import fingerprint
+from sklabelnoise.training._streams import as_tensor
 from sklabelnoise.training._tables import check_no_texts, check_numeric_columns, warn_of_scales
 
 # Largest weights below this, and above its inverse, are scaled.
@@ -71,6 +74,19 @@ class TrainingSet:
     def torch_dtype(self):
         """Type to compute in, torch's name for it."""
         return torch.float64 if self.dtype == np.float64 else torch.float32
+
+    def facts(self):
+        """What must be the same in processes that train together, by name; short."""
+        facts = {
+            "classes": self.classes.tolist(),
+            "shape of a row": tuple(self.input_shape),
+            "dtype": str(self.dtype),
+            "number of rows": len(self),
+            "labels": fingerprint(self.labels, self.soft_targets, self.sample_weight),
+        }
+        if not isinstance(self.X, Dataset):
+            facts["first and last row of X"] = fingerprint(self.X[:1], self.X[-1:])
+        return facts
 
     def as_tensors(self, device):
         """The rows and what belongs to them on a device, a TensorData or DatasetData."""
@@ -141,7 +157,7 @@ def _example(dataset):
 def _item(dataset, i):
     """One item of a Dataset; what it draws to change it is no draw of the caller's."""
     with seeded(0), captured():
-        return dataset[i]
+        return NamedRows(dataset)[i]
 
 
 def take_rows(X, rows):

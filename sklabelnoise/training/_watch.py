@@ -19,10 +19,13 @@ class TrainingLogits(Callback):
 
     def on_train_begin(self, net, X=None, y=None, **kwargs):
         self.pending_, self.n_pending_ = [], 0
-        self.handle_ = net.module_.register_forward_hook(lambda module, _, logits: self._keep(net, module, logits))
+        self.handle_ = net.criterion_.register_forward_hook(
+            lambda criterion, args, _: self._keep(net, criterion, args[0])
+        )
 
-    def _keep(self, net, module, logits):
-        if not module.training:
+    def _keep(self, net, criterion, logits):
+        # What the criterion is called with are the logits of the whole batch, where processes train together.
+        if not criterion.training:
             return
         if self.follows_derivative and logits.requires_grad:
             indices = net.batch_.indices

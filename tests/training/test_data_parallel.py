@@ -1,6 +1,11 @@
-"""Two processes train the network of one, by the recipe in the documentation of the net."""
+"""Several processes train the network of one: to the digit in float64, and never waiting for one that failed.
+
+They are connected as ``torchrun`` connects them, by gloo on the CPU.
+"""
 
 import os
+import pickle
+import re
 import socket
 import subprocess
 import sys
@@ -8,95 +13,124 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
-pytest.importorskip("accelerate")
-
-SCRIPT = """
-import sys
-
-import numpy as np
 import torch
-from accelerate import Accelerator
-from accelerate.utils import DataLoaderConfiguration
-from skorch.hf import AccelerateMixin
+from joblib import Parallel, delayed
 
-from sklabelnoise.losses import DMEmphasis, DMLoss
-from sklabelnoise.modules import MLP
-from sklabelnoise.training._batches import DatasetData
-from sklabelnoise.training._net import NoisyLabelNet
+from sklabelnoise import DMClassifier
 
+pytestmark = pytest.mark.skipif(not torch.distributed.is_available(), reason="torch is built without torch.distributed")
 
-class DataParallelNet(AccelerateMixin, NoisyLabelNet):
-    def get_iterator(self, dataset, training=False):
-        batches = NoisyLabelNet.get_iterator(self, dataset, training=training)
-        batches.loader = self.accelerator.prepare(batches.loader)
-        return batches
+ROOT = Path(__file__).parents[2]
+SCRIPTS = Path(__file__).parent / "data_parallel"
+# What is tested here may wait for ever, and on a busy machine importing torch in each process takes a minute.
+SECONDS = 560
 
 
-class CPUAccelerator(Accelerator):
-    # On GPUs accelerate leaves modules without parameters, as a criterion is, alone; on CPUs it stumbles.
-    def prepare_model(self, model, **kwargs):
-        return super().prepare_model(model, **kwargs) if any(True for _ in model.parameters()) else model
-
-
-normalization, path = sys.argv[1:]
-torch.set_num_threads(1)
-rng = np.random.default_rng(0)
-y = np.arange(96) % 3
-X = torch.from_numpy(2 * np.eye(3, 5)[y] + rng.normal(size=(96, 5)))
-dataset = torch.utils.data.TensorDataset(X, torch.from_numpy(y))
-
-torch.manual_seed(0)
-module = MLP(5, 3, hidden=(8,)).double()
-accelerator = CPUAccelerator(
-    cpu=True, device_placement=False, dataloader_config=DataLoaderConfiguration(split_batches=True)
-)
-net = DataParallelNet(
-    module, DMLoss(DMEmphasis(0.5, 8), normalization=normalization), accelerator=accelerator,
-    device=accelerator.device, batch_size=24, optimizer=torch.optim.SGD, lr=0.1, optimizer__momentum=0.9,
-)
-net.initialize().fit_epochs(DatasetData(dataset, y, dtype=torch.float64), epochs=5)
-if accelerator.is_main_process:
-    weights = torch.cat([p.detach().flatten() for p in net.module_.parameters()])
-    np.savez(path, weights=weights, world=accelerator.num_processes, iterations=net.iteration_)
-"""
-
-
-def train(n_processes, normalization, folder):
+def free_port():
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    script, path = folder / "train.py", folder / f"{n_processes}-{normalization}.npz"
-    script.write_text(SCRIPT)
-    common = {"WORLD_SIZE": str(n_processes), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
-    processes = [
-        subprocess.Popen(
-            [sys.executable, str(script), normalization, str(path)],
-            env={**os.environ, **common, "RANK": str(rank), "LOCAL_RANK": str(rank)},
-            cwd=Path(__file__).parents[2],
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for rank in range(n_processes)
-    ]
-    for process in processes:
-        _, errors = process.communicate(timeout=300)
-        assert process.returncode == 0, errors
-    return np.load(path)
+        return str(free.getsockname()[1])
+
+
+def start(command, **environment):
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", **environment}
+    process = subprocess.Popen(list(map(str, command)), env=environment, cwd=ROOT, start_new_session=True)
+    try:
+        assert process.wait(timeout=SECONDS) == 0
+    finally:
+        # with the processes that it started
+        if process.poll() is None:
+            os.killpg(process.pid, 9)
+
+
+def told(folder, n_processes):
+    """What each process wrote, in their order."""
+    return [pickle.loads((folder / f"{rank}.pkl").read_bytes()) for rank in range(n_processes)]
 
 
 @pytest.mark.slow
-def test_two_processes_train_as_one_where_the_loss_is_a_mean_over_rows(tmp_path):
-    one, two = (train(n, "none", tmp_path) for n in (1, 2))
-    assert (one["world"], two["world"]) == (1, 2)
-    assert one["iterations"] == two["iterations"] == 20
-    # float64: sums over halves in another order
-    assert np.allclose(two["weights"], one["weights"], rtol=1e-9, atol=1e-12)
+def test_one_two_and_four_processes_train_the_same_network(tmp_path):
+    start([sys.executable, SCRIPTS / "forked.py", SCRIPTS / "equal.py", tmp_path, free_port(), 1, 2, 4])
+    (one,) = told(tmp_path / "1", 1)
+    for n_processes in (2, 4):
+        for of_process in told(tmp_path / str(n_processes), n_processes):
+            assert len(of_process) == len(one) if n_processes == 2 else len(of_process) > 5
+            for case, got in of_process.items():
+                expected = one[case]
+                assert got["processes"] == n_processes
+                assert got["columns"] == expected["columns"], case
+                # float32 where X is a Dataset
+                rtol, atol = (1e-3, 1e-4) if expected["single"] else (1e-5, 1e-6)
+                for name, values in expected["values"].items():
+                    what = f"{case}: {name} of {n_processes} processes"
+                    np.testing.assert_allclose(got["values"][name], values, rtol=rtol, atol=atol, err_msg=what)
 
 
 @pytest.mark.slow
-def test_normalisation_by_the_batch_means_each_processs_part_of_it(tmp_path):
-    one, two = (train(n, "batch", tmp_path) for n in (1, 2))
-    difference = np.abs(two["weights"] - one["weights"]).max()
-    # Close, as the sums of weights of two random halves are, but not the same training.
-    assert 1e-6 < difference < 0.5 * np.abs(one["weights"]).max()
+def test_no_process_waits_for_one_that_failed(tmp_path):
+    start([sys.executable, SCRIPTS / "forked.py", SCRIPTS / "failing.py", tmp_path, free_port(), 2])
+    first, second = told(tmp_path / "2", 2)
+    unequal = {
+        "classes": r"classes must be the same, got \['a', 'b', 'c'\] in process 0, \['a', 'b', 'd'\] in process 1\.",
+        "rows": r"number of rows must be the same, got 96 in process 0, 90 in process 1\.",
+        "order": "labels must be the same, got",
+        "batches": r"batches of an epoch must be the same, got 4 in process 0, 6 in process 1\.",
+    }
+    for case, message in unequal.items():
+        for said in (first[case], second[case]):
+            assert re.match(f"ValueError: All processes must call fit with the same rows.*: {message}", said), said
+    assert first["compile"] == second["compile"]
+    assert first["compile"].startswith("ValueError: compile must be False where processes train together")
+    alone = {
+        "unreadable rows": "ValueError: Input X contains NaN",
+        "dataset": "ValueError: X is a Dataset whose item 7 cannot be read: OSError('the disk is gone')",
+        "dataset in a worker": "ValueError: X is a Dataset whose item 7 cannot be read: OSError('the disk is gone')",
+        "callback": "ZeroDivisionError: division by zero",
+        "interrupt": "KeyboardInterrupt",
+    }
+    for case, message in alone.items():
+        assert message in second[case], second[case]
+        ended = f"EndedByOther: Training on 2 processes ended, as process 1 of 2 failed: {message}"
+        assert first[case].startswith(ended.partition("\n")[0]), first[case]
+    # what one ends as planned ends for both, and after failures they train again
+    assert first["stop"] == second["stop"] == "3 epochs"
+    assert first["kept"] == second["kept"] == "the old network"
+    assert first["after"] == second["after"]
+
+
+LAUNCHERS = {
+    "torchrun": "-m torch.distributed.run --nproc-per-node 2 --master-port {port}",
+    "accelerate": "-m accelerate.commands.launch --cpu --num_processes 2 --num_machines 1 --mixed_precision no "
+    "--dynamo_backend no --main_process_port {port}",
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("launcher", LAUNCHERS)
+def test_both_launchers_start_processes_that_train_together(tmp_path, launcher):
+    if launcher == "accelerate":
+        pytest.importorskip("accelerate", reason="accelerate is not installed")
+    start([sys.executable, *LAUNCHERS[launcher].format(port=free_port()).split(), SCRIPTS / "launched.py", tmp_path])
+    first, second = told(tmp_path, 2)
+    assert first["processes"] == second["processes"] == 2
+    np.testing.assert_array_equal(first["weights"], second["weights"])
+
+
+def test_one_process_needs_no_others(blobs):
+    X, y = blobs
+    alone, wanted = (
+        DMClassifier(max_epochs=2, random_state=0, **more).fit(X, y) for more in ({}, {"accelerator": "auto"})
+    )
+    np.testing.assert_array_equal(alone.predict_proba(X), wanted.predict_proba(X))
+    with pytest.raises(ValueError, match="The 'accelerator' parameter of DMClassifier must be"):
+        DMClassifier(accelerator="gpu").fit(X, y)
+
+
+def test_a_worker_of_joblib_under_a_launcher_trains_alone(blobs, monkeypatch):
+    """It inherits the variables that tell processes of each other, and would wait for them."""
+    X, y = blobs
+    for name, value in {"RANK": "0", "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "1"}.items():
+        monkeypatch.setenv(name, value)
+    model = DMClassifier(max_epochs=1, accelerator="auto", random_state=0)
+    fitted = Parallel(n_jobs=2)(delayed(type(model).fit)(model, X, y) for _ in range(2))
+    assert [one.n_iter_ for one in fitted] == [1, 1]

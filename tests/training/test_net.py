@@ -327,9 +327,28 @@ def test_hooks_change_nothing_in_what_is_learnt(rows):
 
 
 def test_a_gpu_that_is_full_names_the_batch_size():
-    with pytest.raises(MemoryError, match="The GPU has too little memory for batch_size=512; use a smaller one"):
+    with pytest.raises(MemoryError, match=r"more memory than cpu has: use a smaller batch_size, got 512\."):
         with naming_batch_size(512):
             raise torch.cuda.OutOfMemoryError("CUDA out of memory")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        RuntimeError("MPS backend out of memory (MPS allocated: 9 GB)"),
+        RuntimeError("[enforce fail at alloc_cpu.cpp:117] . DefaultCPUAllocator: can't allocate memory: 9 bytes"),
+    ],
+)
+def test_every_device_that_is_full_names_the_batch_size(error):
+    with pytest.raises(MemoryError, match="use a smaller iterator_valid__batch_size, got 7"):
+        with naming_batch_size(7, name="iterator_valid__batch_size"):
+            raise error
+
+
+def test_other_errors_stay_what_they_are():
+    with pytest.raises(RuntimeError, match="shapes"), naming_batch_size(512):
+        raise RuntimeError("shapes do not match")
 
 
 def test_augmentation_sees_training_batches_only_and_its_own_generator(rows):
