@@ -68,6 +68,7 @@ def environment(packages=PACKAGES):
         "processor": processor(),
         "cpus": os.cpu_count(),
         "threads": torch.get_num_threads(),
+        **({"card": torch.cuda.get_device_name()} if torch.cuda.is_available() else {}),
         "versions": versions,
         "commit": git_commit(),
     }

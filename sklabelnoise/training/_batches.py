@@ -33,8 +33,8 @@ class Batch(tuple):
         Row numbers of the batch in its data set.
     """
 
-    def __new__(cls, X, labels, target, sample_weight, indices, part=slice(None)):
-        self = super().__new__(cls, (X, labels[part]))
+    def __new__(cls, X, labels, target, sample_weight, indices, part=None):
+        self = super().__new__(cls, (X, labels if part is None else labels[part]))
         self.labels, self.target, self.sample_weight, self.indices = labels, target, sample_weight, indices
         return self
 
@@ -101,7 +101,7 @@ class TensorData(SkorchDataset):
             rows = torch.from_numpy(np.take(self.X, np.asarray(index), axis=0))
         return rows.pin_memory() if self.device.type == "cuda" else rows
 
-    def batch(self, index, on_host=None, part=slice(None), X=None):
+    def batch(self, index, on_host=None, part=None, X=None):
         """The rows `index`, a LongTensor on the device, as a :class:`Batch`.
 
         `on_host` are the same numbers on the host, which a device is asked for where they are needed and not given.
@@ -110,9 +110,10 @@ class TensorData(SkorchDataset):
         if X is not None:
             pass
         elif self.on_host:
-            X = self.rows((index.cpu() if on_host is None else on_host)[part])
+            on_host = index.cpu() if on_host is None else on_host
+            X = self.rows(on_host if part is None else on_host[part])
         else:
-            X = self.X.index_select(0, index[part])
+            X = self.X.index_select(0, index if part is None else index[part])
         labels = self.labels.index_select(0, index)
         target = labels if self.soft_targets is None else self.soft_targets.index_select(0, index)
         weight = None if self.sample_weight is None else self.sample_weight.index_select(0, index)
@@ -162,7 +163,7 @@ class DatasetData(Dataset):
             items = [self[i][0] for i in index]
         return self._on_device(default_collate(items))
 
-    def batch(self, X, index, part=slice(None)):
+    def batch(self, X, index, part=None):
         """Join loaded inputs with the labels, targets and weights of the rows `index`, on the host or the device."""
         side = self.side.batch(index.to(self.device))
         return Batch(self._on_device(X), side.labels, side.target, side.sample_weight, side.indices, part)
@@ -222,12 +223,12 @@ class TensorBatches:
         order = torch.arange(n) if self.generator is None else torch.randperm(n, generator=self.generator)
         on_device = order.to(self.data.device).split(self.batch_size)[: self.n_batches]
         on_host = order.split(self.batch_size)[: self.n_batches]
-        parts = [slice(None) if self.processes is None else self.processes.part(len(index)) for index in on_host]
+        parts = [None if self.processes is None else self.processes.part(len(index)) for index in on_host]
         if not self.data.on_host or not reads_ahead(self.data.X, self.data.device):
             for index, numbers, part in zip(on_device, on_host, parts, strict=True):
                 yield self.data.batch(index, numbers, part)
             return
-        wanted = [numbers[part] for numbers, part in zip(on_host, parts, strict=True)]
+        wanted = [numbers if part is None else numbers[part] for numbers, part in zip(on_host, parts, strict=True)]
         for index, part, X in zip(on_device, parts, sent_ahead(self.data, wanted), strict=True):
             yield self.data.batch(index, part=part, X=X)
 
@@ -286,7 +287,7 @@ class LoadedBatches:
     def __iter__(self):
         numbers = None
         for X, index in self._loaded():
-            part = slice(None)
+            part = None
             if self.is_ordered:
                 if numbers is None:  # sent once for all batches
                     numbers = iter(self.order.drawn.to(self.data.device).split(self.batch_size))

@@ -1,0 +1,227 @@
+"""What only a real GPU can show; skipped where there is none, and run by ``python -m benchmarks.gpu``.
+
+With SKLABELNOISE_GPU=cpu the same tests run on the CPU, so that a session with a GPU meets no mistake in them.
+"""
+
+import os
+import pickle
+import warnings
+from contextlib import contextmanager, nullcontext
+from unittest import mock
+
+import numpy as np
+import pytest
+import scipy.sparse
+import torch
+from skorch.callbacks import Callback
+from torch.utils.data import Dataset
+
+from sklabelnoise import DMClassifier, DMClassifierCV, ProSelfLCClassifier, RobustLossClassifier
+from sklabelnoise.losses import CRITERIA, NAMES, make_criterion
+from sklabelnoise.model_selection import FusedGridSearchCV, fused_cross_val_predict
+from sklabelnoise.modules import ResNet20
+
+DEVICE = os.environ.get("SKLABELNOISE_GPU", "cuda")
+ON_GPU = DEVICE == "cuda"
+pytestmark = [
+    pytest.mark.gpu,
+    pytest.mark.skipif(ON_GPU and not torch.cuda.is_available(), reason="there is no CUDA device"),
+]
+N, N_CLASSES = 192, 3
+
+
+@pytest.fixture(scope="module")
+def table():
+    rng = np.random.default_rng(0)
+    y = np.arange(N) % N_CLASSES
+    return (3 * np.eye(N_CLASSES, 20)[y] + rng.normal(size=(N, 20))).astype(np.float32), y
+
+
+@pytest.fixture(scope="module")
+def images(table):
+    _, y = table
+    rng = np.random.default_rng(1)
+    return (rng.integers(0, 128, size=(N, 3, 8, 8)) + 40 * y[:, None, None, None]).astype(np.uint8), y
+
+
+class Items(Dataset):
+    """Pairs of a row and its label, on the host."""
+
+    def __init__(self, X, y):
+        self.X, self.y = torch.from_numpy(X), y
+
+    def __len__(self):
+        return len(self.y)
+
+    def __getitem__(self, i):
+        return self.X[i], self.y[i]
+
+
+def settings(**more):
+    return {"device": DEVICE, "max_epochs": 2, "batch_size": 32, "random_state": 0, **more}
+
+
+CLASSIFIERS = {
+    "derivative": DMClassifier,
+    "integral": lambda **more: DMClassifier(normalization="integral", damping=0, **more),
+    "callable": lambda **more: DMClassifier(emphasis=lambda p: 1 - p**2, normalization="integral", **more),
+    "proselflc": ProSelfLCClassifier,
+    "gce": RobustLossClassifier,
+    "elr": lambda **more: RobustLossClassifier(loss="elr", **more),
+    "truncated gce": lambda **more: RobustLossClassifier(loss="truncated_gce", loss__start=0.3, **more),
+    "peer": lambda **more: RobustLossClassifier(loss="peer", **more),
+    "SGD": lambda **more: DMClassifier(optimizer="SGD", optimizer__momentum=0.9, lr_schedule="cosine", **more),
+    "choice": lambda **more: DMClassifierCV(candidates=[(0, 0), (1, 8)], cv=2, n_members=2, **more),
+}
+
+
+@pytest.mark.parametrize("name", CLASSIFIERS)
+def test_a_classifier_learns_on_the_device_what_it_learns_on_the_cpu(table, name):
+    X, y = table
+    make = CLASSIFIERS[name]
+    on_device = make(**settings()).fit(X, y, sample_weight=np.linspace(0.5, 2, N))
+    on_cpu = make(**settings(device="cpu")).fit(X, y, sample_weight=np.linspace(0.5, 2, N))
+    # float32 in another order, twelve steps
+    np.testing.assert_allclose(on_device.predict_proba(X), on_cpu.predict_proba(X), atol=2e-3)
+    again = pickle.loads(pickle.dumps(on_device))
+    np.testing.assert_array_equal(again.predict_proba(X), on_device.predict_proba(X))
+
+
+@pytest.mark.parametrize("name", [*NAMES, *CRITERIA])
+def test_a_loss_and_its_derivative_are_those_of_the_cpu(name):
+    hyper = {"forward": {"transition_matrix": [[0.8, 0.1, 0.1], [0.1, 0.8, 0.1], [0.1, 0.1, 0.8]]}}
+    hyper["backward"], hyper["forward_symmetric"] = hyper["forward"], {"noise_rate": 0.2}
+    logits = torch.randn(N, N_CLASSES, generator=torch.Generator().manual_seed(0))
+    found = []
+    for device in (DEVICE, "cpu"):
+        criterion = make_criterion(name, **hyper.get(name, {})).to(device)
+        criterion.prepare(N, N_CLASSES, device=torch.device(device), dtype=torch.float32)
+        rows = {"indices": torch.arange(N, device=device)} if criterion.needs_indices else {}
+        if criterion.progress is not None:
+            criterion.progress = 0.5
+        z = logits.to(device).requires_grad_()
+        value = criterion(z, torch.arange(N, device=device) % N_CLASSES, None, **rows)
+        value.backward()
+        found.append((value.item(), z.grad.cpu().numpy()))
+    assert found[0][0] == pytest.approx(found[1][0], rel=1e-4, abs=1e-6)
+    np.testing.assert_allclose(found[0][1], found[1][1], rtol=1e-3, atol=1e-6)
+
+
+class Waits(Callback):
+    """Counts how often the host waits for the device within batches."""
+
+    def on_train_begin(self, net, X=None, y=None, **kwargs):
+        self.caught_ = warnings.catch_warnings(record=True)
+        self.seen_ = self.caught_.__enter__()
+        warnings.simplefilter("always")
+        if ON_GPU:
+            torch.cuda.set_sync_debug_mode("warn")
+
+    def on_train_end(self, net, X=None, y=None, **kwargs):
+        if ON_GPU:
+            torch.cuda.set_sync_debug_mode("default")
+        self.caught_.__exit__(None, None, None)
+        self.n_ = sum("synchroniz" in str(warning.message) for warning in self.seen_)
+
+
+@pytest.mark.parametrize("kind", ["table", "weights", "images", "stream", "sparse", "dataset", "elr", "scaled"])
+def test_the_host_waits_for_no_batch(table, images, kind):
+    X, y = table
+    n_waits = []
+    for batch_size in (64, 16):
+        waits = Waits()
+        more = settings(batch_size=batch_size, callbacks=[waits])
+        weight = np.linspace(0.5, 2, N) if kind == "weights" else None
+        if kind == "images":
+            model, rows = DMClassifier(ResNet20, augment="crop-flip", **more), images[0]
+        elif kind == "elr":
+            model, rows = RobustLossClassifier(loss="elr", **more), X
+        else:
+            model, rows = DMClassifier(amp="float16" if kind == "scaled" else False, **more), X
+        rows = scipy.sparse.csr_matrix(X) if kind == "sparse" else rows
+        given = (Items(X, y),) if kind == "dataset" else (rows, y)
+        with no_room() if kind == "stream" else nullcontext():
+            model.fit(*given, sample_weight=weight)
+        n_waits.append(waits.n_)
+    assert n_waits[0] == n_waits[1]
+
+
+@contextmanager
+def no_room():
+    """A device on which no array of rows has room."""
+    with mock.patch("sklabelnoise.training._streams.free_memory", return_value=0):
+        yield
+
+
+def test_rows_that_stay_on_the_host_train_the_same_network(table):
+    X, y = table
+    whole = DMClassifier(**settings()).fit(X, y)
+    with no_room():
+        streamed = DMClassifier(**settings()).fit(X, y)
+        np.testing.assert_array_equal(streamed.predict_proba(X[:32]), whole.predict_proba(X[:32]))
+
+
+@pytest.mark.skipif(not ON_GPU, reason="the CPU has no count of its memory")
+def test_a_stream_needs_room_for_two_batches():
+    X = np.random.default_rng(0).normal(size=(20_000, 1024)).astype(np.float32)
+    y = np.arange(len(X)) % 3
+    with no_room():
+        torch.cuda.reset_peak_memory_stats()
+        before = torch.cuda.memory_allocated()
+        DMClassifier(**settings(module__hidden=(4,), batch_size=256, max_epochs=1)).fit(X, y)
+    # two batches, what is computed of them, labels and order
+    assert torch.cuda.max_memory_allocated() - before < X.nbytes / 4
+
+
+def test_an_integer_seed_gives_the_same_bits_again(images):
+    X, y = images
+    first, second = (
+        DMClassifier(ResNet20, augment="crop-flip", **settings()).fit(X, y).predict_proba(X) for _ in range(2)
+    )
+    np.testing.assert_array_equal(first, second)
+    assert not torch.backends.cudnn.benchmark and not torch.backends.cudnn.deterministic
+
+
+@pytest.mark.parametrize("amp", [True, "bfloat16", "float16"])
+def test_half_precision_learns(images, amp):
+    X, y = images
+    model = DMClassifier(ResNet20, amp=amp, augment="crop-flip", **settings(max_epochs=6)).fit(X, y)
+    assert model.score(X, y) > 0.6
+    assert np.isfinite(model.history_["train_loss"]).all()
+    assert model.embed(X[:4]).dtype == np.float32
+    np.testing.assert_allclose(model.predict_proba(X[:4], n_augment=2).sum(axis=1), 1, rtol=1e-5)
+
+
+def test_a_search_and_left_out_predictions_are_those_of_the_cpu(table):
+    X, y = table
+    grid = {"beta": [2, 8], "lr": [1e-3, 1e-2]}
+    found = []
+    for device in (DEVICE, "cpu"):
+        model = DMClassifier(**settings(device=device))
+        search = FusedGridSearchCV(model, grid, cv=2).fit(X, y)
+        assert search.fused_["fused"].all()
+        left_out = fused_cross_val_predict(model, X, y, cv=2, method="predict_proba")
+        found.append((search.cv_results_["mean_test_score"], left_out))
+    np.testing.assert_allclose(found[0][0], found[1][0], atol=0.02)
+    np.testing.assert_allclose(found[0][1], found[1][1], atol=2e-3)
+
+
+@pytest.mark.skipif(not ON_GPU, reason="a CPU takes from its disk what it lacks")
+def test_a_full_gpu_names_the_batch_and_what_was_free(table):
+    X, y = table
+    model = DMClassifier(**settings()).fit(X, y)
+    before = model.predict_proba(X)
+    free, _ = torch.cuda.mem_get_info()
+    taken = torch.empty(int(0.97 * free), dtype=torch.uint8, device=DEVICE)
+    wide = np.repeat(X, 100, axis=0), np.repeat(y, 100)
+    with pytest.raises(MemoryError, match=r"more memory than cuda:0 has, with [\d,]+ MiB free"):
+        model.set_params(batch_size=len(wide[1]), module__hidden=(200_000,)).fit(*wide)
+    del taken
+    np.testing.assert_array_equal(model.predict_proba(X), before)
+
+
+def test_a_tensor_on_the_device_is_trained_on_where_it_is(table):
+    X, y = table
+    there = DMClassifier(**settings()).fit(torch.from_numpy(X).to(DEVICE), y)
+    sent = DMClassifier(**settings()).fit(X, y)
+    np.testing.assert_array_equal(there.predict_proba(X), sent.predict_proba(X))
