@@ -375,6 +375,10 @@ class NoisyLabelNet(ClassifierMixin, NeuralNet):
         """The backward pass of a training loss."""
         (loss if self.scaler_ is None else self.scaler_.scale(loss)).backward()
 
+    def unscaled(self, derivative):
+        """What a derivative is of the loss itself, where that was scaled to go back."""
+        return derivative if self.scaler_ is None else derivative / self.scaler_.scale(derivative.new_ones(()))
+
     def validation_step(self, batch, **fit_params):
         X, y = unpack_data(batch)
         with torch.no_grad():

@@ -29,7 +29,7 @@ class TrainingLogits(Callback):
             return
         if self.follows_derivative and logits.requires_grad:
             indices = net.batch_.indices
-            logits.register_hook(lambda derivative: self.take_derivative(indices, derivative.detach()))
+            logits.register_hook(lambda derivative: self.take_derivative(indices, net.unscaled(derivative.detach())))
         logits = logits.detach()
         self.pending_.append((net.batch_.indices, logits, net.criterion_.progress))
         self.n_pending_ += logits.numel()

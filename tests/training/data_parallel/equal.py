@@ -105,33 +105,41 @@ def told(model, Z, callbacks=()):
 
 # Four processes on few cores take their time.
 FOR_FOUR = ("batch", "weights and balanced", "soft labels", "elr", "peer", "norms of images", "dataset")
-out, results = Path(sys.argv[1]), {}
-if os.environ.get("WORLD_SIZE") == "4":
-    CASES = {case: CASES[case] for case in FOR_FOUR}
-for case, (model, given, more) in CASES.items():
-    observer = Processes()
-    if not isinstance(model, DMClassifierCV):
-        model.set_params(callbacks=[observer])
-    model.fit(*given, **more)
-    results[case] = told(model, given[0])
-    if not isinstance(model, DMClassifierCV):
-        results[case]["processes"] = observer.n_
-        results[case]["values"]["mean prediction"] = observer.proba_
-n_processes = results["batch"]["processes"]
-if "choice" in results:
-    results["choice"]["processes"] = n_processes
 
-# goes on, in parts and after
-dynamics = LearningDynamics(y)
-model = DMClassifier(**{**common, "callbacks": [dynamics], "warm_start": True})
-model.partial_fit(X, y, classes=["a", "b", "c"]).partial_fit(X, y, sample_weight=weight).fit(X, y)
-results["goes on"] = {**told(model, X), "processes": n_processes, "single": False}
-rank = int(os.environ.get("RANK", 0))
-path = out / f"model-{rank}"
-model.set_params(callbacks=None).save(path)
-results["saved"] = {
-    "columns": [],
-    "values": {"proba": DMClassifier.load(path).predict_proba(X)},
-    "processes": n_processes,
-}
-(out / f"{rank}.pkl").write_bytes(pickle.dumps(results))
+
+def main():
+    out, results = Path(sys.argv[1]), {}
+    cases = FOR_FOUR if os.environ.get("WORLD_SIZE") == "4" else CASES
+    for case in cases:
+        model, given, more = CASES[case]
+        observer = Processes()
+        if not isinstance(model, DMClassifierCV):
+            model.set_params(callbacks=[observer])
+        model.fit(*given, **more)
+        results[case] = told(model, given[0])
+        if not isinstance(model, DMClassifierCV):
+            results[case]["processes"] = observer.n_
+            results[case]["values"]["mean prediction"] = observer.proba_
+    n_processes = results["batch"]["processes"]
+    if "choice" in results:
+        results["choice"]["processes"] = n_processes
+
+    # goes on, in parts and after
+    dynamics = LearningDynamics(y)
+    model = DMClassifier(**{**common, "callbacks": [dynamics], "warm_start": True})
+    model.partial_fit(X, y, classes=["a", "b", "c"]).partial_fit(X, y, sample_weight=weight).fit(X, y)
+    results["goes on"] = {**told(model, X), "processes": n_processes, "single": False}
+    rank = int(os.environ.get("RANK", 0))
+    path = out / f"model-{rank}"
+    model.set_params(callbacks=None).save(path)
+    results["saved"] = {
+        "columns": [],
+        "values": {"proba": DMClassifier.load(path).predict_proba(X)},
+        "processes": n_processes,
+        "single": False,
+    }
+    (out / f"{rank}.pkl").write_bytes(pickle.dumps(results))
+
+
+if __name__ == "__main__":
+    main()

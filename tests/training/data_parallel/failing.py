@@ -14,7 +14,7 @@ from sklabelnoise import DMClassifier
 from sklabelnoise.training import StopTraining
 
 torch.set_num_threads(1)
-rank = int(os.environ["RANK"])
+rank = int(os.environ.get("RANK", 0))
 rng = np.random.default_rng(0)
 y = np.array(["a", "b", "c"])[np.arange(96) % 3]
 X = 2 * np.eye(3, 5)[np.arange(96) % 3] + rng.normal(size=(96, 5))
@@ -59,24 +59,31 @@ def model(**more):
     return DMClassifier(**{**settings, **more})
 
 
-first = rank == 0
-told = {
-    "classes": said(lambda: model().fit(X, y if first else np.where(y == "c", "d", y))),
-    "rows": said(lambda: model().fit(X, y) if first else model().fit(X[:90], y[:90])),
-    "order": said(lambda: model().fit(X, y) if first else model().fit(X[::-1], y[::-1])),
-    "batches": said(lambda: model(batch_size=24 if first else 16).fit(X, y)),
-    "compile": said(lambda: model(compile=True).fit(X, y)),
-    "unreadable rows": said(lambda: model().fit(X if first else np.where(X > 1, np.nan, X), y)),
-    "dataset": said(lambda: model().fit(Items(), y)),
-    "dataset in a worker": said(lambda: model(iterator_train__num_workers=1).fit(Items(), y)),
-    "callback": said(lambda: model(callbacks=[AtLast(ZeroDivisionError("division by zero"), "batch")]).fit(X, y)),
-    "interrupt": said(lambda: model(callbacks=[AtLast(KeyboardInterrupt(), "batch")], on_interrupt="keep").fit(X, y)),
-    "stop": said(lambda: model(callbacks=[AtLast(StopTraining(), "epoch")]).fit(X, y)),
-}
-fitted = model().fit(X, y)
-before = fitted.predict_proba(X)
-fitted.set_params(callbacks=[AtLast(ZeroDivisionError(), "epoch")])
-said(lambda: fitted.fit(X, y))
-told["kept"] = "the old network" if np.array_equal(fitted.predict_proba(X), before) else "something else"
-told["after"] = model().fit(X, y).predict_proba(X).sum(axis=0).round(9).tolist()
-(Path(sys.argv[1]) / f"{rank}.pkl").write_bytes(pickle.dumps(told))
+def main():
+    first = rank == 0
+    told = {
+        "classes": said(lambda: model().fit(X, y if first else np.where(y == "c", "d", y))),
+        "rows": said(lambda: model().fit(X, y) if first else model().fit(X[:90], y[:90])),
+        "order": said(lambda: model().fit(X, y) if first else model().fit(X[::-1], y[::-1])),
+        "batches": said(lambda: model(batch_size=24 if first else 16).fit(X, y)),
+        "compile": said(lambda: model(compile=True).fit(X, y)),
+        "unreadable rows": said(lambda: model().fit(X if first else np.where(X > 1, np.nan, X), y)),
+        "dataset": said(lambda: model().fit(Items(), y)),
+        "dataset in a worker": said(lambda: model(iterator_train__num_workers=1).fit(Items(), y)),
+        "callback": said(lambda: model(callbacks=[AtLast(ZeroDivisionError("division by zero"), "batch")]).fit(X, y)),
+        "interrupt": said(
+            lambda: model(callbacks=[AtLast(KeyboardInterrupt(), "batch")], on_interrupt="keep").fit(X, y)
+        ),
+        "stop": said(lambda: model(callbacks=[AtLast(StopTraining(), "epoch")]).fit(X, y)),
+    }
+    fitted = model().fit(X, y)
+    before = fitted.predict_proba(X)
+    fitted.set_params(callbacks=[AtLast(ZeroDivisionError(), "epoch")])
+    said(lambda: fitted.fit(X, y))
+    told["kept"] = "the old network" if np.array_equal(fitted.predict_proba(X), before) else "something else"
+    told["after"] = model().fit(X, y).predict_proba(X).sum(axis=0).round(9).tolist()
+    (Path(sys.argv[1]) / f"{rank}.pkl").write_bytes(pickle.dumps(told))
+
+
+if __name__ == "__main__":
+    main()

@@ -26,17 +26,22 @@ def child(script, folder, environment):
     os._exit(0)
 
 
-script, folder, port, *sizes = sys.argv[1:]
-for i, size in enumerate(map(int, sizes)):
-    out = Path(folder) / str(size)
-    out.mkdir()
-    common = {"WORLD_SIZE": str(size), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(int(port) + i)}
-    children = []
-    for rank in range(size):
-        environment = {} if size == 1 else {**common, "RANK": str(rank), "LOCAL_RANK": str(rank)}
-        pid = os.fork()
-        if pid == 0:
-            child(script, str(out), environment)
-        children.append(pid)
-    codes = [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in children]
-    assert codes == [0] * size, codes
+def main():
+    script, folder, port, *sizes = sys.argv[1:]
+    for i, size in enumerate(map(int, sizes)):
+        out = Path(folder) / str(size)
+        out.mkdir()
+        common = {"WORLD_SIZE": str(size), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(int(port) + i)}
+        children = []
+        for rank in range(size):
+            environment = {} if size == 1 else {**common, "RANK": str(rank), "LOCAL_RANK": str(rank)}
+            pid = os.fork()
+            if pid == 0:
+                child(script, str(out), environment)
+            children.append(pid)
+        codes = [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in children]
+        assert codes == [0] * size, codes
+
+
+if __name__ == "__main__":
+    main()
