@@ -17,7 +17,7 @@ from skorch.callbacks import Callback
 from torch.utils.data import Dataset
 
 from sklabelnoise import DMClassifier, DMClassifierCV, ProSelfLCClassifier, RobustLossClassifier
-from sklabelnoise.losses import CRITERIA, NAMES, make_criterion
+from sklabelnoise.losses import BATCH_CRITERIA, NAMES, ROW_CRITERIA, make_criterion
 from sklabelnoise.model_selection import FusedGridSearchCV, fused_cross_val_predict
 from sklabelnoise.modules import ResNet20
 
@@ -87,7 +87,7 @@ def test_a_classifier_learns_on_the_device_what_it_learns_on_the_cpu(table, name
     np.testing.assert_array_equal(again.predict_proba(X), on_device.predict_proba(X))
 
 
-@pytest.mark.parametrize("name", [*NAMES, *CRITERIA])
+@pytest.mark.parametrize("name", [*NAMES, *ROW_CRITERIA, *BATCH_CRITERIA])
 def test_a_loss_and_its_derivative_are_those_of_the_cpu(name):
     hyper = {"forward": {"transition_matrix": [[0.8, 0.1, 0.1], [0.1, 0.8, 0.1], [0.1, 0.1, 0.8]]}}
     hyper["backward"], hyper["forward_symmetric"] = hyper["forward"], {"noise_rate": 0.2}

@@ -1,0 +1,86 @@
+"""Which device a process trains on: each worker of a search, and each process of a training, has its own."""
+
+import multiprocessing
+import time
+from types import SimpleNamespace
+from unittest import mock
+
+import pytest
+import torch
+from joblib import Parallel, delayed
+
+from sklabelnoise.training import _device
+from sklabelnoise.training._device import device_here, resolve_device
+from sklabelnoise.training._workers import worker_number
+
+
+@pytest.fixture
+def three_devices():
+    with simulated_count(3):
+        yield
+
+
+def simulated_count(n):
+    cuda = {"is_available": lambda: n > 0, "device_count": lambda: n, "current_device": lambda: 0}
+    return mock.patch.multiple(torch.cuda, **cuda)
+
+
+def device_of_worker():
+    time.sleep(0.5)  # so that each worker has some of the tasks
+    with simulated_count(2):
+        return str(resolve_device("auto"))
+
+
+@pytest.mark.slow
+def test_workers_of_joblib_take_devices_in_turn():
+    assert set(Parallel(n_jobs=2)(delayed(device_of_worker)() for _ in range(6))) == {"cuda:0", "cuda:1"}
+
+
+@pytest.mark.parametrize(
+    "name, number",
+    [
+        ("LokyProcess-1", 0),
+        ("LokyProcess-12", 11),
+        ("ForkPoolWorker-3", 2),
+        ("Process-2", 1),
+        ("MainProcess", None),
+        ("Dask Worker process (from Nanny)", None),
+    ],
+)
+def test_a_worker_is_known_by_its_name(name, number):
+    with mock.patch.object(multiprocessing, "current_process", lambda: SimpleNamespace(name=name)):
+        assert worker_number() == number
+
+
+@pytest.mark.parametrize("device", ["auto", "cuda"])
+def test_the_workers_are_counted_round_the_devices(three_devices, device):
+    with mock.patch.object(_device, "worker_number", side_effect=[0, 1, 2, 3, 4]):
+        found = [str(resolve_device(device)) for _ in range(5)]
+    assert found == ["cuda:0", "cuda:1", "cuda:2", "cuda:0", "cuda:1"]
+
+
+def test_what_a_user_says_is_done_in_workers_too(three_devices):
+    with mock.patch.object(_device, "worker_number", return_value=1):
+        assert str(resolve_device("cuda:2")) == "cuda:2"
+        assert str(resolve_device("cpu")) == "cpu"
+
+
+def test_a_process_that_trains_with_others_takes_the_device_of_its_rank(three_devices):
+    with mock.patch.object(_device, "current_processes", return_value=SimpleNamespace(local_rank=2)):
+        assert str(resolve_device("auto")) == "cuda:2"
+    with mock.patch.object(_device, "current_processes", return_value=SimpleNamespace(local_rank=3)):
+        with pytest.raises(ValueError, match=r"one of the 3 CUDA devices of this machine, .*, got cuda:3\."):
+            resolve_device("auto")
+
+
+def test_a_device_this_machine_lacks_is_named(three_devices):
+    with pytest.raises(ValueError, match=r"one of the 3 CUDA devices of this machine, .*, got cuda:7\."):
+        resolve_device("cuda:7")
+    with simulated_count(0), pytest.raises(ValueError, match="must be 'auto' or 'cpu' where torch sees no CUDA device"):
+        resolve_device("cuda")
+
+
+def test_a_net_of_a_larger_machine_comes_to_the_first_device(three_devices):
+    assert str(device_here("cuda:5")) == "cuda:0"
+    assert str(device_here("cuda:2")) == "cuda:2"
+    assert str(device_here("cpu")) == "cpu"
