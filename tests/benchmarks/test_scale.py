@@ -1,0 +1,15 @@
+"""The rates of large data: a row for each way, with what makes it comparable."""
+
+from benchmarks import scale
+
+
+def test_every_way_gives_a_rate():
+    rows = list(scale.rates(tiny=True))
+    assert [row["n"] for row in rows] == [5_000] * 4 + [40] * 2
+    assert all(row["a_second"] > 0 and row["commit"] != "" for row in rows)
+
+
+def test_tiny_sizes_leave_no_rows(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(scale, "PATH", tmp_path / "scale.jsonl")
+    scale.main(["--tiny"])
+    assert not scale.PATH.exists() and capsys.readouterr().out.count("a second") == 6
