@@ -83,8 +83,8 @@ def test_no_process_waits_for_one_that_failed(tmp_path):
     assert first["compile"].startswith("ValueError: compile must be False where processes train together")
     alone = {
         "unreadable rows": "ValueError: Input X contains NaN",
-        "dataset": "ValueError: X is a Dataset whose item 7 cannot be read: OSError('the disk is gone')",
-        "dataset in a worker": "ValueError: X is a Dataset whose item 7 cannot be read: OSError('the disk is gone')",
+        "dataset": "ValueError: X is a Dataset whose item 7 cannot be read, got OSError('the disk is gone')",
+        "dataset in a worker": "ValueError: X is a Dataset whose item 7 cannot be read, got OSError('the disk is gone')",
         "callback": "ZeroDivisionError: division by zero",
         "interrupt": "KeyboardInterrupt",
     }
