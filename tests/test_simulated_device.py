@@ -545,7 +545,7 @@ def test_rows_of_which_the_device_can_hold_two_are_sent_once(wide):
     copies = []
     for memory in (3 * X.nbytes, None):
         with simulated_device(memory=memory) as device:
-            DMClassifier(**parameters(64)).fit(X, y)
+            DMClassifier(**parameters(64, module__hidden=(4,))).fit(X, y)
             copies.append(sum(device.copies.values()))
     assert copies[0] == copies[1]
 
