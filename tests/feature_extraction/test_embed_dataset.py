@@ -352,7 +352,7 @@ class TestImages:
             def __getitem__(self, number):
                 return 1 / (number - 4)
 
-        with pytest.raises(ValueError, match=r"data is a Dataset whose item 4 cannot be read: ZeroDivisionError"):
+        with pytest.raises(ValueError, match=r"data is a Dataset whose item 4 cannot be read, got ZeroDivisionError"):
             embed_dataset(network(Classifier), Failing(picture_files[0]), preprocess=lambda x: torch.zeros(3, 6, 6))
         with pytest.raises(ValueError, match=r"preprocess failed for item 0 of data, got ZeroDivisionError"):
             embed_dataset(network(Classifier), picture_files[0], preprocess=lambda x: 1 / 0)
