@@ -19,6 +19,7 @@ import importlib
 import json
 import os
 import random
+import resource
 import shutil
 import signal
 import sys
@@ -30,7 +31,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 RESULTS = Path(__file__).with_name("mutants.jsonl")
-PATIENCE = 240  # seconds; a mutant that loops is noticed, too
+PATIENCE = 240  # processor seconds; a mutant that loops is noticed, too
+ASLEEP = 3600  # seconds; so is one that waits for ever
 
 # Which tests guard which module.
 GUARDS = {
@@ -166,17 +168,19 @@ def run(module, source):
         # Forked from a process that has imported the heavy libraries, but nothing of ours.
         child = os.fork()
         if child == 0:
+            resource.setrlimit(resource.RLIMIT_CPU, (PATIENCE, PATIENCE + 5))
             test(folder, [str(folder / "tests" / name) for name in GUARDS[module]])
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + ASLEEP
         while True:
             finished, status = os.waitpid(child, os.WNOHANG)
             if finished:
-                return "survived" if os.waitstatus_to_exitcode(status) == 0 else "killed"
+                code = os.waitstatus_to_exitcode(status)
+                return {0: "survived", -signal.SIGXCPU: "timeout"}.get(code, "killed")
             if time.monotonic() > deadline:
                 os.kill(child, signal.SIGKILL)
                 os.waitpid(child, 0)
                 return "timeout"
-            time.sleep(0.1)
+            time.sleep(0.2)
 
 
 def test(folder, files):

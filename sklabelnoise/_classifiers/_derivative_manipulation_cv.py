@@ -36,9 +36,10 @@ from sklabelnoise._foundation._seeds import MAX_SEED
 from sklabelnoise._foundation._work import Work
 from sklabelnoise._fused._fits import Fits, fit_alone, fit_together
 from sklabelnoise._fused._folds import make_folds
+from sklabelnoise.metrics._class_columns import class_frame
 from sklabelnoise.training._forward import rows_at_once
 from sklabelnoise.training._processes import joined
-from sklabelnoise.training._training_set import LabeledRows, check_inputs, take_rows
+from sklabelnoise.training._training_set import LabeledRows, check_inputs, soft_label_columns, take_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -286,9 +287,10 @@ class DMClassifierCV(NetClassifier):
             labels = data.classes[data.all_labels]
             if sample_weight is not None:
                 sample_weight = check_weights(sample_weight, len(labels))
-            if soft_labels is not None and not isinstance(soft_labels, pd.DataFrame):
+            if soft_labels is not None:
                 # Columns by name, so that a fold that misses a class still knows them all.
-                soft_labels = pd.DataFrame(np.asarray(soft_labels), columns=data.classes)
+                columns, soft_labels = soft_label_columns(soft_labels, labels)
+                soft_labels = class_frame(np.asarray(soft_labels), data.classes if columns is None else columns)
             if groups is not None:
                 check_consistent_length(labels, groups)
             fit_params = {"sample_weight": sample_weight, "soft_labels": soft_labels}

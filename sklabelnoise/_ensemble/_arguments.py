@@ -6,14 +6,14 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length
 
 from sklabelnoise._compat import num_samples
-from sklabelnoise._foundation._given import check_none_missing, check_weights
+from sklabelnoise._foundation._given import as_labels, check_weights
 
 
 def check_labels(X, y, sample_weight, groups):
     """Labels, weights and groups for each row of X; groups as numbers."""
     if y is None:
         raise ValueError("requires y to be passed, but the target y is None")
-    check_none_missing(y)
+    y = as_labels(y)
     check_consistent_length(X, y)
     assert_all_finite(y, input_name="y")
     check_classification_targets(y)

@@ -28,6 +28,7 @@ from sklabelnoise._foundation._checkpoint import Checkpoint
 from sklabelnoise._foundation._fitted_state import keeping_fitted_state
 from sklabelnoise._foundation._seeds import draw_seed
 from sklabelnoise._foundation._version import __version__
+from sklabelnoise._foundation._warning_filters import callers_filters
 from sklabelnoise._foundation._work import Work
 from sklabelnoise._label_report._report import LabelReport
 from sklabelnoise.training._tables import check_no_texts, check_numeric_columns
@@ -386,7 +387,8 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
             Columns in the order of `classes_`.
         """
         check_is_fitted(self)
-        return self._decision.proba(self._member_probas(self._check_X(X, reset=False)))
+        with callers_filters():
+            return self._decision.proba(self._member_probas(self._check_X(X, reset=False)))
 
     def predict_log_proba(self, X: ArrayLike) -> NDArray[Any]:
         """Predict logarithms of probabilities of the clean label.

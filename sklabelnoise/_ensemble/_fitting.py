@@ -12,6 +12,7 @@ from sklearn.utils.parallel import Parallel, delayed
 from sklabelnoise._ensemble._one_thread import one_thread
 from sklabelnoise._foundation._progress import Progress
 from sklabelnoise._foundation._seeds import MAX_SEED
+from sklabelnoise._foundation._warning_filters import callers_filters
 from sklabelnoise._foundation._work import TimeIsOver
 
 # A family whose expected time is above that of all others together is left out, but for fits that are short anyway.
@@ -66,9 +67,8 @@ def fit_families(families, rows, work, seed, *, n_jobs=None, verbose=0, time_lim
         bar.advance(expected[family.name])
         return outcome
 
-    with one_thread(), bar, warnings.catch_warnings():
-        # A strong penalty leaves little to gain after many steps.
-        warnings.simplefilter("ignore", ConvergenceWarning)
+    # A strong penalty leaves little to gain after many steps.
+    with one_thread(), bar, callers_filters((ConvergenceWarning, "")):
         outcomes = Parallel(n_jobs=n_jobs, backend="threading")(delayed(fit_one)(family) for family in todo)
     fitted = {}
     for family, outcome in zip(todo, outcomes, strict=True):

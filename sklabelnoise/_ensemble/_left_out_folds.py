@@ -1,12 +1,12 @@
 """Folds of the distinct rows."""
 
-import warnings
 from numbers import Integral
 
 import numpy as np
 from sklearn.model_selection import KFold, StratifiedGroupKFold, StratifiedKFold
 
 from sklabelnoise._ensemble._distinct_rows import distinct_rows
+from sklabelnoise._foundation._warning_filters import callers_filters
 from sklabelnoise._label_refinery._splits import DEFAULT_FOLDS, FoldDrawer
 
 
@@ -56,8 +56,7 @@ def drawn_folds(codes, groups, cv, seed):
         splitter = StratifiedKFold(n_folds, shuffle=True, random_state=seed)
     else:
         splitter = KFold(n_folds, shuffle=True, random_state=seed)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "The least populated class")
+    with callers_filters((UserWarning, "The least populated class")):
         splits = list(splitter.split(codes, codes, groups))
     # Groups may be so unequal that a fold stays empty, or takes all.
     splits = [(train, test) for train, test in splits if len(test)]

@@ -1,13 +1,12 @@
 """Logistic regression over its penalty, left out by folds."""
 
-import warnings
-
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
 from sklabelnoise._ensemble._families import Family, FittedFamily, best_by_brier
 from sklabelnoise._foundation._classes import at_all_classes
+from sklabelnoise._foundation._warning_filters import callers_filters
 
 
 class Linear(Family):
@@ -41,9 +40,8 @@ class Linear(Family):
             path = []
             model = LogisticRegression(warm_start=True, max_iter=200)
             for C in self.PENALTIES:
-                with warnings.catch_warnings():
-                    # Penalties so strong leave little to gain after 200 steps.
-                    warnings.simplefilter("ignore", ConvergenceWarning)
+                # Penalties so strong leave little to gain after 200 steps.
+                with callers_filters((ConvergenceWarning, "")):
                     model.set_params(C=C).fit(X[train], codes, rows.weight[train])
                 path.append(_copy(model))
         return path, [

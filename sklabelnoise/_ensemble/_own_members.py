@@ -10,6 +10,7 @@ from sklabelnoise._ensemble._families import Family, FittedFamily, best_by_brier
 from sklabelnoise._ensemble._linear import OneClass
 from sklabelnoise._foundation._classes import at_all_classes, encode
 from sklabelnoise._label_refinery._left_out import seeded_clone
+from sklabelnoise.metrics._class_columns import predicted_columns
 
 
 class Recoded:
@@ -29,7 +30,8 @@ class Recoded:
 
     def predict_proba(self, X):
         """Probabilities of its classes, checked."""
-        return checked_proba(self.model.predict_proba(X), len(self.classes_))
+        proba = predicted_columns(self.model.predict_proba(X), self.model.classes_, argument="its predict_proba")
+        return checked_proba(proba, len(self.classes_))
 
 
 class OwnMember(Family):

@@ -43,8 +43,11 @@ def encode(y, classes=None, *, name="y"):
         return found, codes
     classes = np.asarray(classes)
     order = np.argsort(classes)
-    position = np.searchsorted(classes, found, sorter=order).clip(max=len(classes) - 1)
-    unknown = classes[order[position]] != found
+    if (classes.dtype.kind in "OU") != (found.dtype.kind in "OU"):
+        unknown = np.ones(len(found), dtype=bool)  # NumPy would compare numbers with texts by what spells them
+    else:
+        position = np.searchsorted(classes, found, sorter=order).clip(max=len(classes) - 1)
+        unknown = classes[order[position]] != found
     if unknown.any():
         raise ValueError(
             f"{name} must hold labels of the classes {classes.tolist()} only, got {found[unknown].tolist()}."
@@ -71,7 +74,7 @@ def at_all_classes(values, classes, all_classes, *, fill):
     ----------
     values : ndarray of shape (n_samples, n_columns)
     classes : ndarray of shape (n_columns,)
-        The class of each column.
+        The class of each column, in any order.
     all_classes : ndarray of shape (n_classes,)
         Sorted.
     fill : float
@@ -81,8 +84,10 @@ def at_all_classes(values, classes, all_classes, *, fill):
     --------
     >>> at_all_classes(np.array([[0.4, 0.6]]), np.array(["a", "c"]), np.array(["a", "b", "c"]), fill=0)
     array([[0.4, 0. , 0.6]])
+    >>> at_all_classes(np.array([[0.4, 0.6]]), np.array([1, 0]), np.array([0, 1]), fill=0)
+    array([[0.6, 0.4]])
     """
-    if len(classes) == len(all_classes):
+    if np.array_equal(classes, all_classes):
         return values
     whole = np.full((len(values), len(all_classes)), fill, dtype=values.dtype)
     whole[:, np.searchsorted(all_classes, classes)] = values

@@ -2,13 +2,19 @@
 
 from contextlib import contextmanager
 
+from sklabelnoise._foundation._warning_filters import callers_filters
+
 
 @contextmanager
 def keeping_fitted_state(estimator):
-    """Leave an estimator as it was when the block fails: nothing that was fitted is lost."""
+    """Leave an estimator as it was when the block fails: nothing that was fitted is lost.
+
+    The warning filters of the caller are left as they are found, whether it fails or not.
+    """
     before = dict(vars(estimator))
     try:
-        yield
+        with callers_filters():
+            yield
     except BaseException:
         vars(estimator).clear()
         vars(estimator).update(before)

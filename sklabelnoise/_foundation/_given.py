@@ -1,9 +1,16 @@
 """What is given for each row, checked in one way everywhere: labels, none of them missing, and weights."""
 
+from collections.abc import Iterator
+
 import numpy as np
 import pandas as pd
+import scipy.sparse
+from sklearn.utils import check_consistent_length, column_or_1d
 
 from sklabelnoise._compat import check_sample_weight
+
+# What labels of the types of NumPy are; True and 1 are equal.
+_KINDS = {"b": "number", "i": "number", "u": "number", "f": "number", "M": "date", "m": "duration"}
 
 
 def check_none_missing(y, name="y"):
@@ -38,10 +45,133 @@ def check_none_missing(y, name="y"):
         y = np.array(y, dtype=object)
     elif hasattr(y, "to_numpy") and not isinstance(y, pd.Series | pd.DataFrame | pd.Index):
         y = y.to_numpy()  # of another library of data frames, whose missing values pandas does not see
-    missing = np.asarray(pd.isna(y))
+    missing = np.ma.getmaskarray(y) if isinstance(y, np.ma.MaskedArray) else np.asarray(pd.isna(y))
     if missing.any():
         row = np.unravel_index(missing.argmax(), missing.shape)[0]
         raise ValueError(f"{name} must not hold missing labels, got one in row {row}.")
+
+
+def as_labels(y, name="y"):
+    """Labels in a type that NumPy, pandas and scikit-learn sort, compare and hand back alike; others are refused.
+
+    NumPy makes the text "1" of the number 1 in a list that holds texts as well, compares True as equal to 1, and has
+    floats for the integers of pandas that may be missing. scikit-learn accepts an array of objects if its first one is
+    a text.
+
+    Parameters
+    ----------
+    y : array-like of shape (n_samples,) or (n_samples, 1)
+        Given labels.
+    name : str, default="y"
+        What to call them.
+
+    Returns
+    -------
+    y : ndarray of the shape of `y`
+        Numbers, booleans, texts or datetimes. None and sparse matrices come back as they are, for the checks that
+        follow.
+
+    Raises
+    ------
+    TypeError
+        If labels are of two kinds, such as numbers and texts, or of one that is neither of these.
+
+    ValueError
+        If a label is missing, complex, or an integer of more than 64 bits.
+
+    Examples
+    --------
+    >>> as_labels([1, "b"])
+    Traceback (most recent call last):
+    ...
+    TypeError: y must hold labels of one kind, all numbers, booleans, texts or datetime64, got int and str.
+    >>> as_labels(pd.Series([True, False], dtype="boolean"))
+    array([ True, False])
+    """
+    check_none_missing(y, name)
+    if y is None or scipy.sparse.issparse(y):
+        return y
+    if isinstance(y, pd.DataFrame) and y.shape[1] == 1:
+        return as_labels(y.iloc[:, 0], name)[:, None]
+    if isinstance(y, str | bytes | dict | set | frozenset | Iterator):
+        raise TypeError(f"{name} must be an array, a series or a list of labels, got {type(y).__name__}.")
+    labels = _as_array(y)
+    if labels.dtype.kind == "c":
+        raise ValueError(f"Complex data not supported: {name} must hold labels that can be sorted, got {labels.dtype}.")
+    if labels.dtype.kind in "SV":
+        raise _not_labels(labels, name)
+    if labels.dtype.kind != "O":
+        return labels
+    kind = pd.api.types.infer_dtype(labels.ravel(), skipna=False)
+    if kind in ("string", "empty"):
+        return labels
+    if kind == "boolean":
+        return labels.astype(bool)
+    if kind in ("integer", "floating", "mixed-integer-float"):
+        numbers = np.array(labels.tolist())
+        if kind == "integer" and numbers.dtype.kind not in "iu":
+            raise ValueError(f"{name} must hold integers of at most 64 bits, got {max(labels.ravel(), key=abs)}.")
+        return numbers
+    raise _not_labels(labels, name)
+
+
+def check_same_kind(**labels):
+    """Several columns of labels, checked, that can be compared with each other.
+
+    Parameters
+    ----------
+    **labels : array-like of shape (n_samples,)
+        By the names that messages call them.
+
+    Returns
+    -------
+    columns : list of ndarray of shape (n_samples,)
+
+    Raises
+    ------
+    TypeError
+        As :func:`as_labels`, or if some are texts and others numbers: no label of one is ever equal to one of the
+        other.
+
+    ValueError
+        If they have different lengths, or more dimensions than one.
+
+    Examples
+    --------
+    >>> check_same_kind(y_clean=[1, 2], y_noisy=["1", "2"])
+    Traceback (most recent call last):
+    ...
+    TypeError: y_clean and y_noisy must hold labels of one kind, got number and text.
+    """
+    columns = [column_or_1d(as_labels(y, name)) for name, y in labels.items()]
+    check_consistent_length(*columns)
+    kinds = [_KINDS.get(column.dtype.kind, "text") for column in columns]
+    if len(set(kinds)) > 1:
+        names, kinds = " and ".join(labels), " and ".join(dict.fromkeys(kinds))
+        raise TypeError(f"{names} must hold labels of one kind, got {kinds}.")
+    return columns
+
+
+def _as_array(y):
+    """Labels as an array that has not lost what distinguishes them."""
+    if isinstance(y, list | tuple) and not _is_nested(y):
+        values = np.empty(len(y), dtype=object)
+        values[:] = y
+        if pd.api.types.infer_dtype(values, skipna=False) != "string":
+            return values
+        texts = np.array(y)
+        return texts if (texts == values).all() else values  # NumPy's texts end before a zero at their end
+    dtype = getattr(y, "dtype", None)
+    if isinstance(dtype, pd.api.extensions.ExtensionDtype):
+        own = getattr(dtype, "numpy_dtype", None)
+        return y.to_numpy(dtype=own) if own is not None and own.kind in "biufmM" else np.asarray(y)
+    labels = np.asarray(y)
+    return labels.astype(object) if labels.dtype.kind == "T" else labels
+
+
+def _not_labels(labels, name):
+    found = " and ".join(sorted({type(label).__name__ for label in labels.ravel().tolist()})[:3])
+    return TypeError(f"{name} must hold labels of one kind, all numbers, booleans, texts or datetime64, got {found}.")
 
 
 def check_weights(sample_weight, n_rows):

@@ -13,6 +13,8 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
 from sklabelnoise._compat import fit_context
+from sklabelnoise._foundation._given import as_labels
+from sklabelnoise._foundation._warning_filters import callers_filters
 from sklabelnoise._label_refinery._refinement import BaseLabelRefinery
 from sklabelnoise._label_refinery._soft_fit import DistributionFit, choose_method, column_by_column
 
@@ -191,6 +193,7 @@ class StochasticLabelRefinery(ClassifierMixin, BaseLabelRefinery):
     feature_names_in_: NDArray[Any]
 
     # The inner estimators validate their own parameters when they are fitted.
+    @callers_filters()
     @fit_context(prefer_skip_nested_validation=False)
     def fit(
         self, X: ArrayLike, y: Labels, sample_weight: ArrayLike | None = None, *, groups: ArrayLike | None = None
@@ -222,7 +225,7 @@ class StochasticLabelRefinery(ClassifierMixin, BaseLabelRefinery):
         RuntimeError
             If a worker process dies.
         """
-        X, y, sample_weight, groups = self._check_rows(X, y, sample_weight, groups)
+        X, y, sample_weight, groups = self._check_rows(X, as_labels(y), sample_weight, groups)
         check_classification_targets(y)
         classes, given = np.unique(y, return_inverse=True)
         present = classes if sample_weight is None else classes[np.unique(given[sample_weight > 0])]

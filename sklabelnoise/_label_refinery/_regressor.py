@@ -10,6 +10,7 @@ from sklearn.linear_model import Ridge
 from sklearn.utils.multiclass import check_classification_targets
 
 from sklabelnoise._compat import StrOptions, fit_context
+from sklabelnoise._foundation._warning_filters import callers_filters
 from sklabelnoise._label_refinery._grades import check_thresholds, grade, halfway_thresholds, kappa_thresholds
 from sklabelnoise._label_refinery._refinement import BaseLabelRefinery
 from sklabelnoise._label_refinery._soft_fit import ValueFit
@@ -187,6 +188,7 @@ class StochasticLabelRefineryRegressor(RegressorMixin, BaseLabelRefinery):
         self.thresholds = thresholds
 
     # The inner estimators validate their own parameters when they are fitted.
+    @callers_filters()
     @fit_context(prefer_skip_nested_validation=False)
     def fit(
         self, X: ArrayLike, y: Labels, sample_weight: ArrayLike | None = None, *, groups: ArrayLike | None = None
@@ -221,6 +223,8 @@ class StochasticLabelRefineryRegressor(RegressorMixin, BaseLabelRefinery):
         X, y, sample_weight, groups = self._check_rows(X, y, sample_weight, groups)
         if y.dtype.kind not in "fiub":
             try:
+                if y.dtype.kind in "mM":
+                    raise TypeError("dates are no numbers")
                 y = y.astype(np.float64)
             except (TypeError, ValueError) as error:
                 raise ValueError(f"{type(self).__name__} needs a numeric y. Got dtype {y.dtype}.") from error

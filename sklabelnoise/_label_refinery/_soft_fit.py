@@ -4,7 +4,6 @@ import warnings
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 from sklearn import get_config
 from sklearn.base import clone, is_regressor
 from sklearn.multioutput import MultiOutputRegressor
@@ -16,6 +15,7 @@ from sklearn.utils.validation import has_fit_parameter
 from sklabelnoise._compat import BaseSearchCV, safe_indexing
 from sklabelnoise._foundation._classes import at_all_classes
 from sklabelnoise._label_refinery._copies import copies, most_copies, repeated
+from sklabelnoise.metrics._class_columns import class_frame, predicted_columns
 
 # HistGradientBoosting's early_stopping="auto" starts above this number of rows.
 AUTO_EARLY_STOPPING_ROWS = 10_000
@@ -278,9 +278,10 @@ class DistributionFit(_TargetFit):
             Rows on the simplex, float64.
         """
         if self.method == "regression":
-            proba = np.asarray(model.predict(X), dtype=np.float64).clip(min=0)
+            what = f"predict of {type(model).__name__}"
+            proba = predicted_columns(model.predict(X), self.classes, argument=what).astype(np.float64).clip(min=0)
         else:
-            proba = self._aligned(model, np.asarray(model.predict_proba(X), dtype=np.float64))
+            proba = self._aligned(model, model.predict_proba(X))
         _check_finite(model, proba)
         total = proba.sum(axis=1, keepdims=True)
         # Where nothing positive was predicted there is no opinion: all classes alike.
@@ -288,10 +289,16 @@ class DistributionFit(_TargetFit):
 
     def _aligned(self, model, proba):
         known = np.asarray(getattr(model, "classes_", self.classes))
+        what = f"predict_proba of {type(model).__name__}"
+        proba = predicted_columns(proba, known, argument=what).astype(np.float64, copy=False)
         if proba.ndim != 2 or proba.shape[1] != len(known):
             raise ValueError(
-                f"predict_proba of {type(model).__name__} must return a column for each of its {len(known)} classes. "
-                f"Got shape {proba.shape}."
+                f"{what} must return a column for each of its {len(known)} classes. Got shape {proba.shape}."
+            )
+        strange = [label for label in known.tolist() if label not in set(self.classes.tolist())]
+        if strange:
+            raise ValueError(
+                f"{type(model).__name__} must have classes_ of labels it was given. Got {strange} as well."
             )
         return at_all_classes(proba, known, self.classes, fill=0.0)
 
@@ -306,7 +313,7 @@ class DistributionFit(_TargetFit):
         elif is_hard:
             estimator.fit(X, self.classes[targets.argmax(axis=1)], **weights)
         else:
-            estimator.fit(X, y, soft_labels=pd.DataFrame(targets, columns=self.classes), **weights)
+            estimator.fit(X, y, soft_labels=class_frame(targets, self.classes), **weights)
 
     def _fit_copies(self, estimator, X, targets, sample_weight, rows, seed):
         most = most_copies(estimator, X, len(self.classes))

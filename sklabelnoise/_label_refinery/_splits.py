@@ -1,6 +1,5 @@
 """Splits of the rows into those a model learns from and those it is asked about."""
 
-import warnings
 from copy import copy
 from numbers import Integral
 
@@ -8,6 +7,7 @@ import numpy as np
 from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, StratifiedKFold
 
 from sklabelnoise._compat import num_samples
+from sklabelnoise._foundation._warning_filters import callers_filters
 
 DEFAULT_FOLDS = 5
 
@@ -88,11 +88,10 @@ class FoldDrawer:
         if self._drawn is not None and not self.resplit:
             return self._drawn
         splitter = self._reseeded(number, random_state)
-        with warnings.catch_warnings():
-            # With cv="auto" a class of a single row is accepted: the fold that holds it has a model without it.
-            warnings.filterwarnings("ignore", "The least populated class")
-            # A splitter that ignores groups is refused below where it tears one apart, and right where it does not.
-            warnings.filterwarnings("ignore", "The groups parameter is ignored")
+        # With cv="auto" a class of a single row is accepted: the fold that holds it has a model without it. A splitter
+        # that ignores groups is refused below where it tears one apart, and right where it does not.
+        silenced = "The (least populated class|groups parameter is ignored)"
+        with callers_filters((UserWarning, silenced)):
             self._drawn = self._checked(splitter.split(self.X, self.strata, self.groups))
         return self._drawn
 

@@ -4,14 +4,19 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from sklearn.pipeline import Pipeline
-from sklearn.utils import check_random_state, column_or_1d
+from sklearn.utils import check_random_state, column_or_1d, get_tags
+from sklearn.utils.multiclass import check_classification_targets
 
-from sklabelnoise._foundation._given import check_none_missing
+from sklabelnoise._foundation._classes import at_all_classes
+from sklabelnoise._foundation._given import as_labels
+from sklabelnoise._foundation._warning_filters import callers_filters
 from sklabelnoise._label_report._datasets import is_dataset
 from sklabelnoise._label_report._report import LabelReport
 from sklabelnoise._label_report._rows import as_rows
+from sklabelnoise.metrics._class_columns import predicted_columns
 
 
+@callers_filters()
 def audit(
     estimator,
     X,
@@ -55,8 +60,8 @@ def audit(
         "display": shown if display is None else display,
         "ids": paths if ids is None else ids,
     }
-    check_none_missing(y)
-    given, y = y, column_or_1d(y)
+    given, y = y, column_or_1d(as_labels(y))
+    check_classification_targets(y)
     if len(found := set(y.tolist())) < 2:
         raise ValueError(f"An audit needs at least 2 classes, got one class: {next(iter(found), None)!r}.")
     if estimator is None and default is not None:
@@ -95,10 +100,10 @@ class _Fits:
         if isinstance(cv, int | np.integer):
             seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
             cv = StratifiedKFold(int(cv), shuffle=True, random_state=seed)
-        estimator, X = self.estimator, self.X
+        estimator, X = _SortedColumns(self.estimator), self.X
         if is_dataset(X):
             # What is split and handed to workers are numbers of rows.
-            estimator, X = _OnRowNumbers(estimator, X), np.arange(len(X))
+            estimator, X = _SortedColumns(self.estimator, X), np.arange(len(X))
         verbose = 0 if _is_ours(_final_step(self.estimator)) else self.verbose
         return cross_val_predict(
             estimator, X, self.y, cv=cv, n_jobs=self.n_jobs, verbose=verbose, method="predict_proba"
@@ -113,7 +118,7 @@ class _Fits:
         proba = getattr(mean, "proba_", None)
         # Held-out rows and rows of weight zero are not trained on: then only the fitted model speaks of all of them.
         if proba is None or len(proba) != len(self.y):
-            proba = estimator.predict_proba(self.X)
+            return _sorted_columns(estimator.predict_proba(self.X), final)
         return proba, final.classes_
 
     def own_left_out(self):
@@ -136,31 +141,51 @@ class _Fits:
         return given is not None and np.array_equal(given, self.y)
 
 
-class _OnRowNumbers(ClassifierMixin, BaseEstimator):
-    """A classifier of a Dataset that is fitted to, and predicts, rows by their number."""
+class _SortedColumns(ClassifierMixin, BaseEstimator):
+    """A classifier whose probabilities are an array in the order of the sorted labels, whatever it returns itself.
 
-    def __init__(self, estimator, dataset):
+    Parameters
+    ----------
+    estimator : classifier
+        Unfitted.
+    dataset : Dataset, default=None
+        What it is fitted to, and predicts, where rows are handed over by their number.
+    """
+
+    def __init__(self, estimator, dataset=None):
         self.estimator = estimator
         self.dataset = dataset
 
     def __sklearn_clone__(self):
         return type(self)(clone(self.estimator), self.dataset)  # the Dataset is not copied
 
+    def __sklearn_tags__(self):
+        return get_tags(self.estimator)
+
     def fit(self, rows, y):
         self.fitted_ = clone(self.estimator).fit(self._subset(rows), y)
-        self.classes_ = _final_step(self.fitted_).classes_
+        self.classes_ = np.sort(_final_step(self.fitted_).classes_)
         return self
 
     def predict_proba(self, rows):
-        return self.fitted_.predict_proba(self._subset(rows))
+        return _sorted_columns(self.fitted_.predict_proba(self._subset(rows)), _final_step(self.fitted_))[0]
 
     def predict(self, rows):
         return self.classes_[self.predict_proba(rows).argmax(axis=1)]
 
     def _subset(self, rows):
+        if self.dataset is None:
+            return rows
         from sklabelnoise.training._training_set import take_rows  # torch, which a Dataset has loaded already
 
         return take_rows(self.dataset, rows)
+
+
+def _sorted_columns(proba, final):
+    """Probabilities of a fitted classifier in the order of its sorted classes, and these."""
+    proba = predicted_columns(proba, final.classes_, argument=f"predict_proba of {type(final).__name__}")
+    classes = np.sort(final.classes_)
+    return at_all_classes(proba, np.asarray(final.classes_), classes, fill=0), classes
 
 
 def _final_step(estimator):

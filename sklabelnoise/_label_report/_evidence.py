@@ -5,8 +5,8 @@ import pandas as pd
 from sklearn.utils import check_array, check_consistent_length, column_or_1d
 
 from sklabelnoise._foundation._classes import check_rows_sum_to_one, encode
-from sklabelnoise._foundation._given import check_none_missing
-from sklabelnoise.metrics._class_columns import class_columns, in_class_order
+from sklabelnoise._foundation._given import as_labels
+from sklabelnoise.metrics._class_columns import class_columns, complete_in_class_order
 
 # A mean of equal float64 numbers may exceed them by rounding; cleanlab allows for as much.
 _ROUNDING = 1e-6
@@ -25,9 +25,8 @@ def check_evidence(y, proba, classes=None, *, argument="proba"):
 
     classes : ndarray of shape (n_classes,)
     """
-    check_none_missing(y)
     _check_same_order(y, proba, argument)
-    y = column_or_1d(y)
+    y = column_or_1d(as_labels(y))
     found, codes = encode(y)
     known = found if classes is None else column_or_1d(classes)
     columns, proba = class_columns(proba, known, argument=argument, ordered=classes is not None)
@@ -35,7 +34,7 @@ def check_evidence(y, proba, classes=None, *, argument="proba"):
     check_consistent_length(y, proba)
     if columns is not None:
         classes = np.unique(columns) if classes is None else known
-        proba = _all_in_order(proba, columns, classes, argument)
+        proba = complete_in_class_order(proba, columns, classes, argument=argument)
     elif classes is None:
         if len(found) != proba.shape[1]:
             raise ValueError(
@@ -71,13 +70,6 @@ def _check_same_order(y, proba, argument):
             f"y and {argument} must have their rows in the same order, got the same index in two orders. "
             f"Take {argument}.loc[y.index]."
         )
-
-
-def _all_in_order(proba, columns, classes, argument):
-    missing = [label for label in classes.tolist() if label not in set(columns.tolist())]
-    if missing:
-        raise ValueError(f"{argument} must have one column for each of {len(classes)} classes, got none for {missing}.")
-    return in_class_order(proba, columns, classes, argument=argument)
 
 
 def codes_of(labels, classes):

@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from sklearn.utils import check_array, check_consistent_length, column_or_1d
 
+from sklabelnoise._foundation._given import as_labels
+from sklabelnoise.metrics._class_columns import class_columns
+
 if TYPE_CHECKING:
     from typing import Literal
 
@@ -33,8 +36,8 @@ def expected_calibration_error(
     y_true : array-like of shape (n_samples,)
         Labels scored against. Wrong labels make a good model look over-confident: use clean ones where there are any.
 
-    proba : array-like of shape (n_samples, n_classes)
-        Probabilities of the classes.
+    proba : array-like or DataFrame of shape (n_samples, n_classes)
+        Probabilities of the classes. The columns of a frame are found by name.
 
     labels : array-like of shape (n_classes,), default=None
         The classes in the order of the columns, as an estimator's ``classes_``. None takes the sorted labels of
@@ -65,16 +68,20 @@ def expected_calibration_error(
     >>> round(expected_calibration_error([0, 1, 1, 1], proba), 2)
     0.3
     """
-    y_true = column_or_1d(y_true)
+    y_true = column_or_1d(as_labels(y_true, "y_true"))
+    known = np.unique(y_true) if labels is None else np.asarray(labels)
+    columns, proba = class_columns(proba, known, argument="proba", ordered=labels is not None)
     proba = check_array(proba, dtype=np.float64, input_name="proba")
     check_consistent_length(y_true, proba, sample_weight)
     if not isinstance(n_bins, Integral) or n_bins < 1:
         raise ValueError(f"n_bins must be a positive integer, got {n_bins!r}.")
     if strategy not in ("uniform", "quantile"):
         raise ValueError(f'strategy must be "uniform" or "quantile", got {strategy!r}.')
-    labels = np.unique(y_true) if labels is None else np.asarray(labels)
+    labels = known if columns is None else columns
     if len(labels) != proba.shape[1]:
         raise ValueError(f"proba must have a column for each of {len(labels)} labels, got {proba.shape[1]} columns.")
+    if set(y_true.tolist()).isdisjoint(labels.tolist()):  # texts beside numbers: every row would count as wrong
+        raise ValueError(f"y_true must hold labels of the classes {labels.tolist()}, got none, but {y_true[0]!r}.")
     confidence = proba.max(axis=1)
     correct = labels[proba.argmax(axis=1)] == y_true
     weight = np.ones(len(y_true)) if sample_weight is None else column_or_1d(sample_weight).astype(np.float64)

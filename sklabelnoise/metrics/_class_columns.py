@@ -42,9 +42,13 @@ def class_columns(table, labels, *, argument, ordered=False):
     TypeError
         If `table` is a frame that cannot be read.
     """
-    names, values = _names_and_values(table, argument, ordered)
-    if names is None:
+    columns, values = _columns_and_values(table, argument, ordered)
+    if columns is None:
         return None, table
+    labels = np.asarray(labels)
+    # pandas has units of its own for dates, and NumPy's dates are equal in one unit only.
+    dates = labels.dtype.kind in "mM" and labels.dtype.kind == columns.dtype.kind
+    names = (columns.to_numpy().astype(labels.dtype) if dates else columns).tolist()
     if len(set(names)) < len(names):
         twice = next(name for i, name in enumerate(names) if name in names[:i])
         raise ValueError(f"{argument} must have one column for each class, got two columns named {twice!r}.")
@@ -86,7 +90,54 @@ def in_class_order(values, columns, classes, *, argument):
     return placed
 
 
-def _names_and_values(table, argument, ordered):
+def complete_in_class_order(values, columns, classes, *, argument):
+    """As :func:`in_class_order`, of a table that must have a column for every class.
+
+    Raises
+    ------
+    ValueError
+        If a class has no column, or a column is of no class.
+    """
+    columns, classes = np.asarray(columns), np.asarray(classes)
+    missing = [label for label in classes.tolist() if label not in set(columns.tolist())]
+    if missing:
+        raise ValueError(f"{argument} must have one column for each of {len(classes)} classes, got none for {missing}.")
+    return in_class_order(values, columns, classes, argument=argument)
+
+
+def class_frame(values, classes):
+    """A frame whose columns are named after classes, from values in their order."""
+    # pandas has no index of half precision floats.
+    return pd.DataFrame(values, columns=classes.tolist() if classes.dtype == np.float16 else classes)
+
+
+def predicted_columns(table, classes, *, argument):
+    """What a classifier predicts for its classes, as an array whose columns are in their order.
+
+    Parameters
+    ----------
+    table : array-like or DataFrame of shape (n_samples, n_classes)
+        What its method returned. A frame says by name which column is which class.
+    classes : array-like of shape (n_classes,)
+        Its ``classes_``.
+    argument : str
+        What messages call the table.
+
+    Returns
+    -------
+    values : ndarray of shape (n_samples, n_classes)
+
+    Raises
+    ------
+    ValueError
+        If a frame has columns that are not named after the classes, or none for one of them.
+    """
+    columns, values = class_columns(table, classes, argument=argument, ordered=True)
+    values = np.asarray(values)
+    return values if columns is None else complete_in_class_order(values, columns, classes, argument=argument)
+
+
+def _columns_and_values(table, argument, ordered):
     frame = pandas_frame(table, argument)
     if frame is None or (ordered and _is_numbered(frame.columns)):
         return None, None
@@ -95,7 +146,7 @@ def _names_and_values(table, argument, ordered):
     values = frame.to_numpy()
     if values.dtype == object:  # pandas' types with a missing value of their own
         values = frame.to_numpy(dtype=np.float64, na_value=np.nan)
-    return frame.columns.tolist(), values
+    return frame.columns, values
 
 
 def _is_numbered(columns):
@@ -156,7 +207,6 @@ def _read_by_interchange(table):
 
 def _as_labels(names, labels, argument):
     """Names of columns as labels: those that are labels, else those that are spelled as labels."""
-    labels = np.asarray(labels)
     known = labels.tolist()
     if not set(names).isdisjoint(known):
         kinds = {isinstance(value, str) for value in [*names, *known]}
@@ -164,13 +214,25 @@ def _as_labels(names, labels, argument):
             return _array_of(names, labels)
     else:
         spelled = {str(label): label for label in known}
-        found = [spelled.get(name) if isinstance(name, str) else None for name in names]
-        if None not in found:
-            return _array_of(found, labels)
+        if any(name in spelled for name in names):
+            found = [spelled.get(name, _read_as(labels.dtype, name)) for name in names]
+            if None not in found:
+                return _array_of(found, labels)
     raise ValueError(
         f"{argument} must have columns named after the classes, which are {known}, got {names}. Name them so, or pass "
         "the values alone if they are in the order of the sorted classes."
     )
+
+
+def _read_as(dtype, name):
+    """The number that a text spells, a class that no row has; None for any other text."""
+    if not isinstance(name, str) or dtype.kind not in "iuf":
+        return None
+    try:
+        number = dtype.type(name).item()
+    except ValueError:
+        return None
+    return number if str(number) == name else None
 
 
 def _array_of(names, labels):
@@ -178,4 +240,9 @@ def _array_of(names, labels):
         array = np.empty(len(names), dtype=object)
         array[:] = names
         return array
-    return np.asarray(names)
+    if labels.dtype.kind in "mM":
+        return np.asarray(names, dtype=labels.dtype)
+    array = np.asarray(names)
+    if array.dtype.kind in "biuf" and labels.dtype.kind in "biuf" and (array.astype(labels.dtype) == array).all():
+        return array.astype(labels.dtype)
+    return array

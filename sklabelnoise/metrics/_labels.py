@@ -10,13 +10,10 @@ from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.metrics import roc_auc_score
 from sklearn.utils import check_array, check_consistent_length, column_or_1d
 
+from sklabelnoise._foundation._given import check_same_kind
+
 if TYPE_CHECKING:
     from sklabelnoise._foundation._types import ArrayLike, Labels
-
-
-def _columns(*labels):
-    check_consistent_length(*labels)
-    return [column_or_1d(column) for column in labels]
 
 
 def _share(part, whole, what):
@@ -51,7 +48,7 @@ def label_recovery(y_clean: Labels, y_noisy: ArrayLike, y_corrected: ArrayLike) 
     >>> label_recovery([0, 0, 1, 1], [1, 1, 1, 1], [0, 1, 1, 1])
     0.5
     """
-    y_clean, y_noisy, y_corrected = _columns(y_clean, y_noisy, y_corrected)
+    y_clean, y_noisy, y_corrected = check_same_kind(y_clean=y_clean, y_noisy=y_noisy, y_corrected=y_corrected)
     before = np.count_nonzero(y_noisy != y_clean)
     if before == 0:
         warnings.warn("label_recovery is not defined: no label is wrong.", UndefinedMetricWarning, stacklevel=2)
@@ -87,7 +84,7 @@ def memorization_rate(y_clean: Labels, y_noisy: ArrayLike, y_pred: ArrayLike) ->
     >>> memorization_rate([0, 0, 0, 0], [0, 1, 1, 0], [0, 1, 0, 0])
     0.5
     """
-    y_clean, y_noisy, y_pred = _columns(y_clean, y_noisy, y_pred)
+    y_clean, y_noisy, y_pred = check_same_kind(y_clean=y_clean, y_noisy=y_noisy, y_pred=y_pred)
     return _share(y_pred == y_noisy, y_noisy != y_clean, "memorization_rate")
 
 
@@ -114,7 +111,7 @@ def correction_rate(y_clean: Labels, y_noisy: ArrayLike, y_pred: ArrayLike) -> f
     >>> correction_rate([0, 0, 0, 0], [0, 1, 1, 2], [0, 0, 1, 1])
     0.3333333333333333
     """
-    y_clean, y_noisy, y_pred = _columns(y_clean, y_noisy, y_pred)
+    y_clean, y_noisy, y_pred = check_same_kind(y_clean=y_clean, y_noisy=y_noisy, y_pred=y_pred)
     return _share(y_pred == y_clean, y_noisy != y_clean, "correction_rate")
 
 
@@ -147,7 +144,8 @@ def detection_scores(
     >>> detection_scores([True, False, True, False], [0.1, 0.2, 0.3, 0.9])
     {'auc': 0.75, 'precision': 0.5, 'recall': 0.5}
     """
-    is_mislabeled, label_quality = _columns(is_mislabeled, label_quality)
+    check_consistent_length(is_mislabeled, label_quality)
+    is_mislabeled, label_quality = column_or_1d(is_mislabeled), column_or_1d(label_quality)
     is_mislabeled = is_mislabeled.astype(bool)
     check_array(label_quality, ensure_2d=False, input_name="label_quality")
     n_wrong = np.count_nonzero(is_mislabeled)

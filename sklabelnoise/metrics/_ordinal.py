@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from sklearn.utils import check_consistent_length, column_or_1d
+from sklearn.utils import check_consistent_length
+
+from sklabelnoise._foundation._given import check_same_kind
 
 if TYPE_CHECKING:
     from sklabelnoise._foundation._types import ArrayLike, Labels
@@ -53,8 +55,8 @@ def quadratic_weighted_kappa(
     >>> quadratic_weighted_kappa([0, 1, 2, 3], [0, 1, 3, 2])
     0.8
     """
-    check_consistent_length(y_true, y_pred, sample_weight)
-    y_true, y_pred = column_or_1d(y_true), column_or_1d(y_pred)
+    y_true, y_pred = check_same_kind(y_true=y_true, y_pred=y_pred)
+    check_consistent_length(y_true, sample_weight)
     n = len(y_true)
     if labels is None:
         grades = np.unique(np.concatenate([y_true, y_pred]), return_inverse=True)[1]

@@ -13,9 +13,11 @@ from sklearn.model_selection import check_cv, cross_val_predict
 from sklearn.utils import indexable
 
 from sklabelnoise._classifiers._known_predictions import KnownPredictions
+from sklabelnoise._classifiers._net_classifier import NetClassifier
 from sklabelnoise._compat import check_method_params, num_samples, safe_indexing
-from sklabelnoise._foundation._given import check_none_missing
+from sklabelnoise._foundation._given import as_labels, check_none_missing
 from sklabelnoise._foundation._progress import Progress
+from sklabelnoise._foundation._warning_filters import callers_filters
 from sklabelnoise._fused._fits import Fits, refuse
 from sklabelnoise._fused._folds import make_folds
 from sklabelnoise._fused._plan import final_classifier
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 _METHODS = ("predict", "predict_proba", "predict_log_proba", "decision_function")
 
 
+@callers_filters()
 def fused_cross_val_predict(
     estimator: Estimator,
     X: ArrayLike,
@@ -100,7 +103,9 @@ def fused_cross_val_predict(
     >>> fused_cross_val_predict(DMClassifier(random_state=0), X, y, method="predict_proba").shape
     (200, 2)
     """
-    if is_classifier(estimator):
+    if isinstance(estimator, NetClassifier):
+        y = as_labels(y)
+    elif is_classifier(estimator):  # which may want them in a type of its own
         check_none_missing(y)
     X, y, groups = indexable(X, y, groups)
     splits = cv

@@ -12,13 +12,13 @@ this file makes the table. These are seven rooms, and seven times a room is ente
 from __future__ import annotations
 
 import time
-import warnings
 from typing import TYPE_CHECKING
 
 from sklearn.base import clone, is_classifier
 from sklearn.model_selection import GridSearchCV, ParameterGrid, check_cv
 from sklearn.utils import indexable
 
+from sklabelnoise._classifiers._net_classifier import NetClassifier
 from sklabelnoise._compat import (
     callback_context,
     check_method_params,
@@ -27,7 +27,8 @@ from sklabelnoise._compat import (
     warn_or_raise_about_fit_failures,
 )
 from sklabelnoise._foundation._fitted_state import keeping_fitted_state
-from sklabelnoise._foundation._given import check_none_missing
+from sklabelnoise._foundation._given import as_labels, check_none_missing
+from sklabelnoise._foundation._warning_filters import callers_filters
 from sklabelnoise.model_selection._evaluation import Evaluation
 
 if TYPE_CHECKING:
@@ -172,6 +173,7 @@ class FusedGridSearchCV(GridSearchCV):
     multimetric_: bool
     feature_names_in_: NDArray[Any]
 
+    @callers_filters()
     @fit_context(prefer_skip_nested_validation=False)
     def fit(self, X: ArrayLike, y: Labels | None = None, **params: Any) -> Self:
         """Fit all candidates on all splits, and the best one on all rows.
@@ -197,7 +199,9 @@ class FusedGridSearchCV(GridSearchCV):
         ValueError
             If a parameter of the grid is unknown, or all fits fail.
         """
-        if is_classifier(self.estimator):
+        if isinstance(self.estimator, NetClassifier):
+            y = as_labels(y)
+        elif is_classifier(self.estimator):  # which may want them in a type of its own
             check_none_missing(y)
         scorers, refit_metric = self._get_scorers()
         X, y = indexable(X, y)
@@ -271,8 +275,7 @@ class FusedGridSearchCV(GridSearchCV):
         if not evaluation.results:
             return
         missing = evaluation.failed("KeyboardInterrupt")
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "One or more of the")  # scores are NaN: `fused_` says so
+        with callers_filters((UserWarning, "One or more of the")):  # scores are NaN: `fused_` says so
             out = [evaluation.results.get(key, missing) for key in evaluation.keys]
             self.cv_results_ = self._tabulate(evaluation, out)
         self.fused_ = evaluation.table()

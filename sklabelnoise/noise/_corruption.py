@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.stats import truncnorm
-from sklearn.utils import check_array, check_consistent_length, check_random_state
+from sklearn.utils import check_array, check_consistent_length, check_random_state, column_or_1d
 
 from sklabelnoise._compat import safe_indexing
 from sklabelnoise._foundation._classes import encode
+from sklabelnoise._foundation._given import as_labels
 from sklabelnoise.noise._transition_matrices import check_rate, check_transition_matrix
 
 if TYPE_CHECKING:
@@ -68,8 +69,7 @@ def corrupt_labels(
     >>> realized_noise_rate(y, y_noisy)
     0.4
     """
-    y = np.asarray(y)
-    classes, true = encode(y, classes)
+    classes, true = encode(column_or_1d(as_labels(y)), classes)
     T = check_transition_matrix(transition_matrix, len(classes))
     rng = check_random_state(random_state)
     if exact_counts:
@@ -157,7 +157,7 @@ def corrupt_labels_by_instance(
     if not isinstance(spread, Real) or not spread >= 0:
         raise ValueError(f"spread must be a number of at least 0, got {spread!r}.")
     X = check_array(X, allow_nd=True, dtype=[np.float64, np.float32], input_name="X")
-    y = np.asarray(y)
+    y = column_or_1d(as_labels(y))
     check_consistent_length(X, y)
     X = X.reshape(len(X), -1)
     classes, true = encode(y)
@@ -226,7 +226,7 @@ def subsample_classes(
     >>> np.bincount(y_subsampled)
     array([ 10, 100])
     """
-    y = np.asarray(y)
+    y = column_or_1d(as_labels(y))
     check_consistent_length(X, y)
     classes, codes = encode(y)
     if isinstance(ratio, Real):

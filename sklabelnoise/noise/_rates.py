@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from sklearn.utils import check_consistent_length
 
 from sklabelnoise._foundation._classes import encode
+from sklabelnoise._foundation._given import check_same_kind
 from sklabelnoise.noise._transition_matrices import check_transition_matrix
 
 if TYPE_CHECKING:
@@ -36,8 +36,8 @@ def realized_noise_rate(y_clean: Labels, y_noisy: ArrayLike) -> float:
     >>> realized_noise_rate([0, 0, 1, 1], [0, 1, 1, 1])
     0.25
     """
-    check_consistent_length(y_clean, y_noisy)
-    return float(np.mean(np.asarray(y_clean) != np.asarray(y_noisy)))
+    y_clean, y_noisy = check_same_kind(y_clean=y_clean, y_noisy=y_noisy)
+    return float(np.mean(y_clean != y_noisy))
 
 
 def realized_transition_matrix(y_clean: Labels, y_noisy: ArrayLike, *, classes: Labels | None = None) -> NDArray[Any]:
@@ -64,8 +64,7 @@ def realized_transition_matrix(y_clean: Labels, y_noisy: ArrayLike, *, classes: 
     array([[0.5, 0.5],
            [0. , 1. ]])
     """
-    check_consistent_length(y_clean, y_noisy)
-    y_clean, y_noisy = np.asarray(y_clean), np.asarray(y_noisy)
+    y_clean, y_noisy = check_same_kind(y_clean=y_clean, y_noisy=y_noisy)
     if classes is None:
         classes = np.unique(np.concatenate([y_clean, y_noisy]))
     classes, true = encode(y_clean, classes)

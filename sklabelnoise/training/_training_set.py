@@ -13,8 +13,10 @@ from torch.utils.data import ConcatDataset, Dataset, IterableDataset, Subset
 from sklabelnoise._compat import safe_indexing
 from sklabelnoise._foundation._class_names import named_labels
 from sklabelnoise._foundation._classes import check_rows_sum_to_one, encode
-from sklabelnoise._foundation._given import check_none_missing, check_weights
+from sklabelnoise._foundation._given import as_labels, check_weights
 from sklabelnoise._foundation._image_files import image_paths, read_images
+from sklabelnoise._foundation._warning_filters import callers_filters
+from sklabelnoise.metrics._class_columns import class_columns, in_class_order
 from sklabelnoise.modules._draws import captured, seeded
 from sklabelnoise.training._batches import DatasetData, TensorData
 from sklabelnoise.training._named_rows import NamedRows
@@ -209,7 +211,7 @@ def check_training_set(
     if isinstance(X, Dataset):
         example = _example(X)
         y = read_labels(X) if y is None else y
-        check_none_missing(y, names[1])
+        y = as_labels(y, names[1])
         y = column_or_1d(y, warn=True)
         if len(y) != len(X):
             raise ValueError(
@@ -219,7 +221,7 @@ def check_training_set(
             estimator.n_features_in_ = example.shape[0] if example.ndim else 1
         dtype = np.dtype(np.float32)
     else:
-        check_none_missing(y, names[1])
+        y = as_labels(y, names[1])
         X = _rows_of(X, estimator, names[0])
         given, X = X, _as_array(X)
         X, y = _validate(estimator, X, y, reset=reset, dtype=_kept_types(X, single))
@@ -233,8 +235,9 @@ def check_training_set(
     classes, input_shape = known or (None, None)
     if input_shape is not None:
         _check_shape(_example(X).shape if isinstance(X, Dataset) else X.shape[1:], input_shape, names[0])
-    classes, labels = _encode(y, classes, soft_labels, names[1])
-    soft_targets = None if soft_labels is None else _check_soft_labels(soft_labels, classes, len(labels))
+    columns, soft_labels = (None, None) if soft_labels is None else soft_label_columns(soft_labels, y)
+    classes, labels = _encode(y, classes, columns, names[1])
+    soft_targets = None if soft_labels is None else _check_soft_labels(soft_labels, columns, classes, len(labels))
     weight = check_weights(sample_weight, len(labels))
     if estimator.class_weight is not None:
         soft_targets, weight = _apply_class_weight(estimator.class_weight, classes, labels, soft_targets, weight)
@@ -286,6 +289,7 @@ def _kept_types(X, single):
     return [np.float32] if single or getattr(X, "dtype", None) == np.float16 else [np.float64, np.float32]
 
 
+@callers_filters()
 def _validate(estimator, X, y="no_validation", *, reset, dtype):
     ndim = getattr(X, "ndim", 2)
     is_sequence = isinstance(X, list | tuple) or (isinstance(X, np.ndarray) and X.dtype == object and ndim == 1)
@@ -348,26 +352,52 @@ def _own_labels(dataset):
     return np.asarray([_item(dataset, i)[1] for i in range(len(dataset))])
 
 
-def _encode(y, classes, soft_labels, name):
+def soft_label_columns(soft_labels, y):
+    """The class of each column of soft labels, None where they are no frame, and their values.
+
+    Parameters
+    ----------
+    soft_labels : array-like or frame of any library, of shape (n_samples, n_classes)
+    y : array-like of shape (n_samples,)
+        Given labels.
+
+    Returns
+    -------
+    columns : ndarray of shape (n_classes,) or None
+    values : array-like of shape (n_samples, n_classes)
+
+    Raises
+    ------
+    ValueError
+        If the columns of a frame cannot be told to be classes.
+    """
+    found = np.unique(np.asarray(y))
+    columns, values = class_columns(soft_labels, found, argument="soft_labels")
+    if columns is None:
+        return None, values
+    unnamed = isinstance(getattr(soft_labels, "columns", None), pd.RangeIndex)
+    missing = [label for label in found.tolist() if label not in set(columns.tolist())]
+    if unnamed and missing:
+        # pandas numbers columns that have no name: that they share some numbers with the labels means nothing.
+        raise ValueError(
+            f"soft_labels must have columns named after the classes, got columns without names, which cannot be the "
+            f"labels {missing} of y. Name them so, or pass the values alone if they are in the order of the sorted "
+            "classes."
+        )
+    return columns, values
+
+
+def _encode(y, classes, columns, name):
     if classes is None:
-        classes, labels = encode(y)
-        if isinstance(soft_labels, pd.DataFrame):
-            if set(classes.tolist()).isdisjoint(soft_labels.columns):
-                raise ValueError(
-                    f"The columns of soft_labels must be classes of y, which has {classes}, got "
-                    f"{list(soft_labels.columns)}."
-                )
-            classes = np.unique(np.concatenate([classes, np.asarray(soft_labels.columns)]))
-            labels = np.searchsorted(classes, y)
-        return classes, labels
+        classes = encode(y)[0]
+        if columns is not None:
+            classes = np.unique(np.concatenate([classes, columns]))
     return encode(y, classes, name=name)
 
 
-def _check_soft_labels(soft_labels, classes, n_rows):
-    if isinstance(soft_labels, pd.DataFrame):
-        if soft_labels.columns.has_duplicates:
-            raise ValueError(f"soft_labels must have one column for each class, got {list(soft_labels.columns)}.")
-        soft_labels = soft_labels.reindex(columns=classes, fill_value=0.0)
+def _check_soft_labels(soft_labels, columns, classes, n_rows):
+    if columns is not None:
+        soft_labels = in_class_order(soft_labels, columns, classes, argument="soft_labels")
     soft_labels = _as_numbers(soft_labels, "soft_labels")
     if soft_labels.shape != (n_rows, len(classes)):
         raise ValueError(

@@ -1,0 +1,81 @@
+"""The filters of the caller's warnings: the same after a call as before it, for any number of threads at once.
+
+``warnings.catch_warnings`` puts back the filters that it found. Where blocks of two threads overlap, one of them finds
+what the other one made, and whoever ends last leaves that to the caller for good. Blocks of our own would do so, and
+scikit-learn opens one whenever it checks an array or runs a task. So calls are counted here: the first one in remembers
+the caller's filters, and the last one out takes away what is left of others'.
+"""
+
+import threading
+import warnings
+from contextlib import contextmanager
+
+import numpy as np
+
+_lock = threading.Lock()
+_inside = 0
+_callers = None
+# Begins the pattern of each filter of ours, so that copies of it are known as well; a comment matches anything.
+_MARK = "(?#sklabelnoise)"
+# What scikit-learn and pandas turn on for a moment.
+_OF_LIBRARIES = (
+    ("error", np.exceptions.ComplexWarning),
+    ("error", np.exceptions.VisibleDeprecationWarning),
+    ("ignore", FutureWarning),
+    ("always", DeprecationWarning),
+)
+
+
+@contextmanager
+def callers_filters(*silenced):
+    """Leave the filters of warnings as they are found, also where other threads are in such a block.
+
+    Parameters
+    ----------
+    *silenced : tuple of (category, message)
+        Warnings not to show meanwhile: a class of warnings, and a regular expression that their beginning matches.
+        They are not shown in other threads either.
+    """
+    global _inside, _callers
+    with _lock:
+        if _inside == 0:
+            _callers = warnings.filters
+        _inside += 1
+        for category, message in silenced:
+            warnings.filterwarnings("ignore", _MARK + message, category)
+    try:
+        yield
+    finally:
+        with _lock:
+            _inside -= 1
+            if _inside == 0:
+                _put_back(_callers)
+
+
+def _put_back(filters):
+    filters[:] = [one for one in filters if not _is_ours(one)]
+    current = warnings.filters
+    if current is filters:
+        return
+    # scikit-learn writes the filters anew for its tasks: the same ones are to be the same objects again.
+    known = {_described(one): one for one in filters}
+    left = [known.get(_described(one), one) for one in current]
+    left = [one for one in left if _described(one) in known or not (_is_ours(one) or _is_of_a_library(one))]
+    if left == filters:
+        warnings.filters = filters
+    else:  # the user's own, in a block that is open or was closed meanwhile
+        current[:] = left
+
+
+def _is_ours(one):
+    return str(getattr(one[1], "pattern", "")).startswith(_MARK)
+
+
+def _is_of_a_library(one):
+    action, message, category, module, _ = one
+    return message is None and module is None and (action, category) in _OF_LIBRARIES
+
+
+def _described(one):
+    action, message, category, module, line = one
+    return action, getattr(message, "pattern", message), category, getattr(module, "pattern", module), line

@@ -1,0 +1,203 @@
+"""Labels of any type work alike everywhere, or are refused by one message, whichever estimator or function is asked."""
+
+import datetime
+import decimal
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.linear_model import LogisticRegression
+
+from sklabelnoise import (
+    DMClassifier,
+    DMClassifierCV,
+    NoisyLabelClassifier,
+    RobustLossClassifier,
+    StochasticLabelRefinery,
+)
+from sklabelnoise._foundation._given import as_labels, check_same_kind
+from sklabelnoise.audit import audit_labels, estimate_noise_rate, estimate_transition_matrix, find_label_issues
+from sklabelnoise.metrics import (
+    correction_rate,
+    expected_calibration_error,
+    label_recovery,
+    memorization_rate,
+    quadratic_weighted_kappa,
+)
+from sklabelnoise.model_selection import FusedGridSearchCV, fused_cross_val_predict
+from sklabelnoise.noise import (
+    corrupt_labels,
+    corrupt_labels_by_instance,
+    realized_noise_rate,
+    realized_transition_matrix,
+    subsample_classes,
+    symmetric_transition_matrix,
+)
+
+CODES = np.arange(40) % 2
+X = np.random.default_rng(0).normal(size=(40, 3)) + 2 * CODES[:, None]
+PROBA = np.where(np.eye(2)[CODES] == 1, 0.8, 0.2)
+
+
+def of(first, second):
+    """An array of objects."""
+    labels = np.empty(40, dtype=object)
+    labels[:] = [(first, second)[code] for code in CODES]
+    return labels
+
+
+def dates(unit):
+    return np.array(["2020-01-01", "2021-01-01"], dtype=f"datetime64[{unit}]")
+
+
+# The labels of two classes as users have them, and the classes as they come back.
+SOUND = {
+    "booleans": (CODES.astype(bool), np.array([False, True])),
+    "booleans as objects": (of(True, False)[::-1], np.array([False, True])),
+    "booleans of pandas": (pd.Series(CODES == 1, dtype="boolean"), np.array([False, True])),
+    "integers as objects": (of(3, 7), np.array([3, 7])),
+    "integers of pandas": (pd.Series(CODES, dtype="Int64"), np.array([0, 1])),
+    "small integers": ((2 * CODES - 1).astype(np.int8), np.array([-1, 1], dtype=np.int8)),
+    "large integers": (np.array([2**63, 2**64 - 1], dtype=np.uint64)[CODES], np.array([2**63, 2**64 - 1], np.uint64)),
+    "half precision": (CODES.astype(np.float16), np.array([0, 1], dtype=np.float16)),
+    "whole floats as objects": (of(1.0, 2), np.array([1.0, 2.0])),
+    "texts": (np.array(["b", "a"])[CODES], np.array(["a", "b"])),
+    "texts of pandas": (pd.Series(of("b", "a"), dtype="string"), np.array(["a", "b"], dtype=object)),
+    "texts that end with a zero": (list(of("a\0", "a")), np.array(["a", "a\0"], dtype=object)),
+    "categories, one unused": (
+        pd.Series(pd.Categorical.from_codes(CODES, ["b", "a", "c"])),
+        np.array(["a", "b"], dtype=object),
+    ),
+    "categories of numbers": (pd.Categorical(CODES + 3), np.array([3, 4])),
+    "days": (dates("D")[CODES], dates("D")),
+    "instants of pandas": (pd.Series(dates("ns")[CODES]), dates("ns")),
+    "durations": (np.array([1, 2], dtype="timedelta64[h]")[CODES], np.array([1, 2], dtype="timedelta64[h]")),
+    "a column": (CODES[:, None], np.array([0, 1])),
+    "a frame of one column": (pd.DataFrame({"y": pd.Series(CODES, dtype="Int64")}), np.array([0, 1])),
+}
+# Labels that nothing can be made of, and what is said.
+UNSOUND = {
+    "numbers and texts": (of(1, "b"), TypeError, "one kind, .* got int and str"),
+    "a list of numbers and texts": (list(of(1, "b")), TypeError, "one kind, .* got int and str"),
+    "booleans and numbers": (of(True, 2), TypeError, "one kind, .* got bool and int"),
+    "True and 1": (of(True, 1), TypeError, "one kind, .* got bool and int"),
+    "bytes": (np.array([b"a", b"b"])[CODES], TypeError, "one kind, .* got bytes"),
+    "bytes as objects": (of(b"a", b"b"), TypeError, "one kind, .* got bytes"),
+    "decimals": (of(decimal.Decimal(1), decimal.Decimal(2)), TypeError, "one kind, .* got Decimal"),
+    "dates of Python": (of(datetime.date(2020, 1, 1), datetime.date(2021, 1, 1)), TypeError, "one kind, .* got date"),
+    "tuples": (of((1, 2), (3, 4)), TypeError, "one kind, .* got tuple"),
+    "periods": (pd.Series(pd.PeriodIndex(["2020", "2021"], freq="Y")[CODES]), TypeError, "one kind, .* got Period"),
+    "intervals": (pd.Series(pd.cut(CODES, 2)), TypeError, "one kind, .* got Interval"),
+    "records": (np.rec.fromarrays([CODES], names="y"), TypeError, "one kind, .* got"),
+    "a text": ("ab" * 20, TypeError, "must be an array, a series or a list of labels, got str"),
+    "a set": ({0, 1}, TypeError, "must be an array, a series or a list of labels, got set"),
+    "a generator": (iter([0, 1]), TypeError, "must be an array, a series or a list of labels, got list_iterator"),
+    "complex numbers": (CODES + 1j, ValueError, "Complex data not supported"),
+    "integers of 100 bits": (of(10**30, 10**31), ValueError, "integers of at most 64 bits, got 1000"),
+    "a masked label": (
+        np.ma.masked_array(CODES, mask=np.arange(40) == 3),
+        ValueError,
+        "missing labels, got one in row 3",
+    ),
+}
+
+NETWORK = {"max_epochs": 1, "random_state": 0}
+LEARNERS = {
+    "DMClassifier": DMClassifier(**NETWORK),
+    "RobustLossClassifier": RobustLossClassifier(loss="elr", **NETWORK),
+    "DMClassifierCV": DMClassifierCV(candidates=[(0, 0), (1, 8)], cv=2, n_members=1, **NETWORK),
+    "NoisyLabelClassifier": NoisyLabelClassifier([("own", LogisticRegression())], cv=2),
+    "StochasticLabelRefinery": StochasticLabelRefinery(n_rounds=1, cv=2, random_state=0),
+    "StochasticLabelRefinery of a network": StochasticLabelRefinery(DMClassifier(**NETWORK), n_rounds=2, cv=2),
+    "FusedGridSearchCV": FusedGridSearchCV(DMClassifier(**NETWORK), {"lam": [0, 1]}, cv=2),
+}
+CALLS = {
+    **{name: lambda y, model=model: model.fit(X, y) for name, model in LEARNERS.items()},
+    "partial_fit": lambda y: DMClassifier(**NETWORK).partial_fit(X, y, classes=[0, 1]),
+    "classes of partial_fit": lambda y: DMClassifier(**NETWORK).partial_fit(X, CODES, classes=y),
+    "fused_cross_val_predict": lambda y: fused_cross_val_predict(DMClassifier(**NETWORK), X, y, cv=2),
+    "audit_labels": lambda y: audit_labels(LogisticRegression(), X, y, cv=2),
+    "find_label_issues": lambda y: find_label_issues(y, PROBA),
+    "estimate_noise_rate": lambda y: estimate_noise_rate(y, PROBA),
+    "estimate_transition_matrix": lambda y: estimate_transition_matrix(y, PROBA),
+    "corrupt_labels": lambda y: corrupt_labels(y, symmetric_transition_matrix(2, 0.4)),
+    "corrupt_labels_by_instance": lambda y: corrupt_labels_by_instance(X, y, 0.3),
+    "subsample_classes": lambda y: subsample_classes(X, y, 2),
+    "realized_noise_rate": lambda y: realized_noise_rate(y, y),
+    "realized_transition_matrix": lambda y: realized_transition_matrix(y, y),
+    "expected_calibration_error": lambda y: expected_calibration_error(y, PROBA),
+    "quadratic_weighted_kappa": lambda y: quadratic_weighted_kappa(y, y),
+    "label_recovery": lambda y: label_recovery(y, y, y),
+}
+
+
+@pytest.mark.parametrize(("y", "classes"), SOUND.values(), ids=SOUND)
+@pytest.mark.parametrize("name", LEARNERS)
+@pytest.mark.filterwarnings("ignore:A column-vector y was passed")
+def test_classes_are_what_was_given_in_every_estimator(name, y, classes):
+    model = CALLS[name](y)
+    assert model.classes_.dtype == classes.dtype
+    np.testing.assert_array_equal(model.classes_, classes)
+    assert model.predict(X).dtype == classes.dtype
+
+
+@pytest.mark.parametrize(("y", "classes"), SOUND.values(), ids=SOUND)
+@pytest.mark.filterwarnings("ignore:A column-vector y was passed")
+def test_noise_stays_in_the_type_of_the_labels(y, classes):
+    noisy = corrupt_labels(y, symmetric_transition_matrix(2, 0.4), random_state=0)
+    assert noisy.dtype == classes.dtype
+    np.testing.assert_array_equal(np.unique(noisy), classes)
+    assert 0 < realized_noise_rate(y, noisy) < 1
+
+
+@pytest.mark.parametrize(("y", "classes"), SOUND.values(), ids=SOUND)
+@pytest.mark.filterwarnings("ignore:A column-vector y was passed")
+def test_evidence_knows_the_classes(y, classes):
+    labels = as_labels(y).ravel().tolist()
+    columns = np.argsort([labels.index(label) for label in classes.tolist()])
+    issues = find_label_issues(y, PROBA[:, columns])
+    assert len(issues) == 0
+    assert expected_calibration_error(y, PROBA[:, columns]) == pytest.approx(0.2)
+
+
+@pytest.mark.parametrize("name", CALLS)
+@pytest.mark.parametrize(("y", "error", "message"), UNSOUND.values(), ids=UNSOUND)
+def test_what_are_no_labels_is_said_alike_everywhere(name, y, error, message):
+    with pytest.raises(error, match=message):
+        CALLS[name](iter([0, 1]) if hasattr(y, "__next__") else y)
+
+
+COMPARED = {
+    "realized_noise_rate": realized_noise_rate,
+    "realized_transition_matrix": realized_transition_matrix,
+    "quadratic_weighted_kappa": quadratic_weighted_kappa,
+    "label_recovery": lambda first, second: label_recovery(first, second, first),
+    "memorization_rate": lambda first, second: memorization_rate(first, second, first),
+    "correction_rate": lambda first, second: correction_rate(first, second, first),
+}
+
+
+@pytest.mark.parametrize("compare", COMPARED.values(), ids=COMPARED)
+def test_numbers_are_not_compared_with_texts_that_spell_them(compare):
+    """Every row would differ, or none, by what NumPy does."""
+    with pytest.raises(TypeError, match="must hold labels of one kind, got number and text"):
+        compare(CODES, CODES.astype(str))
+
+
+def test_probabilities_of_numbers_are_not_those_of_texts():
+    with pytest.raises(ValueError, match=r"y_true must hold labels of the classes \['0', '1'\], got none, but"):
+        expected_calibration_error(CODES, PROBA, labels=["0", "1"])
+    with pytest.raises(ValueError, match=r"y must hold labels of the classes \['0', '1'\] only, got \[0, 1\]"):
+        DMClassifier(**NETWORK).partial_fit(X, CODES, classes=["0", "1"])
+
+
+def test_columns_of_probabilities_to_calibrate_are_found_by_name():
+    names = np.array(["b", "a"])
+    frame = pd.DataFrame(PROBA, columns=names)
+    assert expected_calibration_error(names[CODES], frame) == pytest.approx(0.2)
+    assert expected_calibration_error(names[CODES], frame[["a", "b"]], labels=["b", "a"]) == pytest.approx(0.2)
+
+
+def test_true_and_one_are_the_same_label():
+    assert check_same_kind(y_clean=[True, False], y_noisy=[1, 0])[0].dtype == bool
+    assert realized_noise_rate([True, False], [1, 0]) == 0
