@@ -87,7 +87,7 @@ def kappa_thresholds(grades, y, values, sample_weight=None):
     spread = np.average((values - np.average(values, weights=weights)) ** 2, weights=weights) ** 0.5
     simplex = np.vstack([start, start + np.diag(np.full(len(start), max(spread, 1e-6) / 5))])
     found = minimize(loss, start, method="Nelder-Mead", options={"initial_simplex": simplex, "fatol": 1e-6})
-    return np.sort(found.x) if found.fun <= loss(start) else start
+    return np.sort(found.x)  # the start is a corner of the first simplex, so what is found is no worse
 
 
 def check_thresholds(thresholds, grades):

@@ -211,7 +211,8 @@ class TruncatedGCELoss(RowLoss):
     def progress(self, progress):
         # Prunings fall due here and not in the forward pass, which torch.compile would translate anew for each.
         self._progress = progress
-        due = math.floor((progress - self.start) / self.interval) if progress >= self.start else -1
+        # The quotient of a progress that falls due may be rounded to a little less than the whole number it is.
+        due = math.floor((progress - self.start) / self.interval + 1e-9) if progress >= self.start else -1
         if self.n_samples is not None and due > self._pruned:
             self.kept.copy_(self.label_proba > self.k)
             self._pruned = due

@@ -411,6 +411,24 @@ class TestLeftOut:
         refit = refinery(n_rounds=2).fit(X, y)
         np.testing.assert_array_equal(model.soft_labels_, refit.soft_labels_)
 
+    def test_final_folds_keeps_models_of_the_last_round_and_fits_none_twice(self, noisy):
+        X, y, _ = noisy
+
+        class Counting(GaussianNB):
+            fits = 0
+
+            def fit(self, X, y, sample_weight=None):
+                type(self).fits += 1
+                return super().fit(X, y, sample_weight)
+
+        refinery(Counting(), n_rounds=2, cv=3, final="folds").fit(X, y)
+        assert Counting.fits == 6
+
+    def test_folds_that_are_kept_are_those_of_the_first_round(self, noisy):
+        X, y, _ = noisy
+        kept, drawn = (refinery(n_rounds=1, resplit=resplit).fit(X, y) for resplit in (False, True))
+        np.testing.assert_array_equal(kept.soft_labels_, drawn.soft_labels_)
+
     def test_final_folds_has_models_when_tol_stops_early(self, noisy):
         X, y, _ = noisy
         model = refinery(n_rounds=9, tol=0.05, final="folds").fit(X, y)

@@ -109,6 +109,7 @@ class TestFewerCopies:
         X = np.zeros((1000, 10))
         assert [most_copies(BOOSTING, X, n_classes) for n_classes in (2, 3, 4, 50)] == [2, 3, 2, 2]
         assert most_copies(LogisticRegression(), X, 4) > 10_000
+        assert most_copies(LogisticRegression(), ["a text", "another"], 4) > 10_000  # without columns
         monkeypatch.setattr(_copies, "COPIES_BYTES", 10 * X.nbytes)
         for table in (X, pd.DataFrame(X), X.tolist()):
             assert most_copies(LogisticRegression(), table, 4) == 10

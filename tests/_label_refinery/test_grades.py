@@ -43,6 +43,12 @@ def test_fitted_thresholds_are_never_worse_than_the_midpoints(seed):
     assert kappa(y, grade(values, fitted, GRADES)) >= kappa(y, grade(values, start, GRADES))
 
 
+def test_a_search_that_finds_nothing_better_ends_where_it_began():
+    y = np.arange(5).repeat(4)
+    start = halfway_thresholds(GRADES)
+    np.testing.assert_array_equal(kappa_thresholds(GRADES, y, y.astype(float)), start)  # right already
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_fitted_thresholds_are_better_than_where_the_search_began(seed):
     rng = np.random.default_rng(seed)

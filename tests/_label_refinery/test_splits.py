@@ -125,3 +125,9 @@ def test_a_splitter_that_tears_groups_apart_is_refused():
     with pytest.raises(ValueError, match=r"Got group . on both sides of split 0 of 'cv'; use a group splitter"):
         drawer(KFold(7), groups).draw(1, 0)
     assert len(drawer(GroupKFold(3), groups).draw(1, 0)) == 3
+
+
+def test_rows_without_columns_are_counted_as_well():
+    texts = np.array(["a", "b", "c", "d"], dtype=object)
+    with pytest.raises(ValueError, match=r"Got 2 rows of class 0 \(n_samples=4\)"):
+        FoldDrawer(3, texts, np.arange(4) % 2, None, classes=np.arange(2))

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from sklabelnoise._label_report._evidence import confident_classes
 from sklabelnoise.audit import (
     LabelReport,
     audit_labels,
@@ -97,3 +98,19 @@ class TestNames:
         frame = frame.set_index(y.index).sample(frac=1, random_state=0)
         with pytest.raises(ValueError, match=r"must have their rows in the same order.*Take proba.loc\[y.index\]"):
             find_label_issues(y, frame)
+
+
+class TestConfidentClasses:
+    PROBA = np.array([[0.8, 0.1, 0.1], [0.6, 0.1, 0.3], [0.1, 0.2, 0.7], [0.2, 0.2, 0.6], [0.1, 0.0, 0.9]])
+
+    def test_a_class_with_one_given_label_claims_what_is_as_probable_as_that(self):
+        """Thresholds are .7 for class 0 and the .7 of its single row for class 2; row 2 is its own, and row 4 more."""
+        codes = np.array([0, 0, 2, 0, 0])
+        proba = self.PROBA.copy()
+        threshold = proba[codes == 0, 0].mean()
+        assert threshold == pytest.approx(0.425)
+        np.testing.assert_array_equal(confident_classes(codes, proba), [0, 0, 2, -1, 2])
+
+    def test_a_class_with_no_given_label_claims_nothing(self):
+        codes = np.array([0, 0, 0, 1, 1])
+        assert 2 not in confident_classes(codes, self.PROBA)

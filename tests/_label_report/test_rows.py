@@ -120,6 +120,18 @@ class TestDatasets:
         assert report.in_sample and report.issues["row"].tolist() == [4]
         assert report.issues[["given_label", "suggested_label"]].iloc[0].tolist() == ["dark", "bright"]
 
+    @pytest.mark.parametrize("estimator", ["net", LogisticRegression()])
+    def test_the_report_keeps_the_dataset_itself(self, estimator):
+        shapes = Shapes()
+        if estimator == "net":
+            estimator = make_net_flat(DMClassifier(max_epochs=2, random_state=0))
+        assert audit_labels(estimator, shapes, random_state=0).X is shapes
+
+    def test_the_report_keeps_the_rows_of_a_tensor(self):
+        images = Shapes().images.reshape(N, -1)
+        report = audit_labels(LogisticRegression(), images, Shapes().targets, random_state=0)
+        assert isinstance(report.X, np.ndarray) and report.X.shape == images.shape
+
     def test_out_of_fold_too(self):
         net = make_net_flat(DMClassifier(max_epochs=30, lr=0.05, random_state=0))
         report = audit_labels(net, Shapes(), evidence="out_of_fold", cv=3, random_state=0)

@@ -8,7 +8,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
-from sklabelnoise import StochasticLabelRefinery
+from sklabelnoise import NoisyLabelClassifier, StochasticLabelRefinery
 from sklabelnoise.audit import (
     audit_labels,
     find_label_issues,
@@ -94,6 +94,18 @@ class TestAuditLabels:
         report = audit_labels(refinery, X, y)
         assert not report.in_sample
         np.testing.assert_array_equal(report.proba, refinery.fit(X, y).oof_proba_)
+
+    def test_a_classifier_that_knows_these_labels_is_asked_and_not_fitted(self, noisy_blobs):
+        X, y, _ = noisy_blobs
+        CountingFits.fits = 0
+        fitted = NoisyLabelClassifier([("counting", CountingFits())], cv=3, random_state=0).fit(X, y)
+        fits = CountingFits.fits
+        report = audit_labels(fitted, X, y)
+        assert CountingFits.fits == fits > 0
+        assert not report.in_sample
+        np.testing.assert_array_equal(report.proba, fitted.oof_proba_)
+        audit_labels(fitted, X, np.roll(y, 1))  # other labels
+        assert CountingFits.fits == 2 * fits
 
     def test_takes_the_probabilities_of_cleanlab_and_gives_them_back(self, noisy_blobs):
         X, y, _ = noisy_blobs

@@ -165,6 +165,20 @@ class TestTruncatedGCELoss:
         assert torch.equal(masks[2], masks[1])
         assert torch.equal(masks[4], masks[3])
 
+    def test_by_default_prunes_as_the_released_code_does(self):
+        """In epoch 40 of 120, and every tenth after it."""
+        logits, labels, indices = batch()
+        criterion = prepared(TruncatedGCELoss)
+        pruned = []
+        for epoch in range(120):
+            before = criterion.kept.clone()
+            criterion.progress = epoch / 120
+            if not torch.equal(criterion.kept, before):
+                pruned.append(epoch)
+            # the model changes its mind in every tenth epoch, so that each pruning has another result
+            criterion((-1) ** (epoch // 10) * logits, labels, indices=indices)
+        assert pruned == list(range(40, 120, 10))
+
     def test_emphasis_is_that_of_gce_above_the_threshold(self):
         p = torch.tensor([0.2, 0.49, 0.51, 0.9])
         expected = emphasis_of("gce", p) * torch.tensor([0.0, 0, 1, 1])

@@ -39,6 +39,12 @@ class TestFateOfWrongLabels:
         with pytest.warns(UndefinedMetricWarning, match=f"{name} is not defined: no label is wrong"):
             assert np.isnan(getattr(metrics, name)([0, 1], [0, 1], [1, 1]))
 
+    @pytest.mark.parametrize("name", ["label_recovery", "memorization_rate", "correction_rate"])
+    def test_the_warning_points_to_the_call(self, name):
+        with pytest.warns(UndefinedMetricWarning) as caught:
+            getattr(metrics, name)([0, 1], [0, 1], [1, 1])
+        assert [warning.filename for warning in caught] == [__file__]
+
     def test_other_lengths_are_refused(self):
         with pytest.raises(ValueError, match="inconsistent numbers of samples"):
             metrics.memorization_rate([0, 1, 1], [0, 1], [0, 1])
@@ -62,6 +68,10 @@ class TestDetection:
     def test_one_kind_of_label_only_is_refused(self):
         with pytest.raises(ValueError, match="must hold right and wrong labels, got 0 of 2 wrong"):
             metrics.detection_scores([False, False], [0.1, 0.2])
+
+    def test_a_decision_without_issues_has_neither_precision_nor_recall(self):
+        scores = metrics.detection_scores([True, False, True], [0.1, 0.2, 0.3], is_issue=[False, False, False])
+        assert (scores["precision"], scores["recall"]) == (0, 0)
 
     def test_nan_quality_is_refused(self):
         with pytest.raises(ValueError, match="label_quality contains NaN"):

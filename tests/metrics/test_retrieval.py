@@ -44,6 +44,12 @@ class TestRetrieval:
             mean = frames[videos == name].mean(axis=0)
             np.testing.assert_allclose(feature, mean / np.linalg.norm(mean), rtol=0, atol=1e-12)
 
+    def test_a_row_of_zeros_has_no_direction_and_stays_zero(self):
+        features, _ = metrics.average_sets([[0.0, 0.0], [3.0, 4.0]], [0, 1])
+        np.testing.assert_array_equal(features, [[0, 0], [0.6, 0.8]])
+        scores = metrics.retrieval_scores([[0.0, 0.0]], [0], [[1.0, 0.0], [0.0, 1.0]], [1, 0], ranks=(2,))
+        assert scores["cmc_2"] == 1 and np.isfinite(scores["map"])
+
     def test_queries_without_a_match_do_not_count(self):
         scores = metrics.retrieval_scores([[1, 0], [0, 1]], [0, 9], [[1, 0]], [0], ranks=(1,))
         assert scores == {"map": 1, "cmc_1": 1}

@@ -13,6 +13,7 @@ from sklearn.base import clone
 from sklearn.decomposition import PCA
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.exceptions import FitFailedWarning
+from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score, log_loss, make_scorer
 from sklearn.model_selection import GridSearchCV, GroupKFold, KFold, StratifiedKFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
@@ -281,6 +282,8 @@ class TestInterface:
         assert "Fitting 3 folds for each of 2 candidates, totalling 6 fits" in out
         assert "Training 6 fits of 2 candidates together" in out
         assert out.count("END lam=") == 6
+        search.set_params(verbose=1).fit(X, y)
+        assert "Fitting 3 folds for each of 2 candidates, totalling 6 fits" in capsys.readouterr().out
         search.set_params(verbose=0).fit(X, y)
         assert capsys.readouterr().out == ""
 
@@ -520,6 +523,23 @@ class TestBadInput:
         assert (scores[:2] == whole.cv_results_["mean_test_score"][:2]).all()
         assert np.isnan(scores[2:]).all()
         assert not hasattr(search, "best_estimator_")
+
+    def test_a_candidate_fitted_alone_is_finished_when_all_its_splits_are(self, noisy):
+        X, y = noisy
+
+        class Interrupted(LogisticRegression):
+            fits = 0
+
+            def fit(self, X, y, sample_weight=None):
+                type(self).fits += 1
+                if self.fits == 6:  # the last split of the second candidate
+                    raise KeyboardInterrupt
+                return super().fit(X, y, sample_weight)
+
+        search = FusedGridSearchCV(Interrupted(), {"C": [0.1, 1.0, 10.0]}, cv=3)
+        with pytest.raises(KeyboardInterrupt):
+            search.fit(X, y)
+        assert search.fused_["finished"].tolist() == [True, False, False]
 
     @pytest.mark.parametrize("error", [KeyboardInterrupt, ValueError])
     @pytest.mark.parametrize("where", ["train_replicas", "refit"])

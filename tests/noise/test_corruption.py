@@ -147,7 +147,7 @@ BAD = {
         lambda: noise.corrupt_labels([0, 5], np.eye(2), classes=[0, 1]),
         r"y must hold labels of the classes .* only, got \[5\]",
     ),
-    "two dimensions": (lambda: noise.corrupt_labels([[0, 1]], np.eye(2)), r"one-dimensional, got shape \(1, 2\)"),
+    "two dimensions": (lambda: noise.corrupt_labels([[0, 1]], np.eye(2)), r"1d array, got an array of shape \(1, 2\)"),
     "ratio": (lambda: noise.subsample_classes([[0], [1]], [0, 1], 0), "ratio must be positive and finite, got 0"),
     "ratio and classes": (
         lambda: noise.subsample_classes([[0], [1], [2]], [0, 1, 2], 10),
