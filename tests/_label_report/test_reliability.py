@@ -113,7 +113,9 @@ def test_a_class_that_nobody_is_predicted_as_has_no_interval():
 
 def test_the_same_report_has_the_same_interval():
     y, proba, _ = evidence(0.2)
-    assert LabelReport(y, proba).noise_rate_interval == LabelReport(y, proba).noise_rate_interval
+    low, high = LabelReport(y, proba).noise_rate_interval
+    assert low < high
+    assert LabelReport(y, proba).noise_rate_interval == (low, high)
 
 
 @pytest.mark.parametrize(("n_doubted", "said"), [(2, "some wrong labels are not in the list"), (600, "probably right")])

@@ -40,6 +40,7 @@ def test_the_defaults_of_the_mlp_are_the_winner_of_the_committed_search(committe
 
 def test_no_row_of_the_search_knows_a_clean_label():
     names = {name for row in read_rows(mlp_defaults.PATH) for name in row}
+    assert "hidden" in names
     assert not [name for name in names if "clean" in name or "test" in name]
 
 
@@ -52,7 +53,9 @@ def test_a_cell_is_the_training_part_of_a_task(shared_data):
 
 def test_neighbours_differ_in_one_setting():
     candidate = {name: values[len(values) // 2] for name, values in SETTINGS.items()}
-    for near in neighbours(candidate):
+    near_ones = list(neighbours(candidate))
+    assert {name for near in near_ones for name in SETTINGS if near[name] != candidate[name]} == set(SETTINGS)
+    for near in near_ones:
         assert sum(near[name] != candidate[name] for name in SETTINGS) == 1
 
 
@@ -72,7 +75,7 @@ def test_one_cycle_is_that_of_pytorch():
 @pytest.mark.parametrize("schedule", SETTINGS["schedule"])
 def test_rates_stay_between_nothing_and_their_maximum(schedule):
     factors = [rate_factor(schedule, step / 1000) for step in range(1000)]
-    assert 0 <= min(factors) and max(factors) == pytest.approx(1, abs=1e-3)
+    assert -1e-9 < min(factors) < 1 + 1e-9 and max(factors) == pytest.approx(1, abs=1e-3)
 
 
 def test_the_search_trains_as_the_estimators_do(blobs):

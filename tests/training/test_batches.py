@@ -60,7 +60,9 @@ def test_rows_of_a_sparse_matrix_are_made_dense_batch_by_batch():
     dense = np.eye(6, 4)
     data = TensorData(scipy.sparse.csr_matrix(dense), np.zeros(6, dtype=int), dtype=torch.float64)
     assert scipy.sparse.issparse(data.X)
-    for batch in TensorBatches(data, 4):
+    batches = list(TensorBatches(data, 4))
+    assert sorted(torch.cat([batch.indices for batch in batches]).tolist()) == list(range(6))
+    for batch in batches:
         assert torch.equal(batch[0], torch.from_numpy(dense)[batch.indices])
 
 

@@ -71,7 +71,11 @@ def test_prediction_says_it_too():
 
 @pytest.mark.parametrize("values", [Y, Y.astype(bool), pd.array(Y, dtype="Int64"), Y.astype(object)], ids=repr)
 def test_columns_of_numbers_of_any_kind_are_taken(values):
-    DMClassifier(**SMALL).fit(frame(extra=values), Y)
+    taken = DMClassifier(**SMALL).fit(frame(extra=values), Y)
+    plain = DMClassifier(**SMALL).fit(frame(extra=Y.astype(float)), Y)
+    np.testing.assert_array_equal(
+        taken.predict_proba(frame(extra=values)), plain.predict_proba(frame(extra=Y.astype(float)))
+    )
 
 
 @pytest.mark.parametrize("kind", [np.asarray, sparse.csr_matrix, pd.DataFrame], ids=["array", "sparse", "frame"])

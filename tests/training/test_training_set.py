@@ -13,7 +13,13 @@ from torch.utils.data import ConcatDataset, Dataset, IterableDataset, Subset, Te
 
 from sklabelnoise import DMClassifier, DMClassifierCV, RobustLossClassifier
 from sklabelnoise.modules import ResNet20
-from sklabelnoise.training._training_set import _check_soft_labels, _encode, check_training_set, read_labels
+from sklabelnoise.training._training_set import (
+    _check_soft_labels,
+    _encode,
+    check_training_set,
+    read_labels,
+    soft_label_columns,
+)
 
 FAST = {"max_epochs": 2, "random_state": 0}
 
@@ -140,7 +146,7 @@ def test_class_weights_may_name_classes_that_a_fold_misses(blobs):
     (lambda q: with_value(q, np.nan), r"soft_labels must be non-negative and finite, got \[.*nan.*\] in row 3"),
     (lambda q: with_value(q, 0.5), r"Rows of soft_labels must sum to 1, got 1\.5 in row 3"),
     (lambda q: pd.DataFrame(q, columns=[0, 1, 1]), "soft_labels must have one column for each class, got two .* 1"),
-    (lambda q: pd.DataFrame(q, columns=["x", "y", "z"]), "soft_labels must have columns named after classes, .*'z'"),
+    (lambda q: pd.DataFrame(q, columns=["x", "y", "z"]), "soft_labels must have columns named after the .*'z'"),
 ])  # fmt: skip
 def test_wrong_soft_labels(change, message, blobs):
     with pytest.raises(ValueError, match=message):
@@ -151,7 +157,7 @@ def test_rounding_of_rows_is_forgiven_and_removed():
     rng = np.random.default_rng(0)
     rows = rng.dirichlet(np.ones(1000), size=5).astype(np.float16)  # probabilities as half precision keeps them
     rows = rows.astype(float) * (1 + 5e-5) / rows.astype(float).sum(axis=1, keepdims=True)
-    checked = _check_soft_labels(rows, np.arange(1000), 5)
+    checked = _check_soft_labels(rows, None, np.arange(1000), 5)
     assert np.allclose(checked.sum(axis=1), 1, atol=1e-15)
 
 
@@ -185,10 +191,12 @@ def test_encoding_of_a_part_agrees_with_that_of_the_whole(y, data):
 
 def test_columns_of_a_frame_add_classes_that_y_does_not_show():
     frame = pd.DataFrame([[0.5, 0.5, 0.0]] * 2, columns=["c", "a", "b"])
-    classes, labels = _encode(np.array(["b", "a"]), None, frame, "y")
+    y = np.array(["b", "a"])
+    columns, values = soft_label_columns(frame, y)
+    classes, labels = _encode(y, None, columns, "y")
     assert classes.tolist() == ["a", "b", "c"]
     assert labels.tolist() == [1, 0]
-    assert _check_soft_labels(frame, classes, 2).tolist() == [[0.5, 0.0, 0.5]] * 2
+    assert _check_soft_labels(values, columns, classes, 2).tolist() == [[0.5, 0.0, 0.5]] * 2
 
 
 def test_a_class_that_was_never_declared():
