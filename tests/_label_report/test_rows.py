@@ -124,7 +124,7 @@ class TestDatasets:
     def test_the_report_keeps_the_dataset_itself(self, estimator):
         shapes = Shapes()
         if estimator == "net":
-            estimator = make_net_flat(DMClassifier(max_epochs=2, random_state=0))
+            estimator = make_net_flat(DMClassifier(max_epochs=30, lr=0.05, random_state=0))
         assert audit_labels(estimator, shapes, random_state=0).X is shapes
 
     def test_the_report_keeps_the_rows_of_a_tensor(self):
