@@ -159,12 +159,14 @@ def proselflc(**parameters):
     return lambda training: ProSelfLCClassifier(**training, **parameters)
 
 
-def refined(make, **parameters):
-    """Row of a table: another row inside the stochastic label refinery."""
+def refined(*makers, **parameters):
+    """Row of a table: another row, or the mean of several, inside the stochastic label refinery."""
 
     def make_refined(training):
         free = {name: value for name, value in training.items() if name != "callbacks"}
-        return StochasticLabelRefinery(make(free), **parameters, random_state=training["random_state"])
+        estimators = [make(free) for make in makers]
+        estimator = estimators[0] if len(estimators) == 1 else estimators
+        return StochasticLabelRefinery(estimator, **parameters, random_state=training["random_state"])
 
     return make_refined
 

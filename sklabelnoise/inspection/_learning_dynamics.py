@@ -40,6 +40,7 @@ _LINES = {
         ("memorization_rate", "predicted as given", WRONG, "--"),
         ("correction_rate", "predicted as the truth", RIGHT, "-"),
     ],
+    "emphasis": [("emphasis_wrong", "wrong labels", WRONG, "-")],
     "confidence": [("entropy", "entropy", RIGHT, "-"), ("trust", "trust", PALETTE[2], "--")],
 }
 # What can be drawn where the true labels were not known.
@@ -55,6 +56,7 @@ _Y_LABELS = {
     "label_proba": "mean probability of the given label",
     "accuracy": "accuracy",
     "wrong_labels": "share of the wrong labels",
+    "emphasis": "share in the derivatives",
     "confidence": "mean over training examples",
 }
 
@@ -136,7 +138,7 @@ class LearningDynamicsDisplay:
 
     def plot(
         self,
-        quantity: Literal["label_proba", "accuracy", "wrong_labels", "confidence"] = "label_proba",
+        quantity: Literal["label_proba", "accuracy", "wrong_labels", "emphasis", "confidence"] = "label_proba",
         *,
         ax: Axes | None = None,
         **kwargs: Any,
@@ -145,10 +147,11 @@ class LearningDynamicsDisplay:
 
         Parameters
         ----------
-        quantity : {"label_proba", "accuracy", "wrong_labels", "confidence"}, default="label_proba"
+        quantity : {"label_proba", "accuracy", "wrong_labels", "emphasis", "confidence"}, default="label_proba"
             * "label_proba": probability of the given labels, of right and of wrong ones apart.
             * "accuracy": agreement with the given training labels, the true training labels, and the test labels.
             * "wrong_labels": which share of the wrong labels is predicted as given, and as the truth.
+            * "emphasis": the part that wrong labels have in what the network is taught.
             * "confidence": entropy of the predictions, and trust in them where there is one.
 
         ax : matplotlib Axes, default=None

@@ -20,7 +20,7 @@ from sklabelnoise.training import CropFlip
 IMAGE_TABLES = {
     name: importlib.import_module(f"benchmarks.papers.{name}").TABLE
     for name in (
-        "cifar10_human", "cifar10_rivals", "dm_figures5_9",
+        "cifar10_human", "cifar10_rivals", "dm_figures5_11",
         "dm_table1", "dm_table2", "dm_table6", "dm_table7", "dm_table8", "dm_table9",
         "proselflc_figure2", "proselflc_table4", "slr_table1",
     )
@@ -158,9 +158,9 @@ class TestProtocol:
         job = {"scale": "tiny", "seed": 0, "condition": "r=0.4", "method": "CCE"}
         first = IMAGE_TABLES["dm_table9"].execute(**job)
         append_row(tmp_path / "dm_table9.jsonl", {"job": job, "seconds": 5.0, "commit": "abc", **first})
-        figures = IMAGE_TABLES["dm_figures5_9"]
-        _runner.run_jobs(tmp_path / "dm_figures5_9.jsonl", [job], figures.execute, report=lambda line: None)
-        (row,) = read_rows(tmp_path / "dm_figures5_9.jsonl")
+        figures = IMAGE_TABLES["dm_figures5_11"]
+        _runner.run_jobs(tmp_path / "dm_figures5_11.jsonl", [job], figures.execute, report=lambda line: None)
+        (row,) = read_rows(tmp_path / "dm_figures5_11.jsonl")
         expected = {"job": job, "seconds": 5.0, "commit": "abc", "taken_from": "dm_table9", **first}
         assert {name: row[name] for name in expected} == expected
         other = figures.execute(**{**job, "seed": 1})

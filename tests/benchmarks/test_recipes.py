@@ -7,8 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from PIL import Image
 from scipy.io import savemat
+from skorch import NeuralNetRegressor
+from skorch.callbacks import Callback
+from torch import nn
 
 from benchmarks.papers import (
     _recipes,
@@ -325,3 +329,25 @@ def test_fewer_training_images_can_be_drawn(recipe):
     module, folder = recipe
     row = module.execute(folder, replace(SIZE, n_train=3 if module is recipe_mars else 20), module.RECIPE.methods[0], 0)
     assert row.get("n_images", 20) <= 20 and row.get("n_frames", 6) == 6
+
+
+@pytest.mark.parametrize("start", [0.0, 0.5])
+def test_averaged_weights_are_the_mean_of_the_last_epochs(start):
+    """And the averaged network has statistics of its own: those of one pass over the training images."""
+    seen = []
+
+    class Keep(Callback):
+        def on_epoch_end(self, net, **kwargs):
+            seen.append([p.detach().clone() for p in net.module_.parameters()])
+
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(24, 5)).astype(np.float32), rng.normal(size=24).astype(np.float32)
+    network = nn.Sequential(nn.Linear(5, 4), nn.BatchNorm1d(4), nn.Linear(4, 1), nn.Flatten(0))
+    net = NeuralNetRegressor(
+        network, max_epochs=4, lr=0.05, batch_size=8, train_split=None, verbose=0,
+        callbacks=[Keep(), recipe_deepdrid.AveragedWeights(start, batch_size=24)],
+    ).fit(X, y)  # fmt: skip
+    for parameter, *values in zip(net.module_.parameters(), *seen[int(4 * start) :], strict=True):
+        torch.testing.assert_close(parameter.detach(), torch.stack(values).mean(0))
+    hidden = net.module_[0](torch.from_numpy(X)).detach()
+    torch.testing.assert_close(net.module_[1].running_mean, hidden.mean(0))

@@ -37,6 +37,7 @@ class TestLearningDynamics:
             ("label_proba", {"label_proba_clean", "label_proba_wrong"}),
             ("accuracy", {"corrupted_accuracy", "intact_accuracy", "test_accuracy"}),
             ("wrong_labels", {"memorization_rate", "correction_rate"}),
+            ("emphasis", {"emphasis_wrong"}),
             ("confidence", {"entropy", "trust"}),
         ],
     )
