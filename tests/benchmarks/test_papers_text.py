@@ -4,8 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks.papers import _runner, dm_table5, dm_table5_steps, pvdbow_overhead, slr_ordinal
+from benchmarks.papers import _runner, cifar10_rivals, dm_table5, dm_table5_steps, pvdbow_overhead, slr_ordinal
 from benchmarks.rows import read_rows
+
+DM = "DM, lam=0.5, beta=12"
 
 
 @pytest.fixture(scope="module")
@@ -74,6 +76,50 @@ class TestSentiment:
         line = next(line for line in dm_table5.agreement(frame).splitlines() if line.startswith("| raw, mean |"))
         # 87.0 against 88.9; one class against the paper's "0.5", which DM's 65.0 is not.
         assert line == "| raw, mean | CCE | – | – | – | GCE | 2 of 3 |"
+
+
+class TestOneCore:
+    """CIFAR-10 at 40 % symmetric noise by the protocol of one core."""
+
+    @pytest.fixture(scope="class")
+    def rows(self):
+        frame = cifar10_rivals.TABLE.frame(scale="core")
+        return frame.set_index(["method", "seed"]).sort_index()
+
+    def test_cross_entropy_learns_more_than_half_of_the_wrong_labels(self, rows):
+        assert rows.loc["CCE", "memorized"].gt(0.5).all()
+
+    @pytest.mark.parametrize("method", [DM, "ProSelfLC"])
+    def test_the_gain_is_many_times_its_standard_error(self, rows, method):
+        gain = (rows.loc[method, "final"] - rows.loc["CCE", "final"]).dropna()
+        assert len(gain) >= 2
+        assert gain.mean() > 5 * gain.sem()
+
+    def test_dm_and_proselflc_do_not_separate(self, rows):
+        difference = (rows.loc[DM, "final"] - rows.loc["ProSelfLC", "final"]).dropna()
+        assert abs(difference.mean()) < 2 * difference.sem()
+
+    def test_cross_entropy_is_best_half_way_and_dm_at_the_end(self, rows):
+        best = rows["curve"].map(np.argmax)
+        assert (best.loc["CCE"] == 2).all()  # of six predictions, the third is of epoch 15
+        assert (best.loc[DM] == 5).all()
+
+    def test_wrong_labels_teach_cross_entropy_more_and_more_and_dm_little(self, rows):
+        taught = rows["emphasis_wrong"]
+        for seed in taught.loc["CCE"].index:
+            first, *_, last = taught.loc["CCE", seed]
+            assert abs(first - rows.loc["CCE", "realised_rate"].loc[seed]) < 0.03
+            assert last > 0.5
+        assert taught.loc[DM].map(max).lt(1 / 3).all()
+
+    def test_fates_of_the_wrong_labels(self, rows):
+        assert rows.loc[DM, "memorized"].lt(0.1).all()
+        assert rows.loc["ProSelfLC", "memorized"].lt(1 / 3).all()
+        assert rows.loc["ProSelfLC", "corrected"].gt(0.5).all()
+
+    def test_rows_are_of_one_protocol_and_of_a_clean_tree(self, rows):
+        assert rows["protocol"].nunique() == 1
+        assert not rows["commit"].str.endswith("+changes").any()
 
 
 class TestSteps:
