@@ -81,7 +81,7 @@ class TestSentiment:
 class TestOneCore:
     """CIFAR-10 at 40 % symmetric noise by the protocol of one core."""
 
-    @pytest.fixture(scope="class")
+    @pytest.fixture
     def rows(self):
         frame = cifar10_rivals.TABLE.frame(scale="core")
         return frame.set_index(["method", "seed"]).sort_index()
@@ -99,9 +99,9 @@ class TestOneCore:
         difference = (rows.loc[DM, "final"] - rows.loc["ProSelfLC", "final"]).dropna()
         assert abs(difference.mean()) < 2 * difference.sem()
 
-    def test_cross_entropy_is_best_half_way_and_dm_at_the_end(self, rows):
+    def test_cross_entropy_is_best_on_the_way_and_dm_at_the_end(self, rows):
         best = rows["curve"].map(np.argmax)
-        assert (best.loc["CCE"] == 2).all()  # of six predictions, the third is of epoch 15
+        assert best.loc["CCE"].isin([2, 3]).all()  # of six predictions, the third is of epoch 15, the fourth of 20
         assert (best.loc[DM] == 5).all()
 
     def test_wrong_labels_teach_cross_entropy_more_and_more_and_dm_little(self, rows):
