@@ -150,7 +150,7 @@ def inline_equation(writer, node):
 
 def displayed_equation(writer, node):
     """An equation on a line of its own."""
-    writer.body.append(f'<div class="math">{tex2mathml(node.astext(), as_block=True)}</div>')
+    writer.body.append(f'<div class="equation">{tex2mathml(node.astext(), as_block=True)}</div>')
     raise nodes.SkipNode
 
 
