@@ -35,6 +35,7 @@ for beta, place in zip((0, 4, 8, 16, 24), (0, 0.25, 0.5, 0.7, 0.9), strict=True)
     display = EmphasisDisplay.from_emphasis(DMEmphasis(1, beta), name=f"β = {beta}")
     display.plot(ax=axes[0, 1], color=shades(place))
 axes[0, 1].set_title("β says how much more than the rest (λ = 1)")
+# sphinx_gallery_defer_figures
 
 # %%
 # The data beneath the curve. After training with (2, 24) most wrong labels have a probability near zero, where the
@@ -56,6 +57,7 @@ histogram.hist(model.label_quality_[wrong], bins, alpha=0.6, color="tab:red", la
 histogram.set_ylabel("training examples")
 histogram.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=2)
 axes[1, 0].set_title("λ = 2, β = 24 after training: where the wrong labels lie, w is small")
+# sphinx_gallery_defer_figures
 
 # %%
 # And the price of a wrong choice. All networks have the same budget; only lambda and beta differ.

@@ -55,6 +55,7 @@ curve.set(xlim=(0, 200), ylim=(0, 1.03), xlabel="labels checked", ylabel="share 
 curve.set_title(f"{found[74]:.0%} of the wrong labels are among the first 75 rows")
 curve.spines[["top", "right"]].set_visible(False)
 curve.legend(frameon=False, loc="lower right")
+# sphinx_gallery_defer_figures
 
 # %%
 # The list itself, and what accepting all of it would change. Beside each row stand the measurements that are least like

@@ -19,9 +19,11 @@ import pandas as pd
 
 from sklabelnoise.inspection import METHOD_COLORS
 
-results = Path(__file__).resolve().parents[1] / "benchmarks" / "results"
-
-
+try:
+    examples = Path(__file__).resolve().parent
+except NameError:  # the guide runs an example in its folder, and doesn't say which file it is
+    examples = Path.cwd()
+results = examples.parent / "benchmarks" / "results"
 files = [path for name in ("tables", "noises") if (path := results / f"{name}.jsonl").exists()]
 if not files:
     raise SystemExit(f"No rows in {results}: this example reads those of a checkout, so run it from one.")
