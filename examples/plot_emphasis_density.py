@@ -56,7 +56,7 @@ histogram.hist(model.label_quality_[~wrong], bins, alpha=0.45, color="tab:blue",
 histogram.hist(model.label_quality_[wrong], bins, alpha=0.6, color="tab:red", label="wrong labels")
 histogram.set_ylabel("training examples")
 histogram.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=2)
-axes[1, 0].set_title("λ = 2, β = 24 after training: where the wrong labels lie, w is small")
+axes[1, 0].set_title("after training with (2, 24): wrong labels have small w")
 # sphinx_gallery_defer_figures
 
 # %%
