@@ -12,6 +12,7 @@ the others fail, too.
 import atexit
 import os
 import threading
+import traceback
 from contextlib import contextmanager
 from itertools import pairwise
 
@@ -159,6 +160,7 @@ class Processes:
         if self._numbers is not None:
             abort_group(self._numbers)
             self._numbers = None
+        _end_workers(error)
         self._hang_up()
 
     def _hang_up(self):
@@ -232,6 +234,15 @@ def _disconnect():
 def fingerprint(*values):
     """A short text that is the same for the same arrays."""
     return joblib.hash(values)[:8]
+
+
+def _end_workers(error):
+    """Let go of the loaders that an error's frames hold: their forked workers would keep the connections open."""
+    seen = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        traceback.clear_frames(error.__traceback__)
+        error = error.__cause__ or error.__context__
 
 
 def _by_process(values):
