@@ -57,7 +57,7 @@ def without_what_came(tree):
         if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call) and node.exc.args:
             text = said(node.exc.args[0])
             is_about_argument = ast.unparse(node.exc.func) in ("ValueError", "TypeError")
-            if is_about_argument and text is not None and not re.search(r"\b[gG]ot\b", text):
+            if is_about_argument and text is not None and not re.search(r"\b(?i:got)\b", text):
                 yield node.lineno, text
 
 
