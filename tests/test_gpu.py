@@ -61,10 +61,15 @@ def settings(**more):
     return {"device": DEVICE, "max_epochs": 2, "batch_size": 32, "random_state": 0, **more}
 
 
+def fading(p):
+    """An emphasis of a user's."""
+    return 1 - p**2
+
+
 CLASSIFIERS = {
     "derivative": DMClassifier,
     "integral": lambda **more: DMClassifier(normalization="integral", damping=0, **more),
-    "callable": lambda **more: DMClassifier(emphasis=lambda p: 1 - p**2, normalization="integral", **more),
+    "callable": lambda **more: DMClassifier(emphasis=fading, normalization="integral", **more),
     "proselflc": ProSelfLCClassifier,
     "gce": RobustLossClassifier,
     "elr": lambda **more: RobustLossClassifier(loss="elr", **more),

@@ -13,6 +13,10 @@ from sklabelnoise import DMClassifier
 
 def main():
     torch.set_num_threads(1)
+    if sys.argv[2] == "accelerate":
+        from accelerate import Accelerator
+
+        Accelerator(cpu=True)
     rng = np.random.default_rng(0)
     y = np.arange(96) % 3
     X = 2 * np.eye(3, 5)[y] + rng.normal(size=(96, 5))
