@@ -133,5 +133,5 @@ def test_bad_values_are_refused():
         OHEMLoss(keep=0)
     with pytest.raises(ValueError, match="'alpha' of peer must be"):
         make_criterion("peer", alpha=-1)
-    with pytest.raises(ValueError, match=r"'ohem' sees a batch as a whole.*use OHEMLoss or make_criterion"):
+    with pytest.raises(ValueError, match=r"got 'ohem', which sees a batch as a whole.*use OHEMLoss or make_criterion"):
         get_loss("ohem")
