@@ -393,12 +393,11 @@ def test_there_is_no_drawer_for_everything():
 
 # Tests of what no single file does: laws, named after what they claim. All others bear the name of the file they test.
 LAWS = {
+    "_classifiers/test_cv_checkpoint.py",  # a cross-validation that was killed goes on to the same bits
     "_classifiers/test_skorch_features.py",  # skorch's callbacks work on our net
     "_classifiers/test_types.py",  # numbers and labels of every type pass everywhere
     "_ensemble/test_sparse_and_wide.py",  # sparse and very wide tables are taken by every family
     "losses/test_precision.py",  # float32 is as good as it can be, in every loss
-    "training/test_data_parallel.py",  # two processes train the network of one
-    "training/test_processes.py",  # nets in other processes
     "training/test_threads.py",  # fits in threads
 }
 

@@ -42,17 +42,25 @@ def encode(y, classes=None, *, name="y"):
     if classes is None:
         return found, codes
     classes = np.asarray(classes)
-    order = np.argsort(classes)
-    if (classes.dtype.kind in "OU") != (found.dtype.kind in "OU"):
+    names, labels = _numbers(classes), _numbers(found)
+    order = np.argsort(names)
+    if (names.dtype.kind in "OU") != (labels.dtype.kind in "OU"):
         unknown = np.ones(len(found), dtype=bool)  # NumPy would compare numbers with texts by what spells them
     else:
-        position = np.searchsorted(classes, found, sorter=order).clip(max=len(classes) - 1)
-        unknown = classes[order[position]] != found
+        position = np.searchsorted(names, labels, sorter=order).clip(max=len(names) - 1)
+        unknown = names[order[position]] != labels
     if unknown.any():
         raise ValueError(
             f"{name} must hold labels of the classes {classes.tolist()} only, got {found[unknown].tolist()}."
         )
     return classes, order[position][codes]
+
+
+def _numbers(labels):
+    """Labels as an array of numbers where they are numbers in an array of objects; others as they are."""
+    kinds = ("integer", "floating", "mixed-integer-float", "boolean")
+    is_of_objects = labels.dtype.kind == "O" and pd.api.types.infer_dtype(labels, skipna=False) in kinds
+    return np.array(labels.tolist()) if is_of_objects else labels
 
 
 def _found(y):

@@ -14,7 +14,7 @@ import numpy as np
 
 _lock = threading.Lock()
 _inside = 0
-_callers = None
+_callers = None, []
 # Begins the pattern of each filter of ours, so that copies of it are known as well; a comment matches anything.
 _MARK = "(?#sklabelnoise)"
 # What scikit-learn and pandas turn on for a moment.
@@ -39,7 +39,7 @@ def callers_filters(*silenced):
     global _inside, _callers
     with _lock:
         if _inside == 0:
-            _callers = warnings.filters
+            _callers = warnings.filters, list(warnings.filters)
         _inside += 1
         for category, message in silenced:
             warnings.filterwarnings("ignore", _MARK + message, category)
@@ -49,22 +49,29 @@ def callers_filters(*silenced):
         with _lock:
             _inside -= 1
             if _inside == 0:
-                _put_back(_callers)
+                _put_back(*_callers)
 
 
-def _put_back(filters):
-    filters[:] = [one for one in filters if not _is_ours(one)]
+def _put_back(filters, content):
+    # Blocks of others that overlap write into a list that they take for theirs: into the caller's as well. What the
+    # caller filtered meanwhile stays.
+    filters[:] = [*_added(filters, content), *content]
     current = warnings.filters
     if current is filters:
         return
-    # scikit-learn writes the filters anew for its tasks: the same ones are to be the same objects again.
-    known = {_described(one): one for one in filters}
-    left = [known.get(_described(one), one) for one in current]
-    left = [one for one in left if _described(one) in known or not (_is_ours(one) or _is_of_a_library(one))]
-    if left == filters:
+    # scikit-learn empties a list and writes it anew for its tasks: the same filters are to be the same objects again.
+    if _added(current, filters):  # the user's own, in a block that is open or was closed meanwhile
+        known = {_described(one): one for one in filters}
+        kept = [known.get(_described(one), one) for one in current]
+        current[:] = [one for one in kept if _described(one) in known or not (_is_ours(one) or _is_of_a_library(one))]
+    else:
         warnings.filters = filters
-    else:  # the user's own, in a block that is open or was closed meanwhile
-        current[:] = left
+
+
+def _added(filters, content):
+    """Filters that are neither among others nor ours nor a library's."""
+    known = {_described(one) for one in content}
+    return [one for one in filters if not (_described(one) in known or _is_ours(one) or _is_of_a_library(one))]
 
 
 def _is_ours(one):

@@ -224,7 +224,7 @@ class StochasticLabelRefineryRegressor(RegressorMixin, BaseLabelRefinery):
         if y.dtype.kind not in "fiub":
             try:
                 if y.dtype.kind in "mM":
-                    raise TypeError("dates are no numbers")
+                    raise TypeError(f"dates are no numbers, got {y.dtype}")
                 y = y.astype(np.float64)
             except (TypeError, ValueError) as error:
                 raise ValueError(f"{type(self).__name__} needs a numeric y. Got dtype {y.dtype}.") from error

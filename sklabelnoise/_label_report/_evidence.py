@@ -28,7 +28,7 @@ def check_evidence(y, proba, classes=None, *, argument="proba"):
     _check_same_order(y, proba, argument)
     y = column_or_1d(as_labels(y))
     found, codes = encode(y)
-    known = found if classes is None else column_or_1d(classes)
+    known = found if classes is None else column_or_1d(as_labels(classes, "classes"))
     columns, proba = class_columns(proba, known, argument=argument, ordered=classes is not None)
     proba = check_array(proba, dtype=[np.float64, np.float32], input_name=argument)
     check_consistent_length(y, proba)

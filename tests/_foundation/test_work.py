@@ -60,8 +60,8 @@ def test_a_run_killed_in_a_fold_goes_on_with_that_fold(tmp_path, fits):
     code = f"""
         import sys
         sys.path.insert(0, {os.path.dirname(__file__)!r})
-        import test_checkpoint
-        test_checkpoint.fit({str(tmp_path / "kept")!r})
+        import test_work
+        test_work.fit({str(tmp_path / "kept")!r})
     """
     environment = {**os.environ, "STOP_AT": "3", "BY": "SIGKILL"}
     killed = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], env=environment, timeout=300)
@@ -72,9 +72,9 @@ def test_a_run_killed_in_a_fold_goes_on_with_that_fold(tmp_path, fits):
     resumed = f"""
         import sys
         sys.path.insert(0, {os.path.dirname(__file__)!r})
-        import numpy as np, test_checkpoint
-        model = test_checkpoint.fit({str(tmp_path / "kept")!r})
-        np.save({str(tmp_path / "proba.npy")!r}, model.predict_proba(test_checkpoint.draw()[0]))
+        import numpy as np, test_work
+        model = test_work.fit({str(tmp_path / "kept")!r})
+        np.save({str(tmp_path / "proba.npy")!r}, model.predict_proba(test_work.draw()[0]))
         np.save({str(tmp_path / "oof.npy")!r}, model.oof_proba_)
     """
     subprocess.run([sys.executable, "-c", textwrap.dedent(resumed)], check=True, timeout=300)
