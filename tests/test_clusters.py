@@ -66,7 +66,7 @@ def answers(X, y):
     yield "choice", choice.predict_proba(X)
     refinery = StochasticLabelRefinery(LogisticRegression(), cv=2, n_rounds=2, n_jobs=2, random_state=0).fit(X, y)
     yield "refinery", refinery.soft_labels_
-    ensemble = NoisyLabelClassifier(members=["forest", "linear"], cv=2, n_jobs=2, random_state=0)
+    ensemble = NoisyLabelClassifier(members=["random_forest", "logistic_regression"], cv=2, n_jobs=2, random_state=0)
     yield "ensemble", ensemble.fit(X, y).predict_proba(X)
 
 
