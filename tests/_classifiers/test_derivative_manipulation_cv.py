@@ -102,7 +102,7 @@ def test_the_choice_in_float32_is_that_in_float64_on_shared_tables(name, shared_
     pytest.importorskip("pyarrow")
     table = load_table(name, data_home=shared_data)
     rows = np.random.default_rng(0).permutation(len(table.data))[:500]
-    X = StandardScaler().fit_transform(table.data.iloc[rows].to_numpy(np.float64))
+    X = StandardScaler().fit_transform(table.data.iloc[rows].select_dtypes("number").to_numpy(np.float64))
     classes, y = np.unique(table.target.iloc[rows], return_inverse=True)
     y = corrupt_labels(y, symmetric_transition_matrix(len(classes), 0.4), random_state=0)
     single = DMClassifierCV(n_members=1, random_state=0).fit(X, y)
