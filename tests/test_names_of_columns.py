@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.utils import resample
 
 from sklabelnoise import (
     DMClassifier,
@@ -40,6 +41,14 @@ def polars_frame(frame):
     return pytest.importorskip("polars").DataFrame({str(name): frame[name].to_numpy() for name in frame})
 
 
+def scikit_learn_takes_rows_of(table):
+    try:
+        resample(table, n_samples=2)
+    except TypeError:
+        return False
+    return True
+
+
 LIBRARIES = {"pandas": lambda frame: frame, "pyarrow": pyarrow_table, "polars": polars_frame}
 
 
@@ -58,6 +67,8 @@ class TestSoftLabels:
         frame = pd.DataFrame(SOFT, columns=NAMES)
         expected = clone(self.FITS[name]).fit(X, y, soft_labels=frame).predict_proba(X)
         shuffled = LIBRARIES[library](frame.iloc[:, SHUFFLED])
+        if name == "FusedGridSearchCV" and not scikit_learn_takes_rows_of(shuffled):
+            pytest.skip("this version of scikit-learn takes no rows of such a table, as its searches do")
         proba = clone(self.FITS[name]).fit(X, y, soft_labels=shuffled).predict_proba(X)
         np.testing.assert_array_equal(proba, expected)
         by_position = clone(self.FITS[name]).fit(X, y, soft_labels=SOFT[:, SHUFFLED]).predict_proba(X)
