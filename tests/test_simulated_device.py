@@ -379,7 +379,10 @@ def test_what_was_trained_on_the_device_is_written_and_read(table, tmp_path, cop
         assert device.refused == []
 
 
-@pytest.mark.parametrize("kind", ["table", "images", "dataset", "search", "choice", "weights"])
+DOUBLE = ("table", "images", "dataset", "search", "choice", "weights", "own emphasis", "features", "parts", "refinery")
+
+
+@pytest.mark.parametrize("kind", DOUBLE)
 def test_double_precision_never_reaches_a_device_without_it(table, images, soft, weights, kind):
     X, y = table
     X = X.astype(np.float64)
@@ -391,6 +394,10 @@ def test_double_precision_never_reaches_a_device_without_it(table, images, soft,
         "search": lambda: FusedGridSearchCV(model, {"lr": [1e-3, 1e-2]}, cv=2).fit(X, y).predict(X),
         "choice": lambda: DMClassifierCV(cv=2, candidates=[(0, 0), (1, 8)], **parameters(64)).fit(X, y).predict(X),
         "weights": lambda: model.fit(X, y, sample_weight=weights, soft_labels=soft).predict(X),
+        "own emphasis": lambda: model.set_params(emphasis=lambda p: 1 - p, normalization="integral").fit(X, y),
+        "features": lambda: model.set_params(early_stopping=True).fit(X, y).embed(X),
+        "parts": lambda: model.partial_fit(X, y, classes=[0, 1, 2]).partial_fit(X, y, sample_weight=weights),
+        "refinery": lambda: StochasticLabelRefinery(model, cv=2, n_rounds=2, random_state=0).fit(X, y),
     }[kind]
     with simulated_device(has_float64=False) as device:
         run()

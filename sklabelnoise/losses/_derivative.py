@@ -189,7 +189,13 @@ def _shares(weight, sample_weight):
 def _integral(emphasis, like):
     integral = getattr(emphasis, "integral", None)
     if integral is None:
-        integral = integrate_emphasis(emphasis, device=like.device)
+        try:
+            # A number: on the CPU, which has double precision, and no device is sent anything.
+            integral = integrate_emphasis(emphasis)
+        except RuntimeError:  # it has tensors of its own where it is trained
+            integral = integrate_emphasis(emphasis, device=like.device)
+        if integral.dim() == 0 and not under_functorch_transforms() and integral.device.type == "cpu":
+            return integral.item()
     return integral.to(like) if isinstance(integral, torch.Tensor) else integral
 
 
