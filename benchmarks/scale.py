@@ -90,6 +90,15 @@ def rates(tiny):
     yield measured(f"predict a Dataset: {what}", n_images, lambda: model.predict(images))
 
 
+def page_lines(rows):
+    """The rates of the last row of each case, as the guide shows them."""
+    last, lines = {row["case"]: row for row in rows}, []
+    for case, row in last.items():
+        rate = float(f"{row['a_second']:.2g}")
+        lines.append(f"* {case}: {rate:,.0f} a second, {row['megabytes']:,.0f} MB")
+    return lines
+
+
 def main(arguments=None):
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
