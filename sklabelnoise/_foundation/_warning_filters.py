@@ -8,12 +8,13 @@ the caller's filters, and the last one out takes away what is left of others'.
 
 import threading
 import warnings
+import weakref
 from contextlib import contextmanager
 
 import numpy as np
 
 _lock = threading.Lock()
-_inside = 0
+_inside = weakref.WeakSet()  # a call that an interrupt ends before it could sign off is gone with its frame
 _callers = None, []
 # Begins the pattern of each filter of ours, so that copies of it are known as well; a comment matches anything.
 _MARK = "(?#sklabelnoise)"
@@ -26,6 +27,10 @@ _OF_LIBRARIES = (
 )
 
 
+class _Call:
+    """One block, for as long as it lasts."""
+
+
 @contextmanager
 def callers_filters(*silenced):
     """Leave the filters of warnings as they are found, also where other threads are in such a block.
@@ -36,19 +41,20 @@ def callers_filters(*silenced):
         Warnings not to show meanwhile: a class of warnings, and a regular expression that their beginning matches.
         They are not shown in other threads either.
     """
-    global _inside, _callers
+    global _callers
+    call = _Call()
     with _lock:
-        if _inside == 0:
-            _callers = warnings.filters, list(warnings.filters)
-        _inside += 1
+        if not _inside:
+            _callers = warnings.filters, [one for one in warnings.filters if not _is_ours(one)]
+        _inside.add(call)
         for category, message in silenced:
             warnings.filterwarnings("ignore", _MARK + message, category)
     try:
         yield
     finally:
         with _lock:
-            _inside -= 1
-            if _inside == 0:
+            _inside.discard(call)
+            if not _inside:
                 _put_back(*_callers)
 
 

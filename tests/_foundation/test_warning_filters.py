@@ -1,5 +1,6 @@
 """Laws of the caller's warning filters: nothing that threads do in turn or at once is left in them."""
 
+import importlib
 import sys
 import threading
 import warnings
@@ -84,6 +85,21 @@ def test_a_failure_inside_leaves_nothing():
     before = list(warnings.filters)
     with pytest.raises(ZeroDivisionError), callers_filters((UserWarning, "")):
         1 / 0  # noqa: B018
+    assert list(warnings.filters) == before
+
+
+def test_a_call_that_never_signed_off_is_not_waited_for():
+    """As one that an interrupt ended before it could."""
+    before = list(warnings.filters)
+    module = importlib.import_module("sklabelnoise._foundation._warning_filters")
+    lost = module._Call()
+    module._inside.add(lost)
+    with callers_filters((UserWarning, "quiet")):
+        pass
+    assert list(warnings.filters) != before
+    del lost
+    with callers_filters((UserWarning, "quiet")):
+        pass
     assert list(warnings.filters) == before
 
 

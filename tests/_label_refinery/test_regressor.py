@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.base import BaseEstimator, RegressorMixin, clone
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 from sklearn.linear_model import Ridge
 from sklearn.metrics import make_scorer
@@ -111,6 +111,12 @@ class TestRegressor:
         model = StochasticLabelRefineryRegressor([Ridge(), Ridge(alpha=10)], label_weight="average", n_rounds=2)
         assert len(model.fit(X, y, groups=np.arange(300) // 3).estimators_) == 2
 
+    def test_targets_that_spell_numbers_are_these_numbers(self, graded):
+        X, y, _ = graded
+        model = StochasticLabelRefineryRegressor(Ridge(), n_rounds=1, random_state=0)
+        models = [clone(model).fit(X, given) for given in (y, y.astype(str))]
+        np.testing.assert_array_equal(models[0].predict(X), models[1].predict(X))
+
     @pytest.mark.parametrize(
         ("parameters", "y", "message"),
         [
@@ -120,6 +126,7 @@ class TestRegressor:
             ({"thresholds": "qwk", "n_rounds": 0}, np.arange(60) % 4, "fitted to out-of-fold predictions"),
             ({"soft_label_method": "replicate"}, np.arange(60), "'soft_label_method' parameter of Stochastic"),
             ({}, np.array(["low", "high"] * 30), "needs a numeric y. Got dtype <U4"),
+            ({}, np.arange(60).astype("datetime64[D]"), "needs a numeric y. Got dtype datetime64"),
             ({"estimator": StandardScaler()}, np.arange(60), "must be a regressor with predict. Got StandardScaler"),
             ({"estimator": GaussianNB()}, np.arange(60), "must be a regressor with predict. Got GaussianNB"),
         ],
