@@ -1,4 +1,4 @@
-"""Evidence of models that are no good, and a browser for the review page."""
+"""Evidence of models that are no good, labels to draw, and a browser for the review page."""
 
 import os
 import shutil
@@ -7,6 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
+from sklabelnoise.audit import LabelReport
+from sklabelnoise.noise import corrupt_labels, symmetric_transition_matrix
 
 
 @pytest.fixture(scope="session")
@@ -55,3 +58,16 @@ def no_warning_of_a_poor_model():
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="The predictions disagree with", category=UserWarning)
         yield
+
+
+@pytest.fixture
+def noisy(blobs):
+    X, y = blobs
+    return X, corrupt_labels(y, symmetric_transition_matrix(3, 0.3), exact_counts=True, random_state=0), y
+
+
+@pytest.fixture
+def report(noisy):
+    X, y, y_clean = noisy
+    proba = np.where(np.eye(3)[y_clean] == 1, 0.9, 0.05)
+    return LabelReport(np.array(["ant", "bee", "cow"])[y], proba, X=X, in_sample=True)

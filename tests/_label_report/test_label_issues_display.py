@@ -8,7 +8,6 @@ from sklabelnoise.audit import LabelReport
 from sklabelnoise.inspection import (
     LabelIssuesDisplay,
 )
-from sklabelnoise.noise import corrupt_labels, symmetric_transition_matrix
 
 plt = pytest.importorskip("matplotlib.pyplot", reason="matplotlib is not installed")
 
@@ -17,19 +16,6 @@ plt = pytest.importorskip("matplotlib.pyplot", reason="matplotlib is not install
 def close_figures():
     yield
     plt.close("all")
-
-
-@pytest.fixture
-def noisy(blobs):
-    X, y = blobs
-    return X, corrupt_labels(y, symmetric_transition_matrix(3, 0.3), exact_counts=True, random_state=0), y
-
-
-@pytest.fixture
-def report(noisy):
-    X, y, y_clean = noisy
-    proba = np.where(np.eye(3)[y_clean] == 1, 0.9, 0.05)
-    return LabelReport(np.array(["ant", "bee", "cow"])[y], proba, X=X, in_sample=True)
 
 
 class TestLabelIssues:
