@@ -16,6 +16,8 @@ from benchmarks.cells import markdown, mean_sd
 from benchmarks.rows import RESULTS, append_row, environment, read_rows
 
 FOLDER = RESULTS / "papers"
+# Further folders in which a run may have its row.
+FOLDERS_BESIDE = []
 CACHE = Path(__file__).parents[1] / ".cache"
 
 
@@ -46,7 +48,7 @@ def row_of_run(run, folder=None):
     Tables share runs: the same network on the same images, labels and seed. What says where and when it was measured
     comes with it.
     """
-    for path in sorted(Path(folder or FOLDER).glob("*.jsonl")):
+    for path in (path for place in (folder or FOLDER, *FOLDERS_BESIDE) for path in sorted(Path(place).glob("*.jsonl"))):
         for row in read_rows(path):
             if row.get("run") == run:
                 return {**{name: value for name, value in row.items() if name != "job"}, "taken_from": path.stem}
