@@ -110,8 +110,8 @@ class BaseNoisyLabelClassifier(CallbackSupportMixin, NetClassifier):
             observers.append(SklearnTasks(self, context, X, y, partial(_prediction_attributes, data)))
         return observers
 
-    def _learn_for_criterion(self, X, y, data, validation, *, seed, continues, partial):
-        """Learn from the training rows what the criterion is made from; most criteria need nothing.
+    def _before_training(self, X, y, data, validation, *, seed, continues, partial):
+        """Look at the training rows before the net is built: to learn what the criterion is made from, or to warn.
 
         Parameters
         ----------
@@ -257,7 +257,7 @@ class BaseNoisyLabelClassifier(CallbackSupportMixin, NetClassifier):
             processes.use_device(device)
             seed = processes.of_first(seed)
         train, held_out = self._split(data, validation, seed)
-        self._learn_for_criterion(X, y, data, validation, seed=seed, continues=net is not None, partial=partial)
+        self._before_training(X, y, data, validation, seed=seed, continues=net is not None, partial=partial)
         builder = self._net_builder()
         # A net that goes on draws other dropout masks than the first time.
         with seeded(seed + (len(net.history) if net is not None else 0)):

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import warnings
 from numbers import Real
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from sklabelnoise._classifiers._base import BaseNoisyLabelClassifier
 from sklabelnoise._classifiers._parameters import document_common
 from sklabelnoise._compat import Interval, StrOptions
 from sklabelnoise.losses import DMEmphasis, DMLoss, check_emphasis
+from sklabelnoise.modules import MLP
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,6 +24,9 @@ if TYPE_CHECKING:
     from skorch import NeuralNet
 
     from sklabelnoise._foundation._types import RandomState
+
+# The smallest tables of two classes that benchmarks/results has rows of; of smaller ones nothing is known.
+_LEAST_ROWS = 1_000
 
 
 @document_common
@@ -43,9 +50,13 @@ class DMClassifier(BaseNoisyLabelClassifier):
     unbalanced it can settle on few of them. On this package's tables with 40 % symmetric noise (1, 16) wins back far
     more than the default, while (2, 24) does harm (benchmarks/results/tables.jsonl). Without clean labels choose both
     by cross-validated accuracy on the given labels, as :class:`DMClassifierCV` does, never by log-loss, which rewards
-    a model for fitting the noise. The default is the paper's for images of many classes; on tables, and those of two
-    classes above all, call :class:`DMClassifierCV` or :class:`~sklabelnoise.NoisyLabelClassifier` in its place. Tables
-    with text, categories, dates or missing values go through ``skrub.tabular_pipeline(DMClassifierCV())``.
+    a model for fitting the noise.
+
+    The default is the paper's for images of many classes. On tables with more than two classes it is nearly as good as
+    what cross-validation chooses; on those with two it learns wrong labels much as cross entropy does
+    (benchmarks/README.md, "few classes or many"), and `fit` warns where it was left as it is: call
+    :class:`DMClassifierCV` or :class:`~sklabelnoise.NoisyLabelClassifier` in its place. Tables with text, categories,
+    dates or missing values go through ``skrub.tabular_pipeline(DMClassifierCV())``.
 
     Parameters
     ----------
@@ -146,6 +157,25 @@ class DMClassifier(BaseNoisyLabelClassifier):
         **net_params: Any,
     ):
         self._store(locals())
+
+    def _before_training(self, X, y, data, validation, *, seed, continues, partial):
+        table = isinstance(data.X, np.ndarray) and data.X.ndim == 2 and len(data) >= _LEAST_ROWS
+        ours = self.module is None or self.module is MLP
+        two_labels = len(data.classes) == 2 and data.soft_targets is None
+        if table and ours and two_labels and not continues and self._nobody_chose_the_emphasis():
+            warnings.warn(
+                f"lam={self.lam} and beta={self.beta}, the defaults of DMClassifier, are meant for images of many "
+                "classes; on tables of two classes they learn wrong labels much as cross entropy does. "
+                "DMClassifierCV() chooses both by cross-validation on the given labels, and NoisyLabelClassifier() "
+                "is the estimator to call first; values of your own, these included, are taken without this warning.",
+                UserWarning,
+                stacklevel=2,
+            )
+
+    def _nobody_chose_the_emphasis(self):
+        # A clone has the very objects of the signature; a caller, a grid or a list of candidates brings its own.
+        defaults = DMClassifier.__init__.__kwdefaults__
+        return self.emphasis is None and all(getattr(self, name) is defaults[name] for name in ("lam", "beta"))
 
     def _make_criterion(self):
         emphasis = DMEmphasis(self.lam, self.beta) if self.emphasis is None else self.emphasis

@@ -145,7 +145,7 @@ class RobustLossClassifier(BaseNoisyLabelClassifier):
         estimate = "loss__transition_matrix='estimate' takes a training of its own" if self._estimates() else None
         return super()._why_alone() or estimate
 
-    def _learn_for_criterion(self, X, y, data, validation, *, seed, continues, partial):
+    def _before_training(self, X, y, data, validation, *, seed, continues, partial):
         if partial and isinstance(self.loss, str) and self.loss in ROW_CRITERIA:
             raise ValueError(
                 "partial_fit needs a loss that does not remember every training row by its number, which chunks have "

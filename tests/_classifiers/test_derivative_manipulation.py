@@ -1,11 +1,20 @@
-"""DMClassifier trains on the derivative it promises."""
+"""DMClassifier trains on the derivative it promises, and says where its default emphasis does not suit."""
+
+import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
+from scipy import sparse
+from sklearn.base import clone
+from sklearn.model_selection import GridSearchCV
+from torch.utils.data import TensorDataset
 
-from sklabelnoise import DMClassifier, RobustLossClassifier
+from sklabelnoise import DMClassifier, DMClassifierCV, RobustLossClassifier, StochasticLabelRefinery
 from sklabelnoise.losses import DMEmphasis, ExponentialEmphasis, derivative_manipulation
+from sklabelnoise.model_selection import FusedGridSearchCV
+from sklabelnoise.modules import MLP
 from sklabelnoise.noise import corrupt_labels, symmetric_transition_matrix
 
 FAST = {"max_epochs": 3, "random_state": 0}
@@ -89,3 +98,72 @@ def test_wrong_labels_are_learnt_less_than_by_cross_entropy(blobs):
     wrong = given != y
     assert (ours.predict(X) == given)[wrong].mean() < (theirs.predict(X) == given)[wrong].mean()
     assert ours.label_quality_[wrong].mean() < 0.5 * ours.label_quality_[~wrong].mean()
+
+
+class TestDefaultOnTablesOfTwoClasses:
+    """Rows of benchmarks/results: (0.5, 8) learns wrong labels of two classes as cross entropy does."""
+
+    N = 1000
+    X = np.random.default_rng(0).normal(size=(N, 3))
+    Y = np.arange(N) % 2
+    ONE = {"max_epochs": 1, "random_state": 0}
+    MESSAGE = r"lam=0\.5 and beta=8\.0, the defaults.*DMClassifierCV\(\).*NoisyLabelClassifier\(\)"
+
+    @pytest.mark.parametrize("kind", [np.asarray, np.float32, pd.DataFrame], ids=["array", "float32", "frame"])
+    @pytest.mark.parametrize("module", [None, MLP])
+    def test_fit_warns_once_and_names_what_to_call(self, kind, module):
+        with pytest.warns(UserWarning, match=self.MESSAGE) as caught:
+            DMClassifier(module, **self.ONE).fit(kind(self.X), np.array(["no", "yes"])[self.Y])
+        assert len(caught) == 1
+
+    def test_partial_fit_warns_at_the_first_chunk_and_warm_start_at_the_first_fit(self):
+        for fit in (lambda model: model.partial_fit(self.X, self.Y, classes=[0, 1]),
+                    lambda model: model.fit(self.X, self.Y)):  # fmt: skip
+            model = DMClassifier(warm_start=True, **self.ONE)
+            with pytest.warns(UserWarning, match=self.MESSAGE):
+                fit(model)
+            _fits_in_silence(fit, model)
+
+    @pytest.mark.parametrize("params", [
+        {"lam": 0.5}, {"beta": 8.0}, {"lam": 0.5, "beta": 8.0}, {"lam": 1, "beta": 16},
+        {"emphasis": DMEmphasis(0.5, 8)}, {"module": lambda: torch.nn.Linear(3, 2)},
+    ], ids=str)  # fmt: skip
+    def test_what_was_chosen_is_taken_without_a_word(self, params):
+        _fits_in_silence(clone(DMClassifier(**params, **self.ONE)).fit, self.X, self.Y)
+
+    def test_clones_and_copied_parameters_know_that_nobody_chose(self):
+        default = DMClassifier(**self.ONE)
+        for model in (clone(default), DMClassifier(**default.get_params()), DMClassifier().set_params(**self.ONE)):
+            with pytest.warns(UserWarning, match=self.MESSAGE):
+                model.fit(self.X, self.Y)
+
+    def test_other_data_do_not_warn(self):
+        model = DMClassifier(**self.ONE)
+        tensors = TensorDataset(torch.from_numpy(self.X).float(), torch.from_numpy(self.Y))
+        _fits_in_silence(model.fit, self.X, np.arange(self.N) % 3)
+        _fits_in_silence(model.fit, self.X[1:], self.Y[1:])
+        _fits_in_silence(model.fit, self.X, self.Y, np.arange(self.N))  # the row of weight zero is not there
+        _fits_in_silence(model.fit, self.X, self.Y, soft_labels=np.eye(2)[self.Y])
+        _fits_in_silence(model.fit, sparse.csr_matrix(self.X), self.Y)
+        _fits_in_silence(model.fit, tensors)
+        pictures = np.random.default_rng(0).integers(0, 256, size=(self.N, 1, 4, 4), dtype=np.uint8)
+        _fits_in_silence(model.fit, pictures, self.Y)
+
+    @pytest.mark.parametrize("wrapped", [
+        lambda model: GridSearchCV(model, {"lam": [0, 0.5]}, cv=2),
+        lambda model: FusedGridSearchCV(model, {"lam": [0.5], "beta": [8.0]}, cv=2),
+        lambda model: FusedGridSearchCV(model, {"lam": [0.5], "early_stopping": [True]}, cv=2),
+        lambda model: StochasticLabelRefinery(model, n_rounds=1, cv=2),
+        lambda model: DMClassifierCV(cv=2, n_members=2, early_stopping=True, max_epochs=1),
+        lambda model: DMClassifierCV(candidates=[(0.5, 8)], cv=2, n_members=1, max_epochs=1),
+    ], ids=["search", "fused search", "fused search, one by one", "refinery", "choice, one by one",
+            "choice"])  # fmt: skip
+    def test_searches_the_choice_and_the_refinery_do_not_warn(self, wrapped):
+        X, y = np.tile(self.X, (3, 1)), np.tile(self.Y, 3)
+        _fits_in_silence(wrapped(DMClassifier(**self.ONE)).fit, X, y)
+
+
+def _fits_in_silence(fit, *arguments, **named):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        fit(*arguments, **named)
