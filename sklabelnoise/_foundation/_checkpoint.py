@@ -151,9 +151,10 @@ class Checkpoint:
     def _write(self, name, array, replace=True):
         buffer = io.BytesIO()
         np.lib.format.write_array(buffer, np.asarray(array), allow_pickle=False)
-        content = buffer.getbuffer()
         try:
-            write_whole(self.path / name, hashlib.sha256(content).digest(), content, replace=replace)
+            # Let go at once: an error keeps this frame, and a buffer must not be collected while it is looked into.
+            with buffer.getbuffer() as content:
+                write_whole(self.path / name, hashlib.sha256(content).digest(), content, replace=replace)
         except FileExistsError:
             raise
         except OSError as error:

@@ -4,6 +4,7 @@ import logging
 import os
 import subprocess
 import sys
+import traceback
 
 import numpy as np
 import pytest
@@ -58,6 +59,24 @@ def test_a_write_that_fails_leaves_the_old_array(tmp_path, monkeypatch):
     with pytest.raises(OSError, match="No space left"):
         checkpoint.save("x", np.arange(4))
     assert checkpoint.load("x").tolist() == [0, 1, 2]
+
+
+def test_a_write_that_fails_leaves_no_buffer_for_the_garbage_collector(tmp_path, monkeypatch):
+    # Collected with the frames of its error, a buffer that is still looked into crashes Python 3.12.1.
+    checkpoint = Checkpoint(tmp_path, {})
+
+    def full(descriptor):
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left") as caught:
+        checkpoint.save("x", np.arange(4))
+    views = [value for frame in traceback.walk_tb(caught.tb) for value in frame[0].f_locals.values()
+             if isinstance(value, memoryview)]  # fmt: skip
+    assert views
+    for view in views:
+        with pytest.raises(ValueError, match="released"):
+            view.nbytes
 
 
 def test_identities_have_folders_of_their_own(tmp_path):
