@@ -74,7 +74,7 @@ class Scale:
         """Hash of size, training and layers: rows of another protocol are measured again, and not shown beside."""
         layers = self.network and self.network.__name__
         if self.network is FastConvNet:
-            layers = repr(FastConvNet(3, 10, whitening=torch.zeros(16, 3, 4, 4)))
+            layers = _layers(FastConvNet(3, 10, whitening=torch.zeros(16, 3, 4, 4)), torch.zeros(1, 3, 32, 32))
         return digest({**vars(self), "network": layers, "training": described(self.training)})
 
 
@@ -388,6 +388,21 @@ def gains(frame, reference):
                 cells.setdefault(method, {})[condition] = f"{text} ({len(values)})"
     table = pd.DataFrame.from_dict(cells, orient="index").fillna("–").rename_axis("method")
     return "" if table.empty else markdown(table)
+
+
+def _layers(network, images):
+    """Each layer by name: its class, and the shapes of its numbers and of what it makes of images.
+
+    Not what torch prints of a network: its words for the same layer change with its version.
+    """
+    made = {}
+    for name, layer in network.named_modules():
+        shapes = [list(numbers.shape) for numbers in (*layer.parameters(recurse=False), *layer.buffers(recurse=False))]
+        made[name] = [type(layer).__name__, shapes]
+        layer.register_forward_hook(lambda _, inputs, output, name=name: made[name].append(list(output.shape)))
+    with torch.no_grad():
+        network.eval()(images)
+    return made
 
 
 # Of every epoch, as the training sees its augmented images.

@@ -7,8 +7,8 @@ No paper has this table: DM compares with losses on CIFAR-10, ProSelfLC with tar
 protocol of its own. Here all train the same network on the same labels, so that what one gains over cross entropy can
 be given with its standard error. lam and beta are those that DM's Table 9 prints for this noise; (0.5, 8) is the
 library's default. ProSelfLC has slope 14, which is best or next to best in its Table 5 at 40 %, and the rivals the
-parameters that their authors print for CIFAR-10 with symmetric noise. At the scale of the papers the network is
-pre-activation ResNet-18, with the training of `dm_table2`.
+parameters that their authors print for CIFAR-10 with symmetric noise; SOP also those for CIFAR-100, its defaults. At
+the scale of the papers the network is pre-activation ResNet-18, with the training of `dm_table2`.
 """
 
 from benchmarks.papers._images import ImageTable, dm, loss, proselflc, symmetric
@@ -32,7 +32,8 @@ METHODS = {
     "OHEM": loss("ohem"),
     "PENCIL": loss("pencil"),
     "joint optimization": loss("joint_optimization"),
-    "SOP": loss("sop"),
+    "SOP, lr_u=1": loss("sop"),
+    "SOP, lr_u=10": loss("sop", loss__lr_u=10 / 128),
     "peer loss": loss("peer"),
 }
 

@@ -20,7 +20,7 @@ from sklabelnoise.training import CropFlip
 IMAGE_TABLES = {
     name: importlib.import_module(f"benchmarks.papers.{name}").TABLE
     for name in (
-        "cifar10_human", "cifar10_rivals", "dm_figures5_11",
+        "cifar10_explained", "cifar10_human", "cifar10_rivals", "dm_figures5_11",
         "dm_table1", "dm_table2", "dm_table6", "dm_table7", "dm_table8", "dm_table9",
         "proselflc_figure2", "proselflc_table4", "slr_table1",
     )
@@ -133,6 +133,12 @@ class TestProtocol:
         ]
         assert len({scale.protocol for scale in [core, *others]}) == 6
         assert replace(core).protocol == core.protocol
+
+    def test_the_protocol_does_not_follow_what_a_version_of_torch_prints(self, monkeypatch):
+        """BatchNorm2d prints one word more since torch 2.13: rows of the same network are of the same protocol."""
+        before = _images.SCALES["core"].protocol
+        monkeypatch.setattr(torch.nn.BatchNorm2d, "extra_repr", lambda self: "in other words")
+        assert _images.SCALES["core"].protocol == before
 
     def test_rows_of_another_protocol_are_neither_shown_nor_taken_for_done(self, tmp_path):
         path, table = tmp_path / "rows.jsonl", IMAGE_TABLES["dm_table9"]
