@@ -144,6 +144,9 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
     regression and nearest neighbors by closed forms, the rest by folds. Equal rows with equal labels are one row with a
     weight; whole `sample_weight` are repetitions.
 
+    Kernel ridge regression takes columns by their ranks, each in units of its spread, or all in one unit (pixels);
+    boosted trees are damped, for wrong labels, or bold, for labels that are mostly right. Left-out predictions choose.
+
     Sparse rows of more than 200 columns are never made dense: logistic regression sees all their columns, the other
     families the 100 leading components of a truncated singular value decomposition (latent semantic analysis; labels
     play no part in it). Of dense rows of more than 1,000 columns, networks and boosted trees see as many components.

@@ -123,7 +123,7 @@ class Family(ABC):
     name : str
         What `members_` calls it.
     view : str
-        Which view of the rows it is shown.
+        Which view of the rows it is shown; the first of them where candidates differ in it.
     """
 
     name: str
@@ -150,6 +150,30 @@ class Family(ABC):
     def cost(self, n_samples, n_features, n_classes, n_folds, by_folds):
         """Rough number of seconds that a fit takes on one core."""
         return 0.0
+
+
+def distinct_views(rows, names):
+    """Those of the named views that are not the same as an earlier one.
+
+    Columns of few values have no ranks, and sparse rows have one kind of components: then views coincide.
+
+    Parameters
+    ----------
+    rows : TrainingRows
+        Which.
+    names : sequence of str
+        Of their views.
+
+    Returns
+    -------
+    distinct : list of str
+    """
+    distinct = []
+    for name in names:
+        values = np.asarray(rows.views[name], dtype=np.float32)
+        if not any(np.array_equal(values, np.asarray(rows.views[other], dtype=np.float32)) for other in distinct):
+            distinct.append(name)
+    return distinct
 
 
 def best_by_brier(candidates):

@@ -1,10 +1,10 @@
-"""Kernel ridge regression on one-hot labels over two kernels, two widths and seven ridges, left out in closed form."""
+"""Kernel ridge regression on one-hot labels over scales, kernels, widths and ridges, left out in closed form."""
 
 import numpy as np
 import scipy.linalg
 from scipy.spatial.distance import cdist
 
-from sklabelnoise._ensemble._families import Family, FittedFamily, best_by_brier
+from sklabelnoise._ensemble._families import Family, FittedFamily, best_by_brier, distinct_views
 
 _BLOCK = 2_000
 
@@ -41,51 +41,60 @@ class KernelRidge(Family):
     """Kernel ridge regression, at most 1,500 rows serving as landmarks.
 
     Up to 1,500 rows it is the exact regression. Beyond, the kernel is that of Nystroem (Williams and Seeger 2001), and
-    leaving out one row keeps its closed form. Kernel and width are chosen with at most 500 landmarks.
+    leaving out one row keeps its closed form. What is near depends on how columns are scaled: by their ranks, each by
+    its spread, or all by one number. Scale, kernel and width are chosen with at most 500 landmarks.
     """
 
     name, view = "kernel_ridge", "normal"
+    VIEWS = {"normal": "ranks", "standard": "spread", "common": "one for all"}
     METRICS = {"sqeuclidean": "gaussian", "cityblock": "laplace"}
     WIDTHS = (0.4, 1.5)
-    RIDGES = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
+    RIDGES = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
     N_LANDMARKS, N_FIRST = 1_500, 500
 
     def cost(self, n_samples, n_features, n_classes, n_folds, by_folds):
         m = min(n_samples, self.N_LANDMARKS)
         first = min(n_samples, self.N_FIRST)
-        a_fit = 4 * (n_samples * first * (n_features * 1e-9 + 1.2e-10 * first)) + n_samples * m * (
+        a_fit = 12 * (n_samples * first * (n_features * 1e-9 + 1.2e-10 * first)) + n_samples * m * (
             n_features * 1e-9 + 1.2e-10 * m
         )
         return (a_fit + 3e-10 * m**3) * (n_folds if by_folds else 1)
 
     def fit(self, rows, work, seed):
-        X = rows.views[self.view]
         landmarks = np.random.RandomState(seed).permutation(len(rows))[: self.N_LANDMARKS]
-        first = work.piece(f"{self.name}-first", lambda: self._candidates(rows, X, landmarks[: self.N_FIRST]))
-        candidates = [rows.scored(parameters, left_out) for parameters, left_out in first]
-        pick = candidates[best_by_brier(candidates)].parameters
-        parameters, left_out, models = work.piece(f"{self.name}-all", lambda: self._pick(rows, X, landmarks, pick))
-        chosen = next(number for number, candidate in enumerate(candidates) if candidate.parameters == parameters)
-        candidates[chosen] = rows.scored(parameters, left_out)
-        return FittedFamily(self.name, self.view, candidates, chosen, left_out, models)
+        candidates, views = [], []
+        for view in distinct_views(rows, self.VIEWS):
+            of_view = work.piece(
+                f"{self.name}-first-{view}",
+                lambda view=view: self._candidates(rows, view, landmarks[: self.N_FIRST]),
+            )
+            candidates += of_view
+            views += [view] * len(of_view)
+        first = best_by_brier(candidates)
+        pick, view = candidates[first].parameters, views[first]
+        final, left_out, models = work.piece(f"{self.name}-chosen", lambda: self._pick(rows, view, landmarks, pick))
+        chosen = next(number for number, candidate in enumerate(candidates) if candidate.parameters == final.parameters)
+        candidates[chosen] = final
+        return FittedFamily(self.name, view, candidates, chosen, left_out, models)
 
-    def _candidates(self, rows, X, landmarks):
+    def _candidates(self, rows, view, landmarks):
         found = []
         for metric, kernel in self.METRICS.items():
             for width in self.WIDTHS:
-                for ridge, left_out, _ in self._regressions(rows, X, landmarks, metric, width):
-                    found.append(({"kernel": kernel, "width": width, "ridge": ridge}, left_out))
+                for ridge, left_out, _ in self._regressions(rows, rows.views[view], landmarks, metric, width):
+                    parameters = {"scale": self.VIEWS[view], "kernel": kernel, "width": width, "ridge": ridge}
+                    found.append(rows.scored(parameters, left_out))
         return found
 
-    def _pick(self, rows, X, landmarks, pick):
+    def _pick(self, rows, view, landmarks, pick):
         """With all landmarks, the best ridge of the kernel that was best with some."""
         metric = next(metric for metric, kernel in self.METRICS.items() if kernel == pick["kernel"])
         best = None
-        for ridge, left_out, models in self._regressions(rows, X, landmarks, metric, pick["width"]):
+        for ridge, left_out, models in self._regressions(rows, rows.views[view], landmarks, metric, pick["width"]):
             candidate = rows.scored({**pick, "ridge": ridge}, left_out)
-            if best is None or candidate.brier < best[0]:
-                best = candidate.brier, candidate.parameters, left_out, models
-        return best[1:]
+            if best is None or candidate.brier < best[0].brier:
+                best = candidate, left_out, models
+        return best
 
     def _regressions(self, rows, X, landmarks, metric, width):
         """For each ridge the left-out probabilities of all rows and the fitted models."""

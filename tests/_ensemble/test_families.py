@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
-from sklearn.datasets import make_classification
+import scipy.sparse
+from sklearn.datasets import load_digits, make_classification
 from sklearn.model_selection import StratifiedKFold
 
-from sklabelnoise._ensemble._boosting import Boosting, FirstRounds
-from sklabelnoise._ensemble._families import TrainingRows
+from sklabelnoise._ensemble._boosting import Boosting, FirstRounds, _Rounds
+from sklabelnoise._ensemble._families import TrainingRows, distinct_views
 from sklabelnoise._ensemble._forests import Forest
 from sklabelnoise._ensemble._kernel_ridge import KernelRidge, _Regression, as_proba, kernel_values
 from sklabelnoise._ensemble._linear import Linear
@@ -117,12 +118,58 @@ def test_few_trees_tell_the_score_of_many():
 def test_boosting_after_its_first_rounds_is_what_it_was_then():
     rows = make_rows(200, 2)
     X, train = rows.views["given"], np.arange(200)
-    family = Boosting()
-    model, early = family._more_rounds(None, rows, train, train, 10, 0)
-    model, late = family._more_rounds(model, rows, train, train, 40, 0)
+    rounds = _Rounds("damped", {**Boosting.DAMPED, **Boosting.COMMON}, rows)
+    model, early = rounds.more_rounds(None, "given", train, train, 10, 0)
+    model, late = rounds.more_rounds(model, "given", train, train, 40, 0)
     np.testing.assert_allclose(FirstRounds(model, 10).predict_proba(X), early)
     np.testing.assert_allclose(FirstRounds(model, 40).predict_proba(X), late)
     assert np.abs(early - late).max() > 0.01
+
+
+def rows_of(X, codes):
+    splits = list(StratifiedKFold(3, shuffle=True, random_state=0).split(X, codes))
+    return TrainingRows(Views().fit(X).transform(X), codes, np.ones(len(X)), codes.max() + 1, splits, False)
+
+
+def test_bold_trees_learn_what_a_few_clean_rows_show_and_damped_ones_bear_wrong_labels():
+    # Which of 27 boxes: about 17 rows show each of them, fewer than a damped leaf holds.
+    X = np.random.default_rng(0).integers(0, 3, (450, 3)).astype(float)
+    codes = (X @ [1, 1, 1] % 3).astype(int)
+    clean = Boosting().fit(rows_of(X, codes), Work(), 0)
+    assert clean.parameters["trees"] == "bold"
+    assert clean.candidates[clean.chosen].accuracy > 0.99
+    damped = [c.accuracy for c in clean.candidates if c.parameters["trees"] == "damped"]
+    assert max(damped) < 0.9
+
+    X, y = make_classification(450, 8, n_informative=5, random_state=0)
+    wrong = np.where(np.random.default_rng(1).random(450) < 0.4, 1 - y, y)
+    assert Boosting().fit(rows_of(X, wrong), Work(), 0).parameters["trees"] == "damped"
+
+
+def test_the_chosen_rounds_predict_as_they_did_when_their_rows_were_left_out():
+    rows = make_rows(200)
+    fitted = Boosting().fit(rows, Work(), 0)
+    for model, (_, test) in zip(fitted.models, rows.splits, strict=True):
+        np.testing.assert_allclose(model.predict_proba(rows.views["binned"][test]), fitted.left_out[test])
+
+
+def test_columns_of_one_unit_keep_what_their_spread_says():
+    # Pixels at the rim of a digit are nearly always white; ranks blow what little they have up to the size of others.
+    X, codes = load_digits(return_X_y=True)
+    fitted = KernelRidge().fit(rows_of(X[:400], codes[:400]), Work(), 0)
+    assert fitted.parameters["scale"] == "one for all" and fitted.view == "common"
+    of_ranks = min(c.brier for c in fitted.candidates if c.parameters["scale"] == "ranks")
+    assert fitted.candidates[fitted.chosen].brier < 0.75 * of_ranks
+
+
+def test_a_view_like_an_earlier_one_is_not_tried_again():
+    rng = np.random.default_rng(0)
+    X = rng.integers(0, 3, (120, 4)).astype(float)
+    rows = rows_of(X, rng.integers(0, 2, 120))
+    assert distinct_views(rows, ("normal", "standard", "common")) == ["normal", "common"]  # codes have no ranks
+    sparse = Views().fit(scipy.sparse.random(300, 400, 0.05, "csr", random_state=0))
+    rows.views.update(sparse.transform(scipy.sparse.random(120, 400, 0.05, "csr", random_state=1)))
+    assert distinct_views(rows, ("normal", "standard", "common")) == ["normal"]
 
 
 def test_views_of_rows_are_filled_scaled_and_ranked():
@@ -132,11 +179,20 @@ def test_views_of_rows_are_filled_scaled_and_ranked():
     views = Views().fit(X)
     found = views.transform(X)
     assert np.isnan(found["given"]).any() and found["given"].dtype == np.float32
-    for name in ("standard", "normal"):
+    for name in ("standard", "common", "normal"):
         assert found[name].shape == (300, 4)  # a column marks what was missing
         np.testing.assert_allclose(found[name].mean(axis=0), 0, atol=1e-5)
     assert np.abs(found["normal"]).max() < 5 < np.abs(found["standard"]).max()
+    np.testing.assert_allclose(np.mean(found["common"].var(axis=0)), 1)
+    filled = np.where(np.isnan(X), np.nanmedian(X[:, 0]), X)
+    ratio = found["common"][:, :2].std(axis=0) / filled[:, :2].std(axis=0)
+    assert ratio[0] == pytest.approx(ratio[1])  # columns keep their proportions
     assert np.isfinite(views.transform(np.full((1, 3), np.nan))["normal"]).all()
+
+
+def test_columns_without_any_spread_stay_finite():
+    views = Views().fit(np.full((20, 2), 7.0))
+    assert all(np.isfinite(values).all() for values in views.transform(np.full((3, 2), 8.0)).values())
 
 
 def test_a_row_is_landmark_for_at_most_fifteen_hundred(monkeypatch):
