@@ -26,12 +26,12 @@ from sklabelnoise._ensemble._tables import table_of_candidates, table_of_members
 from sklabelnoise._ensemble._views import MOST_STORED, Views
 from sklabelnoise._foundation._checkpoint import Checkpoint
 from sklabelnoise._foundation._fitted_state import keeping_fitted_state
+from sklabelnoise._foundation._numeric_columns import check_no_texts, check_numeric_columns
 from sklabelnoise._foundation._seeds import draw_seed
 from sklabelnoise._foundation._version import __version__
 from sklabelnoise._foundation._warning_filters import callers_filters
 from sklabelnoise._foundation._work import Work
 from sklabelnoise._label_report._report import LabelReport
-from sklabelnoise.training._tables import check_no_texts, check_numeric_columns
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -219,7 +219,8 @@ class StochasticLabelRefinery(ClassifierMixin, BaseLabelRefinery):
         Raises
         ------
         ValueError
-            If the estimator cannot predict probabilities or take the labels as asked for, if there are fewer rows of
+            If X is no table of numbers for the default estimator (the message shows what makes one of it), if the
+            estimator cannot predict probabilities or take the labels as asked for, if there are fewer rows of
             a class than folds, if the test sets of `cv` do not partition the rows, or if the checkpoint folder
             cannot be written.
         RuntimeError

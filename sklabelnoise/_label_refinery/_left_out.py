@@ -10,6 +10,7 @@ from sklearn.utils.parallel import delayed
 
 from sklabelnoise._compat import safe_indexing
 from sklabelnoise._foundation._in_parallel import as_they_come
+from sklabelnoise._foundation._numeric_columns import note_what_is_no_number
 from sklabelnoise._foundation._seeds import MAX_SEED
 from sklabelnoise._label_refinery._interrupts import InterruptWatch
 from sklabelnoise._label_refinery._soft_fit import last_step
@@ -96,7 +97,7 @@ class LeftOutPredictor:
 
         predicted = np.zeros_like(targets, dtype=np.float64)
         pieces = {}
-        with failures_explained(f"round {number}", self.n_jobs, self.checkpoint) as watch:
+        with failures_explained(f"round {number}", self.n_jobs, self.checkpoint, self.members, self.X) as watch:
             for j, (_, estimator) in enumerate(self.members):
                 if not keep_models and self._does_all_folds(estimator):
                     whole, curves = self._predict_all_folds(estimator, targets, splits, seeds[0, j])
@@ -186,7 +187,7 @@ class LeftOutPredictor:
 
 
 @contextmanager
-def failures_explained(place, n_jobs, checkpoint):
+def failures_explained(place, n_jobs, checkpoint, members, X):
     """Say of any failure where in the refinery it happened, and what is left of the work; let no Ctrl-C be swallowed.
 
     Parameters
@@ -197,6 +198,10 @@ def failures_explained(place, n_jobs, checkpoint):
         Fits that run at the same time.
     checkpoint : Checkpoint or None
         Where finished work is.
+    members : list of (fit, estimator)
+        What is fitted.
+    X : array-like
+        All rows.
 
     Yields
     ------
@@ -221,6 +226,7 @@ def failures_explained(place, n_jobs, checkpoint):
             f"at once. {kept}"
         ) from error
     except (Exception, KeyboardInterrupt) as error:
+        note_what_is_no_number(error, X, members[0][1])
         error.add_note(f"This happened in {place} of the label refinery. {kept}")
         raise
 

@@ -21,6 +21,7 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted
 from sklabelnoise._compat import HasMethods, Interval, StrOptions, check_y
 from sklabelnoise._foundation._checkpoint import Checkpoint
 from sklabelnoise._foundation._given import check_none_missing, check_weights
+from sklabelnoise._foundation._numeric_columns import check_no_texts, check_numeric_columns
 from sklabelnoise._foundation._progress import Progress
 from sklabelnoise._foundation._seeds import MAX_SEED
 from sklabelnoise._label_refinery._left_out import LeftOutPredictor, failures_explained, fit_member
@@ -119,6 +120,7 @@ class BaseLabelRefinery(MetaEstimatorMixin, BaseEstimator, metaclass=ABCMeta):
         """Rows that can be indexed; labels, weights and groups of the same length."""
         if y is None:
             raise ValueError(f"This {type(self).__name__} estimator requires y to be passed, but the target y is None.")
+        self._check_numbers(X)
         X, groups = indexable(X, groups)
         check_none_missing(y)
         y = check_y(y, estimator=self)
@@ -128,6 +130,12 @@ class BaseLabelRefinery(MetaEstimatorMixin, BaseEstimator, metaclass=ABCMeta):
         if sample_weight is not None:
             sample_weight = check_weights(sample_weight, len(y))
         return X, y, sample_weight, None if groups is None else column_or_1d(groups)
+
+    def _check_numbers(self, X):
+        """Refuse rows that the default estimator can't take; an estimator of the user speaks for itself."""
+        if self.estimator is None:
+            check_numeric_columns(X, type(self).__name__)
+            check_no_texts(X, type(self).__name__)
 
     def _refine(self, members, X, y, targets, sample_weight, groups, classes=None):
         """Run the rounds and fit the final models; nothing of `self` changes before all of it has succeeded."""
@@ -189,7 +197,7 @@ class BaseLabelRefinery(MetaEstimatorMixin, BaseEstimator, metaclass=ABCMeta):
                 break
 
         if self.final == "refit":
-            with failures_explained("the final fit", self.n_jobs, checkpoint):
+            with failures_explained("the final fit", self.n_jobs, checkpoint, members, X):
                 models = self._refit(members, X, y, refined, sample_weight, seeds[0])
             bar.finish()
         elif models is None:
@@ -294,6 +302,7 @@ class BaseLabelRefinery(MetaEstimatorMixin, BaseEstimator, metaclass=ABCMeta):
     def _predict_mean(self, X):
         """Mean prediction of the final models."""
         check_is_fitted(self)
+        self._check_numbers(X)
         models = getattr(self, "estimators_", None) or [self.estimator_]
         # Models of folds come with the members of the first fold first, so the members' fits take turns.
         return np.mean([self._fits[i % len(self._fits)].predict(model, X) for i, model in enumerate(models)], axis=0)

@@ -214,7 +214,8 @@ class StochasticLabelRefineryRegressor(RegressorMixin, BaseLabelRefinery):
         Raises
         ------
         ValueError
-            If the estimator is no regressor, if there are fewer rows or groups than folds, if the test sets of `cv` do
+            If X is no table of numbers for the default estimator (the message shows what makes one of it), if the
+            estimator is no regressor, if there are fewer rows or groups than folds, if the test sets of `cv` do
             not partition the rows, if `thresholds` do not fit the grades, or if the checkpoint folder cannot be
             written.
         RuntimeError

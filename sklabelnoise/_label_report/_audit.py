@@ -1,5 +1,7 @@
 """An audit: a classifier is fitted to the given labels, and asked what it says of them."""
 
+from contextlib import contextmanager
+
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
@@ -9,6 +11,7 @@ from sklearn.utils.multiclass import check_classification_targets
 
 from sklabelnoise._foundation._classes import at_all_classes
 from sklabelnoise._foundation._given import as_labels
+from sklabelnoise._foundation._numeric_columns import note_what_is_no_number
 from sklabelnoise._foundation._warning_filters import callers_filters
 from sklabelnoise._label_report._datasets import is_dataset
 from sklabelnoise._label_report._report import LabelReport
@@ -105,16 +108,18 @@ class _Fits:
             # What is split and handed to workers are numbers of rows.
             estimator, X = _SortedColumns(self.estimator, X), np.arange(len(X))
         verbose = 0 if _is_ours(_final_step(self.estimator)) else self.verbose
-        return cross_val_predict(
-            estimator, X, self.y, cv=cv, n_jobs=self.n_jobs, verbose=verbose, method="predict_proba"
-        )
+        with self._explained():
+            return cross_val_predict(
+                estimator, X, self.y, cv=cv, n_jobs=self.n_jobs, verbose=verbose, method="predict_proba"
+            )
 
     def once(self):
         """What one fit says about the rows it was fitted to, and its classes."""
         estimator = clone(self.estimator)
         final = _final_step(estimator)
         mean = _watch(final)
-        estimator.fit(self.X, self.y)
+        with self._explained():
+            estimator.fit(self.X, self.y)
         proba = getattr(mean, "proba_", None)
         # Held-out rows and rows of weight zero are not trained on: then only the fitted model speaks of all of them.
         if proba is None or len(proba) != len(self.y):
@@ -134,6 +139,15 @@ class _Fits:
         if hasattr(final, "oof_proba_"):
             return final.oof_proba_, final.classes_, True
         return estimator.predict_proba(self.X), final.classes_, False
+
+    @contextmanager
+    def _explained(self):
+        """Say of a failure which columns are no numbers."""
+        try:
+            yield
+        except Exception as error:
+            note_what_is_no_number(error, self.X, self.estimator)
+            raise
 
     def _knows_these_labels(self):
         """Whether the user's own object was fitted to these labels, and keeps what it said of rows left out."""

@@ -9,10 +9,10 @@ from sklearn.feature_extraction.text import HashingVectorizer
 from sklearn.neighbors import NearestNeighbors
 from sklearn.preprocessing import StandardScaler
 
+from sklabelnoise._foundation._frames import pandas_frame
 from sklabelnoise._foundation._image_files import are_image_paths
 from sklabelnoise._label_report._datasets import Datasets, is_dataset, is_pillow_image
 from sklabelnoise._label_report._views import picture_at
-from sklabelnoise.metrics._class_columns import pandas_frame
 
 _MAX_CANDIDATES = 1500  # of all classes together: each may be a picture on the page
 _MIN_CANDIDATES = 20  # of each class

@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from sklabelnoise._foundation._frames import pandas_frame
 from sklabelnoise._foundation._image_files import are_image_paths
 from sklabelnoise._label_report._datasets import Datasets, is_dataset, is_pillow_image
 from sklabelnoise._label_report._speaking_values import SpeakingValues, as_text
-from sklabelnoise.metrics._class_columns import pandas_frame
 
 _MAX_TEXT = 2000  # characters of a text that are shown at once
 _MAX_FULL_TEXT = 20_000  # characters of a text that are shown on demand

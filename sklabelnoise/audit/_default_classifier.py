@@ -9,8 +9,8 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder
 
+from sklabelnoise._foundation._frames import pandas_frame
 from sklabelnoise._label_report._rows import picture_rows
-from sklabelnoise.metrics._class_columns import pandas_frame
 
 _N_COMPONENTS = 100
 _MAX_CATEGORIES = 50

@@ -3,6 +3,8 @@
 import numpy as np
 import pandas as pd
 
+from sklabelnoise._foundation._frames import pandas_frame
+
 
 def class_columns(table, labels, *, argument, ordered=False):
     """The classes that the columns of a table are named after, and its values.
@@ -151,58 +153,6 @@ def _columns_and_values(table, argument, ordered):
 
 def _is_numbered(columns):
     return isinstance(columns, pd.RangeIndex) and columns.start == 0 and columns.step == 1
-
-
-def pandas_frame(table, argument):
-    """A frame of any library as one of pandas; None for what is no frame.
-
-    Parameters
-    ----------
-    table : object
-    argument : str
-        What messages call it.
-
-    Raises
-    ------
-    TypeError
-        If it is a frame that cannot be read.
-    """
-    if isinstance(table, pd.DataFrame):
-        return table
-    # A series of any library may be handed over through Arrow as well, but it is no frame.
-    if (
-        isinstance(table, np.ndarray)
-        or getattr(table, "ndim", 2) == 1
-        or not (
-            any(hasattr(table, name) for name in ("columns", "column_names", "__dataframe__", "__arrow_c_stream__"))
-        )
-    ):
-        return None
-    for read in (_read_with_narwhals, _read_from_arrow, _read_by_interchange):
-        try:
-            return read(table)
-        except Exception as failure:  # whatever the table's own library raises
-            reason = failure
-    # Its columns have names, so taking them by position would be the mistake that this file is to prevent.
-    raise TypeError(
-        f"{argument} must be an array, a pandas DataFrame, or a frame that narwhals (if it is installed) or pandas can "
-        f"read, got {type(table).__module__}.{type(table).__qualname__}."
-    ) from reason
-
-
-def _read_with_narwhals(table):
-    import narwhals  # optional dependency
-
-    frame = narwhals.from_native(table, eager_only=True)
-    return pd.DataFrame({name: frame[name].to_numpy() for name in frame.columns})
-
-
-def _read_from_arrow(table):
-    return pd.DataFrame.from_arrow(table)  # since pandas 3.0
-
-
-def _read_by_interchange(table):
-    return pd.api.interchange.from_dataframe(table)  # until pandas 4.0
 
 
 def _as_labels(names, labels, argument):

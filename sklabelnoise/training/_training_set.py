@@ -15,14 +15,15 @@ from sklabelnoise._foundation._class_names import named_labels
 from sklabelnoise._foundation._classes import check_rows_sum_to_one, encode
 from sklabelnoise._foundation._given import as_labels, check_weights
 from sklabelnoise._foundation._image_files import image_paths, read_images
+from sklabelnoise._foundation._numeric_columns import check_no_texts, check_numeric_columns
 from sklabelnoise._foundation._warning_filters import callers_filters
 from sklabelnoise.metrics._class_columns import class_columns, in_class_order
 from sklabelnoise.modules._draws import captured, seeded
 from sklabelnoise.training._batches import DatasetData, TensorData
 from sklabelnoise.training._named_rows import NamedRows
 from sklabelnoise.training._processes import fingerprint
+from sklabelnoise.training._scales import warn_of_scales
 from sklabelnoise.training._streams import as_tensor
-from sklabelnoise.training._tables import check_no_texts, check_numeric_columns, warn_of_scales
 
 # Largest weights below this, and above its inverse, are scaled.
 _SMALLEST_SCALE = 1e-20

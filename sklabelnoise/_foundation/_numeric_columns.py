@@ -1,0 +1,147 @@
+"""Tables with a number in every cell, and what helps where there is something else."""
+
+import numpy as np
+import pandas as pd
+from sklearn.pipeline import Pipeline
+from sklearn.utils import get_tags
+
+from sklabelnoise._foundation._frames import pandas_frame
+from sklabelnoise._foundation._image_files import image_paths
+
+# Columns that a message names of each kind.
+_N_NAMED = 3
+
+
+def check_numeric_columns(X, classifier, *, allow_missing=False, name="X"):
+    """Refuse a table with columns that are no numbers, and say how to encode it.
+
+    Parameters
+    ----------
+    X : any
+        A frame of pandas or another library, or an array or lists with texts or dates in them. Anything else, and what
+        is missing in an array, is left to the checks that follow.
+    classifier : str
+        What the classifier is called, for the line that helps.
+    allow_missing : bool, default=False
+        Whether numbers may be missing.
+    name : str, default="X"
+        What to call X.
+
+    Raises
+    ------
+    ValueError
+        If a column holds text, categories or dates, or a value is missing.
+    """
+    frame = X if isinstance(X, pd.DataFrame) else pandas_frame(X, name)
+    if frame is None:
+        kinds, table = _kinds_in_array(X), "pandas.DataFrame(X)"
+    else:
+        columns = (frame.iloc[:, position] for position in range(frame.shape[1]))
+        kinds = [(column.name, _kind_of_column(column, allow_missing)) for column in columns]
+        table = "such a table as it is"
+    found = {}
+    for column, kind in kinds:
+        if kind is not None:
+            found.setdefault(kind, []).append(column)
+    if found:
+        raise ValueError(
+            f"{name} must hold a number in every cell for {classifier}, got "
+            f"{'; '.join(f'{kind} in {_listed(columns)}' for kind, columns in found.items())}. "
+            f"skrub.tabular_pipeline({classifier}()) takes {table}: pip install 'sklabelnoise[tables]'."
+        )
+
+
+def check_no_texts(X, classifier, *, name="X"):
+    """Refuse texts and paths, and say what makes numbers of them.
+
+    Parameters
+    ----------
+    X, classifier, name
+        As of :func:`check_numeric_columns`.
+
+    Raises
+    ------
+    ValueError
+        If X is a column of texts or of paths of images.
+    """
+    what = None if image_paths(X) is None else "paths of images"
+    if isinstance(X, pd.Series | np.ndarray):
+        X = X.tolist() if X.ndim == 1 and X.dtype.kind not in "biufcmM" else None
+    if isinstance(X, list | tuple) and len(X) and all(isinstance(item, str) for item in X):
+        what = what or "texts"
+    if what is not None:
+        raise ValueError(
+            f"{name} must hold numbers for {classifier}, got {what}. "
+            "sklabelnoise.feature_extraction.embed_dataset turns them into features by a pretrained network, and texts "
+            f"also go through make_pipeline(TfidfVectorizer(), {classifier}())."
+        )
+
+
+def note_what_is_no_number(error, X, estimator):
+    """Add to the error of an estimator what in the rows it was given is no number, and what helps.
+
+    Parameters
+    ----------
+    error : Exception
+        What its ``fit`` or ``predict`` raised.
+    X : any
+        The rows.
+    estimator : estimator instance
+        Of any library; a Pipeline goes by its last step.
+    """
+    if not isinstance(error, ValueError | TypeError) or "tabular_pipeline" in str(error):
+        return
+    final = estimator
+    while isinstance(final, Pipeline):
+        final = final.steps[-1][1]
+    try:
+        check_numeric_columns(X, type(final).__name__, allow_missing=get_tags(final).input_tags.allow_nan)
+        check_no_texts(X, type(final).__name__)
+    except ValueError as reason:
+        error.add_note(str(reason))
+
+
+def _kinds_in_array(X):
+    """What the columns of an array, or of lists, hold that is no number; empty for what is not two-dimensional."""
+    if isinstance(X, list | tuple) and any(isinstance(v, str) for row in X if np.iterable(row) for v in row):
+        X = np.array(X, dtype=object) if len({len(row) for row in X if np.iterable(row)}) == 1 else None
+    if not isinstance(X, np.ndarray) or X.ndim != 2:
+        return []
+    if X.dtype.kind in "mM":
+        return [(number, "dates or times") for number in range(X.shape[1])]
+    if X.dtype.kind not in "OU":
+        return []
+    return [(number, "text" if any(map(_is_a_word, X[:, number])) else None) for number in range(X.shape[1])]
+
+
+def _is_a_word(value):
+    """Whether a value is a text that spells no number; numbers that are spelled are read by scikit-learn."""
+    if not isinstance(value, str):
+        return False
+    try:
+        float(value)
+    except ValueError:
+        return True
+    return False
+
+
+def _kind_of_column(column, allow_missing):
+    """What a column holds that is no number, None where it is one."""
+    dtype = column.dtype
+    if isinstance(dtype, pd.CategoricalDtype):
+        return "categories"
+    if dtype.kind in "mM" or isinstance(dtype, pd.DatetimeTZDtype | pd.PeriodDtype | pd.IntervalDtype):
+        return "dates or times"
+    if not pd.api.types.is_numeric_dtype(dtype):
+        present = column[column.notna()]
+        if pd.to_numeric(present, errors="coerce").isna().any() or present.map(type).eq(str).any():
+            return "text or other objects"
+    if not allow_missing and column.isna().any():
+        return "missing values"
+    return None
+
+
+def _listed(columns):
+    more = f" and {len(columns) - _N_NAMED} more" if len(columns) > _N_NAMED else ""
+    names = (repr(column) if isinstance(column, str) else f"column {column}" for column in columns[:_N_NAMED])
+    return ", ".join(names) + more

@@ -1,0 +1,50 @@
+"""Features of one order of magnitude: what a network wants of a table."""
+
+import warnings
+
+import numpy as np
+from scipy import sparse
+
+# Largest over smallest column by magnitude from which on a network learns from the largest alone at first.
+_MAX_SCALE_RATIO = 1_000
+
+
+def warn_of_scales(X, classifier, names=None):
+    """Warn where features of a table are of very different magnitude.
+
+    Parameters
+    ----------
+    X : ndarray or CSR matrix of shape (n_samples, n_features)
+        A checked table.
+    classifier : str
+        What the classifier is called that is about to train a network on it.
+    names : ndarray of str, default=None
+        Names of the features, where they have some.
+    """
+    sizes = _magnitudes(X)
+    used = np.flatnonzero(sizes)
+    if not len(used):
+        return
+    largest, smallest = used[sizes[used].argmax()], used[sizes[used].argmin()]
+    if sizes[largest] <= _MAX_SCALE_RATIO * sizes[smallest]:
+        return
+    described = [
+        f"{f'column {j}' if names is None else repr(names[j])} up to {sizes[j]:.3g} in magnitude"
+        for j in (smallest, largest)
+    ]
+    warnings.warn(
+        f"The features of X differ in scale by more than a factor of {_MAX_SCALE_RATIO:,}: {' and '.join(described)}. "
+        "A network learns little from the small ones; put a StandardScaler first: "
+        f"make_pipeline(StandardScaler(), {classifier}()).",
+        UserWarning,
+        stacklevel=2,
+    )
+
+
+def _magnitudes(X):
+    """Largest absolute value of each column, without a copy of X."""
+    if sparse.issparse(X):
+        sizes = np.zeros(X.shape[1])
+        np.maximum.at(sizes, X.indices, np.abs(X.data))
+        return sizes
+    return np.maximum(X.max(axis=0), -X.min(axis=0))

@@ -1,0 +1,193 @@
+"""Tables as people have them: what is no number is named, with the line that helps."""
+
+import importlib.util
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from sklabelnoise import (
+    DMClassifier,
+    DMClassifierCV,
+    NoisyLabelClassifier,
+    ProSelfLCClassifier,
+    RobustLossClassifier,
+    StochasticLabelRefinery,
+    StochasticLabelRefineryRegressor,
+)
+from sklabelnoise.audit import audit_labels
+from sklabelnoise.model_selection import FusedGridSearchCV, fused_cross_val_predict
+
+SMALL = {"max_epochs": 2, "random_state": 0}
+N = 60
+
+
+def frame(**columns):
+    rng = np.random.default_rng(0)
+    return pd.DataFrame({"age": rng.normal(size=N), "hours": rng.normal(size=N), **columns})
+
+
+Y = np.arange(N) % 2
+TEXT = np.array(["private", "state"])[Y]
+COLUMNS = {
+    "text": (TEXT.astype(object), "text or other objects in 'extra'"),
+    "strings": (pd.array(TEXT, dtype="string"), "text or other objects in 'extra'"),
+    "digits as text": (Y.astype(str).astype(object), "text or other objects in 'extra'"),
+    "category": (pd.Categorical(TEXT), "categories in 'extra'"),
+    "numbers as category": (pd.Categorical(Y), "categories in 'extra'"),
+    "date": (pd.date_range("2020", periods=N), "dates or times in 'extra'"),
+    "zoned date": (pd.date_range("2020", periods=N, tz="UTC"), "dates or times in 'extra'"),
+    "duration": (pd.to_timedelta(np.arange(N), unit="D"), "dates or times in 'extra'"),
+    "NaN": (np.where(Y, np.nan, 1.0), "missing values in 'extra'"),
+    "NA": (pd.array([None, 1] * (N // 2), dtype="Int64"), "missing values in 'extra'"),
+    "None": (np.array([None, 1.0] * (N // 2), dtype=object), "missing values in 'extra'"),
+}
+
+
+@pytest.mark.parametrize("values, message", COLUMNS.values(), ids=COLUMNS)
+def test_a_column_that_is_no_number_is_named_with_the_line_that_helps(values, message):
+    with pytest.raises(ValueError, match=message) as caught:
+        DMClassifier(**SMALL).fit(frame(extra=values), Y)
+    assert "skrub.tabular_pipeline(DMClassifier())" in str(caught.value)
+    assert "pip install 'sklabelnoise[tables]'" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "estimator, values, message",
+    [
+        pytest.param(kind(), *column, id=f"{kind.__name__}-{name}")
+        for kind in (
+            DMClassifierCV,
+            ProSelfLCClassifier,
+            RobustLossClassifier,
+            NoisyLabelClassifier,
+            StochasticLabelRefinery,
+            StochasticLabelRefineryRegressor,
+        )
+        for name, column in COLUMNS.items()
+        if kind is not NoisyLabelClassifier or "missing" not in column[1]  # it takes these as they are
+    ],
+)
+def test_every_estimator_says_its_own_line(estimator, values, message):
+    with pytest.raises(ValueError, match=message) as caught:
+        estimator.fit(frame(extra=values), Y)
+    assert f"skrub.tabular_pipeline({type(estimator).__name__}()) takes such a table as it is" in str(caught.value)
+
+
+# Each gets one classifier of another library, which fails by itself on a raw table, and may take missing values.
+WRAPPERS = {
+    "refinery": lambda inner, X: StochasticLabelRefinery(inner, n_rounds=1, cv=2).fit(X, Y),
+    "refinery without rounds": lambda inner, X: StochasticLabelRefinery(inner, n_rounds=0).fit(X, Y),
+    "two estimators": lambda inner, X: StochasticLabelRefinery([inner, inner], n_rounds=1, cv=2).fit(X, Y),
+    "Pipeline": lambda inner, X: StochasticLabelRefinery(make_pipeline(StandardScaler(), inner), cv=2).fit(X, Y),
+    "audit": lambda inner, X: audit_labels(inner, X, Y, cv=2),
+    "audit of a fit": lambda inner, X: audit_labels(inner, X, Y, cv=2, evidence="fit"),
+}
+
+
+@pytest.mark.parametrize("wrap", WRAPPERS.values(), ids=WRAPPERS)
+@pytest.mark.parametrize(
+    "kind", [pd.DataFrame, np.asarray, lambda X: X.to_numpy().tolist()], ids=["frame", "array", "lists"]
+)
+def test_errors_of_a_wrapped_estimator_carry_the_line(wrap, kind):
+    with pytest.raises(ValueError, match="could not convert string to float") as caught:
+        wrap(LogisticRegression(), kind(frame(extra=TEXT.astype(object))))
+    (note,) = (note for note in caught.value.__notes__ if "skrub.tabular_pipeline(LogisticRegression())" in note)
+    assert ("text or other objects in 'extra'" if kind is pd.DataFrame else "text in column 2") in note
+
+
+def test_dates_and_gaps_of_a_wrapped_estimator_are_noted():
+    with pytest.raises((TypeError, ValueError)) as caught:
+        StochasticLabelRefinery(LogisticRegression(), cv=2).fit(frame(extra=pd.date_range("2020", periods=N)), Y)
+    assert any("dates or times in 'extra'" in note for note in caught.value.__notes__)
+    with pytest.raises(ValueError, match="NaN") as caught:
+        StochasticLabelRefineryRegressor(Ridge(), cv=2).fit(frame(extra=np.where(Y, np.nan, 1.0)), Y)
+    assert any("missing values in 'extra'" in note and "(Ridge())" in note for note in caught.value.__notes__)
+
+
+@pytest.mark.parametrize("inner", [RandomForestClassifier(3), HistGradientBoostingClassifier(max_iter=2)], ids=str)
+def test_what_a_wrapped_estimator_takes_is_not_refused(inner):
+    X = frame(extra=np.where(Y, np.nan, 1.0))
+    refined = StochasticLabelRefinery(inner, n_rounds=1, cv=2, soft_label_method="argmax").fit(X, Y)
+    assert refined.predict(X).shape == (N,)
+
+
+def test_an_error_of_numbers_carries_no_line():
+    with pytest.raises(ValueError, match="nonsense") as caught:
+        StochasticLabelRefinery(LogisticRegression(solver="nonsense"), cv=2).fit(frame(), Y)
+    assert not any("skrub" in note for note in caught.value.__notes__)
+
+
+def test_a_search_and_left_out_predictions_say_it():
+    line = r"skrub\.tabular_pipeline\(DMClassifier\(\)\)"
+    with pytest.raises(ValueError, match=line):
+        FusedGridSearchCV(DMClassifier(**SMALL), {"lam": [0, 1]}, cv=2).fit(frame(extra=TEXT), Y)
+    with pytest.raises(ValueError, match=line):
+        fused_cross_val_predict(DMClassifier(**SMALL), frame(extra=TEXT), Y, cv=2)
+    with pytest.raises(ValueError, match=line):
+        audit_labels(DMClassifier(**SMALL), frame(extra=TEXT), Y)
+
+
+@pytest.mark.parametrize("fit", [
+    DMClassifier(**SMALL).fit,
+    NoisyLabelClassifier().fit,
+    StochasticLabelRefinery().fit,
+    lambda X, Y: DMClassifier(**SMALL).partial_fit(X, Y, classes=[0, 1]),
+], ids=["network", "ensemble", "refinery", "partial_fit"])  # fmt: skip
+class TestArraysAndLists:
+    def test_texts_are_named_by_their_column(self, fit):
+        X = np.column_stack([np.arange(N), TEXT, Y]).astype(object)
+        for cells in (X, X.astype(str), X.tolist(), [tuple(row) for row in X]):
+            with pytest.raises(ValueError, match=r"got text in column 1\. skrub.* takes pandas\.DataFrame\(X\)"):
+                fit(cells, Y)
+
+    def test_dates_are_no_numbers(self, fit):
+        dates = np.arange(2 * N).reshape(N, 2).astype("datetime64[D]")
+        for cells in (dates, dates - dates[0]):
+            with pytest.raises(ValueError, match="got dates or times in column 0, column 1"):
+                fit(cells, Y)
+
+    def test_numbers_that_are_spelled_are_read_as_before(self, fit):
+        fit(np.column_stack([Y, np.arange(N) % 7]).astype(str).astype(object), Y)
+
+
+def test_all_kinds_are_listed_and_long_lists_are_cut():
+    X = frame(a=TEXT, b=TEXT, c=TEXT, d=TEXT, e=pd.Categorical(TEXT))
+    with pytest.raises(ValueError, match="text or other objects in 'a', 'b', 'c' and 1 more; categories in 'e'"):
+        DMClassifier(**SMALL).fit(X, Y)
+
+
+@pytest.mark.parametrize("model", [DMClassifier(**SMALL), StochasticLabelRefinery(n_rounds=1, cv=2)], ids=str)
+def test_prediction_says_it_too(model):
+    model.fit(frame(), Y)
+    with pytest.raises(ValueError, match="missing values in 'age'"):
+        model.predict(frame().mask(frame() < 0))
+
+
+@pytest.mark.parametrize("values", [Y, Y.astype(bool), pd.array(Y, dtype="Int64"), Y.astype(object)], ids=repr)
+def test_columns_of_numbers_of_any_kind_are_taken(values):
+    taken = DMClassifier(**SMALL).fit(frame(extra=values), Y)
+    plain = DMClassifier(**SMALL).fit(frame(extra=Y.astype(float)), Y)
+    np.testing.assert_array_equal(
+        taken.predict_proba(frame(extra=values)), plain.predict_proba(frame(extra=Y.astype(float)))
+    )
+
+
+@pytest.mark.skipif(importlib.util.find_spec("skrub") is None, reason="skrub is not installed")
+def test_the_line_that_is_shown_works():
+    import skrub
+
+    X = frame(extra=TEXT, born=pd.date_range("1990", periods=N), gap=np.where(Y, np.nan, 1.0))
+    for final in (
+        DMClassifierCV(candidates=((0, 0), (0.5, 8)), cv=2, n_members=1, **SMALL),
+        StochasticLabelRefinery(n_rounds=1, cv=2),
+    ):
+        assert skrub.tabular_pipeline(final).fit(X, Y).predict_proba(X).shape == (N, 2)
+        cells = X[["age", "hours", "extra", "gap"]].to_numpy()
+        assert skrub.tabular_pipeline(final).fit(pd.DataFrame(cells), Y).predict(pd.DataFrame(cells)).shape == (N,)
+    inside = StochasticLabelRefinery(skrub.tabular_pipeline(LogisticRegression()), n_rounds=1, cv=2)
+    assert inside.fit(X, Y).predict(X).shape == (N,)

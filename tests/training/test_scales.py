@@ -1,0 +1,147 @@
+"""Features of very different scale are noticed where a network is trained on them, and nowhere else."""
+
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from scipy import sparse
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from torch.utils.data import TensorDataset
+
+from sklabelnoise import DMClassifier, DMClassifierCV, NoisyLabelClassifier
+from sklabelnoise.model_selection import FusedGridSearchCV
+
+SMALL = {"max_epochs": 2, "random_state": 0}
+N = 60
+Y = np.arange(N) % 2
+
+
+def fits_in_silence(model, *data):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        return model.fit(*data)
+
+
+def frame(**columns):
+    rng = np.random.default_rng(0)
+    return pd.DataFrame({"age": rng.normal(size=N), "hours": rng.normal(size=N), **columns})
+
+
+KINDS = {
+    "array": np.asarray,
+    "float32": np.float32,
+    "integers": lambda X: np.rint(X * 1e4).astype(np.int64),
+    "lists": lambda X: X.tolist(),
+    "sparse": sparse.csr_matrix,
+    "sparse of float32": lambda X: sparse.csr_array(X.astype(np.float32)),
+    "frame": pd.DataFrame,
+    "frame of float32": lambda X: pd.DataFrame(X, dtype=np.float32),
+    "frame of nullable numbers": lambda X: pd.DataFrame(X).astype("Float64"),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+def test_scales_that_differ_a_thousandfold_warn(kind):
+    X = frame().to_numpy(copy=True)
+    X[:, 1] *= 5_000 / np.abs(X[:, 1]).max() * np.abs(X[:, 0]).max()
+    with pytest.warns(UserWarning, match=r"differ in scale by more than a factor of 1,000: .* StandardScaler"):
+        DMClassifier(**SMALL).fit(kind(X), Y)
+
+
+def test_the_warning_names_the_columns():
+    X = frame(income=40_000.0 + np.arange(N), constant=np.zeros(N))
+    with pytest.warns(UserWarning, match="'hours' up to .* and 'income' up to 4.01e"):
+        DMClassifier(**SMALL).fit(X[["age", "hours", "income", "constant"]].assign(age=1.0 * Y * 3), Y)
+
+
+@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+@pytest.mark.parametrize("spread", [1.0, 900.0])
+def test_scales_within_a_thousand_do_not_warn(spread, kind):
+    X = np.asarray(frame(extra=np.zeros(N)))
+    X = X / np.abs(X).max(axis=0, where=X != 0, initial=1e-300) * [1, spread, 1]
+    fits_in_silence(DMClassifier(**SMALL), kind(X), Y)
+
+
+ALIKE = np.linspace(-1, 1, N)
+TABLES_IN_SILENCE = {
+    "one column, however large": 1e12 * ALIKE[:, None],
+    "one column, however small": 1e-12 * ALIKE[:, None],
+    "a column of zeros": np.column_stack([1e6 * ALIKE, np.zeros(N)]),
+    "zeros alone but for one": np.column_stack([np.zeros(N), np.zeros(N), 1e6 * ALIKE]),
+    "zeros alone": np.zeros((N, 3)),
+    "constants of one size": np.column_stack([np.full(N, 5.0), np.full(N, -7.0), ALIKE]),
+    "a sparse column without entries": sparse.csr_matrix(np.column_stack([1e6 * ALIKE, np.zeros(N)])),
+    "negative numbers of one size": np.column_stack([-2 - ALIKE, 900 * ALIKE]),
+}
+
+
+@pytest.mark.parametrize("X", TABLES_IN_SILENCE.values(), ids=TABLES_IN_SILENCE)
+def test_nothing_to_compare_does_not_warn(X):
+    fits_in_silence(DMClassifier(**SMALL), X, Y)
+
+
+def test_a_constant_column_of_another_size_warns_too():
+    # It is as much of an input to the network as one that varies.
+    with pytest.warns(UserWarning, match="column 0 up to 1 in magnitude and column 1 up to 5e\\+03 in magnitude"):
+        DMClassifier(**SMALL).fit(np.column_stack([ALIKE, np.full(N, 5000.0)]), Y)
+
+
+def test_the_sign_does_not_matter():
+    with pytest.warns(UserWarning, match="column 1 up to 5e\\+03 in magnitude"):
+        DMClassifier(**SMALL).fit(np.column_stack([ALIKE, np.linspace(-5000, -4000, N)]), Y)
+
+
+class Flat(torch.nn.Module):
+    def __init__(self, in_channels, n_classes):
+        super().__init__()
+        self.output = torch.nn.LazyLinear(n_classes)
+
+    def forward(self, X):
+        return self.output(X.flatten(1))
+
+
+def test_images_and_datasets_do_not_warn():
+    uneven = np.column_stack([ALIKE, 1e6 * ALIKE, ALIKE, ALIKE]).astype(np.float32)
+    fits_in_silence(DMClassifier(Flat, **SMALL), uneven.reshape(N, 1, 2, 2), Y)
+    fits_in_silence(DMClassifier(**SMALL), TensorDataset(torch.from_numpy(uneven), torch.from_numpy(Y)))
+
+
+def test_it_warns_once_in_a_fit_and_not_of_more_rows_of_the_kind():
+    X = frame(income=40_000.0 + np.arange(N))
+    model = DMClassifier(warm_start=True, **SMALL)
+    with pytest.warns(UserWarning, match="differ in scale") as caught:
+        model.fit(X, Y, X_val=X, y_val=Y)
+    assert len(caught) == 1
+    fits_in_silence(model, X, Y)
+
+
+def test_classifiers_that_scale_by_themselves_do_not_warn():
+    X = frame(income=40_000.0 + np.arange(N))
+    fits_in_silence(NoisyLabelClassifier(["neighbors", "kernel_ridge"], random_state=0), X, Y)
+
+
+def test_a_scaler_before_the_network_ends_the_warning():
+    X = frame(income=40_000.0 + np.arange(N))
+    make_pipeline(StandardScaler(), DMClassifier(**SMALL)).fit(X, Y)
+
+
+def test_pictures_and_predictions_do_not_warn():
+    X = np.zeros((N, 1, 4, 4), dtype=np.uint8)
+    X[:, :, 0, 0], X[:, :, 1, 1] = 255, Y[:, None]
+    fits_in_silence(DMClassifier(**SMALL), X, Y).predict(X)
+    table = frame()
+    model = DMClassifier(**SMALL).fit(table, Y)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model.predict(table * [1, 1e6])
+
+
+def test_a_search_warns_as_a_fit_does():
+    X = frame(income=40_000.0 + np.arange(N))
+    with pytest.warns(UserWarning, match="differ in scale"):
+        FusedGridSearchCV(DMClassifier(**SMALL), {"lam": [0, 0.5]}, cv=2).fit(X, Y)
+    with pytest.warns(UserWarning, match="differ in scale"):
+        DMClassifierCV(candidates=((0, 0),), cv=2, n_members=1, **SMALL).fit(X, Y)
