@@ -18,7 +18,9 @@ chosen with ``--scale``:
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
+import joblib
 import numpy as np
 import pandas as pd
 import torch
@@ -29,6 +31,7 @@ from benchmarks.definitions import definition, described
 from benchmarks.papers._fast_network import FastConvNet, whitened_patches
 from benchmarks.papers._runner import (
     beside_the_paper,
+    claim,
     command_line,
     digest,
     of_protocol,
@@ -262,6 +265,7 @@ class ImageTable:
         known = row_of_run(run)
         if known is not None:
             return known
+        claim(run)
         estimator.fit(data.X_train, given)
         measures = {
             "protocol": size.protocol,
@@ -455,9 +459,20 @@ def averaged_down(images, side=None):
     return blocks.mean(axis=(3, 5)).round().astype(images.dtype)
 
 
+# Folder of `decode`, in which processes that work at the same time find the images; none where one works alone.
+DECODED = None
+
+
+def decode(dataset, folder):
+    """Decode the images once for several processes, whose `DECODED` is that folder."""
+    joblib.dump(_fetch(dataset), Path(folder) / dataset)
+
+
 @functools.cache
 def _fetch(dataset):
     """The images, decoded once; not to be changed."""
+    if DECODED is not None and (Path(DECODED) / dataset).exists():
+        return joblib.load(Path(DECODED) / dataset, mmap_mode="r")
     if dataset == "cifar10":
         return fetch_cifar10()
     if dataset == "cifar10n":

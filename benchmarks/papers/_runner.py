@@ -18,6 +18,8 @@ from benchmarks.rows import RESULTS, append_row, environment, read_rows
 FOLDER = RESULTS / "papers"
 # Further folders in which a run may have its row.
 FOLDERS_BESIDE = []
+# Where processes that work at the same time say which runs they have begun; none where one works alone.
+CLAIMS = None
 CACHE = Path(__file__).parents[1] / ".cache"
 
 
@@ -53,6 +55,20 @@ def row_of_run(run, folder=None):
             if row.get("run") == run:
                 return {**{name: value for name, value in row.items() if name != "job"}, "taken_from": path.stem}
     return None
+
+
+class RunElsewhere(Exception):
+    """Another process has begun the same run: its row can be taken over when it is done."""
+
+
+def claim(run):
+    """Begin a run; raises `RunElsewhere` where another process has."""
+    if CLAIMS is None:
+        return
+    try:
+        (Path(CLAIMS) / run).touch(exist_ok=False)
+    except FileExistsError:
+        raise RunElsewhere(run) from None
 
 
 def run_jobs(path, jobs, execute, *, protocol=None, report=print):

@@ -15,35 +15,47 @@ import importlib
 import json
 import multiprocessing
 import sys
+import tempfile
 import time
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import ProcessPoolExecutor, as_completed, wait
 from pathlib import Path
 
 import torch
 
-from benchmarks.papers import _runner
+from benchmarks.papers import _images, _runner
 from benchmarks.papers._images import SCALES
 from benchmarks.papers._runner import of_protocol, product_of, use_shared_data
 from benchmarks.rows import append_row, environment, read_rows
 
-# Table, columns (None for all) and seeds.
+KEY_ROWS = ("CCE", "GCE", "DM, beta=0", "DM, lam=0.5", "DM, lam=1")
+# Table, columns (None for all), seeds, and rows (None for all): first what trains longest, then a row for every table,
+# then seeds.
 ORDER = (
-    ("cifar10_rivals", None, (0, 1, 2)),
-    ("dm_table1", ("symmetric 0.4",), (0, 1, 2)),
-    ("proselflc_table4", ("symmetric 0.4",), (0, 1, 2)),
-    ("proselflc_figure2", None, (0, 1, 2)),
-    ("dm_table9", ("r=0.4",), (0, 1, 2)),
-    ("cifar10_human", None, (0,)),
-    ("dm_table9", None, (0,)),
-    ("dm_table8", None, (0,)),
-    ("dm_table6", None, (0,)),
-    ("dm_table7", None, (0,)),
-    ("dm_figures5_11", ("r=0.4",), (0,)),
-    ("proselflc_table4", None, (0,)),
-    ("dm_table1", None, (0,)),
-    ("dm_figures5_11", None, (0,)),
-    ("cifar10_human", None, (1,)),
-    ("dm_table8", None, (1, 2)),
+    ("cifar10_explained", None, (0,), ("DM, lam=1, beta=16, three times the epochs",)),
+    ("dm_table1", ("symmetric 0.4",), (0, 1, 2), KEY_ROWS),
+    ("proselflc_figure2", None, (0, 1, 2), None),
+    ("proselflc_table4", ("symmetric 0.4",), (0,), None),
+    ("dm_table9", ("r=0.4",), (0,), None),
+    ("cifar10_human", ("worse", "aggregate"), (0,), None),
+    ("cifar10_explained", None, (0,), ("SOP, lr_u=10", "NCE+RCE, lr 0.01", "peer loss, alpha 0.4")),
+    ("dm_table8", ("r=0.4",), (0,), None),
+    ("dm_table6", None, (0,), None),
+    ("dm_table7", ("momentum", "Adam, lr 0.005, delta 0.1"), (0,), None),
+    ("dm_table1", ("symmetric 0.4",), (0,), None),
+    ("dm_table2", ("r=0.4",), (0,), None),
+    ("dm_figures5_11", ("r=0.4",), (0,), None),
+    ("cifar10_explained", None, (1, 2), ("SOP, lr_u=10", "NCE+RCE, lr 0.01", "peer loss, alpha 0.4")),
+    ("dm_table9", ("r=0.4",), (1, 2), None),
+    ("proselflc_table4", ("symmetric 0.4",), (1, 2), None),
+    ("cifar10_rivals", None, (0, 1, 2), None),
+    ("cifar10_human", None, (0,), None),
+    ("dm_table8", None, (0, 1, 2), None),
+    ("dm_table9", None, (0,), None),
+    ("dm_table7", None, (0,), None),
+    ("proselflc_table4", None, (0,), None),
+    ("dm_table1", None, (0,), None),
+    ("dm_figures5_11", None, (0,), None),
+    ("cifar10_human", None, (1,), None),
 )
 
 
@@ -55,10 +67,13 @@ def table_of(name):
 def jobs_of(scale, folders):
     """(table, job) of every cell of `ORDER` without a row in any of the folders."""
     jobs = {}
-    for name, conditions, seeds in ORDER:
+    for name, conditions, seeds, methods in ORDER:
         table = table_of(name)
         for job in product_of(
-            scale=[scale], seed=seeds, condition=conditions or list(table.conditions), method=list(table.methods)
+            scale=[scale],
+            seed=seeds,
+            condition=conditions or list(table.conditions),
+            method=methods or list(table.methods),
         ):
             jobs.setdefault((name, json.dumps(job, sort_keys=True)), (name, job))
     protocol = SCALES[scale].protocol
@@ -70,20 +85,34 @@ def jobs_of(scale, folders):
     return list(jobs.values())
 
 
-_slowest = 0.0
-
-
-def execute(name, job, folders, device, deadline):
-    """The row of a cell; None where it would be ready too late, by what the slowest cell of this process took."""
-    global _slowest
-    start = time.perf_counter()
-    if time.time() + _slowest > deadline:
-        return None
+def start_process(shared, folders, device):
+    """What a process does once: images and claims are those of all, and the device's context is made."""
     torch.set_num_threads(1)
+    _images.DECODED = _runner.CLAIMS = shared
     _runner.FOLDERS_BESIDE[:] = folders
+    torch.zeros(1, device=device)
+
+
+# Seconds, epochs and images of the last cell of this process.
+_last = (0.0, 1, 1)
+
+
+def expected(scale):
+    """Seconds that a cell will take, by the pace of the last one."""
+    seconds, epochs, n_train = _last
+    return seconds * (SCALES[scale].max_epochs or epochs) / epochs * (SCALES[scale].n_train or n_train) / n_train
+
+
+def execute(name, job, device, deadline):
+    """The row of a cell; None where it would be ready too late."""
+    global _last
+    start = time.perf_counter()
+    if time.time() + 1.05 * expected(job["scale"]) > deadline:
+        return None
     measures = table_of(name).execute(**job, device=device)
     seconds = round(time.perf_counter() - start, 2)
-    _slowest = max(_slowest, seconds)
+    if "epochs" in measures and "taken_from" not in measures:
+        _last = (seconds, measures["epochs"], measures["n_train"])
     return {"job": job, "seconds": seconds, **environment(), **measures}
 
 
@@ -92,7 +121,7 @@ def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--scale", choices=SCALES, default="core")
     parser.add_argument("--device", default="cuda")
-    parser.add_argument("--processes", type=int, default=14)
+    parser.add_argument("--processes", type=int, default=15)
     parser.add_argument("--minutes", type=float, default=9, help="no cell is begun that is expected to end later")
     parser.add_argument("--first", type=int, help="of the cells without a row only so many")
     parser.add_argument("--out", type=Path, default=_runner.FOLDER, help="folder of the rows")
@@ -106,27 +135,41 @@ def main(arguments=None):
         for name, job in jobs:
             print(name, json.dumps(job))
         return 0
-    n_failed = n_left = 0
-    # A process that was forked has no CUDA of its own.
-    with ProcessPoolExecutor(options.processes, mp_context=multiprocessing.get_context("spawn")) as pool:
-        futures = {
-            pool.submit(execute, name, job, folders, options.device, deadline): (name, job) for name, job in jobs
-        }
-        for count, future in enumerate(as_completed(futures), start=1):
-            name, job = futures[future]
-            try:
-                row = future.result()
-            except Exception as error:  # the others are worth their time all the same
-                n_failed += 1
-                print(f"{name} {json.dumps(job)} FAILED: {type(error).__name__}: {error}", flush=True)
-                continue
-            if row is None:
-                n_left += 1
-                continue
-            append_row(options.out / f"{name}.jsonl", row)
-            passed = time.perf_counter() - start
-            print(f"{count} of {len(jobs)} at {passed:.0f} s  {name} {json.dumps(job)}  {row['seconds']} s", flush=True)
-    print(f"{n_left} cells left for the next time, {n_failed} failed")
+    n_failed = n_done = 0
+    again = []
+    with (
+        tempfile.TemporaryDirectory() as shared,
+        # A process that was forked has no CUDA of its own.
+        ProcessPoolExecutor(
+            options.processes,
+            mp_context=multiprocessing.get_context("spawn"),
+            initializer=start_process,
+            initargs=(shared, folders, options.device),
+        ) as pool,
+    ):
+        datasets = dict.fromkeys(table_of(name).dataset for name, _ in jobs)
+        wait([pool.submit(_images.decode, dataset, shared) for dataset in datasets])
+        # The second time, rows are taken over of runs that another cell had begun.
+        for todo, until in ((jobs, deadline), (again, float("inf"))):
+            futures = {pool.submit(execute, name, job, options.device, until): (name, job) for name, job in todo}
+            for future in as_completed(futures):
+                name, job = futures[future]
+                try:
+                    row = future.result()
+                except _runner.RunElsewhere:
+                    again.append((name, job))
+                    continue
+                except Exception as error:  # the others are worth their time all the same
+                    n_failed += 1
+                    print(f"{name} {json.dumps(job)} FAILED: {type(error).__name__}: {error}", flush=True)
+                    continue
+                if row is None:
+                    continue
+                n_done += 1
+                append_row(options.out / f"{name}.jsonl", row)
+                at = f"{n_done} of {len(jobs)} at {time.perf_counter() - start:.0f} s"
+                print(f"{at}  {name} {json.dumps(job)}  {row['seconds']} s", flush=True)
+    print(f"{len(jobs) - n_done - n_failed} cells left for the next time, {n_failed} failed")
     return n_failed
 
 
