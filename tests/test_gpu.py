@@ -133,7 +133,8 @@ class Waits(Callback):
 def test_the_host_waits_for_no_batch(table, images, kind):
     X, y = table
     n_waits = []
-    for batch_size in (64, 16):
+    # What is used for the first time is set up with a wait of its own, which belongs to no batch: one fit goes ahead.
+    for batch_size in (16, 64, 16):
         waits = Waits()
         more = settings(batch_size=batch_size, callbacks=[waits])
         weight = np.linspace(0.5, 2, N) if kind == "weights" else None
@@ -148,7 +149,7 @@ def test_the_host_waits_for_no_batch(table, images, kind):
         with no_room() if kind == "stream" else nullcontext():
             model.fit(*given, sample_weight=weight)
         n_waits.append(waits.n_)
-    assert n_waits[0] == n_waits[1]
+    assert n_waits[1] == n_waits[2]
 
 
 @contextmanager

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from sklabelnoise.losses._margin import weighted_mean
+from sklabelnoise.losses._log_odds import cross_entropy_and_derivative
+from sklabelnoise.losses._margin import check_targets, shares, weighted_mean
 from sklabelnoise.losses._protocol import Criterion
 from sklabelnoise.losses._registry import CRITERIA, check_hyper_parameters, get_loss
 from sklabelnoise.losses._targets import cross_entropy
@@ -88,6 +89,16 @@ class PerExampleLoss(Criterion):
         if sample_weight is not None:
             values = values * sample_weight.to(values.dtype)
         return values.sum(-1) if self.reduction == "sum" else values
+
+    def value_and_derivative(self, logits, target, sample_weight=None):
+        if self.function is not cross_entropy or self.reduction != "mean" or target.is_floating_point():
+            return None
+        logits, labels = check_targets(logits.detach(), target)
+        values, rows = cross_entropy_and_derivative(logits, labels.unsqueeze(-1))
+        values = values.squeeze(-1)
+        if sample_weight is None:
+            return values.mean(-1), rows.mul_(1 / values.shape[-1])
+        return weighted_mean(values, sample_weight), rows.mul_(shares(sample_weight.to(values.dtype)).unsqueeze(-1))
 
     def extra_repr(self):
         hyper = "".join(f", {name}={value}" for name, value in self.hyper.items())

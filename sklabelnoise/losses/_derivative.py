@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import numbers
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -12,22 +11,24 @@ import torch
 
 from sklabelnoise._compat import under_functorch_transforms
 from sklabelnoise.losses._emphasis import DMEmphasis
-from sklabelnoise.losses._log_odds import margins
+from sklabelnoise.losses._log_odds import margins, off_the_label, probabilities, put
 from sklabelnoise.losses._margin import (
     check_targets,
     expected_value,
     over_samples,
+    shares,
     weighted_mean,
 )
 from sklabelnoise.losses._protocol import Criterion
 from sklabelnoise.losses._targets import cross_entropy
-from sklabelnoise.losses._weighting import LabelOdds, integrate_emphasis, weights_at, weights_of
+from sklabelnoise.losses._weighting import LabelOdds, LabelProbability, integrate_emphasis, weights_at, weights_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, Literal
 
-LOG2_E = math.log2(math.e)
+# The least damping beside which a probability that float32 has no number for is none.
+_NO_UNDERFLOW = 1e-20
 NORMALIZATIONS = ("batch", "integral", "none")
 
 
@@ -114,30 +115,26 @@ def _design(logits, targets, emphasis, normalization, damping, sample_weight):
     """Rows and a scale of shape (..., n_samples, 1), whose product is the derivative, and twice the misses 1 - p_y."""
     if targets.is_floating_point():
         return _design_soft(logits, targets, emphasis, normalization, damping, sample_weight)
-    # At these sizes the time goes into passes over memory and into calls, with Python numbers above all: the work is
-    # done in one buffer of the logits' size.
+    # Each operation is a call on a CPU and a launch elsewhere, which is most of the time of a small batch; of a large
+    # one that is a pass over memory: the work is done in one buffer of the logits' size.
     index = targets.unsqueeze(-1)
-    label = logits.gather(-1, index)
-    # Odds of the other classes relative to the likeliest of them, which underflow at no gap between them and the label.
-    # As a power of two: on a CPU torch.exp takes three times as long, and so does softmax.
-    rows = logits.scatter(-1, index, torch.full_like(label, -torch.inf))
-    top = rows.amax(-1, keepdim=True)
-    others = rows.sub_(top).mul_(LOG2_E).exp2_().sum(-1, keepdim=True)
-    rows = _put(rows, index, others.neg())
-    odds = LabelOdds((label - top - others.log()).squeeze(-1))
+    if damping < _NO_UNDERFLOW or getattr(emphasis, "_sees_log_odds", False):
+        rows, margin = off_the_label(logits, index)
+        odds = LabelOdds(margin.squeeze(-1))
+        distance = odds.miss + odds.miss
+        weight = _normalized_weights(odds, emphasis, normalization, sample_weight)
+        scale = weight.mul_(odds.miss).div_(distance + damping) if damping else weight.mul_(0.5)
+        return rows, scale.unsqueeze(-1), distance
+    # A probability that underflows is nothing beside the damping.
+    proba = probabilities(logits)
+    p = proba.gather(-1, index).squeeze(-1)
+    rows = put(proba, index, 0.0)
+    miss = rows.sum(-1, keepdim=True)
+    rows = put(rows, index, miss.neg())
+    odds = LabelProbability(p, miss.squeeze(-1))
     distance = odds.miss + odds.miss
-    weight = _normalized_weights(odds, emphasis, normalization, sample_weight)
-    # rows / others is (p_j, -miss) / miss
-    if damping:
-        scale = weight.mul_(odds.miss).div_(distance + damping)
-    else:
-        scale = weight.mul_(0.5)
-    return rows, scale.unsqueeze(-1).div_(others), distance
-
-
-def _put(rows, index, values):
-    """Write one value per row, in place where the buffer can take it: torch.vmap knows only the copying form."""
-    return rows.scatter(-1, index, values) if under_functorch_transforms() else rows.scatter_(-1, index, values)
+    scale = _normalized_weights(odds, emphasis, normalization, sample_weight).div_(distance + damping)
+    return rows, scale.unsqueeze(-1), distance
 
 
 def _design_soft(logits, targets, emphasis, normalization, damping, sample_weight):
@@ -165,7 +162,8 @@ def _normalized_weights(odds, emphasis, normalization, sample_weight):
     if normalization == "batch":
         log_weight = getattr(emphasis, "_log_weight", None)
         if log_weight is None:
-            return _shares(emphasis(odds.p), sample_weight)
+            weight = emphasis(odds.p)
+            return shares(weight if sample_weight is None else weight * sample_weight.to(weight.dtype))
         if sample_weight is None:
             # w / sum(w) from the exponents minus their maximum, which cannot overflow
             return log_weight(odds).softmax(-1)
@@ -176,14 +174,7 @@ def _normalized_weights(odds, emphasis, normalization, sample_weight):
         weight = weight / over_samples(_integral(emphasis, weight))
     if sample_weight is None:
         return weight / weight.shape[-1]
-    return weight * _shares(torch.ones_like(weight), sample_weight)
-
-
-def _shares(weight, sample_weight):
-    """Weights divided by their sum over the last dimension, zeros where that is zero."""
-    if sample_weight is not None:
-        weight = weight * sample_weight.to(weight.dtype)
-    return weight / weight.sum(-1, keepdim=True).clamp_min(torch.finfo(weight.dtype).tiny)
+    return weight * shares(sample_weight.to(weight.dtype))
 
 
 def _integral(emphasis, like):
@@ -305,6 +296,11 @@ class DMLoss(Criterion):
             return _InjectUnderTransforms.apply(logits, value, rows, scale)
         # in tuples, because autograd looks at every tensor among the arguments
         return _Inject.apply(logits, (value,), (rows, scale), design)
+
+    def value_and_derivative(self, logits, target, sample_weight=None):
+        logits, targets = check_targets(logits.detach(), target)
+        rows, scale, distance = _design(logits, targets, self.emphasis, self.normalization, self.damping, sample_weight)
+        return weighted_mean(distance, sample_weight), rows.mul_(scale)
 
     def extra_repr(self):
         return f"{self.emphasis}, normalization={self.normalization!r}, damping={self.damping}"

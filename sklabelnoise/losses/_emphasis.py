@@ -95,13 +95,14 @@ class DMEmphasis:
     def __call__(self, p):
         return torch.exp(over_samples(self.beta) * p ** over_samples(self.lam) * (1 - p))
 
+    @property
+    def _sees_log_odds(self):
+        # Where float32 underflows, below exp(-87), a larger power is below 1e-9 and adds nothing to the other terms.
+        return isinstance(self.lam, torch.Tensor) or 0 < self.lam < 0.25
+
     def _log_weight(self, odds):
         lam, beta = over_samples(self.lam), over_samples(self.beta)
-        if isinstance(lam, torch.Tensor) or 0 < lam < 0.25:
-            power = (lam * odds.log_p).exp()
-        else:
-            # Where float32 underflows, below exp(-87), the power is below 1e-9 and adds nothing to the other terms.
-            power = odds.p.pow(lam)
+        power = (lam * odds.log_p).exp() if self._sees_log_odds else odds.p.pow(lam)
         return power * odds.miss * beta
 
     @cached_property
@@ -260,6 +261,7 @@ class BetaEmphasis:
 
     alpha: float | torch.Tensor
     eta: float | torch.Tensor
+    _sees_log_odds = True
 
     def __post_init__(self):
         for name in ("alpha", "eta"):

@@ -11,12 +11,71 @@ import torch.nn.functional as F
 
 from sklabelnoise._compat import under_functorch_transforms
 
+# Beyond it log(1 + exp(x)) is x to double precision.
+_LARGE = 40.0
+# With fewer classes torch's softmax on a CPU, which goes row by row, takes some times as long as its parts.
+_FEW_CLASSES = 32
+
+
+def _on_cpu(logits):
+    """Whether passes over memory count as much as operations, of which each is a launch on an accelerator."""
+    return logits.device.type == "cpu"
+
+
+def _in_parts(logits):
+    """Whether a softmax costs less in parts."""
+    return logits.shape[-1] < _FEW_CLASSES and _on_cpu(logits)
+
+
+def probabilities(logits):
+    """The softmax, of the logits' shape; a buffer that is the caller's to change."""
+    if not _in_parts(logits):
+        return logits.softmax(-1)
+    odds = (logits - logits.amax(-1, keepdim=True)).exp_()
+    return odds.div_(odds.sum(-1, keepdim=True))
+
+
+def put(rows, index, values):
+    """Write one value per row, in place where the buffer can take it: torch.vmap knows only the copying form."""
+    return rows.scatter(-1, index, values) if under_functorch_transforms() else rows.scatter_(-1, index, values)
+
+
+def off_the_label(logits, index):
+    """What the labels compete with, exact at any gap between the logits.
+
+    Parameters
+    ----------
+    logits : tensor of shape (..., n_samples, n_classes)
+    index : tensor of int of shape (..., n_samples, 1)
+        The labels.
+
+    Returns
+    -------
+    rows : tensor of shape (..., n_samples, n_classes)
+        Probabilities of the other classes given that the label is wrong, -1 at the label: the negative derivative of
+        the margin. A buffer that is the caller's to change.
+    margin : tensor of shape (..., n_samples, 1)
+        Log-odds of the label.
+    """
+    others = logits.scatter(-1, index, -torch.inf)
+    # Odds relative to the likeliest of the others, which underflow at no gap between them and the label.
+    top = others.amax(-1, keepdim=True)
+    margin = logits.gather(-1, index) - top
+    if _in_parts(logits):
+        rows = others.sub_(top).exp_()
+        total = rows.sum(-1, keepdim=True)
+        rows, margin = rows.div_(total), margin - total.log()
+    else:
+        rows = others.softmax(-1)
+        margin = margin + rows.amax(-1, keepdim=True).log()  # the largest share is that of odds of one
+    return put(rows, index, -1.0), margin
+
 
 def label_margin(logits, labels):
     """Log-odds of the labels, z_y - logsumexp of the others, of shape (..., n_samples)."""
-    index = labels.unsqueeze(-1)
-    others = logits.scatter(-1, index, -torch.inf).logsumexp(-1)
-    return logits.gather(-1, index).squeeze(-1) - others
+    if under_functorch_transforms():
+        return _label_margin_in_torch(logits, labels)
+    return _LabelMargin.apply(logits, labels.unsqueeze(-1))
 
 
 def margins(logits):
@@ -36,6 +95,26 @@ def cross_entropy_of_labels(logits, labels):
     return _CrossEntropyOfLabels.apply(logits, labels.unsqueeze(-1))
 
 
+def cross_entropy_and_derivative(logits, index):
+    """-log p of the labels `index`, both of shape (..., n_samples, 1), and its derivative, of the logits' shape."""
+    # The loss of small networks is a good part of a step, and each operation on a batch costs the same however small
+    # the batch is: there are as few of them as possible. Without the label's own the sum keeps the digits of its miss.
+    if _on_cpu(logits):
+        gap = logits - logits.amax(-1, keepdim=True)
+        behind = gap.gather(-1, index)
+        rows = gap.exp_().scatter_(-1, index, 0.0)
+        miss = rows.sum(-1, keepdim=True)
+        # The sum of all odds against the likeliest class is one more than this, whichever class the label is.
+        more = behind.expm1().add_(miss)
+        values = more.log1p().sub_(behind)
+        return values, rows.scatter_(-1, index, miss.neg_()).div_(more.add_(1))
+    log_p = logits.log_softmax(-1).gather(-1, index)
+    rows = logits.softmax(-1).scatter_(-1, index, 0.0)
+    miss = rows.sum(-1, keepdim=True)
+    values = F.softplus(miss.log() - log_p, threshold=_LARGE)
+    return values, rows.scatter_(-1, index, miss.neg_())
+
+
 def probability(margin):
     """p at a log-odds margin."""
     return F.logsigmoid(margin).exp()
@@ -47,8 +126,8 @@ def miss(margin):
 
 
 def softplus(x):
-    """log(1 + exp(x)), which torch's own function cuts off at 20 in float64 too."""
-    return -F.logsigmoid(-x)
+    """log(1 + exp(x)), which torch's own function takes for x beyond 20 in float64 too."""
+    return F.softplus(x, threshold=_LARGE)
 
 
 def one_minus_exp(x):
@@ -68,6 +147,28 @@ def with_derivative_of(value, function):
 
 def _differentiate_again(in_torch, x, grad):
     return torch.autograd.grad(in_torch(x), x, grad, create_graph=True)[0]
+
+
+def _label_margin_in_torch(logits, labels):
+    index = labels.unsqueeze(-1)
+    others = logits.scatter(-1, index, -torch.inf).logsumexp(-1)
+    return logits.gather(-1, index).squeeze(-1) - others
+
+
+class _LabelMargin(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, logits, index):
+        rows, margin = off_the_label(logits, index)
+        ctx.save_for_backward(logits, index, rows)
+        return margin.squeeze(-1)
+
+    @staticmethod
+    def backward(ctx, grad):
+        logits, index, rows = ctx.saved_tensors
+        if torch.is_grad_enabled():
+            labels = index.squeeze(-1)
+            return _differentiate_again(lambda logits: _label_margin_in_torch(logits, labels), logits, grad), None
+        return rows * grad.neg().unsqueeze(-1), None
 
 
 def _one_minus_exp_in_torch(x):
@@ -121,27 +222,19 @@ def _cross_entropy_in_torch(logits, labels):
 
 
 class _CrossEntropyOfLabels(torch.autograd.Function):
-    # The loss of small networks is a good part of a step, and each operation on a batch costs the same however small
-    # the batch is: there are as few of them as possible.
     @staticmethod
     def forward(ctx, logits, index):
-        gap = logits - logits.amax(-1, keepdim=True)
-        behind = gap.gather(-1, index)
-        # Odds of the other classes against the likeliest; without the label's own their sum keeps the digits of its
-        # miss. The sum of all odds is one more than the first logarithm's argument, whichever class the label is.
-        odds = gap.exp_().scatter_(-1, index, 0.0)
-        against = odds.sum(-1, keepdim=True)
-        ctx.save_for_backward(logits, index, odds, against, behind)
-        return behind.expm1().add_(against).log1p_().sub_(behind).squeeze(-1)
+        values, rows = cross_entropy_and_derivative(logits, index)
+        ctx.save_for_backward(logits, index, rows)
+        return values.squeeze(-1)
 
     @staticmethod
     def backward(ctx, grad):
-        logits, index, odds, against, behind = ctx.saved_tensors
+        logits, index, rows = ctx.saved_tensors
         if torch.is_grad_enabled():
             labels = index.squeeze(-1)
             return _differentiate_again(lambda logits: _cross_entropy_in_torch(logits, labels), logits, grad), None
-        scale = grad.unsqueeze(-1) / (behind.exp() + against)
-        return odds.scatter(-1, index, -against).mul_(scale), None
+        return rows * grad.unsqueeze(-1), None
 
 
 def _margins_in_torch(logits):

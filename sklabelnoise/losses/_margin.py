@@ -89,7 +89,10 @@ def weighted_mean(values, sample_weight=None):
     """
     if sample_weight is None:
         return values.mean(-1)
-    weight = sample_weight.to(values.dtype)
-    total = weight.sum(-1).clamp_min(torch.finfo(values.dtype).tiny)
     # a weight of zero removes the example even where its value is infinite
-    return (values * weight).masked_fill(weight == 0, 0.0).sum(-1) / total
+    return (values * shares(sample_weight.to(values.dtype))).masked_fill(sample_weight == 0, 0.0).sum(-1)
+
+
+def shares(weight):
+    """Weights divided by their sum over the last dimension, zeros where that is zero."""
+    return weight / weight.sum(-1, keepdim=True).clamp_min(torch.finfo(weight.dtype).tiny)

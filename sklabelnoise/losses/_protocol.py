@@ -3,6 +3,17 @@
 from torch import nn
 
 
+def knows_derivative(criterion):
+    """Whether a criterion may be asked for its value and derivative in place of being called."""
+    if not isinstance(criterion, Criterion):
+        return False
+    forward, known = (
+        next(kind for kind in type(criterion).__mro__ if name in vars(kind))
+        for name in ("forward", "value_and_derivative")
+    )
+    return forward is known
+
+
 class Criterion(nn.Module):
     """Base of all criteria, called as ``criterion(logits, target, sample_weight)``.
 
@@ -17,6 +28,24 @@ class Criterion(nn.Module):
 
     progress = None
     needs_indices = False
+
+    def value_and_derivative(self, logits, target, sample_weight=None):
+        """What the criterion returns in training, and its derivative with respect to the logits.
+
+        Where it is known in closed form, training needs no graph of the loss. A subclass that defines `forward` anew
+        is not asked, unless it defines this as well.
+
+        Parameters
+        ----------
+        logits, target, sample_weight
+            As the criterion is called with.
+
+        Returns
+        -------
+        known : pair of tensors or None
+            The value, and the derivative of the shape of the logits; None where only torch knows.
+        """
+        return None
 
     def trust(self, logits, progress):
         """How far the criterion trusts the predictions of rows at a progress of training; None where it asks nobody.

@@ -39,6 +39,19 @@ class LabelOdds:
         return F.logsigmoid(-self.margin)
 
 
+class LabelProbability:
+    """The part of :class:`LabelOdds` that is enough for an emphasis, unless it says that it `_sees_log_odds`.
+
+    Parameters
+    ----------
+    p, miss : tensor of shape (..., n_samples)
+        Probabilities of the label and of the others, each with its digits.
+    """
+
+    def __init__(self, p, miss):
+        self.p, self.miss = p, miss
+
+
 def integrate_emphasis(emphasis, *, device=None):
     """Integral of any emphasis over [0, 1], in float64.
 

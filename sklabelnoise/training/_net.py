@@ -13,6 +13,7 @@ from skorch.history import History
 from skorch.utils import TeeGenerator, get_map_location
 from torch import nn
 
+from sklabelnoise.losses._protocol import knows_derivative
 from sklabelnoise.modules._draws import captured, may_draw, seeded
 from sklabelnoise.training._batches import (
     LoadedBatches,
@@ -32,7 +33,7 @@ from sklabelnoise.training._epoch_record import EpochRecord
 from sklabelnoise.training._failures import check_parameters
 from sklabelnoise.training._forward import Turn
 from sklabelnoise.training._module import check_is_tensor
-from sklabelnoise.training._optimizer import requires_closure
+from sklabelnoise.training._optimizer import clear_gradients, requires_closure
 from sklabelnoise.training._precision import autocast_dtype, cudnn_kernels, has_fixed_shapes, loss_scaler
 from sklabelnoise.training._processes import current_processes
 from sklabelnoise.training._schedules import constant
@@ -238,6 +239,7 @@ class NoisyLabelNet(ClassifierMixin, NeuralNet):
         self.follows_progress_ = self.criterion_.progress is not None
         self.needs_indices_ = self.criterion_.needs_indices
         self.scaler_ = loss_scaler(self)
+        self.knows_derivative_ = self.scaler_ is None and knows_derivative(self.criterion_)
         processes = current_processes()
         try:
             with ExitStack() as stack:
@@ -344,7 +346,7 @@ class NoisyLabelNet(ClassifierMixin, NeuralNet):
     def train_step(self, batch, **fit_params):
         if self.needs_closure_:
             return super().train_step(batch, **fit_params)
-        self.optimizer_.zero_grad()
+        clear_gradients(self.optimizer_)
         step = self.train_step_single(batch, **fit_params)
         if "on_grad_computed" in self.used_hooks_:
             if self.scaler_ is not None:
@@ -367,8 +369,16 @@ class NoisyLabelNet(ClassifierMixin, NeuralNet):
         processes = current_processes()
         if processes is not None:
             return step_together(self, batch, y_pred, processes)
-        loss = self.get_loss(y_pred, y, X=X, training=True)
-        self.go_back(loss)
+        known = None
+        if self.knows_derivative_:
+            known = self.criterion_.value_and_derivative(y_pred, self.batch_.target, self.batch_.sample_weight)
+        if known is None:
+            loss = self.get_loss(y_pred, y, X=X, training=True)
+            self.go_back(loss)
+        else:
+            # The graph of a loss is a good part of a small network's step.
+            loss, derivative = known
+            y_pred.backward(derivative.to(y_pred.dtype))
         return {"loss": loss, "y_pred": y_pred}
 
     def go_back(self, loss):

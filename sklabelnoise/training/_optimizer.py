@@ -53,6 +53,16 @@ def requires_closure(optimizer):
     return closure is not None and closure.default is inspect.Parameter.empty
 
 
+def clear_gradients(optimizer):
+    """As ``optimizer.zero_grad()``, whose record for a profiler costs a small network more than all else it does."""
+    if type(optimizer).zero_grad is not torch.optim.Optimizer.zero_grad:
+        optimizer.zero_grad()
+        return
+    for group in optimizer.param_groups:
+        for parameter in group["params"]:
+            parameter.grad = None
+
+
 def takes_fused_step(optimizer, params, module, device):
     """Whether an optimizer class can step on a module in one operation, and `params` leave the choice open."""
     return (

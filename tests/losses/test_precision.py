@@ -11,7 +11,7 @@ import pytest
 import torch
 from mpmath import mpf
 
-from sklabelnoise.losses import NAMES, hyper_parameters
+from sklabelnoise.losses import NAMES, _log_odds, hyper_parameters
 
 TOLERANCE = 1e-5
 TINY = torch.finfo(torch.float32).tiny
@@ -261,6 +261,15 @@ def test_each_class_of_a_label_alone_has_its_digits(name):
     for n_classes in (4, 300):
         exact, rounded = (value_and_derivative(name, n_classes, "label", d)[1] for d in (torch.float64, torch.float32))
         assert ((rounded - exact).abs() <= 2 * TOLERANCE * exact.abs() + TINY / TOLERANCE).all()
+
+
+@pytest.mark.parametrize("name", ["cross_entropy", "mae", "sce", "js"])
+@pytest.mark.parametrize("n_classes", [2, 4])
+def test_few_launches_on_an_accelerator_take_nothing_from_it(name, n_classes, monkeypatch):
+    monkeypatch.setattr(_log_odds, "_on_cpu", lambda logits: False)
+    for dtype, tolerance in ((torch.float32, TOLERANCE), (torch.float64, 1e-12)):
+        for error in errors(name, n_classes, "label", dtype):
+            assert error.max().item() < tolerance
 
 
 @every_loss

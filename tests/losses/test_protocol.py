@@ -3,8 +3,17 @@
 import pytest
 import torch
 
-from sklabelnoise.losses import NAMES, ROW_CRITERIA, DMLoss, ProSelfLCLoss, make_criterion
-from sklabelnoise.losses._protocol import Criterion
+from sklabelnoise.losses import (
+    NAMES,
+    ROW_CRITERIA,
+    BetaEmphasis,
+    DMEmphasis,
+    DMLoss,
+    PerExampleLoss,
+    ProSelfLCLoss,
+    make_criterion,
+)
+from sklabelnoise.losses._protocol import Criterion, knows_derivative
 
 HYPER = {"transition_matrix": torch.eye(3)}
 
@@ -35,3 +44,55 @@ def test_preparing_a_criterion_without_memory_changes_nothing():
     before = dict(vars(criterion))
     criterion.prepare(10, 3, device="cpu", dtype=torch.float64)
     assert vars(criterion) == before
+
+
+KNOWING = {
+    "cross entropy": make_criterion(),
+    "DM": DMLoss(),
+    "DM of the paper": DMLoss(damping=0),
+    "small lam": DMLoss(DMEmphasis(0.1, 4.0), normalization="integral"),
+    "beta": DMLoss(BetaEmphasis(1.7, 2.0), normalization="none"),
+    "own emphasis": DMLoss(lambda p: 1 - p**2),
+}
+
+
+@pytest.mark.parametrize("name", KNOWING)
+@pytest.mark.parametrize("kind", ["labels", "soft targets"])
+@pytest.mark.parametrize("weights", [None, "some", "zeros"])
+@pytest.mark.parametrize("replicas", [(), (3,)])
+def test_a_derivative_that_is_known_is_the_one_of_the_graph(name, kind, weights, replicas):
+    criterion = KNOWING[name]
+    generator = torch.Generator().manual_seed(0)
+    logits = (4 * torch.randn(*replicas, 12, 5, generator=generator, dtype=torch.double)).requires_grad_()
+    targets = torch.randint(5, (*replicas, 12), generator=generator)
+    if kind == "soft targets":
+        targets = torch.rand(logits.shape, generator=generator, dtype=torch.double).softmax(-1)
+    weight = {None: None, "some": torch.rand(12, generator=generator), "zeros": torch.zeros(12)}[weights]
+    assert knows_derivative(criterion)
+    known = criterion.value_and_derivative(logits, targets, weight)
+    if name == "cross entropy" and kind == "soft targets":
+        assert known is None
+        return
+    value, derivative = known
+    assert not value.requires_grad and not derivative.requires_grad
+    by_graph = criterion(logits, targets, weight)
+    torch.testing.assert_close(value, by_graph.detach())
+    torch.testing.assert_close(derivative, torch.autograd.grad(by_graph.sum(), logits)[0])
+
+
+class Halved(DMLoss):
+    """A criterion of a user's."""
+
+    def forward(self, logits, target, sample_weight=None):
+        return super().forward(logits, target, sample_weight) / 2
+
+
+def test_a_criterion_with_a_forward_of_its_own_is_called():
+    assert not knows_derivative(Halved())
+    assert not knows_derivative(torch.nn.CrossEntropyLoss())
+
+
+@pytest.mark.parametrize("criterion", [make_criterion("gce"), PerExampleLoss(reduction="sum"), ProSelfLCLoss()])
+def test_what_is_not_known_is_asked_of_torch(criterion):
+    logits, labels = torch.zeros(2, 3), torch.tensor([0, 1])
+    assert not knows_derivative(criterion) or criterion.value_and_derivative(logits, labels) is None
