@@ -94,6 +94,7 @@ __all__ = [
     "fit_context",
     "fused_optimizer_devices",
     "has_callbacks",
+    "has_hooks",
     "insert_error_scores",
     "num_samples",
     "overload_with_generator",
@@ -206,6 +207,16 @@ def under_functorch_transforms():
     import torch
 
     return torch._C._are_functorch_transforms_active()
+
+
+def has_hooks(module):
+    """Whether somebody hears of it when a module is called.
+
+    Private; goes when torch names a way to ask.
+    """
+    return bool(
+        module._forward_hooks or module._forward_pre_hooks or module._backward_hooks or module._backward_pre_hooks
+    )
 
 
 @cache

@@ -1,5 +1,6 @@
 """Training data as tensors on the device, and the batches gathered from them."""
 
+import math
 from numbers import Integral
 
 import numpy as np
@@ -14,6 +15,9 @@ from sklabelnoise.training._streams import as_tensor, reads_ahead, sent_ahead, s
 
 # Rows of a table in one forward pass of prediction.
 PREDICTION_ROWS = 4096
+# Bytes of inputs that are gathered at once, for several batches: to gather each costs a small network a good part of
+# its step, and what does not stay in the cache is read twice.
+_BYTES_AT_ONCE = 2**20
 
 
 class Batch(tuple):
@@ -119,6 +123,22 @@ class TensorData(SkorchDataset):
         weight = None if self.sample_weight is None else self.sample_weight.index_select(0, index)
         return Batch(X, labels, target, weight, index, part)
 
+    def batches(self, index, size):
+        """The rows `index`, a LongTensor on the device where they are, as batches of `size`, gathered at once."""
+        values = (self.X, self.labels, self.soft_targets, self.sample_weight)
+        columns = [None if v is None else v.index_select(0, index).split(size) for v in values]
+        indices = index.split(size)
+        X, labels, soft, weights = ([None] * len(indices) if column is None else column for column in columns)
+        for batch in zip(X, labels, labels if self.soft_targets is None else soft, weights, indices, strict=True):
+            yield Batch(*batch)
+
+    def batches_at_once(self, size):
+        """How many batches of `size` rows to gather at once: one, where they would not all begin as a tensor does."""
+        # The kernel that multiplies matrices, and so the last bits, may depend on where in memory they begin.
+        n_bytes = size * math.prod(self.X.shape[1:]) * self.X.element_size()
+        alignment = 64 if self.device.type == "cpu" else 16
+        return max(1, _BYTES_AT_ONCE // n_bytes) if n_bytes % alignment == 0 else 1
+
 
 class DatasetData(Dataset):
     """A torch ``Dataset`` of the user with its encoded labels, soft targets and weights beside it.
@@ -221,6 +241,11 @@ class TensorBatches:
     def __iter__(self):
         n = len(self.data)
         order = torch.arange(n) if self.generator is None else torch.randperm(n, generator=self.generator)
+        if not self.data.on_host and self.processes is None:
+            used = order.to(self.data.device)[: self.n_batches * self.batch_size]
+            for index in used.split(self.data.batches_at_once(self.batch_size) * self.batch_size):
+                yield from self.data.batches(index, self.batch_size)
+            return
         on_device = order.to(self.data.device).split(self.batch_size)[: self.n_batches]
         on_host = order.split(self.batch_size)[: self.n_batches]
         parts = [None if self.processes is None else self.processes.part(len(index)) for index in on_host]

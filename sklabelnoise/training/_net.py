@@ -13,6 +13,7 @@ from skorch.history import History
 from skorch.utils import TeeGenerator, get_map_location
 from torch import nn
 
+from sklabelnoise._compat import has_hooks
 from sklabelnoise.losses._protocol import knows_derivative
 from sklabelnoise.modules._draws import captured, may_draw, seeded
 from sklabelnoise.training._batches import (
@@ -370,7 +371,7 @@ class NoisyLabelNet(ClassifierMixin, NeuralNet):
         if processes is not None:
             return step_together(self, batch, y_pred, processes)
         known = None
-        if self.knows_derivative_:
+        if self.knows_derivative_ and not has_hooks(self.criterion_):
             known = self.criterion_.value_and_derivative(y_pred, self.batch_.target, self.batch_.sample_weight)
         if known is None:
             loss = self.get_loss(y_pred, y, X=X, training=True)

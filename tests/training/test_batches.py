@@ -6,6 +6,7 @@ import scipy.sparse
 import torch
 from torch.utils.data import TensorDataset
 
+from sklabelnoise.training import _batches
 from sklabelnoise.training._batches import DatasetData, LoadedBatches, TensorBatches, TensorData, as_tensor
 
 
@@ -54,6 +55,33 @@ def test_without_soft_targets_the_target_is_the_labels():
     batch = make_data().batch(torch.tensor([1, 2]))
     assert batch.target is batch[1]
     assert batch.sample_weight is None
+
+
+@pytest.mark.parametrize("more", [False, True])
+@pytest.mark.parametrize("batch_size", [16, 24, 100, 4096])
+@pytest.mark.parametrize("drop_last", [False, True])
+def test_batches_gathered_at_once_are_those_gathered_one_by_one(batch_size, more, drop_last, monkeypatch):
+    n = 1000
+    beside = {"soft_targets": np.eye(2)[np.arange(n) % 2], "sample_weight": np.arange(n) / n} if more else {}
+    data = make_data(n, **beside)
+    monkeypatch.setattr(_batches, "_BYTES_AT_ONCE", 3 * 24 * 12 + 1)  # batches of 16 and 24 rows come in threes or more
+    batches = TensorBatches(data, batch_size, generator=torch.Generator().manual_seed(0), drop_last=drop_last)
+    n_rows = 0
+    for batch in batches:
+        alone = data.batch(batch.indices)
+        for got, expected in zip((*batch, batch.target), (*alone, alone.target), strict=True):
+            assert torch.equal(got, expected)
+        assert (batch.sample_weight is None) == (not more)
+        assert not more or torch.equal(batch.sample_weight, alone.sample_weight)
+        n_rows += len(batch.indices)
+    assert n_rows == (n - n % batch_size if drop_last and n > batch_size else n)
+
+
+def test_every_batch_begins_where_a_tensor_of_its_own_would():
+    # the last bits of a product of matrices may depend on it
+    for n_features in range(1, 20):
+        data = TensorData(np.ones((100, n_features), dtype=np.float32), np.zeros(100, dtype=int))
+        assert all(batch[0].data_ptr() % 64 == 0 for batch in TensorBatches(data, 10))
 
 
 def test_rows_of_a_sparse_matrix_are_made_dense_batch_by_batch():
