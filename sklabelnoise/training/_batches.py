@@ -17,7 +17,7 @@ from sklabelnoise.training._streams import as_tensor, reads_ahead, sent_ahead, s
 PREDICTION_ROWS = 4096
 # Bytes of inputs that are gathered at once, for several batches: to gather each costs a small network a good part of
 # its step, and what does not stay in the cache is read twice.
-_BYTES_AT_ONCE = 2**20
+_BYTES_AT_ONCE = 2**18
 
 
 class Batch(tuple):
