@@ -22,6 +22,7 @@ from benchmarks.cells import markdown
 from benchmarks.comparison import Comparison, by_condition, frame_of, left_out_text
 from benchmarks.detection import detection_block
 from benchmarks.ensemble_trial import trial_block
+from benchmarks.gpu_report import gpu_block
 from benchmarks.leaderboard import (
     SCORE,
     TIES,
@@ -216,6 +217,7 @@ BLOCKS = {
     "sizes": ("sizes", _sizes_block),
     "refinery": ("refinery", refinery_block),
     "speed": ("speed", _speed_block),
+    "gpu": ("gpu", gpu_block),
 }
 
 
