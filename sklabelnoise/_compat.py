@@ -37,6 +37,9 @@ from sklearn.utils import _safe_indexing as safe_indexing
 # The language of `_parameter_constraints`; goes together with `fit_context`.
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
+# Rows and labels of a fold as scikit-learn's loops take them, of kernels rows and columns alike; no public name yet.
+from sklearn.utils.metaestimators import _safe_split as safe_split
+
 # Metadata of the right length cut to the rows of a fold, as GridSearchCV does it; a few lines of our own would do.
 from sklearn.utils.validation import _check_method_params as check_method_params
 
@@ -100,6 +103,7 @@ __all__ = [
     "overload_with_generator",
     "safe_globals",
     "safe_indexing",
+    "safe_split",
     "score_fitted",
     "under_functorch_transforms",
     "warn_or_raise_about_fit_failures",

@@ -14,9 +14,9 @@ from joblib import Parallel, delayed, effective_n_jobs
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
-from tqdm import tqdm
 
 from sklabelnoise._compat import Interval, StrOptions, fit_context
+from sklabelnoise._foundation._progress import Progress
 from sklabelnoise._foundation._seeds import MAX_SEED
 
 if TYPE_CHECKING:
@@ -281,10 +281,10 @@ class PVDBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         inferred = Parallel(n_jobs=self.n_jobs, prefer="threads", return_as="generator")(
             delayed(self._infer)([texts[i] for i in chunk]) for chunk in chunks
         )
-        with tqdm(total=len(new), desc="inferring texts", disable=self.verbose < 1) as bar:
+        with Progress(len(new), "inferring texts", unit="texts", shown=self.verbose > 0) as bar:
             for chunk, rows in zip(chunks, inferred, strict=True):
                 vectors[chunk] = rows
-                bar.update(len(chunk))
+                bar.advance(len(chunk))
         return vectors
 
     def _fit(self, texts):
@@ -334,7 +334,7 @@ class PVDBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
             raise ValueError(
                 f"X must hold a word that occurs {self.min_count} times, got an empty vocabulary of {len(texts)} texts."
             )
-        with tqdm(total=self.epochs, desc="training texts", disable=self.verbose < 1) as bar:
+        with Progress(self.epochs, "training texts", unit="epochs", shown=self.verbose > 0) as bar:
             model.train(
                 documents, total_examples=model.corpus_count, epochs=self.epochs, callbacks=[_EpochProgress(bar)]
             )
@@ -404,7 +404,7 @@ class _EpochProgress:
         self.bar = bar
 
     def on_epoch_end(self, model):
-        self.bar.update()
+        self.bar.advance()
 
     def on_train_begin(self, model):
         """Nothing to do."""

@@ -57,6 +57,8 @@ HEAVY = {
     "skorch": {"training", "_classifiers", "_compat"},
     "matplotlib": {"inspection", "_label_report", "_foundation"},
     "gensim": {"text"},
+    # bars look alike, and know notebooks, because one room makes them
+    "tqdm": {"_foundation"},
 }
 # Rooms that import optional or heavy libraries, and rooms that load these, inside functions only.
 LATE = {

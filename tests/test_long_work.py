@@ -1,13 +1,19 @@
 """Long work shows for verbose=1 how much of it is done and how long the rest takes, and nothing unasked."""
 
+import joblib
 import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from sklabelnoise import DMClassifier, DMClassifierCV, NoisyLabelClassifier, StochasticLabelRefinery
+from sklabelnoise.audit import audit_labels
 from sklabelnoise.model_selection import FusedGridSearchCV, fused_cross_val_predict
 
 FAST = {"max_epochs": 2, "module__hidden": (4,), "random_state": 0}
+# Right often enough for an audit to mean something.
+JUDGE = {"lam": 0, "beta": 0, "max_epochs": 20, "random_state": 0}
 WORK = {
     "choice, together": (
         "DMClassifierCV: 100%",
@@ -63,7 +69,53 @@ WORK = {
             [("linear", LogisticRegression(), {"C": [1.0]})], cv=3, random_state=0, verbose=verbose
         ).fit(X, y),
     ),
+    "audit": (
+        "audit by LogisticRegression: 100%",
+        "4/4 fits",
+        lambda X, y, verbose: audit_labels(LogisticRegression(), X, y, cv=4, random_state=0, verbose=verbose),
+    ),
+    "audit by threads": (
+        "audit by LogisticRegression: 100%",
+        "4/4 fits",
+        lambda X, y, verbose: _audit_by_threads(X, y, verbose),
+    ),
+    "audit by a network": (
+        "audit by DMClassifier: 100%",
+        "3/3 fits",  # two halves and the whole
+        lambda X, y, verbose: audit_labels(
+            make_pipeline(StandardScaler(), DMClassifier(**JUDGE)), X, y, random_state=0, verbose=verbose
+        ),
+    ),
+    "audit by folds of a network": (
+        "audit by DMClassifier: 100%",
+        "3/3 fits",
+        lambda X, y, verbose: audit_labels(
+            DMClassifier(**JUDGE), X, y, cv=3, evidence="out_of_fold", random_state=0, verbose=verbose
+        ),
+    ),
+    "audit by the refinery": (
+        "StochasticLabelRefinery: 100%",
+        "3/3 rounds",
+        lambda X, y, verbose: audit_labels(
+            StochasticLabelRefinery(LogisticRegression(), n_rounds=2, cv=3, random_state=0), X, y, verbose=verbose
+        ),
+    ),
+    "audit by the ensemble": (
+        "members: 100%",
+        "expected seconds",
+        lambda X, y, verbose: audit_labels(
+            NoisyLabelClassifier([("linear", LogisticRegression(), {"C": [1.0]})], cv=3, random_state=0),
+            X,
+            y,
+            verbose=verbose,
+        ),
+    ),
 }
+
+
+def _audit_by_threads(X, y, verbose):
+    with joblib.parallel_config(backend="threading"):
+        return audit_labels(LogisticRegression(), X, y, cv=4, n_jobs=2, random_state=0, verbose=verbose)
 
 
 @pytest.mark.parametrize("bar, counted, work", WORK.values(), ids=WORK)
@@ -74,6 +126,16 @@ def test_a_bar_runs_to_its_end_where_it_is_asked_for(bar, counted, work, blobs, 
     shown = capfd.readouterr().err
     assert bar in shown and counted in shown
     assert "<00:00" in shown.split("\r")[-1]  # nothing remains
+
+
+def test_an_audit_has_one_bar_and_more_on_request(blobs, capfd):
+    audits = [
+        audit_labels(DMClassifier(**JUDGE), *blobs, random_state=0, verbose=verbose).proba for verbose in (0, 1, 2)
+    ]
+    assert all(np.array_equal(audits[0], proba) for proba in audits[1:])
+    shown = capfd.readouterr().err
+    assert shown.count("\raudit by DMClassifier:   0%") == 2
+    assert shown.count("\rDMClassifier:   0%") == 3  # of verbose=2 alone: two halves and the whole
 
 
 def test_a_round_that_settles_early_ends_the_bar(blobs, capfd):

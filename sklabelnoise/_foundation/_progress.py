@@ -42,9 +42,11 @@ class Progress:
         self.total, self.done, self._lock = total, 0.0, threading.Lock()
         self._bar: Any = tqdm(total=total, desc=name, unit=unit, bar_format=_FORMAT, disable=not shown)
 
-    def advance(self, pieces: float = 1) -> None:
-        """Note that some pieces, or parts of one, are done."""
+    def advance(self, pieces: float = 1, beside: dict[str, str] | None = None) -> None:
+        """Note that some pieces, or parts of one, are done; `beside` is shown behind the bar, by name."""
         with self._lock:
+            if beside is not None:
+                self._bar.set_postfix(beside, refresh=False)
             # Sums of parts must end at the whole, or the bar would stop short of it or warn of too much.
             self.done = min(self.done + pieces, self.total)
             if self.total - self.done < 1e-6:
@@ -59,8 +61,12 @@ class Progress:
         """Print a line above the bar, to standard output."""
         self._bar.write(line, file=sys.stdout)
 
+    def close(self) -> None:
+        """Leave the bar as it is."""
+        self._bar.close()
+
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._bar.close()
+        self.close()

@@ -1,17 +1,22 @@
 """An audit: a classifier is fitted to the given labels, and asked what it says of them."""
 
+import warnings
 from contextlib import contextmanager
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
-from sklearn.model_selection import StratifiedKFold, cross_val_predict
+from sklearn.model_selection import StratifiedKFold, check_cv
 from sklearn.pipeline import Pipeline
-from sklearn.utils import check_random_state, column_or_1d, get_tags
+from sklearn.utils import check_random_state, column_or_1d, get_tags, indexable
 from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.parallel import delayed
 
+from sklabelnoise._compat import safe_split
 from sklabelnoise._foundation._classes import at_all_classes
 from sklabelnoise._foundation._given import as_labels
+from sklabelnoise._foundation._in_parallel import as_they_come
 from sklabelnoise._foundation._numeric_columns import note_what_is_no_number
+from sklabelnoise._foundation._progress import Progress
 from sklabelnoise._foundation._warning_filters import callers_filters
 from sklabelnoise._label_report._datasets import is_dataset
 from sklabelnoise._label_report._report import LabelReport
@@ -75,43 +80,78 @@ def audit(
         raise TypeError(
             f"estimator must have predict_proba, got {type(estimator).__name__}. CalibratedClassifierCV(estimator) has."
         )
-    fit = _Fits(estimator, rows, y, n_jobs, random_state, verbose)
+    fit = _Fits(estimator, rows, y, n_jobs, random_state)
     if evidence != "out_of_fold" and _is_ours(final) and not hasattr(final, "embed"):
-        proba, own_classes, out_of_fold = fit.own_left_out()
+        proba, own_classes, out_of_fold = fit.own_left_out(verbose)
         return LabelReport(given, proba, classes=own_classes, in_sample=not out_of_fold, **known)
     does_not_memorize = _is_ours(final) and getattr(final, "loss", None) != "cross_entropy"
     if evidence == "fit" or (evidence == "auto" and does_not_memorize):
-        halves = fit.left_out(2)
-        proba, own_classes = fit.once()
+        splits = fit.splits(2)
+        with fit.shown(len(splits) + 1, verbose) as bar:
+            halves = fit.left_out(splits, bar)
+            proba, own_classes = fit.once()
+            bar.finish()
         return LabelReport(given, proba, classes=own_classes, in_sample=True, noise_proba=halves, **known)
-    return LabelReport(given, fit.left_out(cv), **known)
+    splits = fit.splits(cv)
+    with fit.shown(len(splits), verbose) as bar:
+        proba = fit.left_out(splits, bar)
+    return LabelReport(given, proba, **known)
 
 
 class _Fits:
     """The fits of one audit: a classifier, the rows and labels it is fitted to, and how."""
 
-    def __init__(self, estimator, X, y, n_jobs, random_state, verbose):
+    def __init__(self, estimator, X, y, n_jobs, random_state):
         self.fitted, self.estimator = estimator, clone(estimator)
         self.X, self.y = X, y
-        self.n_jobs, self.random_state, self.verbose = n_jobs, random_state, verbose
+        self.n_jobs, self.random_state = n_jobs, random_state
+
+    def shown(self, n_fits, verbose):
+        """One bar over all fits; those of single fits are for who wants more."""
+        self._show(verbose - 1)
+        return Progress(n_fits, f"audit by {type(_final_step(self.estimator)).__name__}", unit="fits", shown=verbose)
+
+    def _show(self, verbose):
         final = _final_step(self.estimator)
-        if verbose and _is_ours(final) and "verbose" in final.get_params(deep=False):
+        if verbose > 0 and _is_ours(final) and "verbose" in final.get_params(deep=False):
             final.set_params(verbose=verbose)
 
-    def left_out(self, cv):
-        """Predictions for each row by a model that has not seen it."""
+    def splits(self, cv):
+        """Rows to fit to and rows left out, each row left out once."""
+        given = cv
         if isinstance(cv, int | np.integer):
             seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
             cv = StratifiedKFold(int(cv), shuffle=True, random_state=seed)
+        # What is split of a Dataset, and handed to workers, are numbers of rows.
+        rows = np.arange(len(self.X)) if is_dataset(self.X) else self.X
+        splits = list(check_cv(cv, self.y, classifier=True).split(rows, self.y))
+        left_out = np.sort(np.concatenate([test for _, test in splits])) if splits else []
+        if not np.array_equal(left_out, np.arange(len(self.y))):
+            raise ValueError(f"cv must leave out each of the {len(self.y)} rows once, got {given!r}.")
+        return splits
+
+    def left_out(self, splits, bar):
+        """Predictions for each row by a model that has not seen it."""
         estimator, X = _SortedColumns(self.estimator), self.X
         if is_dataset(X):
-            # What is split and handed to workers are numbers of rows.
             estimator, X = _SortedColumns(self.estimator, X), np.arange(len(X))
-        verbose = 0 if _is_ours(_final_step(self.estimator)) else self.verbose
+        classes, codes = np.unique(self.y, return_inverse=True)
+        (X,) = indexable(X)
+        proba, lacking = np.zeros((len(codes), len(classes))), set()
         with self._explained():
-            return cross_val_predict(
-                estimator, X, self.y, cv=cv, n_jobs=self.n_jobs, verbose=verbose, method="predict_proba"
+            tasks = [delayed(_predict_left_out)(estimator, X, codes, *split) for split in splits]
+            for test, found, known in as_they_come(self.n_jobs)(tasks):
+                proba[test] = at_all_classes(found, known, np.arange(len(classes)), fill=0)
+                lacking |= {*range(len(classes))} - {*known.tolist()}
+                bar.advance()
+        if lacking:
+            warnings.warn(
+                f"Some fold was fitted without any row of {classes[sorted(lacking)].tolist()}, so that the rows it "
+                "left out have probability 0 of that class, and are doubted for it. Fewer folds may help.",
+                RuntimeWarning,
+                stacklevel=3,
             )
+        return proba
 
     def once(self):
         """What one fit says about the rows it was fitted to, and its classes."""
@@ -126,7 +166,7 @@ class _Fits:
             return _sorted_columns(estimator.predict_proba(self.X), final)
         return proba, final.classes_
 
-    def own_left_out(self):
+    def own_left_out(self, verbose):
         """What a classifier that leaves rows out while it is fitted predicts for them, its classes, and whether it did.
 
         A label refinery that runs no round has only its fitted model.
@@ -134,6 +174,7 @@ class _Fits:
         if self._knows_these_labels():
             final = _final_step(self.fitted)
             return final.oof_proba_, final.classes_, True
+        self._show(verbose)  # one fit, with a bar over all that it does
         estimator = clone(self.estimator)
         final = _final_step(estimator.fit(self.X, self.y))
         if hasattr(final, "oof_proba_"):
@@ -193,6 +234,12 @@ class _SortedColumns(ClassifierMixin, BaseEstimator):
         from sklabelnoise.training._training_set import take_rows  # torch, which a Dataset has loaded already
 
         return take_rows(self.dataset, rows)
+
+
+def _predict_left_out(estimator, X, y, train, test):
+    """Probabilities of the rows left out, and the classes that those fitted to have."""
+    fitted = clone(estimator).fit(*safe_split(estimator, X, y, train))
+    return test, fitted.predict_proba(safe_split(estimator, X, y, test, train)[0]), fitted.classes_
 
 
 def _sorted_columns(proba, final):

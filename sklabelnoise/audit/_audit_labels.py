@@ -91,7 +91,8 @@ def audit_labels(
         classifier has its own.
 
     verbose : int, default=0
-        1 shows a progress bar of each fit of a classifier of this package, and says of others how many folds are done.
+        1 shows one progress bar over all fits, with the time that remains; more shows those of single fits of the
+        classifiers of this package as well.
 
     Returns
     -------

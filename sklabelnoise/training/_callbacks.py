@@ -1,8 +1,8 @@
 """Callbacks of one training: which hooks they use, a progress bar over epochs, and scikit-learn's protocol."""
 
 from skorch.callbacks import Callback
-from tqdm.auto import tqdm
 
+from sklabelnoise._foundation._progress import Progress
 from sklabelnoise.training._early_stopping import StopTraining
 
 _BATCH_HOOKS = ("on_batch_begin", "on_batch_end", "on_grad_computed")
@@ -30,13 +30,12 @@ class EpochProgressBar(Callback):
         self.name = name
 
     def on_train_begin(self, net, X=None, y=None, **kwargs):
-        self.bar_ = tqdm(total=self.epochs, desc=self.name, unit="epoch")
+        self.bar_ = Progress(self.epochs, self.name, unit="epochs", shown=True)
 
     def on_epoch_end(self, net, **kwargs):
         row = net.history[-1]
         shown = ("train_loss", "train_accuracy", "valid_loss", "valid_accuracy")
-        self.bar_.set_postfix({key: f"{row[key]:.3f}" for key in shown if key in row}, refresh=False)
-        self.bar_.update()
+        self.bar_.advance(beside={key: f"{row[key]:.3f}" for key in shown if key in row})
 
     def on_train_end(self, net, X=None, y=None, **kwargs):
         self.bar_.close()

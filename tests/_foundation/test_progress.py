@@ -51,6 +51,18 @@ def test_lines_go_to_the_output_with_and_without_a_bar(capsys):
         assert capsys.readouterr().out == "a line\n"
 
 
+def test_what_is_beside_the_bar_keeps_its_order(capsys):
+    with Progress(1, "fitting", unit="fits", shown=1) as bar:
+        bar.advance(beside={"loss": "0.1", "accuracy": "0.9"})
+    assert "1/1 fits" in (shown := capsys.readouterr().err.split("\r")[-1]) and "loss=0.1, accuracy=0.9" in shown
+
+
+def test_nothing_to_do_is_done():
+    with Progress(0, "fitting", unit="fits", shown=1) as bar:
+        bar.finish()
+    assert bar.done == 0
+
+
 def test_threads_lose_no_piece():
     interval = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)

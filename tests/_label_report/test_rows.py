@@ -335,5 +335,5 @@ class TestClassifiers:
         assert capsys.readouterr().err == ""
         audit_labels(model, X, y, random_state=0, verbose=1)
         shown = capsys.readouterr()
-        assert "2/2" in shown.err + shown.out
+        assert "3/3 fits" in shown.err + shown.out  # two halves and the whole
         assert model[-1].verbose == 0  # it is a clone that shows

@@ -1,9 +1,14 @@
 """One call from data to report."""
 
+import joblib
 import numpy as np
+import pandas as pd
 import pytest
+from scipy import sparse
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import euclidean_distances
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
+from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
@@ -61,6 +66,36 @@ class TestAuditLabels:
         folds = StratifiedKFold(4, shuffle=True, random_state=np.random.RandomState(0).randint(2**31 - 1))
         proba = cross_val_predict(LogisticRegression(), *noisy_blobs[:2], cv=folds, method="predict_proba")
         np.testing.assert_array_equal(report.proba, proba)
+
+    def test_folds_are_those_of_scikit_learn_for_distances_frames_and_any_number_of_jobs(self, noisy_blobs):
+        X, y, _ = noisy_blobs
+        distances, names = euclidean_distances(X), np.array(["a", "b", "c"])[y]
+        for model, rows in (
+            (KNeighborsClassifier(metric="precomputed"), distances),
+            (LogisticRegression(), pd.DataFrame(X)),
+            (LogisticRegression(), sparse.csr_matrix(X)),
+        ):
+            folds = list(StratifiedKFold(3).split(X, y))
+            proba = cross_val_predict(model, rows, names, cv=folds, method="predict_proba")
+            for n_jobs in (None, 2):
+                with joblib.parallel_config(backend="threading"):
+                    report = audit_labels(model, rows, names, cv=iter(folds), evidence="out_of_fold", n_jobs=n_jobs)
+                np.testing.assert_array_equal(report.proba, proba)
+
+    @pytest.mark.parametrize("folds", [
+        [(np.arange(300), np.arange(300, 600))], [(np.arange(300), np.arange(600))] * 2, [],
+    ], ids=["some are never left out", "left out twice", "none"])  # fmt: skip
+    def test_each_row_is_left_out_once(self, noisy_blobs, folds):
+        with pytest.raises(ValueError, match="cv must leave out each of the 600 rows once, got"):
+            audit_labels(LogisticRegression(), *noisy_blobs[:2], cv=folds)
+
+    def test_a_class_that_a_fold_does_not_know_is_said(self, noisy_blobs):
+        X, y, _ = noisy_blobs
+        y = np.where(np.arange(600) == 7, 9, y)
+        folds = [(np.arange(300, 600), np.arange(300)), (np.arange(300), np.arange(300, 600))]
+        with pytest.warns(RuntimeWarning, match=r"without any row of \[9\], so that the rows it left out have prob"):
+            report = audit_labels(LogisticRegression(), X, y, cv=folds)
+        assert (report.proba[:300, 3] == 0).all() and (report.proba[300:, 3] > 0).all()
 
     def test_one_fit_on_demand(self, noisy_blobs):
         CountingFits.fits = 0
