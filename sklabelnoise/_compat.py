@@ -106,6 +106,7 @@ __all__ = [
     "safe_split",
     "score_fitted",
     "under_functorch_transforms",
+    "unrecorded_step",
     "warn_or_raise_about_fit_failures",
     "with_callbacks",
 ]
@@ -232,6 +233,28 @@ def fused_optimizer_devices():
     from torch.utils._foreach_utils import _get_fused_kernels_supported_devices
 
     return frozenset(_get_fused_kernels_supported_devices())
+
+
+def unrecorded_step(optimizer):
+    """The step of an optimizer, as a function of it, where nobody listens: no profiler and no hook; else None.
+
+    torch wraps each step into a record for its profiler, which takes as long as a tenth of all that a small network's
+    training does. Private; goes when torch makes the record only while it profiles.
+    """
+    import torch
+
+    wrapped = type(optimizer).step
+    if not getattr(wrapped, "hooked", False) or "step" in vars(optimizer) or torch.autograd._profiler_enabled():
+        return None
+    listeners = (optimizer._optimizer_step_pre_hooks, optimizer._optimizer_step_post_hooks, *_hooks_of_every_step())
+    return None if any(listeners) else wrapped.__wrapped__
+
+
+@cache
+def _hooks_of_every_step():
+    from torch.optim.optimizer import _global_optimizer_post_hooks, _global_optimizer_pre_hooks
+
+    return _global_optimizer_pre_hooks, _global_optimizer_post_hooks
 
 
 def default_store():

@@ -9,6 +9,10 @@ import torch
 
 from sklabelnoise.training._failures import nonfinite_loss_message
 
+# Batches whose predictions are compared with their labels in one go: for each alone it is a good part of the step of a
+# small network.
+_COMPARED_AT_ONCE = 32
+
 
 class EpochRecord:
     """Losses and hits of the batches of one epoch, brought together when it ends.
@@ -30,16 +34,25 @@ class EpochRecord:
         # from giving memory back. Elsewhere they stay on the device until the epoch ends.
         self._noted = torch.Tensor.item if torch.device(device).type == "cpu" else torch.Tensor.detach
         self._losses, self._masses, self._hits = [], [], []
+        self._predicted = []
         self._start = time.perf_counter()
 
     def note(self, batch, step):
         """Take in what a step made of a batch."""
-        with torch.no_grad():
-            hit = step["y_pred"].argmax(dim=1) == batch.labels
-            weight = batch.sample_weight
-            self._masses.append(len(hit) if weight is None else self._noted(weight.sum()))
-            self._hits.append(self._noted(hit.sum() if weight is None else (weight * hit).sum()))
-            self._losses.append(self._noted(step["loss"]))
+        labels, weight = batch.labels, batch.sample_weight
+        # At once, as a network may write its next predictions where these are.
+        self._predicted.append((step["y_pred"].argmax(dim=1), labels, weight))
+        self._masses.append(len(labels) if weight is None else self._noted(weight.sum()))
+        self._losses.append(self._noted(step["loss"]))
+        if len(self._predicted) == _COMPARED_AT_ONCE:
+            self._compare()
+
+    def _compare(self):
+        """Count the predictions noted last that are the label."""
+        predicted, labels, weights = zip(*self._predicted, strict=True)
+        self._predicted = []
+        hit = torch.cat(predicted) == torch.cat(labels)
+        self._hits.append(self._noted(hit.sum() if weights[0] is None else (torch.cat(weights) * hit).sum()))
 
     def write_batch(self, size):
         """Write the loss of the batch noted last into the history, for callbacks that read it there."""
@@ -61,6 +74,8 @@ class EpochRecord:
         ValueError
             If a loss is not finite.
         """
+        if self._predicted:
+            self._compare()
         seconds = time.perf_counter() - self._start
         if processes is not None:
             processes.anybody(False)  # here a process that failed is noticed, and no device is waited for in vain

@@ -34,10 +34,12 @@ from sklabelnoise.training._epoch_record import EpochRecord
 from sklabelnoise.training._failures import check_parameters
 from sklabelnoise.training._forward import Turn
 from sklabelnoise.training._module import check_is_tensor
-from sklabelnoise.training._optimizer import clear_gradients, requires_closure
+from sklabelnoise.training._optimizer import clear_gradients, requires_closure, take_step
 from sklabelnoise.training._precision import autocast_dtype, cudnn_kernels, has_fixed_shapes, loss_scaler
 from sklabelnoise.training._processes import current_processes
 from sklabelnoise.training._schedules import constant
+
+_SET_IN_EACH_BATCH = frozenset({"batch_", "iteration_"})
 
 
 class NoisyLabelNet(ClassifierMixin, NeuralNet):
@@ -111,6 +113,13 @@ class NoisyLabelNet(ClassifierMixin, NeuralNet):
     def _default_callbacks(self):
         # Loss, accuracy and time of an epoch are recorded by the loop itself.
         return []
+
+    def __setattr__(self, name, value):
+        if name in _SET_IN_EACH_BATCH:
+            object.__setattr__(self, name, value)
+        else:
+            # skorch asks whether the value is a part to train.
+            super().__setattr__(name, value)
 
     def initialize_history(self):
         # The last step of skorch's initialisation, and one that AccelerateMixin, which has its own, does not skip.
@@ -357,7 +366,7 @@ class NoisyLabelNet(ClassifierMixin, NeuralNet):
             self.notify("on_grad_computed", named_parameters=named, batch=batch, training=True)
         with captured("optimizer" in self.drawing_parts_):
             if self.scaler_ is None:
-                self.optimizer_.step()
+                take_step(self.optimizer_)
             else:
                 self.scaler_.step(self.optimizer_)
                 self.scaler_.update()

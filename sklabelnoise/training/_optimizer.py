@@ -4,7 +4,7 @@ import inspect
 
 import torch
 
-from sklabelnoise._compat import fused_optimizer_devices
+from sklabelnoise._compat import fused_optimizer_devices, unrecorded_step
 
 # Those of torch whose step is one operation where it is told so, and the arguments by which a user says otherwise.
 _WITH_FUSED_STEP = (torch.optim.SGD, torch.optim.Adam, torch.optim.AdamW)
@@ -54,13 +54,22 @@ def requires_closure(optimizer):
 
 
 def clear_gradients(optimizer):
-    """As ``optimizer.zero_grad()``, whose record for a profiler costs a small network more than all else it does."""
+    """As ``optimizer.zero_grad()``, without its record for a profiler."""
     if type(optimizer).zero_grad is not torch.optim.Optimizer.zero_grad:
         optimizer.zero_grad()
         return
     for group in optimizer.param_groups:
         for parameter in group["params"]:
             parameter.grad = None
+
+
+def take_step(optimizer):
+    """As ``optimizer.step()``, without a record for a profiler that is not there."""
+    step = unrecorded_step(optimizer)
+    if step is None:
+        optimizer.step()
+    else:
+        step(optimizer)
 
 
 def takes_fused_step(optimizer, params, module, device):
