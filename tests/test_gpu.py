@@ -5,6 +5,8 @@ With SKLABELNOISE_GPU=cpu the same tests run on the CPU, so that a session with 
 
 import os
 import pickle
+import subprocess
+import sys
 import warnings
 from contextlib import contextmanager, nullcontext
 from unittest import mock
@@ -90,6 +92,24 @@ def test_a_classifier_learns_on_the_device_what_it_learns_on_the_cpu(table, name
     np.testing.assert_allclose(on_device.predict_proba(X), on_cpu.predict_proba(X), atol=2e-3)
     again = pickle.loads(pickle.dumps(on_device))
     np.testing.assert_array_equal(again.predict_proba(X), on_device.predict_proba(X))
+
+
+FIRST_FIT = """
+import warnings
+import numpy as np
+from sklabelnoise import {name}
+X = np.random.default_rng(0).normal(size=(64, 5)).astype(np.float32)
+warnings.simplefilter("error")
+{name}(max_epochs=1, device="{device}", random_state=0).fit(X, np.arange(64) % 3)
+"""
+
+
+@pytest.mark.parametrize("name", ["DMClassifier", "ProSelfLCClassifier"])
+def test_the_first_fit_of_a_process_warns_of_nothing(name):
+    # such as of the first thread that computes on the device
+    command = [sys.executable, "-c", FIRST_FIT.format(name=name, device=DEVICE)]
+    finished = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert finished.returncode == 0, finished.stderr
 
 
 @pytest.mark.parametrize("name", [*NAMES, *ROW_CRITERIA, *BATCH_CRITERIA])

@@ -1,6 +1,7 @@
 """The device a training runs on, and torch's threads after a fork."""
 
 import os
+from functools import cache
 
 import torch
 
@@ -25,6 +26,23 @@ def _after_fork():
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)
+
+
+def open_backward_thread(device):
+    """Let the thread in which torch goes back on a GPU compute something, once.
+
+    Where the derivative of a loss is known, a product of matrices is the first thing this thread is asked for, and
+    cuBLAS warns that it finds no context there. Any other operation sets one up, as that of a loss does elsewhere.
+    """
+    device = torch.device(device)
+    if device.type == "cuda":
+        _go_back_once(torch.cuda.current_device() if device.index is None else device.index)
+
+
+@cache
+def _go_back_once(index):
+    x = torch.ones(1, device=torch.device("cuda", index), requires_grad=True)
+    torch.autograd.grad(x * x, x)
 
 
 def generator_on(device, seed):

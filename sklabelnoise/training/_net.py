@@ -27,7 +27,7 @@ from sklabelnoise.training._batches import (
 )
 from sklabelnoise.training._callbacks import used_hooks
 from sklabelnoise.training._data_parallel import notify_together, step_together, training_together
-from sklabelnoise.training._device import device_here, generator_on, note_computation
+from sklabelnoise.training._device import device_here, generator_on, note_computation, open_backward_thread
 from sklabelnoise.training._drawing_parts import prepared_draws
 from sklabelnoise.training._early_stopping import StopTraining, keep_interrupted_epoch, stopped_early
 from sklabelnoise.training._epoch_record import EpochRecord
@@ -250,6 +250,7 @@ class NoisyLabelNet(ClassifierMixin, NeuralNet):
         self.needs_indices_ = self.criterion_.needs_indices
         self.scaler_ = loss_scaler(self)
         self.knows_derivative_ = self.scaler_ is None and knows_derivative(self.criterion_)
+        open_backward_thread(self.device)
         processes = current_processes()
         try:
             with ExitStack() as stack:

@@ -84,3 +84,13 @@ def test_a_net_of_a_larger_machine_comes_to_the_first_device(three_devices):
     assert str(device_here("cuda:5")) == "cuda:0"
     assert str(device_here("cuda:2")) == "cuda:2"
     assert str(device_here("cpu")) == "cpu"
+
+
+def test_the_thread_of_backward_passes_computes_before_a_product_of_matrices(monkeypatch):
+    # cuBLAS warns where it is the first to compute in a thread; that this is enough only a GPU can show
+    went_back = []
+    monkeypatch.setattr(_device, "_go_back_once", went_back.append)
+    monkeypatch.setattr(torch.cuda, "current_device", lambda: 2)
+    for device in ("cpu", "cuda", torch.device("cuda:1")):
+        _device.open_backward_thread(device)
+    assert went_back == [2, 1]
