@@ -49,8 +49,8 @@ GUARDS = {
     "_label_refinery/_soft_fit.py": ["_label_refinery/test_soft_fit.py", "_label_refinery/test_classifier.py"],
     "_label_refinery/_classifier.py": ["_label_refinery/test_classifier.py"],
     "_label_refinery/_regressor.py": ["_label_refinery/test_regressor.py"],
-    "_label_refinery/_refinement.py": ["_label_refinery/test_classifier.py"],
-    "_label_refinery/_left_out.py": ["_label_refinery/test_classifier.py", "_label_refinery/test_left_out.py"],
+    "_label_refinery/_refinement.py": ["_label_refinery/test_classifier.py", "_label_refinery/test_refinement.py"],
+    "_label_refinery/_left_out.py": ["_label_refinery/test_refinement.py", "_label_refinery/test_left_out.py"],
     "_label_report/_evidence.py": ["_label_report/test_evidence.py", "_label_report/test_issues.py"],
     "_label_report/_issues.py": ["_label_report/test_issues.py"],
     "_label_report/_transition.py": ["_label_report/test_transition.py"],
@@ -59,8 +59,8 @@ GUARDS = {
     "metrics/_labels.py": ["metrics/test_labels.py"],
     "metrics/_ordinal.py": ["metrics/test_ordinal.py"],
     "metrics/_retrieval.py": ["metrics/test_retrieval.py"],
-    "model_selection/_grid_search.py": ["model_selection/test_grid_search.py"],
-    "model_selection/_evaluation.py": ["model_selection/test_grid_search.py"],
+    "model_selection/_grid_search.py": ["model_selection/test_grid_search.py", "model_selection/test_evaluation.py"],
+    "model_selection/_evaluation.py": ["model_selection/test_grid_search.py", "model_selection/test_evaluation.py"],
 }
 
 COMPARISONS = {

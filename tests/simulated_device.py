@@ -44,6 +44,10 @@ _REAL_GENERATOR = torch.Generator
 _BELONGS_TO = {}
 
 
+# Rows of a batch that the cost of one batch is measured with.
+BATCHES = (64, 32)
+
+
 class DeviceError(RuntimeError):
     """What a real accelerator would refuse."""
 
@@ -265,6 +269,21 @@ def simulated_device(*, has_float64=True, memory=None):
     known = nullcontext() if memory is None else mock.patch.object(torch, DEVICE.type, device, create=True)
     with mock.patch.object(torch, "Generator", DeviceGenerator), known, device, _Conversions():
         yield device
+
+
+def per_batch(run, **options):
+    """What `run(batch_size)` pays for each batch more: waits and copies, by operation and line."""
+    seen = []
+    for batch_size in BATCHES:
+        with simulated_device(**options) as device:
+            run(batch_size)
+        assert device.refused == []
+        assert device.n_operations > 0
+        seen.append(device)
+    few, many = seen
+    # counters of what the second run has more; what it has less would be as telling
+    assert not few.waits - many.waits and not few.copies - many.copies
+    return {"waits": dict(many.waits - few.waits), "copies": dict(many.copies - few.copies)}
 
 
 def _numbers(value):

@@ -395,11 +395,17 @@ def test_there_is_no_drawer_for_everything():
 
 # Tests of what no single file does: laws, named after what they claim. All others bear the name of the file they test.
 LAWS = {
+    "_classifiers/test_failures.py",  # what fails leaves everything as it was
+    "_classifiers/test_going_on.py",  # chunks and warm starts are parts of one training
+    "_classifiers/test_images.py",  # images are normalized, and bytes until they are a batch
+    "_classifiers/test_seeds.py",  # a seed gives the same bits again
+    "_classifiers/test_weights.py",  # weights and soft labels are what repeated rows would be
     "_classifiers/test_cv_checkpoint.py",  # a cross-validation that was killed goes on to the same bits
     "_classifiers/test_skorch_features.py",  # skorch's callbacks work on our net
     "_classifiers/test_types.py",  # numbers and labels of every type pass everywhere
     "_ensemble/test_sparse_and_wide.py",  # sparse and very wide tables are taken by every family
     "losses/test_precision.py",  # float32 is as good as it can be, in every loss
+    "training/test_datasets.py",  # data sets of torch train as their arrays do
     "training/test_threads.py",  # fits in threads
 }
 

@@ -111,18 +111,18 @@ def _kinds_in_array(X):
         return [(number, "dates or times") for number in range(X.shape[1])]
     if X.dtype.kind not in "OU":
         return []
-    return [(number, "text" if any(map(_is_a_word, X[:, number])) else None) for number in range(X.shape[1])]
+    said = ((number, next(filter(None, map(_why_no_number, X[:, number])), None)) for number in range(X.shape[1]))
+    return [(number, reason and f"text ({reason})") for number, reason in said]
 
 
-def _is_a_word(value):
-    """Whether a value is a text that spells no number; numbers that are spelled are read by scikit-learn."""
-    if not isinstance(value, str):
-        return False
-    try:
-        float(value)
-    except ValueError:
-        return True
-    return False
+def _why_no_number(value):
+    """What Python says of a text that spells no number; one that does is read by scikit-learn."""
+    if isinstance(value, str):
+        try:
+            float(str(value))
+        except ValueError as error:
+            return str(error)
+    return None
 
 
 def _kind_of_column(column, allow_missing):

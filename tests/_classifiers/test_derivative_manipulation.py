@@ -127,7 +127,7 @@ class TestDefaultOnTablesOfTwoClasses:
     @pytest.mark.parametrize("params", [
         {"lam": 0.5}, {"beta": 8.0}, {"lam": 0.5, "beta": 8.0}, {"lam": 1, "beta": 16},
         {"emphasis": DMEmphasis(0.5, 8)}, {"module": lambda: torch.nn.Linear(3, 2)},
-    ], ids=str)  # fmt: skip
+    ], ids=["lam", "beta", "both", "others", "emphasis", "module"])  # fmt: skip
     def test_what_was_chosen_is_taken_without_a_word(self, params):
         _fits_in_silence(clone(DMClassifier(**params, **self.ONE)).fit, self.X, self.Y)
 

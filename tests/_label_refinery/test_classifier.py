@@ -7,17 +7,15 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
-import sklearn
 from scipy import sparse
-from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, clone
+from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import BaggingClassifier, HistGradientBoostingClassifier, RandomForestRegressor
-from sklearn.exceptions import NotFittedError, UnsetMetadataPassedError
+from sklearn.exceptions import NotFittedError
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import (
     GridSearchCV,
-    GroupKFold,
     HalvingGridSearchCV,
     KFold,
     StratifiedKFold,
@@ -25,7 +23,6 @@ from sklearn.model_selection import (
     learning_curve,
 )
 from sklearn.naive_bayes import GaussianNB
-from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
@@ -45,55 +42,6 @@ def noisy(blobs):
 
 def refinery(estimator=None, **kwargs):
     return StochasticLabelRefinery(GaussianNB() if estimator is None else estimator, **{"random_state": 0, **kwargs})
-
-
-class Memory:
-    """An estimator whose first feature is the name of a row, or of its group; it fails when asked about one it saw."""
-
-    def _remember(self, X, y):
-        self.seen_ = set(np.asarray(X)[:, 0].tolist())
-        self.classes_ = np.unique(y)
-
-    def predict_proba(self, X):
-        met_again = self.seen_ & set(np.asarray(X)[:, 0].tolist())
-        assert not met_again, f"asked about rows it has seen: {met_again}"
-        return np.full((len(X), len(self.classes_)), 1 / len(self.classes_))
-
-
-class WeightedMemory(Memory, ClassifierMixin, BaseEstimator):
-    def fit(self, X, y, sample_weight=None):
-        self._remember(X, y)
-        return self
-
-
-class SoftMemory(Memory, ClassifierMixin, BaseEstimator):
-    def fit(self, X, y, *, soft_labels=None):
-        self._remember(X, y)
-        return self
-
-
-class RegressingMemory(Memory, RegressorMixin, BaseEstimator):
-    def fit(self, X, y):
-        self._remember(X, [0, 1, 2])
-        return self
-
-    def predict(self, X):
-        return self.predict_proba(X)
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.target_tags.multi_output = True
-        return tags
-
-
-class ValueMemory(Memory, RegressorMixin, BaseEstimator):
-    def fit(self, X, y):
-        self._remember(X, y)
-        return self
-
-    def predict(self, X):
-        self.predict_proba(X)
-        return np.zeros(len(X))
 
 
 def fail_fit(self, X, y, sample_weight=None):
@@ -323,257 +271,6 @@ class TestLabels:
         assert model.classes_.tolist() == [0, 1, 2, 7]
         assert model.oof_proba_.shape == (150, 4)
         assert model.oof_proba_[-1, 3] == 0
-
-
-class TestLeftOut:
-    NAMES = np.arange(60.0)
-
-    @pytest.mark.parametrize(
-        ("estimator", "method"),
-        [
-            (SoftMemory(), "soft_labels"),
-            (WeightedMemory(), "replicate"),
-            (RegressingMemory(), "regression"),
-            (WeightedMemory(), "argmax"),
-        ],
-    )
-    @pytest.mark.parametrize("grouped", [False, True])
-    def test_no_row_is_predicted_by_a_model_that_saw_it_or_its_group(self, estimator, method, grouped):
-        names = np.arange(60.0) // (4 if grouped else 1)
-        X = np.column_stack([names, np.ones(60)])
-        model = refinery(estimator, soft_label_method=method, n_rounds=3)
-        model.fit(X, np.arange(60) % 3, groups=names if grouped else None)
-        assert model.n_iter_ == 3
-
-    @pytest.mark.parametrize("grouped", [False, True])
-    def test_no_value_is_predicted_by_a_model_that_saw_it_or_its_group(self, grouped):
-        names = np.arange(60.0) // (4 if grouped else 1)
-        X = np.column_stack([names, np.ones(60)])
-        model = StochasticLabelRefineryRegressor(ValueMemory(), n_rounds=3)
-        assert model.fit(X, np.arange(60.0), groups=names if grouped else None).n_iter_ == 3
-
-    def test_the_memory_of_these_tests_would_fail(self):
-        X = np.column_stack([np.arange(60.0) // 4, np.ones(60)])
-        with pytest.raises(AssertionError, match="asked about rows it has seen"):
-            refinery(WeightedMemory(), soft_label_method="replicate").fit(X, np.arange(60) % 3)
-
-    def test_folds_are_redrawn_each_round_unless_told_not_to(self, noisy):
-        X, y, _ = noisy
-        for resplit in (True, False):
-            rounds = []
-            # So much label weight that nothing but the folds can change the predictions.
-            refinery(n_rounds=2, label_weight=1e12, resplit=resplit, callback=rounds.append).fit(X, y)
-            same = np.allclose(rounds[0].predicted, rounds[1].predicted, atol=1e-6)
-            assert same is not resplit
-
-    def test_augmented_copies_are_averaged(self, noisy):
-        X, y, _ = noisy
-        seen = []
-
-        def augment(X, rng):
-            assert isinstance(rng, np.random.Generator)
-            seen.append(len(X))
-            return X
-
-        plain = refinery(n_rounds=1).fit(X, y)
-        augmented = refinery(n_rounds=1, augment=augment, n_augment=3).fit(X, y)
-        assert seen == [30] * 15
-        np.testing.assert_allclose(augmented.oof_proba_, plain.oof_proba_, rtol=1e-12)
-        mirrored = refinery(n_rounds=1, augment=lambda X, rng: -X, n_augment=1).fit(X, y)
-        assert not np.allclose(mirrored.oof_proba_, plain.oof_proba_)
-
-    def test_several_estimators_are_averaged(self, noisy):
-        X, y, _ = noisy
-        parts = [GaussianNB(), LogisticRegression()]
-        both = refinery(parts, n_rounds=1, cv=KFold(5)).fit(X, y)
-        alone = [refinery(part, n_rounds=1, cv=KFold(5)).fit(X, y) for part in parts]
-        expected = np.mean([model.oof_proba_ for model in alone], axis=0)
-        np.testing.assert_allclose(both.oof_proba_, expected, rtol=1e-12)
-        assert [type(model) for model in both.estimators_] == [GaussianNB, LogisticRegression]
-        expected = np.mean([model.predict_proba(X) for model in both.estimators_], axis=0)
-        np.testing.assert_allclose(both.predict_proba(X), expected, rtol=1e-12)
-
-    def test_several_estimators_and_augmentation_go_together(self, noisy):
-        X, y, y_clean = noisy
-        model = refinery(
-            [GaussianNB(), LogisticRegression()],
-            augment=lambda X, rng: X + 0.1 * rng.normal(size=X.shape),
-            n_augment=2,
-        ).fit(X, y)
-        assert np.mean(model.transduction_ == y_clean) > 0.9
-
-    def test_final_folds_averages_the_models_of_the_last_round(self, noisy):
-        X, y, _ = noisy
-        model = refinery(n_rounds=2, final="folds").fit(X, y)
-        assert len(model.estimators_) == 5
-        expected = np.mean([fold.predict_proba(X) for fold in model.estimators_], axis=0)
-        np.testing.assert_allclose(model.predict_proba(X), expected, rtol=1e-12)
-        refit = refinery(n_rounds=2).fit(X, y)
-        np.testing.assert_array_equal(model.soft_labels_, refit.soft_labels_)
-
-    def test_final_folds_keeps_models_of_the_last_round_and_fits_none_twice(self, noisy):
-        X, y, _ = noisy
-
-        class Counting(GaussianNB):
-            fits = 0
-
-            def fit(self, X, y, sample_weight=None):
-                type(self).fits += 1
-                return super().fit(X, y, sample_weight)
-
-        refinery(Counting(), n_rounds=2, cv=3, final="folds").fit(X, y)
-        assert Counting.fits == 6
-
-    def test_folds_that_are_kept_are_those_of_the_first_round(self, noisy):
-        X, y, _ = noisy
-        kept, drawn = (refinery(n_rounds=1, resplit=resplit).fit(X, y) for resplit in (False, True))
-        np.testing.assert_array_equal(kept.soft_labels_, drawn.soft_labels_)
-
-    def test_final_folds_has_models_when_tol_stops_early(self, noisy):
-        X, y, _ = noisy
-        model = refinery(n_rounds=9, tol=0.05, final="folds").fit(X, y)
-        assert len(model.estimators_) == 5
-        assert model.n_iter_ < 9
-
-    def test_an_estimator_may_predict_all_folds_itself(self, noisy):
-        X, y, _ = noisy
-
-        class AllFolds(GaussianNB):
-            calls = []
-
-            def _predict_left_out(self, X, targets, splits):
-                self.calls.append((targets.shape, len(splits)))
-                return np.full(targets.shape, 1 / 3)
-
-        model = refinery(AllFolds(), n_rounds=2).fit(X, y)
-        assert AllFolds.calls == [((150, 3), 5), ((150, 3), 5)]
-        np.testing.assert_array_equal(model.oof_proba_, np.full((150, 3), 1 / 3))
-
-        class Short(GaussianNB):
-            def _predict_left_out(self, X, targets, splits):
-                return targets[:3]
-
-        with pytest.raises(ValueError, match=r"of Short must return finite values of shape \(150, 3\)"):
-            refinery(Short(), n_rounds=1).fit(X, y)
-
-
-class TestReproducibility:
-    @pytest.mark.parametrize("final", ["refit", "folds"])
-    def test_the_number_of_jobs_does_not_matter(self, noisy, final):
-        X, y, _ = noisy
-        estimator = DecisionTreeClassifier(splitter="random", max_depth=3)
-        one, two = (refinery(estimator, n_rounds=2, n_jobs=n, final=final).fit(X, y) for n in (1, 2))
-        np.testing.assert_array_equal(one.soft_labels_, two.soft_labels_)
-        np.testing.assert_array_equal(one.predict_proba(X), two.predict_proba(X))
-
-    def test_another_seed_gives_another_result_and_the_global_generator_is_left_alone(self, noisy):
-        X, y, _ = noisy
-        state = np.random.get_state()[1].copy()  # noqa: NPY002, the generator to be left alone
-        one, other = refinery(n_rounds=1).fit(X, y), refinery(n_rounds=1, random_state=1).fit(X, y)
-        assert not np.array_equal(one.soft_labels_, other.soft_labels_)
-        np.testing.assert_array_equal(np.random.get_state()[1], state)  # noqa: NPY002
-
-    def test_the_estimators_own_seed_is_respected_and_an_open_one_filled_in(self, noisy):
-        X, y, _ = noisy
-        assert refinery(DecisionTreeClassifier(random_state=5), n_rounds=1).fit(X, y).estimator_.random_state == 5
-        filled = refinery(DecisionTreeClassifier(), n_rounds=1).fit(X, y)
-        assert isinstance(filled.estimator_.random_state, int)
-        assert filled.estimator.random_state is None
-
-    def test_a_failed_fit_loses_nothing_that_was_fitted(self, noisy, monkeypatch):
-        X, y, _ = noisy
-        model = refinery(n_rounds=1).fit(X, y)
-        before = model.predict_proba(X)
-        monkeypatch.setattr(GaussianNB, "fit", fail_fit)
-        with pytest.raises(RuntimeError, match="the estimator gave up"):
-            model.fit(X[:100, :3], y[:100])
-        np.testing.assert_array_equal(model.predict_proba(X), before)
-
-    def test_refitting_leaves_nothing_of_the_fit_before(self, noisy):
-        X, y, _ = noisy
-        model = refinery(n_rounds=1).fit(X, y)
-        model.set_params(n_rounds=0, final="refit").fit(X, y)
-        assert not hasattr(model, "oof_proba_")
-
-    def test_it_prints_a_line_a_round_only_when_asked(self, noisy, capsys):
-        X, y, _ = noisy
-        refinery(n_rounds=2).fit(X, y)
-        assert capsys.readouterr().out == ""
-        refinery(n_rounds=2, verbose=1).fit(X, y)
-        lines = capsys.readouterr().out.splitlines()
-        assert len(lines) == 2
-        assert lines[1].startswith("[StochasticLabelRefinery] round 2 of 2: change 0.")
-
-
-class TestWeightsAndRouting:
-    def test_weights_multiply(self, noisy):
-        X, y, _ = noisy
-        weights = np.random.default_rng(0).random(150)
-        model = refinery(n_rounds=1).fit(X, y, weights)
-        doubled = refinery(n_rounds=1).fit(X, y, 2 * weights)
-        np.testing.assert_allclose(model.soft_labels_, doubled.soft_labels_, rtol=1e-9)
-
-    @pytest.mark.parametrize("estimator", [GaussianNB(), make_pipeline(StandardScaler(), DecisionTreeClassifier())])
-    def test_a_weight_of_zero_is_a_row_left_out(self, noisy, estimator):
-        X, y, _ = noisy
-        weights = np.where(np.arange(150) < 100, 1.0, 0.0)
-        splits = list(StratifiedKFold(5, shuffle=True, random_state=0).split(X, y))
-        few = [(train[train < 100], test[test < 100]) for train, test in splits]
-        model = refinery(estimator, cv=splits).fit(X, y, weights)
-        expected = refinery(estimator, cv=few).fit(X[:100], y[:100], weights[:100])
-        np.testing.assert_array_equal(model.soft_labels_[:100], expected.soft_labels_)
-        np.testing.assert_array_equal(model.predict_proba(X), expected.predict_proba(X))
-        pd.testing.assert_frame_equal(model.history_, expected.history_)
-
-    def test_a_class_without_weight_is_known_and_never_predicted(self, noisy):
-        X, y, _ = noisy
-        model = refinery(n_rounds=1).fit(X, y, (y != 2) * 1.0)
-        assert model.classes_.tolist() == [0, 1, 2]
-        assert (model.predict_proba(X)[:, 2] == 0).all()
-        with pytest.raises(ValueError, match=r"at least 2 classes with a positive weight. Got 1 class: 0"):
-            refinery(n_rounds=1).fit(X, y, (y == 0) * 1.0)
-
-    def test_weights_are_refused_where_the_estimator_cannot_use_them(self, noisy):
-        X, y, _ = noisy
-        knn = refinery(KNeighborsClassifier(), soft_label_method="argmax")
-        with pytest.raises(ValueError, match="needs an estimator whose fit takes it"):
-            knn.fit(X, y, np.ones(150))
-
-    def test_routing_asks_for_what_the_estimator_requests(self, noisy):
-        X, y, _ = noisy
-        weights = np.arange(150) % 2 + 0.0
-        with sklearn.config_context(enable_metadata_routing=True):
-            with pytest.raises(UnsetMetadataPassedError):
-                refinery(n_rounds=1).fit(X, y, weights)
-            unweighted = refinery(GaussianNB().set_fit_request(sample_weight=False), n_rounds=1).fit(X, y, weights)
-            weighted = refinery(GaussianNB().set_fit_request(sample_weight=True), n_rounds=1).fit(X, y, weights)
-        np.testing.assert_array_equal(unweighted.soft_labels_, refinery(n_rounds=1).fit(X, y).soft_labels_)
-        np.testing.assert_array_equal(weighted.soft_labels_, refinery(n_rounds=1).fit(X, y, weights).soft_labels_)
-
-    def test_the_default_estimator_gets_weights_without_being_asked(self, noisy):
-        X, y, _ = noisy
-        with sklearn.config_context(enable_metadata_routing=True):
-            model = StochasticLabelRefinery(n_rounds=1, random_state=0).fit(X, y, np.arange(150) % 2)
-        expected = StochasticLabelRefinery(n_rounds=1, random_state=0).fit(X, y, np.arange(150) % 2)
-        np.testing.assert_array_equal(model.soft_labels_, expected.soft_labels_)
-
-    def test_routing_carries_weights_and_groups_through_a_grid_search(self, noisy):
-        X, y, _ = noisy
-        groups = np.arange(150) // 3
-        with sklearn.config_context(enable_metadata_routing=True):
-            inner = GaussianNB().set_fit_request(sample_weight=True)
-            model = refinery(inner, n_rounds=1, cv=GroupKFold(3)).set_fit_request(sample_weight=True, groups=True)
-            model.set_score_request(sample_weight=False)
-            search = GridSearchCV(model, {"label_weight": [2, 3]}, cv=GroupKFold(2))
-            search.fit(X, y, sample_weight=np.ones(150), groups=groups)
-        assert search.best_estimator_.n_iter_ == 1
-
-    def test_soft_labels_need_no_request_in_a_pipeline(self, noisy):
-        X, y, _ = noisy
-        X = np.column_stack([np.arange(150.0), X])
-        pipeline = make_pipeline(StandardScaler(), SoftMemory())
-        with sklearn.config_context(enable_metadata_routing=True):
-            assert refinery(pipeline, n_rounds=2).fit(X, y).n_iter_ == 2
 
 
 class TestBadInput:

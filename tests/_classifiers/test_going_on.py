@@ -1,0 +1,145 @@
+"""Training that goes on: chunks and warm starts are parts of one training, of the same network and kind of data."""
+
+import pickle
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from skorch.callbacks import Callback
+
+from sklabelnoise import DMClassifier, ProSelfLCClassifier, RobustLossClassifier
+from sklabelnoise.modules import ResNet20
+
+FAST = {"max_epochs": 3, "random_state": 0}
+
+
+class Progress(Callback):
+    """Records the progress of each epoch's last batch."""
+
+    def on_epoch_end(self, net, **kwargs):
+        net.history.record("progress", net.criterion_.progress)
+
+
+def test_chunks_are_epochs_of_one_training(blobs):
+    X, y = blobs
+    whole = ProSelfLCClassifier(batch_size=32, callbacks=[Progress], lr_schedule="cosine", **FAST).fit(X, y)
+    chunks = clone(whole)
+    for _ in range(3):
+        chunks.partial_fit(X, y, classes=[0, 1, 2])
+    assert np.array_equal(chunks.predict_proba(X), whole.predict_proba(X))
+    assert chunks.history_["progress"].tolist() == whole.history_["progress"].tolist()
+    chunks.partial_fit(X, y)
+    assert chunks.history_["progress"].iloc[-1] == 1
+    assert chunks.n_iter_ == 4
+
+
+def test_chunks_may_show_one_class_each_and_have_any_size(blobs):
+    X, y = blobs
+    model = DMClassifier(max_epochs=60, lr=0.01, random_state=0)
+    for _ in range(20):
+        for k, n in ((0, 50), (1, 3), (2, 40)):
+            model.partial_fit(X[y == k][:n], y[y == k][:n], classes=[0, 1, 2])
+    assert model.classes_.tolist() == [0, 1, 2]
+    assert model.n_iter_ == 60
+    assert len(model.label_quality_) == 40
+
+
+def test_partial_fit_says_what_it_needs(blobs):
+    X, y = blobs
+    with pytest.raises(ValueError, match="classes must be passed on the first call to partial_fit"):
+        DMClassifier(**FAST).partial_fit(X, y)
+    with pytest.raises(ValueError, match=r"Need at least 2 classes .*got one class: \[0\]"):
+        DMClassifier(**FAST).partial_fit(X, np.zeros(150, dtype=int), classes=[0])
+    model = DMClassifier(**FAST).partial_fit(X, y, classes=[0, 1, 2])
+    with pytest.raises(ValueError, match=r"classes must be the same in every call: expected \[0 1 2\], got \[0 1\]"):
+        model.partial_fit(X, y, classes=[0, 1])
+    with pytest.raises(ValueError, match=r"y must hold labels of the classes \[0, 1, 2\] only, got \[5\]"):
+        model.partial_fit(X[:1], [5])
+
+
+def test_a_warm_start_continues_and_a_cold_one_does_not(blobs):
+    X, y = blobs
+    model = ProSelfLCClassifier(warm_start=True, callbacks=[Progress], batch_size=32, **FAST).fit(X, y)
+    curve = model.loss_curve_
+    model.fit(X, y)
+    assert model.n_iter_ == 6
+    assert model.loss_curve_[:3] == curve
+    assert model.history_["progress"].tolist() == pytest.approx([1 / 3, 2 / 3, 1, 1, 1, 1])
+    model.set_params(warm_start=False).fit(X, y)
+    assert model.loss_curve_ == curve
+
+
+def test_two_warm_halves_are_one_training(blobs):
+    X, y = blobs
+    params = {"random_state": 0, "batch_size": 32, "loss": "cross_entropy"}
+    halves = RobustLossClassifier(warm_start=True, max_epochs=3, **params).fit(X, y).fit(X, y)
+    whole = RobustLossClassifier(max_epochs=6, **params).fit(X, y)
+    assert np.array_equal(halves.predict_proba(X), whole.predict_proba(X))
+
+
+def test_a_warm_start_takes_the_parameters_as_they_are_now(blobs):
+    X, y = blobs
+    model = DMClassifier(warm_start=True, beta=0, **FAST).fit(X, y)
+    model.set_params(beta=4, lam=2, lr=0.5, weight_decay=0.25, optimizer__betas=(0.5, 0.6), batch_size=75).fit(X, y)
+    group = model.net_.optimizer_.param_groups[0]
+    assert (group["lr"], group["weight_decay"], group["betas"]) == (0.5, 0.25, (0.5, 0.6))
+    assert (model.net_.criterion_.emphasis.lam, model.net_.criterion_.emphasis.beta) == (2, 4)
+    assert model.history_.attrs["batch_size"] == 75 and model.history_["lr"].tolist() == [0.001] * 3 + [0.5] * 3
+    with pytest.raises(ValueError, match=r"Training can't go on with another optimizer: it was torch.optim.adamw"):
+        model.set_params(optimizer="SGD", optimizer__betas=(0.5, 0.6)).fit(X, y)
+
+
+@pytest.mark.parametrize("types", [(np.float32, np.float64), (np.float64, np.float32)])
+def test_held_out_rows_may_be_of_another_floating_type(blobs, types):
+    X, y = blobs
+    model = DMClassifier(**FAST).fit(X.astype(types[0]), y, X_val=X.astype(types[1]), y_val=y)
+    assert model.net_.numpy_dtype == types[0]
+    assert model.history_["valid_accuracy"].notna().all()
+
+
+@pytest.mark.parametrize(
+    "changed", [{"module__hidden": (3,)}, {"module": ResNet20}, {"module__dropout": 0.1}, {"channels_last": True}]
+)
+@pytest.mark.parametrize("again", ["fit", "partial_fit"])
+def test_training_does_not_go_on_with_a_network_that_the_parameters_no_longer_describe(blobs, changed, again):
+    X, y = blobs
+    model = DMClassifier(warm_start=True, **FAST).fit(X, y)
+    before = model.predict_proba(X)
+    (name, _), *_ = changed.items()
+    for same_one in (model, pickle.loads(pickle.dumps(model))):
+        with pytest.raises(ValueError, match=f"Training goes on with the fitted network, .*got {name}="):
+            getattr(same_one.set_params(**changed), again)(X, y)
+        assert np.array_equal(same_one.predict_proba(X), before)
+    model.set_params(warm_start=False)
+    if again == "fit" and "module" not in changed:
+        assert model.fit(X, y).n_iter_ == FAST["max_epochs"]
+
+
+def test_parameters_that_are_equal_describe_the_same_network(blobs):
+    X, y = blobs
+    model = DMClassifier(warm_start=True, module__hidden=[3], **FAST).fit(X, y)
+    model.set_params(module__hidden=[np.int64(3)][:1], amp=True, iterator_train__drop_last=True).fit(X, y)
+    assert model.n_iter_ == 2 * FAST["max_epochs"] and model.net_.amp
+
+
+@pytest.mark.parametrize("first, second", [("float64", "float32"), ("float32", "float64"), ("float64", "int64")])
+def test_training_goes_on_with_rows_of_another_type(blobs, first, second):
+    X, y = blobs
+    model = DMClassifier(**FAST).fit(X.astype(first), y)
+    model.partial_fit(X.astype(second), y)
+    model.set_params(warm_start=True, dtype="float32").fit(X.astype(second), y)
+    assert model.predict_proba(X).dtype == first
+    assert model.n_iter_ == 2 * FAST["max_epochs"] + 1
+
+
+def test_a_warm_start_needs_the_same_kind_of_data(blobs):
+    X, y = blobs
+    model = DMClassifier(warm_start=True, **FAST).fit(X, y)
+    with pytest.raises(ValueError, match="X has 4 features, but DMClassifier is expecting 5"):
+        model.fit(X[:, :4], y)
+    with pytest.raises(ValueError, match="y must hold labels of the classes"):
+        model.fit(X, y + 1)
+
+
+def halves(progress):
+    return 0.5

@@ -1,0 +1,83 @@
+"""Images are normalized, stay bytes until they are a batch, and are views of themselves when tested."""
+
+import numpy as np
+import pytest
+import torch
+from sklearn.model_selection import GridSearchCV, StratifiedKFold
+
+from sklabelnoise import DMClassifier
+from sklabelnoise.modules import ResNet20
+
+
+def images(n=20, channels=3, size=8):
+    X = np.random.default_rng(0).integers(0, 256, size=(n, channels, size, size), dtype=np.uint8)
+    return X, np.arange(n) % 2
+
+
+def test_images_are_normalised_by_numpys_statistics():
+    X, y = images()
+    model = DMClassifier(ResNet20, max_epochs=1, augment=False).fit(X, y)
+    scaler = model.net_.preprocess
+    assert np.allclose(scaler.mean.flatten(), X.mean(axis=(0, 2, 3)), rtol=1e-6)
+    assert np.allclose(1 / scaler.inverse_std.flatten(), X.std(axis=(0, 2, 3)), rtol=1e-6)
+    scaled = scaler(torch.from_numpy(X)).numpy()
+    assert np.allclose(scaled.mean(axis=(0, 2, 3)), 0, atol=1e-5) and np.allclose(scaled.std(axis=(0, 2, 3)), 1)
+    assert DMClassifier(max_epochs=1).fit(X[:, 0, 0], y).net_.preprocess is None
+
+
+def test_a_channel_that_never_changes_does_no_harm():
+    X, y = images()
+    X[:, 1] = 7
+    assert np.isfinite(DMClassifier(ResNet20, max_epochs=1).fit(X, y).predict_proba(X)).all()
+
+
+def test_scale_and_offset_of_float_images_do_not_matter():
+    X, y = images()
+    params = {"max_epochs": 1, "augment": False, "random_state": 0}
+    bytes_ = DMClassifier(ResNet20, **params).fit(X, y).predict_proba(X)
+    unit = (X / 255).astype(np.float32)
+    # float32 sums over a deep network, after inputs that differ in the last digit
+    assert np.allclose(DMClassifier(ResNet20, **params).fit(unit, y).predict_proba(unit), bytes_, atol=1e-3)
+
+
+def test_channels_last_images_are_the_same_images():
+    X, y = images()
+    params = {"max_epochs": 1, "augment": False, "random_state": 0}
+    first = DMClassifier(ResNet20, **params).fit(X, y)
+    last = DMClassifier(ResNet20, module__channels_last=True, **params).fit(X.transpose(0, 2, 3, 1), y)
+    assert np.allclose(last.predict_proba(X.transpose(0, 2, 3, 1)), first.predict_proba(X), atol=1e-4)
+    assert first.n_features_in_ == last.n_features_in_ == 3
+    memory = DMClassifier(ResNet20, channels_last=True, **params).fit(X, y)
+    assert np.allclose(memory.predict_proba(X), first.predict_proba(X), atol=1e-4)
+
+
+def test_images_stay_bytes_until_they_are_a_batch():
+    X, y = images()
+    model = DMClassifier(ResNet20)
+    data = model._check_training_set(X, y)
+    tensors = data.as_tensors(torch.device("cpu"))
+    assert tensors.X.dtype == torch.uint8 and tensors.X.data_ptr() == X.ctypes.data
+
+
+def test_test_time_augmentation_averages_reproducible_views():
+    X, y = images()
+    model = DMClassifier(ResNet20, max_epochs=2, random_state=0).fit(X, y)
+    plain, averaged = model.predict_proba(X), model.predict_proba(X, n_augment=3)
+    assert np.array_equal(averaged, model.predict_proba(X, n_augment=3))
+    assert not np.array_equal(averaged, plain)
+    assert np.allclose(averaged.sum(axis=1), 1, atol=1e-6)
+    assert np.array_equal(model.predict_proba(X, n_augment=0), plain)
+    with pytest.raises(
+        ValueError, match="n_augment must be 0, or more where the classifier was trained with augment, got -1"
+    ):
+        model.predict_proba(X, n_augment=-1)
+    with pytest.raises(ValueError, match="where the classifier was trained with augment, got 2"):
+        DMClassifier(ResNet20, max_epochs=1, augment=False).fit(X, y).predict_proba(X, n_augment=2)
+
+
+def test_a_grid_search_over_images():
+    X, y = images()
+    search = GridSearchCV(
+        DMClassifier(ResNet20, max_epochs=1, random_state=0), {"lam": [0, 1]}, cv=StratifiedKFold(2)
+    ).fit(X, y)
+    assert search.predict(X).shape == (20,)

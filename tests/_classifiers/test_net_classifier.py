@@ -1,0 +1,78 @@
+"""Parameters of the parts of a net are parameters like any other; unknown ones are named."""
+
+import pytest
+import torch
+from sklearn.base import clone
+from torch import nn
+
+from sklabelnoise import DMClassifier, ProSelfLCClassifier, RobustLossClassifier
+
+CLASSIFIERS = [DMClassifier, ProSelfLCClassifier, RobustLossClassifier]
+FAST = {"max_epochs": 3, "random_state": 0}
+
+each_classifier = pytest.mark.parametrize("classifier", CLASSIFIERS)
+
+
+@each_classifier
+def test_parameters_with_prefixes_are_parameters(classifier, blobs):
+    model = classifier(module__hidden=(3,), optimizer__amsgrad=True, amp=False)
+    assert model.get_params()["module__hidden"] == (3,)
+    assert clone(model).get_params() == model.get_params()
+    model.set_params(module__hidden=(5,), callbacks__x__y=1, lr=0.5)
+    assert model.get_params()["module__hidden"] == (5,) and model.lr == 0.5
+    assert "module__hidden=(5,)" in repr(model)
+    assert clone(model).set_params(module__hidden=(2,)).get_params() != model.get_params()
+    assert model.get_params()["module__hidden"] == (5,)
+
+
+@pytest.mark.parametrize("classifier, name, nearest", [
+    (DMClassifier, "betta", "beta"), (DMClassifier, "lambda_", "lam"), (DMClassifier, "learning_rate", "lr"),
+    (DMClassifier, "n_epochs", "max_epochs"), (DMClassifier, "hidden", "module__hidden"),
+    (DMClassifier, "modul__hidden", "module__hidden"), (DMClassifier, "module_hidden", "module__hidden"),
+    (DMClassifier, "momentum", "optimizer__momentum"), (DMClassifier, "num_workers", "iterator_train__num_workers"),
+    (RobustLossClassifier, "betta", "loss__beta"), (RobustLossClassifier, "q", "loss__q"),
+    (RobustLossClassifier, "los", "loss"), (DMClassifier, "hidden_layer_sizes", "module__hidden"),
+    (ProSelfLCClassifier, "temprature", "temperature"),
+])  # fmt: skip
+def test_an_unknown_parameter_is_refused_and_the_nearest_named(classifier, name, nearest):
+    with pytest.raises(TypeError, match=f"{classifier.__name__} has no parameter '{name}'; the nearest is '{nearest}'"):
+        classifier(**{name: 1})
+    model = classifier()
+    with pytest.raises(
+        ValueError, match=f"{classifier.__name__} has no parameter '{name}'; the nearest is '{nearest}'"
+    ):
+        model.set_params(random_state=3, **{name: 1})
+    assert model.random_state is None
+
+
+def test_unknown_arguments_of_the_parts_are_named_when_they_are_built(blobs):
+    with pytest.raises(TypeError, match=r"module MLP takes the arguments \['activation', .*\], got 'hiden'\."):
+        DMClassifier(module__hiden=3, **FAST).fit(*blobs)
+    with pytest.raises(ValueError, match=r"optimizer__momentum must be an argument of AdamW, which takes \['amsgrad'"):
+        DMClassifier(optimizer__momentum=0.9, **FAST).fit(*blobs)
+    with pytest.raises(ValueError, match=r"optimizer must be a class or one of the names \[.*'SGD'.*got 'Sgd'"):
+        DMClassifier(optimizer="Sgd", **FAST).fit(*blobs)
+    with pytest.raises(ValueError, match="net_params is not a parameter itself: pass its items"):
+        DMClassifier(net_params={"module__hidden": 3}, **FAST).fit(*blobs)
+
+
+@pytest.mark.parametrize("params, message", [
+    ({"lr": -1.0}, "The 'lr' parameter of DMClassifier must be"),
+    ({"max_epochs": 0}, "The 'max_epochs' parameter"), ({"batch_size": 2.5}, "The 'batch_size' parameter"),
+    ({"validation_fraction": 1.0}, "The 'validation_fraction' parameter"), ({"dtype": "float64"}, "The 'dtype' param"),
+    ({"amp": "yes"}, "The 'amp' parameter"), ({"class_weight": "even"}, "The 'class_weight' parameter"),
+    ({"device": "cuda"}, "device must be 'auto' or 'cpu' where torch sees no CUDA device, got 'cuda'"),
+    ({"device": "gpu"}, "device must be 'auto' or a device that torch knows, got 'gpu'"),
+    ({"lr_schedule": "cos"}, "lr_schedule must name one of"), ({"augment": "flip"}, "augment must be one of 'crop-fl"),
+    ({"augment": "crop-flip"}, "transforms images: X must be of shape"),
+    ({"module": nn.Linear(5, 7)}, r"module Linear must return logits of shape .* \(2, 3\) .*, got \(2, 7\)"),
+    ({"module": nn.Linear(4, 3)}, r"module must take inputs of shape \(5,\), got Linear"),
+    ({"module": 3}, "The 'module' parameter of DMClassifier"),
+    ({"optimizer": "LBFGS", "weight_decay": 0.1}, "optimizer__weight_decay must be an argument of LBFGS"),
+    ({"module__batch_norm": True, "batch_size": 149}, "batch of one row, on which BatchNorm can't be trained"),
+])  # fmt: skip
+def test_wrong_parameters_are_named(params, message, blobs):
+    if params.get("device") == "cuda" and torch.cuda.is_available():
+        pytest.skip("there is a CUDA device")
+    with pytest.raises(ValueError, match=message):
+        DMClassifier(**{**FAST, **params}).fit(*blobs)

@@ -1,0 +1,304 @@
+"""Which candidates of a search are fitted alone, and what is left where some fail."""
+
+import warnings
+
+import numpy as np
+import pytest
+from joblib import parallel_config
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.exceptions import FitFailedWarning
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
+from torch import nn
+
+import sklabelnoise
+from sklabelnoise import DMClassifier, RobustLossClassifier
+from sklabelnoise._classifiers._base import BaseNoisyLabelClassifier
+from sklabelnoise.model_selection import FusedGridSearchCV
+
+SMALL = {"module__hidden": (8,), "max_epochs": 3, "batch_size": 128, "device": "cpu", "random_state": 0}
+
+
+def searches(estimator, grid, X, y, *, fit_params=None, **params):
+    """The fused and the ordinary search, fitted."""
+    both = FusedGridSearchCV(estimator, grid, **params), GridSearchCV(estimator, grid, **params)
+    return [search.fit(X, y, **(fit_params or {})) for search in both]
+
+
+def assert_same_results(fused, plain, tolerance=1e-9):
+    """Same keys in the same order, equal accuracies, and everything else within a tolerance."""
+    assert list(fused.cv_results_) == list(plain.cv_results_)
+    assert fused.cv_results_["params"] == plain.cv_results_["params"]
+    for key, expected in plain.cv_results_.items():
+        values = fused.cv_results_[key]
+        if key == "params" or key.startswith("param_"):
+            continue
+        assert values.shape == expected.shape
+        if "time" in key:
+            assert (values >= 0).all()
+        elif "accuracy" in key or (key.endswith("_score") and plain.scoring in (None, "accuracy")):
+            np.testing.assert_array_equal(values, expected, err_msg=key)
+        elif not key.startswith("rank"):  # rounding decides between equals
+            np.testing.assert_allclose(values, expected, rtol=0, atol=tolerance, err_msg=key)
+
+
+class TestOrdinaryFits:
+    """What can't be trained together is fitted alone, and `fused_` says why."""
+
+    @pytest.mark.parametrize(
+        ("classifier", "reason"),
+        [
+            (DMClassifier(**SMALL, early_stopping=True), "early_stopping ends each training by itself"),
+            (DMClassifier(**SMALL, optimizer="RMSprop"), "optimizer RMSprop is none of SGD, Adam, AdamW"),
+            (DMClassifier(**SMALL, optimizer="Adam", optimizer__amsgrad=True), "optimizer__amsgrad is set"),
+            (DMClassifier(**SMALL, iterator_train__drop_last=True), "iterator_train__drop_last is set"),
+            (DMClassifier(**SMALL, augment=lambda batch, generator: batch), "augment draws random numbers"),
+        ],
+        ids=["early-stopping", "optimizer", "option", "iterator", "augment"],
+    )
+    def test_reasons(self, noisy, classifier, reason):
+        X, y = noisy
+        fused, plain = searches(classifier, {"lam": [0, 1]}, X, y, cv=2)
+        assert not fused.fused_["fused"].any()
+        assert fused.fused_["reason"].str.startswith(reason).all()
+        assert (fused.fused_["group"] == -1).all()
+        assert_same_results(fused, plain)
+
+    def test_groups_say_what_sets_them_apart(self, noisy):
+        X, y = noisy
+        grid = [
+            {"lam": [0, 1]},
+            {"max_epochs": [2]},
+            {"early_stopping": [True]},
+            {"normalization": ["none"]},
+            {"damping": [0.1], "lam": [0, 1]},  # a number that the loss takes no tensor for
+        ]
+        search = FusedGridSearchCV(DMClassifier(**SMALL), grid, cv=2).fit(X, y)
+        assert search.fused_["group"].tolist() == [0, 0, 1, -1, 2, 3, 3]
+        reasons = search.fused_["reason"].tolist()
+        assert reasons[:5] == [
+            "",
+            "",
+            "another max_epochs",
+            "early_stopping ends each training by itself",
+            "loss.normalization differs in more than numbers",
+        ]
+        assert reasons[5] == reasons[6]
+        assert reasons[5].startswith("the loss does not run on several replicas at once")
+        assert search.fused_["finished"].all()
+
+    def test_other_estimators_are_searched_as_usual(self, noisy):
+        X, y = noisy
+        with parallel_config(backend="threading"):
+            forest = RandomForestClassifier(n_estimators=5, random_state=0)
+            fused, plain = searches(forest, {"max_depth": [1, 3]}, X, y, cv=3, n_jobs=2)
+        assert_same_results(fused, plain)
+        assert (
+            fused.fused_["reason"].tolist()
+            == ["RandomForestClassifier is none of the classifiers that can be trained in a stack"] * 2
+        )
+
+    def test_a_subclass_with_a_fit_of_its_own_is_fitted_with_it(self, noisy):
+        X, y = noisy
+
+        class Shouting(DMClassifier):
+            def fit(self, X, y, **params):
+                return super().fit(X, y, **params)
+
+        search = FusedGridSearchCV(Shouting(**SMALL), {"lam": [0, 1]}, cv=2).fit(X, y)
+        assert search.fused_["reason"].tolist() == ["Shouting has a method fit of its own"] * 2
+
+    def test_a_module_that_cannot_be_stacked_is_named_in_a_warning(self, noisy):
+        X, y = noisy
+        with pytest.warns(UserWarning, match=r"one by one.*layer 'odd' \(Branching\) can't run under vmap"):
+            fused = FusedGridSearchCV(DMClassifier(WithBranch, **TINY), {"lam": [0, 1]}, cv=2).fit(X, y)
+        assert not fused.fused_["fused"].any()
+        assert_same_results(fused, GridSearchCV(DMClassifier(WithBranch, **TINY), {"lam": [0, 1]}, cv=2).fit(X, y))
+
+    def test_a_module_that_keeps_state_in_python_is_named_in_a_warning(self, noisy):
+        X, y = noisy
+        with pytest.warns(UserWarning, match=r"layer 'odd' \(Counting\) sets its attribute 'calls' in forward"):
+            FusedGridSearchCV(DMClassifier(WithCounter, **TINY), {"lam": [0, 1]}, cv=2).fit(X, y)
+
+    def test_a_loss_that_fails_in_the_middle_falls_back_to_ordinary_fits(self, noisy):
+        X, y = noisy
+        classifier = RobustLossClassifier(loss=temperamental, **SMALL)
+        with pytest.warns(UserWarning, match="training together failed: RuntimeError: not in the mood"):
+            search = FusedGridSearchCV(classifier, {"lr": [0.01, 0.1]}, cv=2).fit(X, y)
+        assert not search.fused_["fused"].any()
+        assert search.fused_["finished"].all()
+        assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+
+
+TINY = {"max_epochs": 1, "random_state": 0, "device": "cpu"}
+
+
+class Branching(nn.Module):
+    def forward(self, x):
+        return -x if x.sum() > 0 else x
+
+
+class Counting(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.calls = 0
+
+    def forward(self, x):
+        self.calls += 1
+        return x
+
+
+class WithBranch(nn.Module):
+    def __init__(self, n_features, n_classes, odd=Branching):
+        super().__init__()
+        self.linear, self.odd = nn.Linear(n_features, n_classes), odd()
+
+    def forward(self, x):
+        return self.odd(self.linear(x))
+
+
+class WithCounter(WithBranch):
+    def __init__(self, n_features, n_classes):
+        super().__init__(n_features, n_classes, Counting)
+
+
+def temperamental(logits, targets):
+    """A loss that takes the seven rows of the probe, and no full batch of several replicas."""
+    if logits.dim() > 2 and logits.shape[-2] > 7:
+        raise RuntimeError("not in the mood")
+    return nn.functional.cross_entropy(logits.movedim(-1, 1), targets, reduction="none")
+
+
+class TestBadInput:
+    def test_an_unknown_parameter_is_named_with_the_nearest(self, noisy):
+        X, y = noisy
+        with pytest.raises(ValueError, match="DMClassifier has no parameter 'bata'; the nearest is 'beta'"):
+            FusedGridSearchCV(DMClassifier(**SMALL), {"bata": [1, 2]}, cv=2).fit(X, y)
+
+    def test_a_candidate_that_diverges_gets_the_error_score_and_changes_no_other(self, noisy):
+        X, y = noisy
+        classifier = DMClassifier(optimizer="SGD", **SMALL)
+        params = {"cv": 3, "scoring": "neg_log_loss", "refit": False}
+        sane = FusedGridSearchCV(classifier, {"lr": [0.1, 0.2, 0.3]}, **params).fit(X, y)
+        with pytest.warns(FitFailedWarning, match="3 fits failed out of a total of 9.(.|\n)*the train loss became nan"):
+            wild = FusedGridSearchCV(classifier, {"lr": [0.1, 1e300, 0.3]}, error_score=-99.0, **params).fit(X, y)
+        assert wild.fused_["fused"].all()
+        for split in range(3):
+            key = f"split{split}_test_score"
+            assert wild.cv_results_[key][1] == -99
+            assert (wild.cv_results_[key][[0, 2]] == sane.cv_results_[key][[0, 2]]).all()
+
+    def test_a_candidate_that_diverges_raises_where_that_is_wanted(self, noisy):
+        X, y = noisy
+        search = FusedGridSearchCV(
+            DMClassifier(optimizer="SGD", **SMALL), {"lr": [0.1, 1e300]}, cv=3, error_score="raise"
+        )
+        with pytest.raises(ValueError, match=r"Training stopped: the train loss became nan in epoch \d+, batch \d+"):
+            search.fit(X, y)
+
+    @pytest.mark.parametrize(("name", "values"), [("lam", [-1, 0.5]), ("max_epochs", [0, 2]), ("lr", ["fast", 0.1])])
+    def test_an_invalid_value_fails_as_in_grid_search(self, noisy, name, values):
+        X, y = noisy
+        with pytest.warns(FitFailedWarning, match=f"'{name}'"):
+            fused, plain = searches(DMClassifier(**SMALL), {name: values}, X, y, cv=2, error_score=-1)
+        assert fused.fused_["fused"].tolist() == [False, True]
+        assert f"'{name}'" in fused.fused_["reason"][0]
+        assert_same_results(fused, plain)
+
+    def test_when_all_fits_fail_the_reason_is_raised(self, noisy):
+        X, y = noisy
+        X = np.where(X > 3, np.nan, X)
+        with pytest.raises(ValueError, match=r"All the 4 fits failed(.|\n)*Input X contains NaN"):
+            FusedGridSearchCV(DMClassifier(**SMALL), {"lam": [0, 1]}, cv=2).fit(X, y)
+
+    @pytest.mark.parametrize("cv", [0, "five"])
+    def test_invalid_parameters_of_the_search_are_refused(self, noisy, cv):
+        X, y = noisy
+        with pytest.raises(ValueError, match="cv"):
+            FusedGridSearchCV(DMClassifier(**SMALL), {"lam": [0, 1]}, cv=cv).fit(X, y)
+
+    def test_a_failed_search_keeps_what_was_fitted(self, noisy):
+        X, y = noisy
+        search = FusedGridSearchCV(DMClassifier(**SMALL), {"lam": [0, 1]}, cv=2).fit(X, y)
+        before = search.cv_results_
+        with pytest.raises(ValueError):
+            search.fit(np.full_like(X, np.nan), y)
+        assert search.cv_results_ is before
+        assert len(search.predict(X)) == len(X)
+
+    def test_an_interruption_keeps_and_marks_what_is_finished(self, noisy, monkeypatch):
+        X, y = noisy
+        grid = [{"lam": [0, 1]}, {"lam": [0.5], "max_epochs": [2]}, {"early_stopping": [True]}]
+        whole = FusedGridSearchCV(DMClassifier(**SMALL), grid, cv=2).fit(X, y)
+
+        trained = []
+        train = sklabelnoise._fused._training.train_replicas
+
+        def interrupted(*args, **kwargs):
+            if trained:
+                raise KeyboardInterrupt
+            trained.append(train(*args, **kwargs))
+            return trained[0]
+
+        monkeypatch.setattr("sklabelnoise._fused._training.train_replicas", interrupted)
+        search = FusedGridSearchCV(DMClassifier(**SMALL), grid, cv=2)
+        with pytest.raises(KeyboardInterrupt):
+            search.fit(X, y)
+        assert search.fused_["finished"].tolist() == [True, True, False, False]
+        scores = search.cv_results_["mean_test_score"]
+        assert (scores[:2] == whole.cv_results_["mean_test_score"][:2]).all()
+        assert np.isnan(scores[2:]).all()
+        assert not hasattr(search, "best_estimator_")
+
+    def test_a_candidate_fitted_alone_is_finished_when_all_its_splits_are(self, noisy):
+        X, y = noisy
+
+        class Interrupted(LogisticRegression):
+            fits = 0
+
+            def fit(self, X, y, sample_weight=None):
+                type(self).fits += 1
+                if self.fits == 6:  # the last split of the second candidate
+                    raise KeyboardInterrupt
+                return super().fit(X, y, sample_weight)
+
+        search = FusedGridSearchCV(Interrupted(), {"C": [0.1, 1.0, 10.0]}, cv=3)
+        with pytest.raises(KeyboardInterrupt):
+            search.fit(X, y)
+        assert search.fused_["finished"].tolist() == [True, False, False]
+
+    @pytest.mark.parametrize("error", [KeyboardInterrupt, ValueError])
+    @pytest.mark.parametrize("where", ["train_replicas", "refit"])
+    def test_a_fit_that_is_broken_off_leaves_what_an_earlier_one_found(self, noisy, monkeypatch, error, where):
+        X, y = noisy
+        search = FusedGridSearchCV(DMClassifier(**SMALL), {"lam": [0, 1]}, cv=2, error_score="raise").fit(X, y)
+        before, proba = dict(vars(search)), search.predict_proba(X)
+
+        def broken(*args, **kwargs):
+            raise error
+
+        if where == "refit":
+            monkeypatch.setattr(BaseNoisyLabelClassifier, "fit", broken)
+        else:
+            monkeypatch.setattr("sklabelnoise._fused._training.train_replicas", broken)
+            monkeypatch.setattr(BaseNoisyLabelClassifier, "fit", broken)
+        with pytest.raises(error), warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)
+            search.fit(X[:60], y[:60])
+        assert vars(search).keys() == before.keys()
+        assert all(vars(search)[name] is value for name, value in before.items())
+        assert np.array_equal(search.predict_proba(X), proba)
+
+    def test_a_refit_that_fails_leaves_the_results(self, noisy, monkeypatch):
+        X, y = noisy
+        whole = FusedGridSearchCV(DMClassifier(**SMALL), {"lam": [0, 1]}, cv=2).fit(X, y)
+
+        def broken(*args, **kwargs):
+            raise MemoryError
+
+        monkeypatch.setattr(BaseNoisyLabelClassifier, "fit", broken)
+        search = FusedGridSearchCV(DMClassifier(**SMALL), {"lam": [0, 1]}, cv=2)
+        with pytest.raises(MemoryError):
+            search.fit(X, y)
+        assert (search.cv_results_["mean_test_score"] == whole.cv_results_["mean_test_score"]).all()
+        assert search.fused_["finished"].all() and not hasattr(search, "best_estimator_")

@@ -1,0 +1,181 @@
+"""Data sets of torch train as their arrays do, and their classes keep their names."""
+
+import numpy as np
+import pytest
+import torch
+from torch.utils.data import ConcatDataset, Dataset, IterableDataset, Subset, TensorDataset
+
+from sklabelnoise import DMClassifier, DMClassifierCV, RobustLossClassifier
+from sklabelnoise.training._training_set import (
+    read_labels,
+)
+
+FAST = {"max_epochs": 2, "random_state": 0}
+
+
+def fit(X, y, estimator=None, **kwargs):
+    return (DMClassifier(**FAST) if estimator is None else estimator).fit(X, y, **kwargs)
+
+
+class Pairs(Dataset):
+    """Items from X and y, with nothing that tells the labels."""
+
+    def __init__(self, X, y=None):
+        self.inputs, self.outputs = X, y
+
+    def __len__(self):
+        return len(self.inputs)
+
+    def __getitem__(self, i):
+        return self.inputs[i] if self.outputs is None else (self.inputs[i], self.outputs[i])
+
+
+class WithTargets(Pairs):
+    """As torchvision's: the labels stand in an attribute."""
+
+    def __init__(self, X, y):
+        super().__init__(X, y)
+        self.targets = list(y)
+
+
+@pytest.mark.parametrize("make", [
+    Pairs, WithTargets, lambda X, y: TensorDataset(torch.from_numpy(X), torch.from_numpy(y)),
+    lambda X, y: Subset(WithTargets(np.concatenate([X, X]), np.concatenate([y, y])), range(len(X))),
+])  # fmt: skip
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_dataset_gives_the_model_of_its_arrays(make, dtype, blobs):
+    X, y = blobs[0].astype(dtype), blobs[1]
+    dataset = make(X, y)
+    arrays = DMClassifier(batch_size=32, dtype="float32", **FAST).fit(X, y)
+    model = DMClassifier(batch_size=32, **FAST).fit(dataset)
+    assert np.array_equal(model.predict_proba(dataset), arrays.predict_proba(X))
+    assert np.array_equal(model.label_quality_, arrays.label_quality_)
+    assert model.n_features_in_ == 5
+
+
+class OfFolders(WithTargets):
+    """As torchvision's ImageFolder: labels are numbers of named classes."""
+
+    def __init__(self, X, y, classes=("ant", "bee", "cat")):
+        super().__init__(X, y)
+        self.classes = list(classes)
+        self.class_to_idx = {name: number for number, name in enumerate(self.classes)}
+
+
+NAMED = {
+    "folders": OfFolders,
+    "by index alone": lambda X, y: _without_classes(OfFolders(X, y)),
+    "a part": lambda X, y: Subset(Subset(OfFolders(X, y), range(len(X))), range(len(X))),
+    "joined": lambda X, y: ConcatDataset([OfFolders(X[:70], y[:70]), OfFolders(X[70:], y[70:])]),
+}
+
+
+def _without_classes(dataset):
+    del dataset.classes
+    return dataset
+
+
+@pytest.mark.parametrize("make", NAMED.values(), ids=NAMED)
+def test_classes_of_a_dataset_keep_their_names(make, blobs):
+    X, y = blobs[0].astype(np.float32), blobs[1]
+    names = np.array(["ant", "bee", "cat"])[y]
+    dataset = make(X, y)
+    model = DMClassifier(**FAST).fit(dataset)
+    assert model.classes_.tolist() == ["ant", "bee", "cat"]
+    assert set(model.predict(dataset)) <= {"ant", "bee", "cat"}
+    assert model.score(dataset) == model.score(X, names) > 0.5
+    assert model.score(dataset, names) == model.score(dataset)
+
+
+def test_names_need_not_be_sorted_and_absent_ones_are_no_classes(blobs):
+    X, y = blobs[0].astype(np.float32), blobs[1]
+    dataset = OfFolders(X, y, classes=["wasp", "bee", "ant", "nobody"])
+    model = DMClassifier(**{**FAST, "max_epochs": 10}).fit(dataset)
+    assert model.classes_.tolist() == ["ant", "bee", "wasp"]
+    assert (model.predict(dataset) == np.array(["wasp", "bee", "ant"])[y]).mean() > 0.8
+
+
+def test_labels_beside_a_dataset_with_names_stand_as_they_are(blobs):
+    X, y = blobs[0].astype(np.float32), blobs[1]
+    assert DMClassifier(**FAST).fit(OfFolders(X, y), y).classes_.tolist() == [0, 1, 2]
+
+
+def test_held_out_items_go_by_the_same_names(blobs):
+    X, y = blobs[0].astype(np.float32), blobs[1]
+    model = DMClassifier(early_stopping=True, **FAST)
+    model.fit(OfFolders(X[:100], y[:100]), X_val=OfFolders(X[100:], y[100:]))
+    assert "valid_accuracy" in model.history_
+
+
+def test_a_choice_among_candidates_keeps_the_names(blobs):
+    X, y = blobs[0].astype(np.float32), blobs[1]
+    model = DMClassifierCV(candidates=[(0, 0), (0.5, 8)], cv=2, n_members=1, **FAST).fit(OfFolders(X, y))
+    assert model.classes_.tolist() == ["ant", "bee", "cat"]
+    assert set(model.predict(X)) <= {"ant", "bee", "cat"}
+
+
+def test_joined_data_sets_of_which_one_has_no_names_are_refused(blobs):
+    X, y = blobs[0].astype(np.float32), blobs[1]
+    with pytest.raises(ValueError, match=r"X must join data sets whose labels are all .*, got int64, str"):
+        DMClassifier(**FAST).fit(ConcatDataset([OfFolders(X[:70], y[:70]), WithTargets(X[70:], y[70:])]))
+
+
+def test_workers_change_nothing(blobs):
+    X, y = blobs[0].astype(np.float32), blobs[1]
+    workers = {"iterator_train__num_workers": 1, "iterator_valid__num_workers": 1, "batch_size": 75}
+    loaded = DMClassifier(**workers, **FAST).fit(Pairs(X, y)).predict_proba(Pairs(X))
+    assert np.array_equal(loaded, DMClassifier(batch_size=75, **FAST).fit(X, y).predict_proba(X))
+
+
+def test_labels_can_come_beside_a_dataset_of_inputs(blobs):
+    X, y = blobs[0].astype(np.float32), np.array(["a", "b", "c"])[blobs[1]]
+    model = fit(Pairs(X), y)
+    assert np.array_equal(model.predict(Pairs(X)), fit(X, y).predict(X))
+
+
+def test_labels_are_read_from_each_item_once(blobs):
+    class Counts(Pairs):
+        calls = 0
+
+        def __getitem__(self, i):
+            self.calls += 1
+            return super().__getitem__(i)
+
+    dataset = Counts(*blobs)
+    assert read_labels(dataset).tolist() == blobs[1].tolist()
+    assert dataset.calls <= len(dataset) + 1
+
+
+def test_a_dataset_can_be_held_out(blobs):
+    dataset = Pairs(blobs[0].astype(np.float32), blobs[1])
+    model = DMClassifier(early_stopping=True, **FAST).fit(dataset, X_val=dataset)
+    assert np.allclose(model.history_["valid_accuracy"].iloc[-1], model.score(blobs[0].astype(np.float32), blobs[1]))
+
+
+@pytest.mark.parametrize("make, y, error, message", [
+    (Pairs, None, ValueError, r"Dataset of pairs \(x, y\), or y be given beside it, got items of type ndarray"),
+    (Pairs, [0, 1], ValueError, "y must have one label for each of the 150 items of the Dataset, got 2"),
+    (lambda X: Pairs(X[:0]), [], ValueError, "X must have at least one item, got a Dataset without items"),
+    (lambda X: Endless(), [0, 1], TypeError, "got an IterableDataset, whose items have no numbers"),
+    (lambda X: TensorDataset(torch.from_numpy(X), torch.from_numpy(X)), None, ValueError, "should be a 1d array"),
+])  # fmt: skip
+def test_datasets_without_usable_labels(make, y, error, message, blobs):
+    with pytest.raises(error, match=message):
+        fit(make(blobs[0]), y)
+
+
+class Endless(IterableDataset):
+    def __iter__(self):
+        yield from ()
+
+
+def test_predicting_a_dataset_of_other_features(blobs):
+    model = fit(*blobs)
+    with pytest.raises(ValueError, match=r"X must hold examples of shape \(5,\), as in fit, got \(4,\)"):
+        model.predict(Pairs(blobs[0][:, :4]))
+
+
+def test_options_of_a_loader_need_a_dataset(blobs):
+    model = RobustLossClassifier(iterator_train__num_workers=1, **FAST)
+    with pytest.raises(TypeError, match="other options of a DataLoader where it is a torch Dataset, got"):
+        model.fit(*blobs)
