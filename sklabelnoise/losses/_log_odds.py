@@ -35,9 +35,9 @@ def probabilities(logits):
     return odds.div_(odds.sum(-1, keepdim=True))
 
 
-def put(rows, index, values):
+def put(rows, index, values, dim=-1):
     """Write one value per row, in place where the buffer can take it: torch.vmap knows only the copying form."""
-    return rows.scatter(-1, index, values) if under_functorch_transforms() else rows.scatter_(-1, index, values)
+    return rows.scatter(dim, index, values) if under_functorch_transforms() else rows.scatter_(dim, index, values)
 
 
 def off_the_label(logits, index):

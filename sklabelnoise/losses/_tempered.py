@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 
 from sklabelnoise.losses._declare import Interval, per_example_loss
-from sklabelnoise.losses._log_odds import label_margin, log_probabilities, margins, miss
+from sklabelnoise.losses._log_odds import label_margin, log_probabilities, margins, miss, put
 from sklabelnoise.losses._margin import check_targets, over_classes, over_samples
 
 
@@ -74,8 +74,7 @@ def bi_tempered(
 
 def _bound(margin, power):
     """Integral of s (1 - s)^(power - 1) from 0 to the miss at a margin."""
-    power = power.to(margin) if isinstance(power, torch.Tensor) else margin.new_full((), power)
-    return _Bound.apply(margin, power)
+    return _Bound.apply(margin, power.to(margin) if isinstance(power, torch.Tensor) else power)
 
 
 class _Bound(torch.autograd.Function):
@@ -86,32 +85,50 @@ class _Bound(torch.autograd.Function):
         away, log_p = miss(margin), F.logsigmoid(margin)
         closed = -torch.expm1(power * log_p) / power + torch.expm1((1 + power) * log_p) / (1 + power)
         # Where that cancels, the series: coefficients of (1 - s)^(power - 1) by Horner's rule. At 1/16 fourteen terms
-        # leave less than 1e-17.
+        # leave less than 1e-17, and seven less than float32 sees.
         series = torch.zeros_like(away)
-        for k in range(14, 0, -1):
-            series = 1 / (k + 1) + away * ((k - power) / k) * series
+        for k in range(14 if away.dtype == torch.double else 7, 0, -1):
+            series = away * ((k - power) / k) * series + 1 / (k + 1)
         return torch.where(away < 1 / 16, away.square() * series, closed)
 
     @staticmethod
     def setup_context(ctx, inputs, output):
-        ctx.save_for_backward(*inputs)
+        _save(ctx, inputs[1], inputs[0])
 
     @staticmethod
     def backward(ctx, grad):
-        margin, power = ctx.saved_tensors
+        power, margin = _saved(ctx)
         return -grad * miss(margin).square() * (power * F.logsigmoid(margin)).exp(), None
+
+
+def _save(ctx, temperature, *tensors):
+    # A number stays one: to divide by a tensor of it takes ten times as long.
+    is_tensor = isinstance(temperature, torch.Tensor)
+    ctx.temperature = None if is_tensor else temperature
+    ctx.save_for_backward(*tensors, *([temperature] if is_tensor else []))
+
+
+def _saved(ctx):
+    """What :func:`_save` was given."""
+    if ctx.temperature is not None:
+        return ctx.temperature, *ctx.saved_tensors
+    *tensors, temperature = ctx.saved_tensors
+    return temperature, *tensors
 
 
 def _tempered_log_odds(logits, s):
     """Log-odds of the tempered probabilities against the likeliest class, of the logits' shape; s is t2 - 1."""
-    # Newton steps to the normalization: the defaults need four in float64, tails far heavier seven.
+    # Newton steps to the normalization: the defaults need four in float64, tails far heavier seven, and float32, as
+    # each doubles the digits, one less.
     n_steps = 4 if not isinstance(s, torch.Tensor) and s <= 0.25 else 8
-    s = s.to(logits) if isinstance(s, torch.Tensor) else logits.new_full((), s)
-    return _TemperedLogOdds.apply(logits, s, n_steps)[0]
+    n_steps -= logits.dtype != torch.double
+    s = s.to(logits) if isinstance(s, torch.Tensor) else s
+    # Rows come last, where loops are long: sums over few classes are then sums of long rows.
+    return _TemperedLogOdds.apply(logits.mT.contiguous(), s, n_steps)[0].mT.contiguous()
 
 
 class _TemperedLogOdds(torch.autograd.Function):
-    """With d the distance of a logit from the largest, log-odds are -log(1 + s d / a) / s.
+    """With d the distance of a logit from the largest, log-odds are -log(1 + s d / a) / s; rows are the last dimension.
 
     a is their (implicit) normalization, the sum of the odds to the power of s. As an output it has a derivative, too,
     which second derivatives pass through.
@@ -121,31 +138,31 @@ class _TemperedLogOdds(torch.autograd.Function):
 
     @staticmethod
     def forward(logits, s, n_steps):
-        stretch = s * (logits.amax(-1, keepdim=True) - logits)
-        log_a = torch.zeros_like(stretch[..., :1])
+        # In place where it can be: a new buffer costs as much as what is done in it.
+        stretch = s * (logits.amax(-2, keepdim=True) - logits)
+        log_a = torch.zeros_like(stretch[..., :1, :])
         for _ in range(n_steps):
-            relative = stretch / log_a.exp()
-            odds = (torch.log1p(relative) / -s).exp()
-            total = odds.sum(-1, keepdim=True)
-            slope = 1 - (odds * (relative / (1 + relative))).sum(-1, keepdim=True) / total
-            log_a = log_a - (log_a - s * total.log()) / slope
+            base = (stretch * log_a.neg().exp()).add_(1)
+            odds = base.log().div_(-s).exp_()
+            total = odds.sum(-2, keepdim=True)
+            # over the slope of this in log a, which is sum(odds / base) / total
+            log_a = log_a - (log_a - s * total.log()) * total / odds.div_(base).sum(-2, keepdim=True)
         a = log_a.exp()
-        return torch.log1p(stretch / a) / -s, a
+        return stretch.div_(a).log1p_().div_(-s), a
 
     @staticmethod
     def setup_context(ctx, inputs, output):
-        ctx.save_for_backward(*inputs[:2], *output)
+        _save(ctx, inputs[1], inputs[0], *output)
 
     @staticmethod
     def backward(ctx, grad, grad_a):
-        logits, s, log_odds, a = ctx.saved_tensors
-        top = logits.detach().argmax(-1, keepdim=True)
-        distance = logits.gather(-1, top) - logits
+        s, logits, log_odds, a = _saved(ctx)
+        top = logits.detach().max(-2, keepdim=True).indices  # argmax takes five times as long
+        distance = logits.gather(-2, top) - logits
         stretched = a + s * distance
         escort = log_odds.exp() / stretched
-        escort = escort / escort.sum(-1, keepdim=True)
         # how the others move, which the likeliest class answers: what it does itself is the difference of far more
-        others = grad.scatter(-1, top, 0.0)
-        by_a = (others * distance / (a * stretched)).sum(-1, keepdim=True) + grad_a
-        moved = (others / stretched + s * escort * by_a).scatter(-1, top, 0.0)
-        return moved.scatter(-1, top, -moved.sum(-1, keepdim=True)), None, None
+        others = put(grad / stretched, top, 0.0, dim=-2)
+        by_a = (others * distance).sum(-2, keepdim=True) / a + grad_a
+        moved = put(others + s * by_a / escort.sum(-2, keepdim=True) * escort, top, 0.0, dim=-2)
+        return put(moved, top, -moved.sum(-2, keepdim=True), dim=-2), None, None

@@ -66,8 +66,8 @@ def test_temperatures_of_one_are_cross_entropy():
 def test_tempered_probabilities_sum_to_one(t2, scale, n_classes):
     logits = scale * torch.randn(20, n_classes, dtype=torch.double, generator=torch.Generator().manual_seed(0))
     s = torch.tensor(t2 - 1, dtype=torch.double)
-    log_odds, a = _TemperedLogOdds.apply(logits, s, 4 if t2 < 1.25 else 8)
-    total = log_odds.exp().sum(-1, keepdim=True)
+    log_odds, a = _TemperedLogOdds.apply(logits.mT, s, 4 if t2 < 1.25 else 8)
+    total = log_odds.exp().sum(-2, keepdim=True)
     # the normalization is the sum of the odds to the power of s
     torch.testing.assert_close(a, total**s, rtol=1e-10, atol=0)
 
