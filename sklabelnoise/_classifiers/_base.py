@@ -320,10 +320,6 @@ class BaseNoisyLabelClassifier(CallbackSupportMixin, NetClassifier):
 
     # Prediction
 
-    def _map_logits(self, X, function):
-        check_is_fitted(self)
-        return self._forward(check_inputs(self, X), function)
-
     def _forward(self, X, function):
         return map_logits(self.net_, X, function)
 

@@ -399,10 +399,6 @@ class DMClassifierCV(NetClassifier):
 
     # Prediction
 
-    def _map_logits(self, X, function):
-        check_is_fitted(self)
-        return self._forward(check_inputs(self, X), function)
-
     def _forward(self, X, function):
         """A function of the logits of validated rows, see `_map_logits`.
 

@@ -18,7 +18,7 @@ from sklabelnoise._classifiers._parameters import SWITCHES
 from sklabelnoise.modules import MLP
 from sklabelnoise.training._device import resolve_device
 from sklabelnoise.training._optimizer import resolve_optimizer
-from sklabelnoise.training._training_set import check_training_set
+from sklabelnoise.training._training_set import check_inputs, check_training_set
 
 if TYPE_CHECKING:
     import os
@@ -45,7 +45,7 @@ class NetClassifier(LogitsClassifier):
 
     skorch's parameters with a prefix, ``**net_params``, are kept in a private dict and are parameters like any other.
     A final class writes its signature out, calls `_store` with ``locals()`` in its constructor, and defines
-    `_to_saved` and `_from_saved` beside `fit` and `_map_logits`.
+    `_to_saved` and `_from_saved` beside `fit` and `_forward`.
     """
 
     # Prefixes of skorch's dunder parameters.
@@ -149,7 +149,11 @@ class NetClassifier(LogitsClassifier):
         start = f"{prefix}__"
         return {k.removeprefix(start): v for k, v in self._net_params.items() if k.startswith(start)}
 
-    # What is asked of the training rows later
+    # Logits, and what is asked of the training rows later
+
+    def _map_logits(self, X, function):
+        check_is_fitted(self)
+        return self._forward(check_inputs(self, X), function)
 
     @abstractmethod
     def _forward(self, X, function):

@@ -2,11 +2,11 @@
 
 import numpy as np
 import pandas as pd
-from sklearn.pipeline import Pipeline
 from sklearn.utils import get_tags
 
 from sklabelnoise._foundation._frames import pandas_frame
 from sklabelnoise._foundation._image_files import image_paths
+from sklabelnoise._foundation._last_step import last_step
 
 # Columns that a message names of each kind.
 _N_NAMED = 3
@@ -91,9 +91,7 @@ def note_what_is_no_number(error, X, estimator):
     """
     if not isinstance(error, ValueError | TypeError) or "tabular_pipeline" in str(error):
         return
-    final = estimator
-    while isinstance(final, Pipeline):
-        final = final.steps[-1][1]
+    final = last_step(estimator)
     try:
         check_numeric_columns(X, type(final).__name__, allow_missing=get_tags(final).input_tags.allow_nan)
         check_no_texts(X, type(final).__name__)

@@ -10,10 +10,10 @@ from sklearn.utils.parallel import delayed
 
 from sklabelnoise._compat import safe_indexing
 from sklabelnoise._foundation._in_parallel import as_they_come
+from sklabelnoise._foundation._last_step import last_step
 from sklabelnoise._foundation._numeric_columns import note_what_is_no_number
 from sklabelnoise._foundation._seeds import MAX_SEED
 from sklabelnoise._label_refinery._interrupts import InterruptWatch
-from sklabelnoise._label_refinery._soft_fit import last_step
 
 
 def _unnoticed(share):

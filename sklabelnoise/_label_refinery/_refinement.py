@@ -21,11 +21,12 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted
 from sklabelnoise._compat import HasMethods, Interval, StrOptions, check_y
 from sklabelnoise._foundation._checkpoint import Checkpoint
 from sklabelnoise._foundation._given import check_none_missing, check_weights
+from sklabelnoise._foundation._last_step import last_step
 from sklabelnoise._foundation._numeric_columns import check_no_texts, check_numeric_columns
 from sklabelnoise._foundation._progress import Progress
 from sklabelnoise._foundation._seeds import MAX_SEED
 from sklabelnoise._label_refinery._left_out import LeftOutPredictor, failures_explained, fit_member
-from sklabelnoise._label_refinery._soft_fit import last_step, takes
+from sklabelnoise._label_refinery._soft_fit import takes
 from sklabelnoise._label_refinery._splits import FoldDrawer
 
 if TYPE_CHECKING:

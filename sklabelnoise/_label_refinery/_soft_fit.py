@@ -14,18 +14,12 @@ from sklearn.utils.validation import has_fit_parameter
 
 from sklabelnoise._compat import BaseSearchCV, safe_indexing
 from sklabelnoise._foundation._classes import at_all_classes
+from sklabelnoise._foundation._last_step import last_step
 from sklabelnoise._label_refinery._copies import copies, most_copies, repeated
 from sklabelnoise.metrics._class_columns import class_frame, predicted_columns
 
 # HistGradientBoosting's early_stopping="auto" starts above this number of rows.
 AUTO_EARLY_STOPPING_ROWS = 10_000
-
-
-def last_step(estimator):
-    """The estimator that takes the labels: the end of a Pipeline, however deep, else the estimator itself."""
-    while isinstance(estimator, Pipeline):
-        estimator = estimator.steps[-1][1]
-    return estimator
 
 
 def takes(estimator, name):

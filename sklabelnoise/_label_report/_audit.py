@@ -6,7 +6,6 @@ from contextlib import contextmanager
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.model_selection import StratifiedKFold, check_cv
-from sklearn.pipeline import Pipeline
 from sklearn.utils import check_random_state, column_or_1d, get_tags, indexable
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.parallel import delayed
@@ -15,6 +14,7 @@ from sklabelnoise._compat import safe_split
 from sklabelnoise._foundation._classes import at_all_classes
 from sklabelnoise._foundation._given import as_labels
 from sklabelnoise._foundation._in_parallel import as_they_come
+from sklabelnoise._foundation._last_step import last_step
 from sklabelnoise._foundation._numeric_columns import note_what_is_no_number
 from sklabelnoise._foundation._progress import Progress
 from sklabelnoise._foundation._warning_filters import callers_filters
@@ -61,7 +61,7 @@ def audit(
         raise ValueError(f"classes name the columns of pred_probs; an estimator finds its own, got {classes!r}.")
     if X is None:
         raise ValueError("X must hold rows to fit the classifier to, got None: that needs pred_probs.")
-    final = _final_step(estimator)
+    final = last_step(estimator)
     rows, y, shown, paths = as_rows(X, y, takes_datasets=_takes_datasets(estimator))
     known = {
         "X": X if shown is not None else rows,
@@ -75,7 +75,7 @@ def audit(
     if estimator is None and default is not None:
         estimator, rows = default(rows)
         known["display"] = X if known["display"] is None and rows is not X else known["display"]
-        final = _final_step(estimator)
+        final = last_step(estimator)
     elif not hasattr(estimator, "predict_proba"):
         raise TypeError(
             f"estimator must have predict_proba, got {type(estimator).__name__}. CalibratedClassifierCV(estimator) has."
@@ -109,10 +109,10 @@ class _Fits:
     def shown(self, n_fits, verbose):
         """One bar over all fits; those of single fits are for who wants more."""
         self._show(verbose - 1)
-        return Progress(n_fits, f"audit by {type(_final_step(self.estimator)).__name__}", unit="fits", shown=verbose)
+        return Progress(n_fits, f"audit by {type(last_step(self.estimator)).__name__}", unit="fits", shown=verbose)
 
     def _show(self, verbose):
-        final = _final_step(self.estimator)
+        final = last_step(self.estimator)
         if verbose > 0 and _is_ours(final) and "verbose" in final.get_params(deep=False):
             final.set_params(verbose=verbose)
 
@@ -156,7 +156,7 @@ class _Fits:
     def once(self):
         """What one fit says about the rows it was fitted to, and its classes."""
         estimator = clone(self.estimator)
-        final = _final_step(estimator)
+        final = last_step(estimator)
         mean = _watch(final)
         with self._explained():
             estimator.fit(self.X, self.y)
@@ -172,11 +172,11 @@ class _Fits:
         A label refinery that runs no round has only its fitted model.
         """
         if self._knows_these_labels():
-            final = _final_step(self.fitted)
+            final = last_step(self.fitted)
             return final.oof_proba_, final.classes_, True
         self._show(verbose)  # one fit, with a bar over all that it does
         estimator = clone(self.estimator)
-        final = _final_step(estimator.fit(self.X, self.y))
+        final = last_step(estimator.fit(self.X, self.y))
         if hasattr(final, "oof_proba_"):
             return final.oof_proba_, final.classes_, True
         return estimator.predict_proba(self.X), final.classes_, False
@@ -192,7 +192,7 @@ class _Fits:
 
     def _knows_these_labels(self):
         """Whether the user's own object was fitted to these labels, and keeps what it said of rows left out."""
-        given = getattr(_final_step(self.fitted), "given_labels_", None)
+        given = getattr(last_step(self.fitted), "given_labels_", None)
         return given is not None and np.array_equal(given, self.y)
 
 
@@ -219,11 +219,11 @@ class _SortedColumns(ClassifierMixin, BaseEstimator):
 
     def fit(self, rows, y):
         self.fitted_ = clone(self.estimator).fit(self._subset(rows), y)
-        self.classes_ = np.sort(_final_step(self.fitted_).classes_)
+        self.classes_ = np.sort(last_step(self.fitted_).classes_)
         return self
 
     def predict_proba(self, rows):
-        return _sorted_columns(self.fitted_.predict_proba(self._subset(rows)), _final_step(self.fitted_))[0]
+        return _sorted_columns(self.fitted_.predict_proba(self._subset(rows)), last_step(self.fitted_))[0]
 
     def predict(self, rows):
         return self.classes_[self.predict_proba(rows).argmax(axis=1)]
@@ -247,10 +247,6 @@ def _sorted_columns(proba, final):
     proba = predicted_columns(proba, final.classes_, argument=f"predict_proba of {type(final).__name__}")
     classes = np.sort(final.classes_)
     return at_all_classes(proba, np.asarray(final.classes_), classes, fill=0), classes
-
-
-def _final_step(estimator):
-    return estimator[-1] if isinstance(estimator, Pipeline) else estimator
 
 
 def _takes_datasets(estimator):
