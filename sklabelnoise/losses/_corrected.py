@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -245,6 +246,9 @@ def backward(
     log_proba = log_probabilities(logits)
     if not targets.is_floating_point():
         return -(_rows_of(inverse, targets) * log_proba).sum(-1)
-    # elementwise: autocast would run a matrix product in half precision
-    corrected = (targets.unsqueeze(-1) * inverse.unsqueeze(-3)).sum(-2)
+    device = logits.device.type
+    # which would run the product in half precision
+    has_autocast = torch.amp.is_autocast_available(device)
+    with torch.autocast(device, enabled=False) if has_autocast else nullcontext():
+        corrected = targets @ inverse
     return -(corrected * log_proba).sum(-1)
