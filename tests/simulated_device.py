@@ -108,6 +108,8 @@ class SimulatedDevice(TorchDispatchMode):
         How often the host waited for a value, and how often it sent one, by operation and line of the library.
     refused : list of str
         What was refused; a caller may have caught the error.
+    n_operations, n_launches : int
+        All operations, and those that are no mere view of what is there: each is a launch at least.
     peak : int
         The most bytes that lay on the device at once.
     """
@@ -116,7 +118,8 @@ class SimulatedDevice(TorchDispatchMode):
         super().__init__()
         self.has_float64, self.memory = has_float64, memory
         self.peak, self._at_most, self._storages = 0, 0, {}
-        self.waits, self.copies, self.refused, self.n_operations = Counter(), Counter(), [], 0
+        self.waits, self.copies, self.refused = Counter(), Counter(), []
+        self.n_operations = self.n_launches = 0
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         kwargs = dict(kwargs or {})
@@ -136,6 +139,7 @@ class SimulatedDevice(TorchDispatchMode):
         if not ours and not on_device:
             return func(*args, **kwargs)
         self.n_operations += 1
+        self.n_launches += not _is_view(func)
         self._check_devices(func, args, tensors, ours)
         self._count(func, args, kwargs, ours, on_device)
         if wanted is not None:
@@ -284,6 +288,11 @@ def per_batch(run, **options):
     # counters of what the second run has more; what it has less would be as telling
     assert not few.waits - many.waits and not few.copies - many.copies
     return {"waits": dict(many.waits - few.waits), "copies": dict(many.copies - few.copies)}
+
+
+def _is_view(func):
+    schema = func._schema
+    return not schema.is_mutable and any(returned.alias_info is not None for returned in schema.returns)
 
 
 def _numbers(value):

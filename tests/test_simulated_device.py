@@ -139,6 +139,23 @@ def test_no_training_waits_or_copies_for_a_batch(table, name):
     assert per_batch(lambda size: CLASSIFIERS[name](**parameters(size)).fit(X, y)) == NOTHING
 
 
+def launches_of_a_step(make, X, y):
+    """Launches that a training on more batches has more of, by their number."""
+    launches = []
+    for size in (64, 32):
+        with simulated_device() as device:
+            make(**parameters(size, optimizer="SGD", weight_decay=0.0, module__hidden=(8,))).fit(X, y)
+        launches.append(device.n_launches)
+    return (launches[1] - launches[0]) / (2 * (N // 32 - N // 64))
+
+
+# Forward 3, backward 6 and SGD 4 are the network's, predictions of the accuracy 1; the others are those of the loss.
+@pytest.mark.parametrize(("name", "most"), [("cross entropy", 14 + 12), ("derivative", 14 + 15)])
+def test_a_step_of_a_small_network_takes_few_launches(table, name, most):
+    make = {**CLASSIFIERS, "cross entropy": partial(RobustLossClassifier, loss="cross_entropy")}[name]
+    assert launches_of_a_step(make, *table) <= most
+
+
 @pytest.mark.parametrize("name", ["derivative", "integral", "proselflc", "gce", "elr", "dropout and batch norm"])
 @pytest.mark.parametrize("given", ["sample_weight", "soft_labels", "both"])
 def test_weights_and_soft_labels_cost_nothing_for_a_batch(table, soft, weights, name, given):
