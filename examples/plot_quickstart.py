@@ -121,7 +121,7 @@ for method, group in drawn.groupby("method", sort=False):
         ax.fill_between(epochs, mean - sd, mean + sd, color=color, alpha=0.2, linewidth=0)
 axes[1].axhline(0.6, color="0.3", linewidth=0.8, linestyle="--")
 axes[1].annotate(
-    "share of the given labels that are right", (epochs[-1], 0.6), (0, -12), textcoords="offset points", ha="right"
+    "share of the given labels that are right", (epochs[-1], 0.6), (0, -18), textcoords="offset points", ha="right"
 )
 axes[0].set(title="Accuracy on clean test labels", xlabel="epoch", ylabel="accuracy", ylim=(0.2, 1))
 axes[1].set(title="Share of the given training labels that are fitted", xlabel="epoch")
