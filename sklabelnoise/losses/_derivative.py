@@ -119,12 +119,12 @@ def _design(logits, targets, emphasis, normalization, damping, sample_weight):
     # one that is a pass over memory: the work is done in one buffer of the logits' size.
     index = targets.unsqueeze(-1)
     if damping < _NO_UNDERFLOW or getattr(emphasis, "_sees_log_odds", False):
-        rows, margin = off_the_label(logits, index)
+        rows, total, margin = off_the_label(logits, index)
         odds = LabelOdds(margin.squeeze(-1))
         distance = odds.miss + odds.miss
         weight = _normalized_weights(odds, emphasis, normalization, sample_weight)
-        scale = weight.mul_(odds.miss).div_(distance + damping) if damping else weight.mul_(0.5)
-        return rows, scale.unsqueeze(-1), distance
+        scale = (weight.mul_(odds.miss).div_(distance + damping) if damping else weight.mul_(0.5)).unsqueeze(-1)
+        return rows, scale if total is None else scale.div_(total), distance
     # A probability that underflows is nothing beside the damping.
     proba = probabilities(logits)
     p = proba.gather(-1, index).squeeze(-1)
