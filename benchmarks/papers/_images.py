@@ -12,7 +12,7 @@ chosen with ``--scale``:
   epochs of batches of 64 without augmentation. Not the paper's table, but its regime: in so many steps cross entropy
   fits most of the wrong labels. That alone, cross entropy's fit, decided about augmentation, batch and epochs.
 * ``gpu``: all images and the network of the paper in 20 epochs, which is minutes a cell on a GPU.
-* ``tiny``: 200 images and 2 epochs, to see that a script runs.
+* ``tiny``: 1,000 images, so that each of 100 classes has some, and 2 epochs, to see that a script runs.
 """
 
 import functools
@@ -105,7 +105,7 @@ SCALES = {
     ),
     "cpu": Scale(2000, 1000, 16, 30, SmallConvNet, {"batch_size": 64, "augment": False, "channels_last": True}),
     "gpu": Scale(max_epochs=20),
-    "tiny": Scale(200, 100, None, 2, ResNet20),
+    "tiny": Scale(1000, 100, None, 2, ResNet20),
 }
 
 

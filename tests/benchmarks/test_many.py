@@ -62,14 +62,14 @@ def test_the_row_is_that_of_the_script(monkeypatch):
 def test_what_a_cell_takes_is_told_from_the_last_that_trained(monkeypatch):
     """One of three times the epochs and of half the images: what counts is the time of an image of an epoch."""
     table = many.table_of("dm_table9")
-    measures = {"epochs": 6, "n_train": 100}
+    measures = {"epochs": 6, "n_train": 500}
     monkeypatch.setattr(type(table), "execute", lambda self, **job: measures)
     monkeypatch.setattr(many, "_last", (0.0, 1, 1))
     clock = iter([0.0, 12.0, 100.0, 100.1, 200.0])
     monkeypatch.setattr(many.time, "perf_counter", lambda: next(clock))
     job = {"scale": "tiny", "seed": 0, "condition": "r=0.4", "method": "CCE"}
     many.execute("dm_table9", job, "cpu", time.time() + 60)
-    assert many.expected("tiny") == pytest.approx(8)  # 2 epochs of 200 images, of which 600 took 12 seconds
+    assert many.expected("tiny") == pytest.approx(8)  # 2 epochs of 1,000 images, where 3,000 took 12 s
     measures["taken_from"] = "dm_table2"
     many.execute("dm_table9", job, "cpu", time.time() + 60)
     assert many.expected("tiny") == pytest.approx(8)
