@@ -92,8 +92,10 @@ class PeerLoss(_BatchLoss):
         \ell = \frac{1}{1 + \alpha} \left(H(q, p) - \alpha H(\bar q, p)\right), \qquad
         \frac{\partial \ell}{\partial z} = \frac{1}{1 + \alpha} \left(p - q - \alpha (p - \bar q)\right) .
 
-    What noise adds to the labels of all rows alike cancels, without knowledge of its rate. Where :math:`\alpha` is
-    above 1 the loss is unbounded below.
+    What noise adds to the labels of all rows alike cancels, without knowledge of its rate. With :math:`\alpha > 0` the
+    loss is unbounded below: with C classes and a share r of wrong labels, predictions that are right and ever surer
+    make it fall without end from :math:`\alpha = r C / (C - 1)` on, and training may come apart. The authors' code adds
+    1e-5 to each probability, which bounds it, and keeps the epoch that predicts held-out labels best.
 
     Parameters
     ----------

@@ -1,10 +1,20 @@
 """The papers' tables of texts and grades: what is said of them holds in the committed rows, and they are complete."""
 
+import importlib
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks.papers import _runner, cifar10_rivals, dm_table5, dm_table5_steps, pvdbow_overhead, slr_ordinal
+from benchmarks.papers import (
+    _runner,
+    cifar10_rivals,
+    dm_table1,
+    dm_table5,
+    dm_table5_steps,
+    pvdbow_overhead,
+    slr_ordinal,
+)
 from benchmarks.rows import read_rows
 
 DM = "DM, lam=0.5, beta=12"
@@ -137,6 +147,70 @@ class TestOneCore:
     def test_rows_are_of_one_protocol_and_of_a_clean_tree(self, rows):
         assert rows["protocol"].nunique() == 1
         assert not rows["commit"].str.endswith("+changes").any()
+
+
+def one_core(name):
+    """Rows of a table by the protocol of one core, by method and seed."""
+    frame = importlib.import_module(f"benchmarks.papers.{name}").TABLE.frame(scale="core")
+    return frame.set_index(["method", "seed"]).sort_index()
+
+
+def ahead(rows, better, worse, by=2):
+    """Whether the difference of two methods is so many of its standard errors, over the seeds that both have."""
+    difference = (rows.loc[better, "final"] - rows.loc[worse, "final"]).dropna()
+    return len(difference) >= 3 and difference.mean() > by * difference.sem()
+
+
+class TestOtherTablesOfOneCore:
+    def test_dm_gains_on_cifar100_as_much_as_published(self):
+        rows = one_core("dm_table1")
+        rows = rows[rows["condition"] == "symmetric 0.4"]
+        assert ahead(rows, "DM, lam=0.5", "CCE", by=5)
+        for worse in ("DM, lam=1", "GCE", "DM, beta=0"):
+            assert ahead(rows, "DM, lam=0.5", worse) and ahead(rows, worse, "CCE", by=5)
+        published = dm_table1.TABLE.published
+        gain = rows.loc["DM, lam=0.5", "final"].mean() - rows.loc["CCE", "final"].mean()
+        assert 100 * gain > float(published["DM, lam=0.5", "symmetric 0.4"]) - float(published["CCE", "symmetric 0.4"])
+
+    def test_targets_on_cifar100(self):
+        rows = one_core("proselflc_table4")
+        final = rows[rows["condition"] == "symmetric 0.4"].xs(0, level="seed")["final"]
+        assert final["SL"] < final["CCE"] < final.drop(["SL", "CCE"]).min()
+        assert final["Boot-hard"] < final[["confidence penalty", "Boot-soft"]].min()
+        assert final.idxmax() == "ProSelfLC"
+
+    def test_trust_needs_the_row_and_the_time(self):
+        rows = one_core("proselflc_figure2")
+        assert ahead(rows, "ProSelfLC", "fixed") and ahead(rows, "fixed", "CCE")
+        assert rows.loc["local only", "best"].lt(0.02).all()
+        assert rows.loc["global only", "final"].lt(0.02).all() and rows.loc["global only", "best"].gt(0.26).all()
+
+    def test_half_is_the_best_mode_at_forty_percent(self):
+        rows = one_core("dm_table9")
+        final = rows[rows["condition"] == "r=0.4"].xs(0, level="seed")["final"]
+        assert final.sort_values().index[-2:].tolist() == ["DM, lam=2", "DM, lam=0.5"]
+
+    def test_dm_1_16_looks_at_the_fewest_examples_and_gains_by_training_longer(self):
+        rows = one_core("cifar10_explained")
+        spread = rows["emphasis_variance"].map(min)
+        assert spread.loc["DM, lam=1, beta=16"].gt(4).all()
+        assert one_core("dm_table9")["emphasis_variance"].map(max).loc["DM, lam=2"].lt(3).all()
+        longer = rows.loc[("DM, lam=1, beta=16, three times the epochs", 0), "final"]
+        assert longer > rows.loc["DM, lam=1, beta=16", "final"].max()
+
+    def test_what_is_seen_of_sop_nce_rce_and_peer_loss(self):
+        rows = one_core("cifar10_explained")
+        shared = rows.loc[["CCE", "SOP, lr_u=1"], "final"].unstack("method").dropna()
+        assert (shared["SOP, lr_u=1"] - shared["CCE"]).abs().max() < 0.01
+        assert rows.loc["NCE+RCE", "emphasis_variance"].str[-1].gt(18).all()
+        assert rows.loc["peer loss", "curve"].map(np.argmax).isin([1, 2]).all()  # of six, one every five epochs
+        assert rows.loc["peer loss", "emphasis_variance"].str[-1].lt(0.01).all()
+
+    def test_human_labels(self):
+        rows = one_core("cifar10_human")
+        final = rows[rows["condition"] == "worse"].xs(0, level="seed")["final"]
+        assert final.sort_values().index[-2:].tolist() == ["DM, lam=0.5", "ELR"]
+        assert final["DM, lam=1"] < final["CCE"]
 
 
 class TestSteps:
