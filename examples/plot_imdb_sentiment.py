@@ -117,7 +117,7 @@ print((100 * cells).round(1).rename_axis(index=None, columns="wrong labels"))
 print("\nlam and beta chosen:", ", ".join(f"{r.rate:.0%}: {r.chosen}" for r in table.dropna().itertuples()))
 
 # %%
-# And as a picture.
+# And as a picture: lines join the means, small dots are single draws of the noise.
 
 figure, ax = plt.subplots(figsize=(7, 4.8), layout="constrained")
 for method, group in table.groupby("method", sort=False):
