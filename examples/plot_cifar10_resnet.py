@@ -112,7 +112,7 @@ for name, row in runs.iterrows():
     curves.plot(row["history"]["epoch"], row["history"]["valid_accuracy"], color=METHOD_COLORS[name], label=name)
 curves.axhline(0.1, color="0.5", ls=":", label="guessing")
 images = "all images" if full else f"{n_train} images, too few to compare methods"
-curves.set(title=f"Accuracy on clean test labels: {images}", xlabel="epoch", ylabel="accuracy", ylim=(0, None))
+curves.set(title=f"Accuracy on clean test labels\n({images})", xlabel="epoch", ylabel="accuracy", ylim=(0, None))
 curves.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=4)
 
 picture = Path("output", "cifar10_resnet.png")

@@ -206,6 +206,7 @@ def document_common(cls: Cls) -> Cls:
     module = entries.pop("module")
     own = inspect.signature(cls).parameters
     shared = "\n\n    ".join([*(entry for name, entry in entries.items() if name in own), _NET_PARAMS])
+    indented = "\n    %(module)s" in cls.__doc__  # Python 3.13 takes the indentation off
     for mark, text in (("module", module), ("common_parameters", shared), ("common_attributes", _ATTRIBUTES)):
-        cls.__doc__ = cls.__doc__.replace(f"%({mark})s", text)
+        cls.__doc__ = cls.__doc__.replace(f"%({mark})s", text if indented else text.replace("\n    ", "\n"))
     return cls
