@@ -202,6 +202,8 @@ class TestOtherTablesOfOneCore:
         rows = one_core("cifar10_explained")
         shared = rows.loc[["CCE", "SOP, lr_u=1"], "final"].unstack("method").dropna()
         assert (shared["SOP, lr_u=1"] - shared["CCE"]).abs().max() < 0.01
+        long = rows.loc[("SOP, lr_u=10", 0)]
+        assert abs(long["final"] - one_core("cifar10_rivals").loc[(DM, 0), "final"]) < 0.01 and long["memorized"] < 0.25
         assert rows.loc["NCE+RCE", "emphasis_variance"].str[-1].gt(18).all()
         assert rows.loc["peer loss", "curve"].map(np.argmax).isin([1, 2]).all()  # of six, one every five epochs
         assert rows.loc["peer loss", "emphasis_variance"].str[-1].lt(0.01).all()
