@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from benchmarks.gpu_report import gpu_block, page_lines
+from benchmarks.gpu_report import FAIR, gpu_block, page_lines
 from benchmarks.rows import RESULTS, read_rows
 
 PAGE = Path(__file__).parents[2] / "examples" / "guide" / "scale.rst"
@@ -41,3 +41,15 @@ def test_a_bound_that_is_missed_and_tests_that_failed_are_said():
     text = gpu_block([missed, tests])
     assert "| ≤ 0.02 | **no** |" in text
     assert "at commit abc: 1 failed, 70 passed." in text
+
+
+def test_a_reference_that_did_more_is_not_judged():
+    before = {**ROW, "piece": "images", "case": "an epoch", "promise": 1.1, "ours_ms": 1000.0, "reference_ms": 1490.0}
+    text = gpu_block([before])
+    assert "| 1.20 (1.10 to 1.30) † | ≤ 1.1 | † |" in text
+    assert "without it they are about 1.00 to 1.00." in text
+    assert "of the time of a plain loop" not in page_lines([{**before, "images_per_second": 25}])[0]
+    fair = {**before, "case": f"an epoch, {FAIR}", "images_per_second": 25}
+    text = gpu_block([fair])
+    assert "| ≤ 1.1 | **no** |" in text and "†" not in text
+    assert "1.20 of the time of a plain loop" in page_lines([fair])[0]
