@@ -115,7 +115,7 @@ def test_a_run_is_begun_once(tmp_path, monkeypatch):
     _runner.claim("abc")  # alone
     monkeypatch.setattr(_runner, "CLAIMS", tmp_path)
     _runner.claim("abc")
-    _runner.claim("abd")
+    _runner.claim("abe")
     with pytest.raises(_runner.RunElsewhere):
         _runner.claim("abc")
 
