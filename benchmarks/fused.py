@@ -8,7 +8,6 @@ multiplied by their number; two jobs of joblib are taken to halve it exactly, wh
 """
 
 import os
-import resource
 import subprocess
 import sys
 import time
@@ -25,6 +24,7 @@ from skorch import NeuralNetClassifier
 from torch import nn
 from torch.nn import functional as F
 
+from benchmarks.memory import peak_gigabytes
 from benchmarks.rows import environment
 from sklabelnoise import DMClassifier, DMClassifierCV, StochasticLabelRefinery
 from sklabelnoise.model_selection import FusedGridSearchCV
@@ -201,9 +201,9 @@ def memory():
 def peak_of_search():
     """Memory of this process before and at the peak of the search, as text."""
     X, y = make_table()
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = peak_gigabytes()
     fused_search(X, y)
-    return f"{before / 2**20} {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20}"
+    return f"{before} {peak_gigabytes()}"
 
 
 def choice(quick):

@@ -14,7 +14,7 @@ import numpy as np
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 
-from benchmarks.memory import PeakMemory
+from benchmarks.memory import PeakMemory, peak_gigabytes
 from benchmarks.rows import environment
 from sklabelnoise import (
     DMClassifier,
@@ -72,12 +72,10 @@ def torch_threads():
 
 def gigabytes_of_large_fit():
     """Peak of a process that makes 1,000,000 x 50 float64 numbers, fits and predicts."""
-    import resource
-
     X, y = make_table(1_000_000, 50, 5)
     model = DMClassifier(max_epochs=1, batch_size=4096, device="cpu", random_state=0).fit(X, y)
     model.predict_proba(X)
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    return peak_gigabytes()
 
 
 def bytes_of_refinery(rows, classes):

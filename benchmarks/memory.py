@@ -5,6 +5,14 @@ from pathlib import Path
 _STATUS, _RESET = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
 
+def peak_gigabytes():
+    """Most memory that this program had, in units of 2**30 bytes.
+
+    `resource.getrusage` begins with the peak of the program that started this one, which may be the larger.
+    """
+    return _kilobytes("VmHWM") / 2**20
+
+
 class PeakMemory:
     """A context that measures resident memory; where the kernel does not tell it (not on Linux), nothing.
 

@@ -16,7 +16,6 @@ Rows are appended to results/refinery.jsonl as they are finished; a killed run g
 
 import argparse
 import itertools
-import resource
 import tempfile
 import time
 import warnings
@@ -32,6 +31,7 @@ from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
 from benchmarks.cells import markdown
+from benchmarks.memory import peak_gigabytes
 from benchmarks.rows import RESULTS, append_row, environment, read_rows
 from benchmarks.tasks import Task
 from sklabelnoise import DMClassifier, StochasticLabelRefinery
@@ -155,7 +155,7 @@ def run_overhead(repeats=3):
         X, y = make_classification(
             n_samples, n_features=50, n_informative=20, n_classes=3, flip_y=0.4, random_state=repeat
         )
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+        before = peak_gigabytes()
         _Stopwatch.seconds = {"fit": 0.0, "predict_proba": 0.0}
         start = time.perf_counter()
         StochasticLabelRefinery(TimedLogisticRegression(), n_rounds=3, random_state=0).fit(X, y)
@@ -171,7 +171,7 @@ def run_overhead(repeats=3):
             "fit_seconds": round(inside["fit"], 2),
             "ratio_to_fits": round(total / inside["fit"], 4),
             "ratio_to_fits_and_predictions": round(total / sum(inside.values()), 4),
-            "peak_gib": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, 3),
+            "peak_gib": round(peak_gigabytes(), 3),
             "peak_before_gib": round(before, 3),
             **environment(),
         }

@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -13,3 +16,10 @@ def test_a_peak_that_is_over_is_seen_and_what_was_there_before_is_not():
         np.ones(50 * 2**17).sum()
     assert 45 < memory.megabytes() < 60
     assert before[0] == 1
+
+
+def test_the_peak_of_a_program_is_its_own_and_not_that_of_its_parent():
+    filled = np.ones(2**27, dtype=np.uint8)  # 128 MiB, which `getrusage` of the child would begin with
+    code = "from benchmarks.memory import peak_gigabytes; print(peak_gigabytes())"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert filled.all() and float(done.stdout) < 0.125 < peak_gigabytes()
