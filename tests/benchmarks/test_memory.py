@@ -4,7 +4,7 @@ import sys
 import numpy as np
 import pytest
 
-from benchmarks.memory import PeakMemory
+from benchmarks.memory import PeakMemory, peak_gigabytes
 
 
 def test_a_peak_that_is_over_is_seen_and_what_was_there_before_is_not():
