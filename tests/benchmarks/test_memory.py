@@ -21,5 +21,5 @@ def test_a_peak_that_is_over_is_seen_and_what_was_there_before_is_not():
 def test_the_peak_of_a_program_is_its_own_and_not_that_of_its_parent():
     filled = np.ones(2**27, dtype=np.uint8)  # 128 MiB, which `getrusage` of the child would begin with
     code = "from benchmarks.memory import peak_gigabytes; print(peak_gigabytes())"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert filled.all() and float(done.stdout) < 0.125 < peak_gigabytes()
