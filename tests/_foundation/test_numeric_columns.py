@@ -189,7 +189,8 @@ def test_the_line_that_is_shown_works():
         StochasticLabelRefinery(n_rounds=1, cv=2),
     ):
         assert skrub.tabular_pipeline(final).fit(X, Y).predict_proba(X).shape == (N, 2)
-        cells = X[["age", "hours", "extra", "gap"]].to_numpy()
-        assert skrub.tabular_pipeline(final).fit(pd.DataFrame(cells), Y).predict(pd.DataFrame(cells)).shape == (N,)
+        # Columns have names here: skrub before 0.7 warns of numbers, and goes on.
+        cells = pd.DataFrame(X[["age", "hours", "extra", "gap"]].to_numpy(), columns=list("abcd"))
+        assert skrub.tabular_pipeline(final).fit(cells, Y).predict(cells).shape == (N,)
     inside = StochasticLabelRefinery(skrub.tabular_pipeline(LogisticRegression()), n_rounds=1, cv=2)
     assert inside.fit(X, Y).predict(X).shape == (N,)
