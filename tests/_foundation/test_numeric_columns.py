@@ -180,6 +180,8 @@ def test_columns_of_numbers_of_any_kind_are_taken(values):
 
 
 @pytest.mark.skipif(importlib.util.find_spec("skrub") is None, reason="skrub is not installed")
+# pandas 2.2 says it of skrub's own code
+@pytest.mark.filterwarnings("ignore:Downcasting behavior in `replace` is deprecated:FutureWarning")
 def test_the_line_that_is_shown_works():
     import skrub
 
