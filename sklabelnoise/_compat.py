@@ -219,9 +219,16 @@ def has_hooks(module):
 
     Private; goes when torch names a way to ask.
     """
-    return bool(
-        module._forward_hooks or module._forward_pre_hooks or module._backward_hooks or module._backward_pre_hooks
-    )
+    own = module._forward_hooks, module._forward_pre_hooks, module._backward_hooks, module._backward_pre_hooks
+    return any(own) or any(_hooks_of_every_module())
+
+
+@cache
+def _hooks_of_every_module():
+    from torch.nn.modules import module
+
+    names = "_global_forward_hooks", "_global_forward_pre_hooks", "_global_backward_hooks", "_global_backward_pre_hooks"
+    return [getattr(module, name) for name in names]
 
 
 @cache

@@ -2,7 +2,7 @@
 
     python -m benchmarks.papers.many --minutes 6                       # on a GPU; rows into benchmarks/results/papers
     python -m benchmarks.papers.many --out "$OUT" --processes 14       # rows into a folder of their own
-    python -m benchmarks.papers.many --scale tiny --device cpu --processes 2 --first 3 --out /tmp/rows
+    python -m benchmarks.papers.many --scale tiny --device cpu --processes 2 --first 3 --out rows
     python -m benchmarks.papers.many --list
 
 A network of the scale ``core`` is so small that a GPU mostly waits for the next of its kernels, so that one process

@@ -55,7 +55,7 @@ def requires_closure(optimizer):
 
 def clear_gradients(optimizer):
     """As ``optimizer.zero_grad()``, without its record for a profiler."""
-    if type(optimizer).zero_grad is not torch.optim.Optimizer.zero_grad:
+    if type(optimizer).zero_grad is not torch.optim.Optimizer.zero_grad or "zero_grad" in vars(optimizer):
         optimizer.zero_grad()
         return
     for group in optimizer.param_groups:

@@ -29,19 +29,7 @@ from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 
 from sklabelnoise import StochasticLabelRefinery, StochasticLabelRefineryRegressor
-
-
-@pytest.fixture(scope="module")
-def noisy(blobs):
-    """Rows, given labels of which 30 % are wrong, and clean labels."""
-    X, y_clean = blobs
-    rng = np.random.default_rng(0)
-    y = np.where(rng.random(150) < 0.3, (y_clean + rng.integers(1, 3, size=150)) % 3, y_clean)
-    return X, y, y_clean
-
-
-def refinery(estimator=None, **kwargs):
-    return StochasticLabelRefinery(GaussianNB() if estimator is None else estimator, **{"random_state": 0, **kwargs})
+from tests._label_refinery.refined import refinery
 
 
 def fail_fit(self, X, y, sample_weight=None):

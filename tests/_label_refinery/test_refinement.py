@@ -21,32 +21,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
 from sklabelnoise import StochasticLabelRefinery, StochasticLabelRefineryRegressor
-
-
-@pytest.fixture(scope="module")
-def noisy(blobs):
-    """Rows, given labels of which 30 % are wrong, and clean labels."""
-    X, y_clean = blobs
-    rng = np.random.default_rng(0)
-    y = np.where(rng.random(150) < 0.3, (y_clean + rng.integers(1, 3, size=150)) % 3, y_clean)
-    return X, y, y_clean
-
-
-def refinery(estimator=None, **kwargs):
-    return StochasticLabelRefinery(GaussianNB() if estimator is None else estimator, **{"random_state": 0, **kwargs})
-
-
-class Memory:
-    """An estimator whose first feature is the name of a row, or of its group; it fails when asked about one it saw."""
-
-    def _remember(self, X, y):
-        self.seen_ = set(np.asarray(X)[:, 0].tolist())
-        self.classes_ = np.unique(y)
-
-    def predict_proba(self, X):
-        met_again = self.seen_ & set(np.asarray(X)[:, 0].tolist())
-        assert not met_again, f"asked about rows it has seen: {met_again}"
-        return np.full((len(X), len(self.classes_)), 1 / len(self.classes_))
+from tests._label_refinery.refined import Memory, ValueMemory, refinery
 
 
 class WeightedMemory(Memory, ClassifierMixin, BaseEstimator):
@@ -73,16 +48,6 @@ class RegressingMemory(Memory, RegressorMixin, BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = True
         return tags
-
-
-class ValueMemory(Memory, RegressorMixin, BaseEstimator):
-    def fit(self, X, y):
-        self._remember(X, y)
-        return self
-
-    def predict(self, X):
-        self.predict_proba(X)
-        return np.zeros(len(X))
 
 
 def fail_fit(self, X, y, sample_weight=None):

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from sklearn.base import BaseEstimator, RegressorMixin, clone
+from sklearn.base import clone
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 from sklearn.linear_model import Ridge
 from sklearn.metrics import make_scorer
@@ -14,29 +14,6 @@ from sklearn.preprocessing import StandardScaler
 
 from sklabelnoise import StochasticLabelRefineryRegressor
 from sklabelnoise.metrics import quadratic_weighted_kappa
-
-
-class Memory:
-    """An estimator whose first feature is the name of a row, or of its group; it fails when asked about one it saw."""
-
-    def _remember(self, X, y):
-        self.seen_ = set(np.asarray(X)[:, 0].tolist())
-        self.classes_ = np.unique(y)
-
-    def predict_proba(self, X):
-        met_again = self.seen_ & set(np.asarray(X)[:, 0].tolist())
-        assert not met_again, f"asked about rows it has seen: {met_again}"
-        return np.full((len(X), len(self.classes_)), 1 / len(self.classes_))
-
-
-class ValueMemory(Memory, RegressorMixin, BaseEstimator):
-    def fit(self, X, y):
-        self._remember(X, y)
-        return self
-
-    def predict(self, X):
-        self.predict_proba(X)
-        return np.zeros(len(X))
 
 
 @pytest.fixture(scope="module")

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from sklabelnoise._compat import has_hooks
 from sklabelnoise.losses import (
     NAMES,
     ROW_CRITERIA,
@@ -90,6 +91,35 @@ class Halved(DMLoss):
 def test_a_criterion_with_a_forward_of_its_own_is_called():
     assert not knows_derivative(Halved())
     assert not knows_derivative(torch.nn.CrossEntropyLoss())
+    patched = DMLoss()
+    patched.forward = Halved().forward
+    assert not knows_derivative(patched)
+
+
+def of_one(name):
+    return lambda criterion, hook: getattr(criterion, name)(hook)
+
+
+def of_every_module(register):
+    return lambda criterion, hook: register(hook)
+
+
+@pytest.mark.parametrize("register", [
+    of_one("register_forward_hook"),
+    of_one("register_forward_pre_hook"),
+    of_one("register_full_backward_hook"),
+    of_every_module(torch.nn.modules.module.register_module_forward_hook),
+    of_every_module(torch.nn.modules.module.register_module_forward_pre_hook),
+])  # fmt: skip
+def test_a_criterion_that_somebody_listens_to_is_called(register):
+    criterion = DMLoss()
+    assert not has_hooks(criterion)
+    handle = register(criterion, lambda *args: None)
+    try:
+        assert has_hooks(criterion)
+    finally:
+        handle.remove()
+    assert not has_hooks(criterion)
 
 
 @pytest.mark.parametrize("criterion", [make_criterion("gce"), PerExampleLoss(reduction="sum"), ProSelfLCLoss()])

@@ -104,3 +104,11 @@ def test_a_step_that_a_scheduler_counts_is_counted(blobs):
 
     DMClassifier(optimizer=Counting, lr=0.1, max_epochs=2, batch_size=len(y), random_state=0).fit(X, y)
     assert len(counted) == 2
+
+
+def test_a_zero_grad_that_was_put_in_place_is_called():
+    x = torch.ones(1, requires_grad=True)
+    optimizer, heard = torch.optim.SGD([x]), []
+    optimizer.zero_grad = lambda: heard.append(1)
+    clear_gradients(optimizer)
+    assert heard == [1]
