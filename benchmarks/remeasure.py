@@ -31,6 +31,7 @@ COMMANDS = {
     "detection": (("benchmarks.detection",),),
     "mlp_defaults": (("benchmarks.mlp_defaults",),),
     "refinery": (("benchmarks.refinery", "curve"), ("benchmarks.refinery", "overhead")),
+    "refinery_mends": (("benchmarks.refinery_mends",),),
     "schedules": (("benchmarks.schedules",),),
     "selection": (("benchmarks.selection",),),
     "speed": (("benchmarks.speed",),),

@@ -36,6 +36,7 @@ from benchmarks.leaderboard import (
 )
 from benchmarks.profiles import MATTER
 from benchmarks.refinery import refinery_block
+from benchmarks.refinery_mends import mends_block
 from benchmarks.reliability import reliability_block
 from benchmarks.rows import RESULTS
 from benchmarks.schedules import schedules_block
@@ -216,6 +217,7 @@ BLOCKS = {
     "ensemble-trial": ("ensemble_trial", trial_block),
     "sizes": ("sizes", _sizes_block),
     "refinery": ("refinery", refinery_block),
+    "refinery-mends": ("refinery_mends", mends_block),
     "speed": ("speed", _speed_block),
     "gpu": ("gpu", gpu_block),
 }
