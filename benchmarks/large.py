@@ -13,6 +13,8 @@ import time
 import numpy as np
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from benchmarks.memory import PeakMemory, peak_gigabytes
 from benchmarks.rows import environment
@@ -88,6 +90,15 @@ def bytes_of_refinery(rows, classes):
     return memory.megabytes() * 2**20 / X.nbytes
 
 
+def bytes_of_search(rows):
+    """Peak memory of a fused search over a Pipeline of five folds, in bytes a byte of X."""
+    X, y = make_table(rows, 50, 3)
+    pipeline = make_pipeline(StandardScaler(), DMClassifier(batch_size=4096, **{**QUICK_NET, "max_epochs": 1}))
+    with PeakMemory() as memory:
+        FusedGridSearchCV(pipeline, {"dmclassifier__beta": [0, 4, 8, 16]}, cv=5, refit=False).fit(X, y)
+    return memory.megabytes() * 2**20 / X.nbytes
+
+
 def large(quick):
     """Memory of large fits."""
     peak = in_fresh_process("gigabytes_of_large_fit()")
@@ -96,6 +107,8 @@ def large(quick):
     for classes in (10, 50):
         share = in_fresh_process(f"bytes_of_refinery({rows}, {classes})")
         yield single(f"refinery of boosted trees, {rows:,} x 50, {classes} classes, bytes a byte of X", 4.0, share)
+    share = in_fresh_process(f"bytes_of_search({5 * rows})")
+    yield single(f"fused search over a Pipeline, {5 * rows:,} x 50, 5 folds, bytes a byte of X", 4.0, share)
 
 
 def boosting(quick):

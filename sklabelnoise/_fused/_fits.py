@@ -37,7 +37,7 @@ class Fit:
     failure : str or None
         What went wrong, None if nothing did.
     fitted : callable
-        Gives the fitted estimator.
+        Gives the fitted estimator; of a Pipeline it is None once the next fit was asked for, as its rows are let go of.
     classes : ndarray of shape (n_classes,)
         Class labels of the fold.
     logits : list of ndarray of shape (n_rows, n_classes)
@@ -126,6 +126,7 @@ class Fits:
             for fit in self._together(plan):
                 self._done.add((fit.candidate, fit.fold))
                 yield fit
+            del plan  # and the rows with it, before those of the next are made
         keys = product(range(len(self.candidates)), range(self.n_folds))
         left = [key for key in keys if key not in self._done]
         if left:
@@ -135,24 +136,37 @@ class Fits:
         """Fits of those candidates that can be trained together; `reasons` says why others can't."""
         self.reasons.update(plan.reasons)
         self.unusable_modules |= plan.unusable_modules
-        for stack in plan.stacks:
+        stacks = list(plan.stacks)
+        for stack in stacks:
             other_rows = "other rows to train on, of other transformers or dtype" if self.apart_by else ""
             self.stack_of.update(dict.fromkeys(stack.numbers, len(self.apart_by)))
             self.apart_by.append(stack.apart_by or other_rows)
             if self.verbose > 0:
                 n = len(stack.numbers)
                 print(f"Training {n * self.n_folds} fits of {n} candidates together")
+        for turn, splits in enumerate(plan.data.turns() if stacks else ()):
             try:
-                yield from self._train(stack, plan.data)
-            except Exception as error:  # a user's module or loss may fail in ways that no probe shows
-                self._give_up(stack.numbers, f"training together failed: {reason_of(error)}")
+                if turn:
+                    plan.hold(splits)
+            except Exception as error:  # of a transformer: the ordinary fit raises it again
+                for stack in stacks:
+                    self._leave_alone(stack.numbers, reason_of(error))
+                return
+            for stack in list(stacks):
+                try:
+                    yield from self._train(stack, plan.data)
+                except Exception as error:  # a user's module or loss may fail in ways that no probe shows
+                    reason = f"training together failed: {reason_of(error)}"
+                    warnings.warn(f"Candidates are fitted one by one: {reason}.", UserWarning, stacklevel=2)
+                    self._leave_alone(stack.numbers, reason)
+                    stacks.remove(stack)
 
     def _train(self, stack, data):
         keeping = {"checkpoint": self.checkpoint, "name": self.name, "advance": self.advance}
         for trained in train_stack(stack, data.folds, record_accuracy=self.record_accuracy, **keeping):
             parts = [trained.each_logits(getattr(trained.fold, part)) for part in self.parts]
             for replica, candidate in enumerate(trained.candidates):
-                yield Fit(
+                fit = Fit(
                     candidate=candidate.number,
                     fold=trained.fold_number,
                     failure=trained.failure(replica),
@@ -163,10 +177,12 @@ class Fits:
                     logits=[next(logits) for logits in parts],
                     seconds=trained.seconds,
                 )
+                yield fit
+                if data.make_fold is not None:
+                    fit.fitted = None
 
-    def _give_up(self, members, reason):
+    def _leave_alone(self, members, reason):
         """Leave the candidates of a stack that broke to ordinary fits, but for those that were done."""
-        warnings.warn(f"Candidates are fitted one by one: {reason}.", UserWarning, stacklevel=2)
         for number in members:
             if (number, 0) not in self._done:
                 del self.stack_of[number]
@@ -356,8 +372,8 @@ def predict_left_out(estimator, X, targets, splits, sample_weight=None):
     def folds(candidate):
         # The most probable labels may all be of one class, which soft labels are not: any two serve to check the rows.
         rows = validated_rows(candidate, X, np.arange(len(labels)) % 2)
-        return SplitData(
-            [Fold(**rows, train=train, test=test, **params(number)) for number, (train, test) in enumerate(splits)]
+        return SplitData.of_shared_rows(
+            Fold(**rows, train=train, test=test, **params(number)) for number, (train, test) in enumerate(splits)
         )
 
     fits = Fits([estimator], len(splits), folds, lambda keys: fit_alone(keys, [estimator], X, splits, params))

@@ -1,7 +1,9 @@
 """What the classifier at the end of an estimator is trained on in each split."""
 
 import copy
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -14,6 +16,9 @@ from sklabelnoise._stacked._criterion import NotStackableError
 from sklabelnoise._stacked._equality import same
 from sklabelnoise.modules._draws import seeded
 from sklabelnoise.training._training_set import LabeledRows, check_training_set
+
+# Transformed rows of several folds are held at once up to this many bytes, so that small folds train as one.
+_BYTES_HELD = 64 * 2**20
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,30 +113,71 @@ def takes_statistics(fold):
 class SplitData:
     """The folds of some splits, with the transformers that were fitted for them.
 
+    Folds without transformers share their rows, and all are at hand. Each fold of a Pipeline has rows of its own: as
+    many are held at a time as take 64 MB together, and at least one, so that memory does not grow with their number.
+
     Attributes
     ----------
-    folds : list of Fold
-        One for each split.
-    heads : list of Pipeline
-        The Pipelines whose transformers made the folds, their last step being a stand-in; empty where the estimator is
-        no Pipeline.
+    folds : dict of int to Fold
+        Those at hand, by the number of their split.
+    heads : dict of int to Pipeline
+        The Pipelines whose transformers made them, their last step being a stand-in; empty where the estimator is no
+        Pipeline.
+    n_folds : int
+        Number of splits.
+    make_fold : callable or None
+        ``make_fold(split)`` gives the fold of a split and its Pipeline; None where all are at hand.
     """
 
-    folds: list = field(default_factory=list)
-    heads: list = field(default_factory=list)
+    folds: dict
+    n_folds: int
+    heads: dict = field(default_factory=dict)
+    make_fold: Callable | None = None
     _checked: list = field(default_factory=list, repr=False)
 
+    @classmethod
+    def of_shared_rows(cls, folds):
+        """Folds that share their rows."""
+        folds = dict(enumerate(folds))
+        return cls(folds, len(folds))
+
+    @classmethod
+    def of_own_rows(cls, make_fold, n_folds):
+        """Folds with rows of their own; the first ones are made."""
+        data = cls({}, n_folds, make_fold=make_fold)
+        data.hold([0])
+        at_once = max(1, _BYTES_HELD // max(1, _n_bytes(data.folds[0].X)))
+        for split in range(1, min(at_once, n_folds)):
+            data.folds[split], data.heads[split] = make_fold(split)
+        return data
+
+    @property
+    def holds_all(self):
+        """Whether all folds are at hand."""
+        return len(self.folds) == self.n_folds
+
+    def turns(self):
+        """Numbers of the splits whose folds are held at a time, those at hand first."""
+        at_once = len(self.folds)
+        return [list(range(first, min(first + at_once, self.n_folds))) for first in range(0, self.n_folds, at_once)]
+
+    def hold(self, splits):
+        """Let go of the folds at hand, and make those of other splits."""
+        self.folds, self.heads, self._checked = {}, {}, []
+        for split in splits:
+            self.folds[split], self.heads[split] = self.make_fold(split)
+
     def training_sets(self, classifier):
-        """What a classifier trains on in each fold; that depends on its `class_weight` alone."""
+        """What a classifier trains on in each fold at hand; that depends on its `class_weight` alone."""
         for class_weight, sets in self._checked:
             if same(class_weight, classifier.class_weight):
                 return sets
-        sets = [fold.training_set(classifier) for fold in self.folds]
+        sets = {split: fold.training_set(classifier) for split, fold in self.folds.items()}
         self._checked.append((classifier.class_weight, sets))
         return sets
 
     def with_classifier(self, split, classifier):
-        """The fitted estimator of a split, from its fitted classifier."""
+        """The fitted estimator of a split at hand, from its fitted classifier."""
         if not self.heads:
             return classifier
         fitted = copy.copy(self.heads[split])
@@ -168,44 +214,43 @@ def make_folds(estimator, X, y, splits, fit_params):
     if y is None:
         raise NotStackableError("there is no y beside X")
     if type(estimator) is Pipeline:
-        return _folds_of_pipeline(estimator, X, y, splits, fit_params)
+        make = partial(_fold_of_pipeline, estimator, X, y, splits, fit_params)
+        return SplitData.of_own_rows(make, len(splits))
     rows = validated_rows(estimator, X, y)
-    data = SplitData()
+    folds = []
     for train, test in splits:
         params = _known_params(check_method_params(X, params=fit_params, indices=train))
-        data.folds.append(Fold(**rows, train=train, test=test, y=safe_indexing(y, train), **params))
-    return data
+        folds.append(Fold(**rows, train=train, test=test, y=safe_indexing(y, train), **params))
+    return SplitData.of_shared_rows(folds)
 
 
-def _folds_of_pipeline(pipeline, X, y, splits, fit_params):
-    data = SplitData()
-    for train, test in splits:
-        head = clone(pipeline)
-        name, classifier = head.steps[-1]
-        seen = _Recorder(classifier)
-        head.steps[-1] = (name, seen)
-        X_train, y_train = safe_indexing(X, train), safe_indexing(y, train)
-        head.fit(X_train, y_train, **check_method_params(X, params=fit_params, indices=train))
-        X_test = safe_indexing(X, test)
-        if len(head.steps) > 1:
-            X_test = head[:-1].transform(X_test)
-        n_train = len(train)
-        rows = validated_rows(classifier, _stack_rows(seen.X, X_test), np.concatenate([seen.y, safe_indexing(y, test)]))
-        fold = Fold(
-            **rows,
-            train=np.arange(n_train),
-            test=np.arange(n_train, rows["X"].shape[0]),
-            y=seen.y,
-            **_known_params(seen.params),
-        )
-        seen.forget()
-        data.folds.append(fold)
-        data.heads.append(head)
-    return data
+def _fold_of_pipeline(pipeline, X, y, splits, fit_params, split):
+    """The fold of one split, with what its transformers make of the rows, and the Pipeline that holds them."""
+    train, test = splits[split]
+    head = clone(pipeline)
+    name, classifier = head.steps[-1]
+    seen = _Recorder(classifier)
+    head.steps[-1] = (name, seen)
+    y_train = safe_indexing(y, train)
+    params = check_method_params(X, params=fit_params, indices=train)
+    head.fit(safe_indexing(X, train), y_train, **params)
+    X_test = head.predict(safe_indexing(X, test))
+    X_train, y_train, params = seen.forget()
+    n_train = len(train)
+    rows = validated_rows(classifier, _stack_rows(X_train, X_test), np.concatenate([y_train, safe_indexing(y, test)]))
+    everything = np.arange(rows["X"].shape[0])
+    fold = Fold(**rows, train=everything[:n_train], test=everything[n_train:], y=y_train, **_known_params(params))
+    return fold, head
+
+
+def _n_bytes(X):
+    arrays = (X.data, X.indices, X.indptr) if scipy.sparse.issparse(X) else (X,)
+    return sum(array.nbytes for array in arrays)
 
 
 class _Recorder(ClassifierMixin, BaseEstimator):
-    """Stands at the end of a Pipeline in place of its classifier, and keeps what that would be fitted on."""
+    """Stands at the end of a Pipeline in place of its classifier: keeps what that would be fitted on, and gives what it
+    would predict on."""
 
     def __init__(self, classifier):
         self.classifier = classifier
@@ -214,9 +259,17 @@ class _Recorder(ClassifierMixin, BaseEstimator):
         self.X, self.y, self.params = X, y, params
         return self
 
+    def predict(self, X):
+        return X
+
+    def __sklearn_is_fitted__(self):
+        return True
+
     def forget(self):
-        """Let go of the rows."""
+        """Hand over what was seen, and keep none of it."""
+        seen = self.X, self.y, self.params
         del self.X, self.y, self.params
+        return seen
 
     def get_metadata_routing(self):
         return self.classifier.get_metadata_routing()

@@ -50,8 +50,8 @@ class Candidate:
         Unfitted, with its parameters set.
     seed : int
         What its ``fit`` would draw from ``random_state``.
-    sets : list of TrainingSet
-        What it trains on in each fold, the rows given by their numbers.
+    sets : dict of int to TrainingSet
+        What it trains on in each fold at hand, the rows given by their numbers.
     builder : NetBuilder
         Makes its nets.
     net : NoisyLabelNet
@@ -60,17 +60,20 @@ class Candidate:
         The training parameters.
     rates, options : dict
         See :func:`~sklabelnoise._stacked._optimizer.optimizer_options`.
+    has_all_sets : bool
+        Whether all folds are at hand.
     """
 
     number: int
     estimator: FusableClassifier
     seed: int
-    sets: list
+    sets: dict
     builder: NetBuilder
     net: NoisyLabelNet
     used: dict
     rates: dict
     options: dict
+    has_all_sets: bool
 
     @cached_property
     def traits(self):
@@ -86,8 +89,14 @@ class Candidate:
                 for name in ("optimizer", "max_epochs", "batch_size", "device", "dtype")
             },
             "another option of the optimizer": self.options,
-            "another class_weight": [[data.X, data.soft_targets] for data in self.sets],
+            "another class_weight": self._of_all_folds("X", "soft_targets"),
         }
+
+    def _of_all_folds(self, *names):
+        """Attributes of the training sets of all folds, or where not all are at hand, what these follow from."""
+        if not self.has_all_sets:
+            return self.estimator.class_weight
+        return [[getattr(one, name) for name in names] for one in self.sets.values()]
 
     def difference(self, other):
         """Name the first trait that keeps two candidates from sharing a stack, seeds aside; None if there is none."""
@@ -102,7 +111,7 @@ class Candidate:
     def differs_in_seed_alone(self, other):
         """Whether two candidates can be the same replica under two seeds."""
         free = [
-            [one.rates, one.used["lr_schedule"], one.net.criterion_, [data.sample_weight for data in one.sets]]
+            [one.rates, one.used["lr_schedule"], one.net.criterion_, one._of_all_folds("sample_weight")]
             for one in (self, other)
         ]
         return _apart(self, other) is None and same(*free)
@@ -134,7 +143,7 @@ class Plan:
     Attributes
     ----------
     data : SplitData or None
-        The folds, where some candidates can be trained together.
+        Their folds, where some candidates can be trained together.
     stacks : list of Stack
         Those trained together.
     reasons : dict of int to str
@@ -147,6 +156,14 @@ class Plan:
     stacks: list = field(default_factory=list)
     reasons: dict = field(default_factory=dict)
     unusable_modules: set = field(default_factory=set)
+
+    def hold(self, splits):
+        """Let go of the folds at hand, and make those of other splits."""
+        self.data.hold(splits)
+        for stack in self.stacks:
+            for candidates in stack.by_seed:
+                for candidate in candidates:
+                    candidate.sets = self.data.training_sets(candidate.estimator)
 
 
 def plan_fits(estimators, make_folds, *, share_seed=True):
@@ -220,7 +237,8 @@ def _plan(estimators, make_folds, share_seed):
             estimator = clone(classifier)
             sets, builder = plan.data.training_sets(estimator), estimator._net_builder()
             net, used = build_net(builder, plan.data.folds[0], sets[0], resolve_device(estimator.device), seed)
-            candidates.append(Candidate(number, estimator, seed, sets, builder, net, used, *_rates_and_options(net)))
+            of_net = net, used, *_rates_and_options(net)
+            candidates.append(Candidate(number, estimator, seed, sets, builder, *of_net, plan.data.holds_all))
     for candidate in candidates:
         with _noting(plan, [candidate.number]):
             _put(plan.stacks, candidate)

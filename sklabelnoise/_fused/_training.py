@@ -104,7 +104,8 @@ class _SeededFold:
     def shape(self, batch_size):
         """What has to be equal for one stacked training."""
         data = self.candidates[0].sets[self.fold_number]
-        return len(data.classes), data.soft_targets is None, self.stacked.n_batches(batch_size)
+        of_rows = tuple(self.stacked.data.X.shape[1:])  # transformers may give each fold columns of its own
+        return of_rows, len(data.classes), data.soft_targets is None, self.stacked.n_batches(batch_size)
 
 
 def train_stack(stack, folds, *, record_accuracy=False, checkpoint=None, name="", advance=None):
@@ -114,8 +115,8 @@ def train_stack(stack, folds, *, record_accuracy=False, checkpoint=None, name=""
     ----------
     stack : Stack
         Candidates that can be trained together.
-    folds : list of Fold
-        What each is trained on.
+    folds : dict of int to Fold
+        What each is trained on, by the number of its split.
     record_accuracy : bool, default=False
         Whether the history of fitted classifiers is wanted whole.
     checkpoint : Checkpoint, default=None
@@ -131,12 +132,13 @@ def train_stack(stack, folds, *, record_accuracy=False, checkpoint=None, name=""
         Folds whose sizes agree are trained at once; the next training starts when one of its folds is asked for.
     """
     first = stack.by_seed[0][0]
-    net, batch_size, n_candidates = first.net, first.used["batch_size"], len(stack.by_seed[0])
+    batch_size, n_candidates = first.used["batch_size"], len(stack.by_seed[0])
     of_shape = {}
     for one in sorted(_seeded_folds(stack, folds), key=lambda one: -len(one.stacked.rows)):
         of_shape.setdefault(one.shape(batch_size), []).append(one)
     for alike in of_shape.values():
         sample = alike[0].stacked.batch(alike[0].stacked.rows[:1])[0]
+        net = alike[0].net
         capacity = replicas_within_memory(net.module_, sample, batch_size=batch_size, device=net.device)
         n_folds = min(len(alike), capacity)
         n_replicas = max(1, capacity // n_folds)
@@ -159,7 +161,7 @@ def _identity(seeded_folds, replicas):
 def _seeded_folds(stack, folds):
     """Each fold under each seed; its rows and labels are shared by the seeds."""
     tensors, seeded_folds = {}, []
-    for number, fold in enumerate(folds):
+    for number, fold in folds.items():
         for candidates in stack.by_seed:
             candidate = candidates[0]
             data = candidate.sets[number]

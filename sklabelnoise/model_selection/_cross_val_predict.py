@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import partial
-from operator import attrgetter
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -121,12 +120,11 @@ def fused_cross_val_predict(
         params_of_fit = check_method_params(X, params=params or {})
         folds = partial(make_folds, X=X, y=y, splits=splits, fit_params=params_of_fit)
         with Progress(len(splits), type(final_classifier(estimator)).__name__, unit="fits", shown=verbose) as bar:
-            fits = list(Fits([estimator], len(splits), folds, refuse, advance=bar.advance))
-        for fit in fits:
-            fit.check()
+            predictions = {}
+            for fit in Fits([estimator], len(splits), folds, refuse, advance=bar.advance):
+                fit.check()
+                predictions[fit.fold] = getattr(KnownPredictions(fit.classes, fit.logits[0]), method)(None)
     except NotStackableError:
         keywords = {"n_jobs": n_jobs, "verbose": verbose, "pre_dispatch": pre_dispatch, "method": method}
         return cross_val_predict(estimator, X, y, groups=groups, cv=splits, params=params, **keywords)
-    fits.sort(key=attrgetter("fold"))
-    parts = [getattr(KnownPredictions(fit.classes, fit.logits[0]), method)(None) for fit in fits]
-    return np.concatenate(parts)[np.argsort(test)]
+    return np.concatenate([predictions[fold] for fold in range(len(splits))])[np.argsort(test)]
