@@ -6,6 +6,7 @@ edit and ignored by git.
 
 import os
 import re
+import sys
 from importlib.metadata import version as version_of
 from pathlib import Path
 
@@ -27,7 +28,9 @@ author = "The sklabelnoise developers"
 copyright = "2026, the sklabelnoise developers"
 version = release = version_of("sklabelnoise")
 
+sys.path.insert(0, str(HERE / "_extensions"))
 extensions = [
+    "checked_links",
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
     "numpydoc",
@@ -36,7 +39,7 @@ extensions = [
     "sphinx_gallery.gen_gallery",
 ]
 templates_path = ["_templates"]
-exclude_patterns = ["GALLERY_HEADER.rst", "**sg_execution_times.rst", "**.ipynb"]
+exclude_patterns = ["_extensions", "GALLERY_HEADER.rst", "**sg_execution_times.rst", "**.ipynb"]
 # Docstrings write `name` for what is code.
 default_role = "literal"
 nitpicky = True

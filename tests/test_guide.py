@@ -88,6 +88,28 @@ def test_every_example_that_needs_data_says_so_where_it_is_missing(monkeypatch):
     assert untouched == ["Title\n=====\n"]
 
 
+def test_a_link_of_a_built_page_that_leads_nowhere_is_found(tmp_path):
+    broken_links = runpy.run_path(str(EXAMPLES / "_extensions" / "checked_links.py"))["broken_links"]
+    good = ["sub/b.html#there", "#here", "?q=1#here", "a%20picture.png", "https://arxiv.org", "mailto:a@b.c", "data:,x"]
+    bad = ["sub/c.html", "sub/b.html#here", "#there", "sub"]
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "_static").mkdir()
+    (tmp_path / "_static" / "template.html").write_text('<a href="{{ later }}">')
+    (tmp_path / "a picture.png").touch()
+    (tmp_path / "sub" / "b.html").write_text('<h1 id="there"><a href="../a.html#here"></a><img src="none.png">')
+    links = "".join(f'<a href="{link}"></a>' for link in good + bad)
+    (tmp_path / "a.html").write_text(f'<a name="here"></a>{links}<img srcset="a%20picture.png 1x, big.png 2x">')
+    assert list(broken_links(tmp_path)) == [
+        *(("a.html", link) for link in sorted([*bad, "big.png"])),
+        ("sub/b.html", "none.png"),
+    ]
+
+
+def test_the_link_checker_sees_what_the_readmes_lead_to():
+    external_links = runpy.run_path(str(EXAMPLES / "_extensions" / "checked_links.py"))["external_links"]
+    assert "https://arxiv.org/abs/1905.11233" in external_links(EXAMPLES.parent)
+
+
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("plot_*.py")), ids=lambda path: path.stem)
 def test_examples_take_the_colors_of_methods_from_one_place(path):
     text = path.read_text(encoding="utf-8")

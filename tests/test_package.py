@@ -1,6 +1,7 @@
 """What is built and installed: the floors that are tested, the files that are shipped, the way it is cited."""
 
 import re
+import runpy
 import shutil
 import subprocess
 import sys
@@ -77,26 +78,71 @@ def test_the_changelog_has_an_entry_of_this_version():
     assert re.search(rf"^### {re.escape(sklabelnoise.__version__)}\b", readme, re.MULTILINE)
 
 
+SOURCE = "https://forge.example/someone/sklabelnoise"
+
+
+def links_of_a_registrys_page(text):
+    """What the links and pictures of the README lead to, in a text for a registry."""
+    return re.findall(r"!?\[[^\]]*\]\(([^)\s]+)\)", re.sub(r"^```.*?^```$", "", text, flags=re.DOTALL | re.MULTILINE))
+
+
+def test_a_registry_shows_the_readme_with_links_that_it_can_follow():
+    rewritten = runpy.run_path(str(ROOT / "setup.py"))["with_absolute_links"]
+    text = rewritten((ROOT / "README.md").read_text(encoding="utf-8"), SOURCE, "v1.2.3")
+    ours = [link for link in links_of_a_registrys_page(text) if link.startswith(SOURCE)]
+    assert [link for link in links_of_a_registrys_page(text) if not link.startswith("https://")] == []
+    for link in ours:
+        path = re.fullmatch(rf"{SOURCE}/(?:blob|raw)/v1\.2\.3/([^#]+)(?:#.*)?", link)[1]
+        assert (ROOT / path).exists(), link
+        assert ("/raw/" in link) == path.endswith((".png", ".svg"))
+    assert f"{SOURCE}/blob/v1.2.3/README.md#develop" in ours and any("/raw/" in link for link in ours)
+
+
+def test_only_relative_links_outside_of_code_are_led_elsewhere():
+    rewritten = runpy.run_path(str(ROOT / "setup.py"))["with_absolute_links"]
+    same = "[a](https://x.org/y) `x[0]` [b] (c) [mail](mailto:a@b.c)\n```python\nx[0](1)\n[a](b.md)\n```\n"
+    assert rewritten(same, SOURCE, "v1") == same
+    assert rewritten("![p](a/b.png) [c](d.md#e)", SOURCE + "/", "v1") == (
+        f"![p]({SOURCE}/raw/v1/a/b.png) [c]({SOURCE}/blob/v1/d.md#e)"
+    )
+
+
+def test_without_an_address_the_readme_stays_as_it_is_and_the_build_says_so():
+    assert "urls" not in PROJECT, "there is an address now: this test and the release recipe can forget the case"
+    with pytest.warns(UserWarning, match=r"\[project.urls\] has no Source"):
+        text = runpy.run_path(str(ROOT / "setup.py"))["long_description"]()
+    assert text == (ROOT / "README.md").read_text(encoding="utf-8")
+
+
 @pytest.mark.slow  # asks the index for setuptools
 def test_the_distributions_hold_what_they_should(tmp_path):
     pytest.importorskip("build", reason="the extra release is not installed")
     # A copy, as setuptools takes files of an earlier build/ into the wheel.
     left_out = shutil.ignore_patterns(".git", ".venv*", ".cache", "build", "dist", "*.egg-info", "__pycache__")
     checkout = shutil.copytree(ROOT, tmp_path / "checkout", ignore=left_out)
+    with (checkout / "pyproject.toml").open("a") as file:
+        file.write(f'[project.urls]\nSource = "{SOURCE}"\n')  # as once there is an address
     subprocess.run([sys.executable, "-m", "build", "--outdir", tmp_path / "dist", checkout], check=True, timeout=300)
     (wheel,) = (tmp_path / "dist").glob("*.whl")
     (source,) = (tmp_path / "dist").glob("*.tar.gz")
     shipped = set(ZipFile(wheel).namelist())
+    top = f"sklabelnoise-{sklabelnoise.__version__}"
+    description = ZipFile(wheel).read(f"{top}.dist-info/METADATA").decode()
+    assert description.replace("\r\n", "\n") == tarfile.open(source).extractfile(f"{top}/PKG-INFO").read().decode()
+    assert f"Project-URL: Source, {SOURCE}\n" in description
+    assert "Description-Content-Type: text/markdown\n" in description
+    assert f"![The review page: labels to doubt, decided with one key each]({SOURCE}/raw/v" in description
+    assert [link for link in links_of_a_registrys_page(description) if not link.startswith("https://")] == []
     assert {
         "sklabelnoise/py.typed",
         "sklabelnoise/_label_report/page/main.js",
         "sklabelnoise/_moved/_robust_loss.py",
     } <= shipped
     assert {name.split("/")[0].split("-")[0] for name in shipped} == {"sklabelnoise"}
-    top = f"sklabelnoise-{sklabelnoise.__version__}"
     shipped = set(tarfile.open(source).getnames())
     for folder in ("sklabelnoise", "tests", "examples", "benchmarks"):
         names = {path.relative_to(ROOT).as_posix() for path in (ROOT / folder).rglob("*.py")}
+        names = {name for name in names if not name.startswith("examples/gallery/")}  # what building the guide left
         assert {f"{top}/{name}" for name in names} <= shipped
     assert {f"{top}/{name}" for name in ("CITATION.cff", ".ci/run", "tests/saved_by_0_1/predictions.npz")} <= shipped
 
