@@ -1,6 +1,7 @@
 """A frozen network as a function from a batch to its features."""
 
 import copy
+import dataclasses
 import inspect
 import warnings
 from collections.abc import Mapping
@@ -15,6 +16,8 @@ from sklabelnoise.training._module import last_linear, twin
 _NO_WEIGHTS = {"weights": None, "pretrained": False}
 # Dimensions that are averaged over, by the number of dimensions of an output: tokens (n, t, d), maps (n, c, h, w).
 _POOLED = {3: (1,), 4: (2, 3), 5: (2, 3, 4)}
+# Entries of an output that a message lists.
+_N_LISTED = 8
 
 
 class Backbone:
@@ -83,7 +86,7 @@ class Backbone:
             found = self._forward(_on(batch, self.device, self._dtype))
         n = len(next(iter(batch.values()))) if isinstance(batch, Mapping) else len(batch)
         features = self._pooled(self._chosen(found))
-        if features.ndim != 2 or len(features) != n:
+        if features.ndim != 2 or len(features) != n or features.shape[1] == 0:
             raise ValueError(
                 f"backbone {self.name} must give one row of features for each of {n} items, got an output of shape "
                 f"{tuple(features.shape)}."
@@ -122,28 +125,30 @@ class Backbone:
             handle.remove()
 
     def _chosen(self, found):
-        """The entry of a dict or tuple that is wanted."""
-        if isinstance(found, Mapping):
-            entries = dict(found)
-        elif isinstance(found, tuple | list):
-            entries = dict(enumerate(found))
-            entries |= dict(zip(getattr(found, "_fields", ()), found, strict=False))
-        else:
-            entries = None
+        """What is wanted of an output, as a tensor: itself, or an entry of a dict, a tuple or a dataclass."""
+        entries, which = _entries(found), ""
         if entries is not None:
             if self.output not in entries:
-                described = ", ".join(f"{key!r} ({_described(value)})" for key, value in entries.items())
                 raise ValueError(
                     f"backbone {self.name} returns a {type(found).__name__}: output must be one of its entries, "
-                    f"{described}, got {self.output!r}."
+                    f"{_listed(entries)}, got {self.output!r}."
                 )
-            found = entries[self.output]
+            found, which = entries[self.output], f" as {self.output!r}"
         elif self.output is not None:
             raise ValueError(
-                f"output is for backbones that return a dict or a tuple, and {self.name} returns {_described(found)}, "
-                f"got output={self.output!r}."
+                f"output is for backbones that return a dict, a tuple or a dataclass, and {self.name} returns "
+                f"{_described(found)}, got output={self.output!r}."
             )
-        return found if isinstance(found, torch.Tensor) else torch.as_tensor(found)
+        try:
+            numbers = found if isinstance(found, torch.Tensor) else torch.as_tensor(found)
+        except (RuntimeError, TypeError, ValueError) as error:
+            raise ValueError(
+                f"backbone {self.name} must return a tensor or an array{which}, got {_described(found)}. A function of "
+                "a batch can be the backbone, and take out what is wanted."
+            ) from error
+        if numbers.is_complex():
+            raise ValueError(f"backbone {self.name} must return real numbers{which}, got {numbers.dtype}.")
+        return numbers.to_dense()
 
     def _pooled(self, features):
         if features.ndim not in _POOLED:
@@ -163,8 +168,27 @@ class Backbone:
         )
 
 
+def _entries(found):
+    """What is in a dict, a tuple, a list or a dataclass, by the names that `output` can choose; None of anything else."""
+    if isinstance(found, Mapping):
+        return dict(found)
+    if isinstance(found, tuple | list):
+        return dict(enumerate(found)) | dict(zip(getattr(found, "_fields", ()), found, strict=False))
+    if dataclasses.is_dataclass(found):
+        return {field.name: getattr(found, field.name) for field in dataclasses.fields(found)}
+    return None
+
+
 def _described(value):
     return f"shape {tuple(value.shape)}" if hasattr(value, "shape") else type(value).__name__
+
+
+def _listed(entries):
+    if not entries:
+        return "of which there is none"
+    more = f" and {len(entries) - _N_LISTED} more" if len(entries) > _N_LISTED else ""
+    some = list(entries.items())[:_N_LISTED]
+    return ", ".join(f"{key!r} ({_described(value)})" for key, value in some) + more
 
 
 def _on(batch, device, dtype):

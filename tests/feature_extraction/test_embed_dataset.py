@@ -3,9 +3,10 @@
 import copy
 import sys
 from collections import OrderedDict, namedtuple
+from dataclasses import make_dataclass
 from functools import partial
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -132,8 +133,9 @@ class TestWhatIsTaken:
             (lambda x: (x, x.mean((2, 3))), 1),
             (lambda x: [x, x.mean((2, 3))], 1),
             (lambda x: namedtuple("Output", "maps pooled")(x, x.mean((2, 3))), "pooled"),
+            (lambda x: make_dataclass("Output", ["maps", "pooled"])(x, x.mean((2, 3))), "pooled"),
         ],
-        ids=["dict", "ordered dict", "tuple", "list", "namedtuple"],
+        ids=["dict", "ordered dict", "tuple", "list", "namedtuple", "dataclass"],
     )
     def test_an_entry_of_what_is_returned_is_taken_as_asked(self, X, returned, entry):
         class Many(Body):
@@ -150,6 +152,34 @@ class TestWhatIsTaken:
     def test_an_entry_of_a_tensor_is_refused(self, X):
         with pytest.raises(ValueError, match=r"output is for .*Classifier returns .*, got output='pooled'"):
             embed_dataset(network(Classifier), X, output="pooled")
+
+    @pytest.mark.parametrize(
+        "returned, output, got",
+        [
+            (lambda x: None, None, "a tensor or an array, got NoneType"),
+            (lambda x: "text", None, "a tensor or an array, got str"),
+            (lambda x: SimpleNamespace(pooled=x), None, "a tensor or an array, got SimpleNamespace"),
+            (lambda x: (row for row in x), None, "a tensor or an array, got generator"),
+            (lambda x: (None, x), 0, "a tensor or an array as 0, got NoneType"),
+            (lambda x: {"deep": {"pooled": x}}, "deep", "a tensor or an array as 'deep', got dict"),
+            (lambda x: torch.complex(x, x), None, r"real numbers, got torch\.complex64"),
+            (lambda x: (), None, "one of its entries, of which there is none, got None"),
+            (lambda x: {}, "pooled", "one of its entries, of which there is none, got 'pooled'"),
+            (lambda x: [*x], None, r"0 \(shape \(5, 4, 4\)\), .* and 3 more, got None"),
+            (lambda x: x[:, :0].flatten(1), None, r"one row of features for each of 11 items, got .*\(11, 0\)"),
+        ],
+    )
+    def test_what_is_no_tensor_is_refused(self, X, returned, output, got):
+        class Odd(Body):
+            def forward(self, x):
+                return returned(super().forward(x))
+
+        with pytest.raises(ValueError, match=f"backbone Odd .*{got}"):
+            embed_dataset(network(Odd), X, output=output)
+
+    def test_sparse_features_are_taken(self, X):
+        dense = embed_dataset(lambda batch: batch.flatten(1), X)
+        np.testing.assert_array_equal(embed_dataset(lambda batch: batch.flatten(1).to_sparse(), X), dense)
 
     def test_features_that_are_not_finite_are_named(self, X):
         X[7] = np.inf
