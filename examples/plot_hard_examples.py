@@ -57,7 +57,9 @@ for ax, (column, title) in zip(axes, panels.items(), strict=True):
     ax.yaxis.set_major_formatter(PercentFormatter(1))
     ax.margins(x=0)
     ax.spines[["top", "right"]].set_visible(False)
-axes[0].axhline((digits.y_train != digits.y_train_clean).mean(), color="black", linestyle="--", linewidth=0.8)
+wrong = (digits.y_train != digits.y_train_clean).mean()
+axes[0].axhline(wrong, color="black", linestyle="--", linewidth=0.8)
+axes[0].text(59, wrong - 0.015, "share of the labels that are wrong", ha="right", va="top")
 figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
 
 output = Path("output")

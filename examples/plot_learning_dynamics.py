@@ -49,14 +49,14 @@ for name, model in METHODS.items():
 # The same over time. Cross entropy believes right labels first and wrong ones later; its accuracy on the given labels
 # goes on rising while the accuracy on true labels, training or test, falls.
 
-figure, axes = plt.subplots(2, 2, figsize=(11, 9), layout="constrained")
+figure, axes = plt.subplots(2, 2, figsize=(12, 9), layout="constrained")
 LearningDynamicsDisplay.from_estimators(METHODS).plot("label_proba", ax=axes[0, 0])
 axes[0, 0].set_title("right labels are believed early, wrong ones late")
 LearningDynamicsDisplay.from_estimators(METHODS).plot("wrong_labels", ax=axes[0, 1])
 axes[0, 1].set_title("what becomes of the wrong labels")
 TITLES = {"cross entropy": "cross entropy: fits the labels, forgets the truth", "DM": "DM: keeps the truth"}
 for ax, (name, title) in zip(axes[1], TITLES.items(), strict=True):
-    LearningDynamicsDisplay.from_estimator(METHODS[name]).plot("accuracy", ax=ax)
+    LearningDynamicsDisplay.from_estimator(METHODS[name], name=name).plot("accuracy", ax=ax)
     ax.set_title(title)
 
 output = Path("output")
@@ -64,8 +64,8 @@ output.mkdir(exist_ok=True)
 figure.savefig(output / "learning_dynamics.png", dpi=120)
 
 # %%
-# In the pictures above solid lines of "wrong labels" are those that the network overrules: they start high for all
-# three. The lower pictures tell the same by accuracy: what cross entropy gains on the given labels it loses on the true
-# ones.
+# Each method has one color in all four pictures, and each kind of line one style in its picture. In the second, solid
+# lines are the wrong labels that the network overrules: they start high for all three. The lower pictures tell the same
+# by accuracy: what cross entropy gains on the given labels it loses on the true ones.
 #
 # Right labels are learned before wrong ones; a robust method is one that stops believing in between.

@@ -58,6 +58,7 @@ for method, values in estimated.items():
     curve.plot(true, values, marker="o", label=METHODS[method])
 curve.axline((0, 0), slope=1, color="grey", ls=":")
 curve.set(xlabel="true noise rate", ylabel="estimate")
+curve.set_title("on the dotted line an estimate is exact")
 curve.spines[["top", "right"]].set_visible(False)
 curve.legend(frameon=False)
 y, proba = corrupt(0.3)

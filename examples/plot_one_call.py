@@ -92,10 +92,10 @@ colors = [METHOD_COLORS.get(COLORED.get(name, name), "lightgray") for name in na
 left.scatter([100 * accuracy[name] for name in names], names, s=80, color=colors, edgecolor="black", zorder=2)
 for name in names:
     left.annotate(
-        f"{100 * accuracy[name]:.1f}", (100 * accuracy[name], name), (0, 9), textcoords="offset points", ha="center"
+        f"{100 * accuracy[name]:.1f}", (100 * accuracy[name], name), (9, 0), textcoords="offset points", va="center"
     )
 left.axvline(100 * ceiling, color="black", linestyle=":", label="random forest, right labels")
-left.margins(0.1, 0.15)
+left.margins(0.13, 0.15)
 left.set(xlabel="accuracy, %")
 left.set_title("trained on labels of which 20 % are wrong")
 left.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), frameon=False)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sklabelnoise._foundation._style import NEUTRAL, RIGHT, WRONG, pyplot, shorten
+from sklabelnoise._foundation._style import NEUTRAL, pyplot, shorten
 from sklabelnoise._label_report._audit import audit
 from sklabelnoise._label_report._evidence import codes_of
 from sklabelnoise._label_report._report_display import ReportDisplay
@@ -209,5 +209,6 @@ class LabelIssuesDisplay(ReportDisplay, kind="issues"):
         for (i, j), cell in table.get_celld().items():
             cell.PAD = 0.008 / _WIDTHS[j]  # matplotlib counts it in widths of the cell
             cell.set(edgecolor="#dfe3e8", linewidth=0.6)
-            cell.get_text().set_color(NEUTRAL if i == 0 else {1: WRONG, 2: RIGHT}.get(j, "#1d2530"))
+            # Not by color: beside this table, colors are those of classes and methods.
+            cell.get_text().set(color=NEUTRAL if i == 0 else "#1d2530", weight="bold" if i and j == 2 else "normal")
         self.axes_ = np.array([ax])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sklabelnoise._foundation._style import (
+    METHOD_COLORS,
     NEUTRAL,
     PALETTE,
     RIGHT,
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
 
     from sklabelnoise._foundation._types import Estimator
 
-# Columns of the history, how they are called, and how they are drawn, for each quantity. With several networks colour
-# tells them apart, so lines of one network differ in style.
+# Columns of the history, how they are called, and how they are drawn, for each quantity. A method keeps its color, and
+# color tells several networks apart, so lines of one network differ in style.
 _LINES = {
     "label_proba": [
         ("label_proba_clean", "right labels", RIGHT, "-"),
@@ -172,8 +173,9 @@ class LearningDynamicsDisplay:
         colors = method_colors(self.histories)
         for name, history in self.histories.items():
             for column, what, color, style in self._columns(quantity, history):
-                if several:
-                    color, what = colors[name], f"{name}: {what}"
+                if several or name in METHOD_COLORS:
+                    color = colors[name]
+                what = f"{name}: {what}" if several else what
                 style = {"color": color, "linestyle": style, "label": what} | kwargs
                 epochs = range(1, len(history) + 1)
                 (self.lines_[name, column],) = ax.plot(epochs, history[column], **style)

@@ -58,6 +58,13 @@ class TestLearningDynamics:
             display.lines_["A", "label_proba_clean"].get_color() != display.lines_["B", "label_proba_clean"].get_color()
         )
 
+    def test_a_method_alone_keeps_its_color_and_its_lines_differ_in_style(self):
+        history = pd.DataFrame({"corrupted_accuracy": [0.1], "intact_accuracy": [0.2], "test_accuracy": [0.3]})
+        lines = LearningDynamicsDisplay({"DM": history}).plot("accuracy").lines_.values()
+        assert {line.get_color() for line in lines} == {METHOD_COLORS["DM"]}
+        assert len({line.get_linestyle() for line in lines}) == 3
+        assert {line.get_label() for line in lines} == {"training, given labels", "training, true labels", "test"}
+
     def test_methods_have_their_color_and_others_none_of_those(self):
         history = pd.DataFrame({"entropy": [2.0, 1.0]})
         names = ["mine", "DM", "yours", "cross entropy"]
