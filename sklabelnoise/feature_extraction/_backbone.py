@@ -169,7 +169,7 @@ class Backbone:
 
 
 def _entries(found):
-    """What a dict, a tuple, a list or a dataclass holds, by the names that `output` can choose; None of anything else."""
+    """What a dict, tuple, list or dataclass holds, by the names that `output` can choose; None of anything else."""
     if isinstance(found, Mapping):
         return dict(found)
     if isinstance(found, tuple | list):
