@@ -18,7 +18,7 @@ from sklearn.exceptions import FitFailedWarning
 from sklearn.metrics import check_scoring
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, check_cv
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_consistent_length, check_is_fitted
+from sklearn.utils.validation import check_is_fitted
 from torch.utils.data import Dataset
 
 from sklabelnoise._classifiers._candidate_trials import Trials, check_candidates, is_misleading
@@ -30,7 +30,7 @@ from sklabelnoise._compat import Interval, fit_context, num_samples
 from sklabelnoise._foundation._checkpoint import Checkpoint
 from sklabelnoise._foundation._classes import at_all_classes
 from sklabelnoise._foundation._fitted_state import keeping_fitted_state
-from sklabelnoise._foundation._given import check_weights
+from sklabelnoise._foundation._given import check_groups, check_weights
 from sklabelnoise._foundation._progress import Progress
 from sklabelnoise._foundation._seeds import MAX_SEED
 from sklabelnoise._foundation._work import Work
@@ -291,8 +291,7 @@ class DMClassifierCV(NetClassifier):
                 # Columns by name, so that a fold that misses a class still knows them all.
                 columns, soft_labels = soft_label_columns(soft_labels, labels)
                 soft_labels = class_frame(np.asarray(soft_labels), data.classes if columns is None else columns)
-            if groups is not None:
-                check_consistent_length(labels, groups)
+            groups = check_groups(groups, len(labels))
             fit_params = {"sample_weight": sample_weight, "soft_labels": soft_labels}
             validation = self._check_validation(data, X_val, y_val, sample_weight_val)
             # An iterator can be gone through once: here, for its hash and for the splits.

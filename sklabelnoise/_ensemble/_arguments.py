@@ -6,7 +6,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length
 
 from sklabelnoise._compat import num_samples
-from sklabelnoise._foundation._given import as_labels, check_weights
+from sklabelnoise._foundation._given import as_labels, check_groups, check_weights
 
 
 def check_labels(X, y, sample_weight, groups):
@@ -21,8 +21,7 @@ def check_labels(X, y, sample_weight, groups):
     if sample_weight is not None:
         sample_weight = check_weights(sample_weight, len(y))
     if groups is not None:
-        groups = np.unique(column_or_1d(groups), return_inverse=True)[1]
-        check_consistent_length(y, groups)
+        groups = np.unique(check_groups(groups, len(y)), return_inverse=True)[1]
     return y, sample_weight, groups
 
 
@@ -33,9 +32,12 @@ def weights_of_classes(class_weight, classes):
     unknown = [label for label in class_weight if label not in classes.tolist()]
     if unknown:
         raise ValueError(f"class_weight must be about labels of y, got {unknown[0]!r}.")
-    weights = np.array([class_weight.get(label, 1.0) for label in classes.tolist()], dtype=np.float64)
-    if not (weights > 0).all():
-        raise ValueError(f"class_weight must hold positive weights, got {class_weight!r}.")
+    try:
+        weights = np.array([class_weight.get(label, 1.0) for label in classes.tolist()], dtype=np.float64)
+    except (TypeError, ValueError):  # texts, or whatever is no number
+        weights = np.full(len(classes), np.nan)
+    if not ((weights > 0) & np.isfinite(weights)).all():
+        raise ValueError(f"class_weight must hold positive weights, all of them finite, got {class_weight!r}.")
     return weights
 
 

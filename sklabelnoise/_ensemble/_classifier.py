@@ -19,7 +19,7 @@ from sklabelnoise._ensemble._decision import learn_decision
 from sklabelnoise._ensemble._families import TrainingRows
 from sklabelnoise._ensemble._fitting import fit_families
 from sklabelnoise._ensemble._left_out_folds import is_number_of_folds, leave_out
-from sklabelnoise._ensemble._members import families_of, needs_table
+from sklabelnoise._ensemble._members import families_of, has_own, needs_table
 from sklabelnoise._ensemble._one_thread import one_thread
 from sklabelnoise._ensemble._saving import load_ensemble, save_ensemble
 from sklabelnoise._ensemble._tables import table_of_candidates, table_of_members
@@ -272,7 +272,7 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
         """
         begin = time.monotonic()
         with keeping_fitted_state(self):
-            X = self._check_X(X, reset=True)
+            X, table = self._check_X(X, as_table=needs_table(self.members), as_given=has_own(self.members), reset=True)
             y, sample_weight, groups = check_labels(X, y, sample_weight, groups)
             present = np.ones(len(y), dtype=bool) if sample_weight is None else sample_weight > 0
             self.classes_ = np.unique(y[present])
@@ -282,8 +282,9 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
             codes = np.searchsorted(self.classes_, y).clip(max=len(self.classes_) - 1)
             seed = draw_seed(self.random_state)
             families = families_of(self.members, self.classes_)
-            distinct, splits = leave_out(X, y, codes, sample_weight, groups, self.cv, seed)
-            rows = self._training_rows(X, codes, groups, distinct, splits)
+            class_weight = weights_of_classes(self.class_weight, self.classes_)
+            distinct, splits = leave_out(X if table is None else table, y, codes, sample_weight, groups, self.cv, seed)
+            rows = self._training_rows(X, table, codes, groups, distinct, splits)
             work = Work(
                 self._open_checkpoint(rows, seed),
                 np.inf if self.time_limit is None else begin + self.time_limit,
@@ -291,35 +292,32 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
             fitted, statuses = fit_families(
                 families, rows, work, seed, n_jobs=self.n_jobs, verbose=self.verbose, time_limit=self.time_limit
             )
-            self._combine(X, y, codes, rows, distinct, families, fitted, statuses)
+            self._combine(X, table, y, codes, rows, distinct, families, fitted, statuses, class_weight)
         return self
 
     # Data
 
-    def _check_X(self, X, *, reset):
-        if needs_table(self.members):
-            check_numeric_columns(X, type(self).__name__, allow_missing=True)
-            check_no_texts(X, type(self).__name__)
-            X = validate_data(
-                self,
-                X,
-                reset=reset,
-                dtype=[np.float64, np.float32],
-                accept_sparse="csr",
-                ensure_all_finite="allow-nan",
-            ).astype(np.float64, copy=False)
-            return X.toarray() if scipy.sparse.issparse(X) and X.shape[1] <= MOST_STORED else X
-        if reset or hasattr(self, "n_features_in_"):
-            validate_data(self, X, reset=reset, skip_check_array=True)
-        return X if hasattr(X, "iloc") or hasattr(X, "shape") else as_rows(X)
+    def _check_X(self, X, *, as_table, as_given, reset):
+        """X for members of the user's own, as it was given, and as numbers for families for tables, None without."""
+        if not as_table:
+            if reset or hasattr(self, "n_features_in_"):
+                validate_data(self, X, reset=reset, skip_check_array=True)
+            return _with_rows(X), None
+        check_numeric_columns(X, type(self).__name__, allow_missing=True)
+        check_no_texts(X, type(self).__name__)
+        table = validate_data(
+            self, X, reset=reset, dtype=[np.float64, np.float32], accept_sparse="csr", ensure_all_finite="allow-nan"
+        ).astype(np.float64, copy=False)
+        if scipy.sparse.issparse(table) and table.shape[1] <= MOST_STORED:
+            table = table.toarray()
+        return _with_rows(X) if as_given else table, table
 
-    def _training_rows(self, X, codes, groups, distinct, splits):
-        own = safe_indexing(X, distinct.rows)
-        views = {"own": own}
+    def _training_rows(self, X, table, codes, groups, distinct, splits):
+        views = {"own": safe_indexing(X, distinct.rows)}
         self._views = None
-        if needs_table(self.members):
-            self._views = Views().fit(own)
-            views |= self._views.transform(own)
+        if table is not None:
+            self._views = Views().fit(table[distinct.rows])
+            views |= self._views.transform(table[distinct.rows])
         return TrainingRows(
             views=views,
             codes=codes[distinct.rows],
@@ -339,21 +337,21 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
             "labels": (self.classes_, rows.codes, rows.weight, rows.splits, rows.by_folds),
             "version": __version__,
         }
-        return Checkpoint(self.checkpoint, identity)
+        return Checkpoint(self.checkpoint, identity, code_of=self.members)
 
     # Combination
 
-    def _combine(self, X, y, codes, rows, distinct, families, fitted, statuses):
+    def _combine(self, X, table, y, codes, rows, distinct, families, fitted, statuses, class_weight):
         used = list(fitted.values())
         self._families = used
         left_out = np.stack([family.left_out for family in used])
-        class_weight = weights_of_classes(self.class_weight, self.classes_)
         self._decision = learn_decision(left_out, rows.codes, rows.weight, self.combination, class_weight)
         own = self._decision.proba(left_out)
         proba = own[np.maximum(distinct.of_row, 0)]
         unseen = np.flatnonzero(distinct.of_row < 0)
         if len(unseen):
-            proba[unseen] = self._decision.proba(self._member_probas(safe_indexing(X, unseen)))
+            rows_of_table = None if table is None else table[unseen]
+            proba[unseen] = self._decision.proba(self._member_probas(safe_indexing(X, unseen), rows_of_table))
         self.oof_proba_ = proba
         self.given_labels_ = y
         known = self.classes_[codes] == y
@@ -372,11 +370,10 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
 
     # Prediction
 
-    def _member_probas(self, X):
-        names = {family.view for family in self._families}
+    def _member_probas(self, X, table):
         views = {"own": X}
-        if self._views is not None:
-            views |= self._views.transform(X, names)
+        if table is not None:
+            views |= self._views.transform(table, {family.view for family in self._families})
         with one_thread():
             return np.stack([family.predict_proba(views[family.view], len(self.classes_)) for family in self._families])
 
@@ -395,7 +392,10 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
         """
         check_is_fitted(self)
         with callers_filters():
-            return self._decision.proba(self._member_probas(self._check_X(X, reset=False)))
+            # By what it was fitted with: `members` may have been set anew since.
+            as_given = any(family.view == "own" for family in self._families)
+            X, table = self._check_X(X, as_table=self._views is not None, as_given=as_given, reset=False)
+            return self._decision.proba(self._member_probas(X, table))
 
     def predict_log_proba(self, X: ArrayLike) -> NDArray[Any]:
         """Predict logarithms of probabilities of the clean label.
@@ -518,3 +518,7 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
         tables_alone = all(isinstance(entry, str) for entry in self.members)
         tags.input_tags.allow_nan = tags.input_tags.sparse = tables_alone
         return tags
+
+
+def _with_rows(X):
+    return X if hasattr(X, "iloc") or hasattr(X, "shape") else as_rows(X)

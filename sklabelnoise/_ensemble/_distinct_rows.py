@@ -13,6 +13,8 @@ import numpy as np
 import pandas as pd
 import scipy.sparse
 
+from sklabelnoise._foundation._frames import pandas_frame
+
 
 @dataclass(frozen=True)
 class DistinctRows:
@@ -54,7 +56,11 @@ def distinct_rows(X, codes, sample_weight=None, apart=None):
     n_samples = len(codes)
     weight = np.ones(n_samples) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
     present = np.flatnonzero(weight > 0)
-    if (weight != np.round(weight)).any():
+    with np.errstate(over="ignore"):
+        whole = (weight == np.round(weight)).all() and np.isfinite(weight.sum())
+    if not whole:
+        # By a power of two first, which changes no digit: sums of the largest and the smallest numbers are none.
+        weight = np.ldexp(weight, -np.frexp(weight.max())[1])
         weight = weight * (len(present) / weight.sum())
     apart = np.zeros(n_samples, dtype=np.int64) if apart is None else apart
     keys = (codes[present], apart[present], *row_keys(X)[present].T)
@@ -73,19 +79,36 @@ def distinct_rows(X, codes, sample_weight=None, apart=None):
 
 def row_keys(X):
     """Two 64-bit numbers for each row; equal rows have equal ones, and different rows different ones."""
-    if isinstance(X, pd.DataFrame):
-        hashed = pd.util.hash_pandas_object(X, index=False).to_numpy()
+    if (frame := pandas_frame(X, "X")) is not None:
+        hashed = pd.util.hash_pandas_object(frame, index=False).to_numpy()
         return np.stack([hashed, np.zeros_like(hashed)], axis=1)
     if isinstance(X, np.ndarray) and X.dtype.kind in "biuf":
-        # Zero has two signs.
-        array = np.ascontiguousarray(X + 0.0 if X.dtype.kind == "f" else X).reshape(len(X), -1)
-        content = (row.tobytes() for row in array)
+        content = (row.tobytes() for row in _plain_numbers(X).reshape(len(X), -1))
     elif scipy.sparse.issparse(X):
         content = _stored_entries(X)
     else:
-        content = (pickle.dumps(row) for row in X)
+        content = map(_content, X)
     digests = b"".join(hashlib.blake2b(row, digest_size=16).digest() for row in content)
     return np.frombuffer(digests, dtype="<u8").reshape(-1, 2)
+
+
+def _plain_numbers(values):
+    """The same numbers in memory that says nothing else: equal ones have equal bytes."""
+    if values.dtype.kind == "f":
+        # Zero has two signs, and a long double has bytes without a meaning.
+        values = (values if values.dtype.itemsize <= 8 else values.astype(np.float64)) + 0.0
+    return np.ascontiguousarray(values)
+
+
+def _content(row):
+    """Bytes that say what is in a row, and nothing of where it is."""
+    values = np.asarray(row)
+    if values.dtype.kind in "biuf":
+        return _plain_numbers(values).tobytes()
+    if values.dtype.kind == "O":
+        # One by one: the pickle of several says which of them are one object in memory.
+        return b"".join(map(pickle.dumps, values.ravel()))
+    return pickle.dumps(row)
 
 
 def _stored_entries(X):

@@ -129,6 +129,11 @@ class Family(ABC):
     name: str
     view: str = "given"
 
+    @property
+    def seeded_as(self):
+        """What its seed is made from: one name for families that are trained as one, whoever of them is asked first."""
+        return self.name
+
     @abstractmethod
     def fit(self, rows, work, seed):
         """Fit all candidates and choose one.

@@ -32,7 +32,7 @@ def fit_families(families, rows, work, seed, *, n_jobs=None, verbose=0, time_lim
     work : Work
         Runs their pieces; the first family has no time limit.
     seed : int
-        Each family's own is made from it and from its name.
+        Each family's own is made from it and from what it is `seeded_as`.
     n_jobs : int, default=None
         Families at the same time.
     verbose : int, default=0
@@ -102,10 +102,12 @@ def _outcome(family, rows, work, seed):
     """The fitted family, or what went wrong."""
     start = time.perf_counter()
     try:
-        fitted = family.fit(rows, work, crc32(f"{seed} {family.name}".encode()) % MAX_SEED)
+        fitted = family.fit(rows, work, crc32(f"{seed} {family.seeded_as}".encode("utf-8", "surrogatepass")) % MAX_SEED)
     except TimeIsOver:
         return _LATE
     except Exception as error:
+        if error is work.trouble:  # the member was done, and belongs to the result
+            raise
         return f"failed with {type(error).__name__}: {str(error).strip() or 'no message'}".split("\n")[0].rstrip(".")
     if not np.isfinite(fitted.left_out).all():
         return "predicts NaN"

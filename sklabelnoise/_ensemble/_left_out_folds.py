@@ -16,7 +16,7 @@ def leave_out(X, y, codes, sample_weight, groups, cv, seed):
         distinct = distinct_rows(X, codes, sample_weight, groups)
         own_groups = None if groups is None else groups[distinct.rows]
         return distinct, drawn_folds(codes[distinct.rows], own_groups, cv, seed)
-    splits, fold_of_row = given_folds(cv, X, y, groups, np.unique(y), seed)
+    splits, fold_of_row = given_folds(cv, X, y, groups, np.unique(y), sample_weight, seed)
     distinct = distinct_rows(X, codes, sample_weight, fold_of_row)
     return distinct, of_distinct(splits, distinct)
 
@@ -65,9 +65,9 @@ def drawn_folds(codes, groups, cv, seed):
     return splits
 
 
-def given_folds(cv, X, y, groups, classes, seed):
+def given_folds(cv, X, y, groups, classes, sample_weight, seed):
     """Splits of a splitter or an iterable, checked; and the number of the test set of each row."""
-    splits = FoldDrawer(cv, X, y, groups, classes=classes).draw(1, seed)
+    splits = FoldDrawer(cv, X, y, groups, classes=classes, sample_weight=sample_weight).draw(1, seed)
     of_row = np.empty(len(y), dtype=np.int64)
     for number, (_, test) in enumerate(splits):
         of_row[test] = number
@@ -75,12 +75,12 @@ def given_folds(cv, X, y, groups, classes, seed):
 
 
 def of_distinct(splits, distinct):
-    """Splits of all rows as splits of the distinct ones; folds without rows to learn from or to leave out fall away."""
+    """Splits of all rows as splits of the distinct ones; folds without rows to leave out fall away."""
     found = []
     for train, test in splits:
         own = [np.unique(distinct.of_row[rows]) for rows in (train, test)]
         train, test = (rows[rows >= 0] for rows in own)
-        if len(train) and len(test):
+        if len(test):
             found.append((np.setdiff1d(train, test), test))
     return found
 

@@ -56,6 +56,11 @@ def needs_table(members):
     return isinstance(members, str) or any(isinstance(entry, str) for entry in members)
 
 
+def has_own(members):
+    """Whether one of the members is a classifier of the user."""
+    return not isinstance(members, str) and any(not isinstance(entry, str) for entry in members)
+
+
 def _family(entry, classes, stack):
     if isinstance(entry, str):
         return _table_family(entry, classes)

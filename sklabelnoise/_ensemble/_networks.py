@@ -54,6 +54,7 @@ class NetworkStack:
 
     def __init__(self, view, classes):
         self.view, self.classes = view, classes
+        self._piece = "networks" if view == "own" else f"networks-{view}"
         self._members = {}
         self._lock = Lock()
         self._results = None
@@ -72,13 +73,18 @@ class NetworkStack:
 
     def result(self, name, rows, work, seed):
         """Result of a member; the first that is asked for trains them all."""
-        with self._lock:  # torch's generators are global: one training at a time
+        with self._lock:  # once for all of them
             if self._results is None:
-                self._results = work.piece("networks", lambda: self._train(rows, seed))
+                self._results = work.piece(self._piece, lambda: self._train(rows, seed))
         result = self._results[name]
         if isinstance(result, str):
             raise ValueError(result)
         return result
+
+    @property
+    def first_name(self):
+        """Of its members."""
+        return next(iter(self._members))
 
     def n_candidates(self):
         """How many networks each fold trains."""
@@ -145,6 +151,10 @@ class Networks(Family):
 
     def __init__(self, name, stack):
         self.name, self.stack, self.view = name, stack, stack.view
+
+    @property
+    def seeded_as(self):
+        return self.stack.first_name
 
     def cost(self, n_samples, n_features, n_classes, n_folds, by_folds):
         return self.stack.n_candidates() * n_folds * (0.05 + 40 * n_samples * (n_features + n_classes) * 256 * 3e-10)

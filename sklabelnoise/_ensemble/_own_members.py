@@ -1,14 +1,17 @@
 """Members that the user brings along."""
 
 import numpy as np
+from sklearn import get_config
 from sklearn.base import clone
 from sklearn.model_selection import ParameterGrid
+from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import has_fit_parameter
 
 from sklabelnoise._compat import safe_indexing
 from sklabelnoise._ensemble._families import Family, FittedFamily, best_by_brier
 from sklabelnoise._ensemble._linear import OneClass
 from sklabelnoise._foundation._classes import at_all_classes, encode
+from sklabelnoise._foundation._last_step import last_step
 from sklabelnoise._label_refinery._left_out import seeded_clone
 from sklabelnoise.metrics._class_columns import predicted_columns
 
@@ -90,6 +93,8 @@ def settings_of(grid):
 def fit_weighted(estimator, X, y, weight, train):
     """Fit to some rows; a classifier that takes no weights gets rows repeated instead.
 
+    So does a Pipeline, as weights are for all of its steps; of weights that are not whole only its last step knows.
+
     Raises
     ------
     ValueError
@@ -101,9 +106,22 @@ def fit_weighted(estimator, X, y, weight, train):
         return estimator.fit(safe_indexing(X, train), y[train], sample_weight=weight[train])
     times = np.round(weight).astype(int)
     if (times != weight).any():
+        if isinstance(estimator, Pipeline) and has_fit_parameter(last_step(estimator), "sample_weight"):
+            return estimator.fit(safe_indexing(X, train), y[train], **{_of_last_step(estimator): weight[train]})
         raise ValueError("its fit takes no sample_weight, and the weights are not whole numbers to repeat rows by")
     train = np.repeat(train, times[train])
     return estimator.fit(safe_indexing(X, train), y[train])
+
+
+def _of_last_step(pipeline):
+    """What the fit of a Pipeline calls the weights of the rows."""
+    if get_config()["enable_metadata_routing"]:
+        return "sample_weight"  # its steps say whether they want it
+    steps = []
+    while isinstance(pipeline, Pipeline):
+        name, pipeline = pipeline.steps[-1]
+        steps.append(name)
+    return "__".join([*steps, "sample_weight"])
 
 
 def checked_proba(proba, n_classes):

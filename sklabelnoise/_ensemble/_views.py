@@ -62,9 +62,9 @@ class Views:
             self._check_complete(X)
             self._components = Components().fit(X)
             return self
-        self._imputer = self._indicator = None
+        self._imputer = SimpleImputer(strategy="median", keep_empty_features=True).fit(X)
+        self._indicator = None
         if np.isnan(X).any():
-            self._imputer = SimpleImputer(strategy="median", keep_empty_features=True).fit(X)
             self._indicator = MissingIndicator(features="missing-only", error_on_new=False).fit(X)
         filled = self._filled(X)
         self._standard = StandardScaler().fit(filled)
@@ -144,11 +144,11 @@ class Views:
             )
 
     def _filled(self, X):
-        if self._imputer is None:
-            return X
         # What was never missing in training has no mark; the median serves.
-        missing = self._indicator.transform(X)
-        return np.hstack([self._imputer.transform(X), missing.astype(X.dtype)])
+        filled = self._imputer.transform(X) if np.isnan(X).any() else X
+        if self._indicator is None:
+            return filled
+        return np.hstack([filled, self._indicator.transform(X).astype(X.dtype)])
 
     def _ranked(self, filled):
         if self._ranks is None:

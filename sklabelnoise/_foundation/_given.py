@@ -208,5 +208,47 @@ def check_weights(sample_weight, n_rows):
     return check_sample_weight(sample_weight, np.zeros((n_rows, 1)), dtype=np.float64, ensure_non_negative=True)
 
 
+def check_groups(groups, n_rows):
+    """The group of each row, none of them missing, of a type that can be sorted; None for None.
+
+    Parameters
+    ----------
+    groups : array-like of shape (n_rows,) or None
+        Groups as the user passed them.
+    n_rows : int
+        Number of rows.
+
+    Returns
+    -------
+    groups : ndarray of shape (n_rows,) or None
+
+    Raises
+    ------
+    TypeError
+        If they are of several kinds, such as numbers and texts, which have no order.
+
+    ValueError
+        If one is missing, or there is not one for each row.
+
+    Examples
+    --------
+    >>> check_groups(["ann", "bob", None], 3)
+    Traceback (most recent call last):
+    ...
+    ValueError: groups must not hold missing labels, got one in row 2.
+    """
+    if groups is None:
+        return None
+    check_none_missing(groups, "groups")
+    groups = column_or_1d(groups)
+    check_consistent_length(np.zeros(n_rows), groups)
+    try:
+        np.unique(groups)
+    except TypeError as error:
+        kinds = " and ".join(sorted({type(group).__name__ for group in groups.tolist()})[:3])
+        raise TypeError(f"groups must be of one kind that can be sorted, all numbers or texts, got {kinds}.") from error
+    return groups
+
+
 def _is_nested(y):
     return len(y) > 0 and isinstance(y[0], list | tuple | np.ndarray)

@@ -1,9 +1,17 @@
 """Pieces of a fit: done once, kept in a checkpoint, none begun after the time is over."""
 
+import hashlib
+import logging
 import pickle
+import re
 import time
 
 import numpy as np
+
+logger = logging.getLogger(__name__)
+
+# Names of pieces that are names of files everywhere, whatever the system makes of capitals.
+_PLAIN_NAME = re.compile(r"[a-z0-9_][a-z0-9_.-]{0,120}")
 
 
 class TimeIsOver(Exception):
@@ -19,11 +27,17 @@ class Work:
         Where finished pieces are kept. They hold fitted models, which are pickled.
     deadline : float, default=inf
         Time of ``time.monotonic`` after which no piece begins.
+
+    Attributes
+    ----------
+    trouble : Exception or None
+        Why a result could not be kept: no fault of the piece, which was done.
     """
 
     def __init__(self, checkpoint=None, deadline=np.inf):
         self._checkpoint = checkpoint
         self._deadline = deadline
+        self.trouble = None
 
     def piece(self, name, compute):
         """The result of ``compute()``, from the checkpoint where it is there already.
@@ -31,7 +45,7 @@ class Work:
         Parameters
         ----------
         name : str
-            Unique within the fit.
+            Unique within the fit; any text.
         compute : callable
             Does the work; its result can be pickled.
 
@@ -43,6 +57,10 @@ class Work:
         ------
         TimeIsOver
             If the result is not there yet and the time limit has passed.
+        TypeError
+            If there is a checkpoint and the result cannot be pickled.
+        OSError
+            If the checkpoint cannot be written.
         """
         done, result = self.found(name)
         if done:
@@ -55,13 +73,24 @@ class Work:
 
     def found(self, name):
         """Whether the result of a piece is there already, and the result."""
-        stored = None if self._checkpoint is None else self._checkpoint.load(name)
-        return (False, None) if stored is None else (True, pickle.loads(stored.tobytes()))
+        stored = None if self._checkpoint is None else self._checkpoint.load(_file_name(name))
+        if stored is None:
+            return False, None
+        try:
+            return True, pickle.loads(stored.tobytes())
+        except Exception as error:  # whatever a class that has changed since makes of its old state
+            logger.warning("Piece %r of the checkpoint cannot be read and is done again: %s", name, error)
+            return False, None
 
     def keep(self, name, result):
         """Put the result of a piece into the checkpoint, if there is one."""
-        if self._checkpoint is not None:
-            self._checkpoint.save(name, np.frombuffer(pickle.dumps(result), dtype=np.uint8))
+        if self._checkpoint is None:
+            return
+        try:
+            self._checkpoint.save(_file_name(name), np.frombuffer(_pickled(name, result), dtype=np.uint8))
+        except Exception as error:
+            self.trouble = error
+            raise
 
     @property
     def checkpoint(self):
@@ -71,3 +100,20 @@ class Work:
     def without_limit(self):
         """The same checkpoint without a time limit."""
         return Work(self._checkpoint)
+
+
+def _file_name(name):
+    """A name as one of a file: it may be the user's, with slashes or of any length."""
+    if _PLAIN_NAME.fullmatch(name):
+        return name
+    return f"piece-{hashlib.sha256(name.encode('utf-8', 'surrogatepass')).hexdigest()[:32]}"
+
+
+def _pickled(name, result):
+    try:
+        return pickle.dumps(result)
+    except Exception as error:  # pickle raises whatever a class makes it raise
+        raise TypeError(
+            f"With 'checkpoint' fitted models must be picklable, to be kept when they are done, got one of {name!r} "
+            f"that is not: {error}"
+        ) from error

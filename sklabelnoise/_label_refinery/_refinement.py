@@ -13,14 +13,14 @@ import numpy as np
 import pandas as pd
 from sklearn import get_config
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
-from sklearn.utils import Bunch, check_random_state, column_or_1d, get_tags, indexable
+from sklearn.utils import Bunch, check_random_state, get_tags, indexable
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from sklabelnoise._compat import HasMethods, Interval, StrOptions, check_y
 from sklabelnoise._foundation._checkpoint import Checkpoint
-from sklabelnoise._foundation._given import check_none_missing, check_weights
+from sklabelnoise._foundation._given import check_groups, check_none_missing, check_weights
 from sklabelnoise._foundation._last_step import last_step
 from sklabelnoise._foundation._numeric_columns import check_no_texts, check_numeric_columns
 from sklabelnoise._foundation._progress import Progress
@@ -130,7 +130,7 @@ class BaseLabelRefinery(MetaEstimatorMixin, BaseEstimator, metaclass=ABCMeta):
             raise ValueError(f"{type(self).__name__} needs at least 2 rows. Got n_samples = {len(y)}.")
         if sample_weight is not None:
             sample_weight = check_weights(sample_weight, len(y))
-        return X, y, sample_weight, None if groups is None else column_or_1d(groups)
+        return X, y, sample_weight, check_groups(groups, len(y))
 
     def _check_numbers(self, X):
         """Refuse rows that the default estimator can't take; an estimator of the user speaks for itself."""

@@ -19,7 +19,10 @@ _SPREADSHEETS = (".xlsx", ".xls", ".ods")
 
 def class_names(classes):
     """What people read of each class: its text, or its representation where two classes have the same text."""
-    values = np.asarray(classes).tolist()
+    classes = np.asarray(classes)
+    if classes.dtype.kind in "mM":  # numbers of nanoseconds otherwise; days without a time where there is none
+        return pd.Series(classes).astype(str).tolist()
+    values = classes.tolist()
     texts = [str(value) for value in values]
     return [repr(value) if texts.count(text) > 1 else text for value, text in zip(values, texts, strict=True)]
 
@@ -201,7 +204,9 @@ class _LabelFinder:
     """The code of a class by its value, its name, or what a spreadsheet made of its name; -1 for none."""
 
     def __init__(self, classes):
-        values = np.asarray(classes).tolist()
+        classes = np.asarray(classes)
+        self._dtype = classes.dtype
+        values = classes.tolist()
         self._by_value = {value: code for code, value in enumerate(values)}
         self._by_name = {_readable(name): code for code, name in enumerate(class_names(classes))}
         self._by_number, self._by_folded = {}, {}
@@ -212,6 +217,8 @@ class _LabelFinder:
                 self._by_number.setdefault(number, []).append(code)
 
     def __call__(self, cell):
+        if self._dtype.kind in "mM":
+            cell = _date(cell, self._dtype)
         try:
             if cell in self._by_value and type(cell) is not bool:
                 return self._by_value[cell]
@@ -226,6 +233,15 @@ class _LabelFinder:
         if len(candidates) != 1:
             candidates = self._by_number.get(_number(text), [])
         return candidates[0] if len(candidates) == 1 else -1
+
+
+def _date(cell, dtype):
+    """A date or duration of any library or spelling, as one of some type; the cell itself if it is none."""
+    try:
+        value = (pd.Timestamp if dtype.kind == "M" else pd.Timedelta)(cell).to_numpy()
+    except (TypeError, ValueError):
+        return cell
+    return value.astype(dtype).tolist() if value.astype(dtype) == value else cell
 
 
 def _readable(text):

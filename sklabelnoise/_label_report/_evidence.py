@@ -74,8 +74,13 @@ def _check_same_order(y, proba, argument):
 
 def codes_of(labels, classes):
     """Position among the classes of each label. (An index of pandas cannot hold every text that is a label.)"""
-    column = {label: j for j, label in enumerate(np.asarray(classes).tolist())}
-    return np.array([column[label] for label in np.asarray(labels, dtype=object).tolist()], dtype=np.int64)
+    classes = np.asarray(classes)
+    if classes.dtype.kind in "mM":  # of which pandas has units and objects of its own
+        labels = np.asarray(labels).astype(classes.dtype)
+    else:
+        labels = np.asarray(labels, dtype=object)
+    column = {label: j for j, label in enumerate(classes.tolist())}
+    return np.array([column[label] for label in labels.tolist()], dtype=np.int64)
 
 
 def as_column(labels, index):

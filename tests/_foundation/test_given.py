@@ -8,6 +8,7 @@ from sklearn.naive_bayes import GaussianNB
 from sklabelnoise import (
     DMClassifier,
     DMClassifierCV,
+    NoisyLabelClassifier,
     ProSelfLCClassifier,
     RobustLossClassifier,
     StochasticLabelRefinery,
@@ -99,3 +100,28 @@ def test_a_negative_weight_is_refused(fit):
     weights[3] = -1e-3
     with pytest.raises(ValueError, match="Negative values in data passed to `sample_weight`"):
         fit(X, LABELS, sample_weight=weights)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        NoisyLabelClassifier([("bayes", GaussianNB())]),
+        DMClassifierCV(candidates=[(0, 0)], n_members=1, max_epochs=1),
+        StochasticLabelRefinery(GaussianNB(), n_rounds=1),
+        StochasticLabelRefineryRegressor(n_rounds=1),
+    ],
+    ids=lambda model: type(model).__name__,
+)
+@pytest.mark.parametrize(
+    "groups, error, message",
+    [
+        (with_hole(np.arange(40) // 4, None), ValueError, "groups must not hold missing labels, got one in row 7"),
+        (with_hole(np.arange(40) / 4, np.nan), ValueError, "groups must not hold missing labels, got one in row 7"),
+        (pd.Series(with_hole(NAMES, pd.NA)), ValueError, "groups must not hold missing labels, got one in row 7"),
+        (np.array([1, "a"] * 20, dtype=object), TypeError, "groups must be of one kind .* got int and str"),
+    ],
+    ids=["None", "NaN", "NA", "mixed"],
+)
+def test_groups_are_all_there_and_can_be_sorted(model, groups, error, message):
+    with pytest.raises(error, match=message):
+        model.fit(X, LABELS, groups=groups)

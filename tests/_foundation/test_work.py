@@ -5,10 +5,13 @@ import signal
 import subprocess
 import sys
 import textwrap
+import types
 
 import numpy as np
 import pytest
 from sklearn.naive_bayes import GaussianNB
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from sklabelnoise import DMClassifier, NoisyLabelClassifier
 from sklabelnoise._foundation._checkpoint import Checkpoint
@@ -125,3 +128,67 @@ def test_a_piece_is_done_once_and_not_begun_when_the_time_is_over(tmp_path):
     with pytest.raises(TimeIsOver):
         late.piece("b", lambda: None)
     assert late.without_limit().piece("b", lambda: 2) == 2
+
+
+@pytest.mark.parametrize("name", ["a/b", "../../outside", "x" * 300, "", "A", "*", "\udc80", "nul\0", "."])
+def test_a_piece_may_have_any_name_and_stays_in_its_folder(tmp_path, name):
+    work = Work(Checkpoint(tmp_path / "kept", {}))
+    assert work.piece(name, lambda: 1) == work.piece(name, lambda: 2) == 1
+    assert work.piece("a", lambda: 3) == 3
+    assert [path.name for path in tmp_path.iterdir()] == ["kept"]
+    assert len([path for path in tmp_path.rglob("*") if path.is_file()]) == 2
+
+
+def test_a_piece_that_cannot_be_read_any_more_is_done_again(tmp_path, caplog):
+    checkpoint = Checkpoint(tmp_path, {})
+    checkpoint.save("a", np.frombuffer(b"cno_such_module\nThing\n.", dtype=np.uint8))
+    assert Work(checkpoint).piece("a", lambda: 1) == 1
+    assert "'a' of the checkpoint cannot be read" in caplog.text
+    assert Work(checkpoint).piece("a", lambda: 2) == 1
+
+
+class Unpicklable(GaussianNB):
+    def fit(self, X, y, sample_weight=None):
+        self.function_ = lambda: None
+        return super().fit(X, y, sample_weight)
+
+
+@pytest.mark.parametrize("n_jobs", [None, 2])
+def test_no_member_is_left_out_because_its_checkpoint_cannot_be_kept(tmp_path, monkeypatch, n_jobs):
+    given = [("a", GaussianNB()), ("b", Unpicklable())]
+    model = NoisyLabelClassifier(given, random_state=0, n_jobs=n_jobs).fit(*draw())
+    before = model.predict_proba(draw()[0])
+    with pytest.raises(TypeError, match=r"fitted models must be picklable, .* got one of 'b-0-0' that is not"):
+        model.set_params(checkpoint=tmp_path).fit(*draw())
+    assert np.array_equal(model.predict_proba(draw()[0]), before)
+    save = Checkpoint.save
+
+    def full(self, name, array):
+        if name == "b-2-0":
+            raise OSError(28, "No space left on device")
+        save(self, name, array)
+
+    monkeypatch.setattr(Checkpoint, "save", full)
+    model.set_params(members=[("a", GaussianNB()), ("b", GaussianNB(), {"var_smoothing": [1e-9, 1e-3, 1e-1]})])
+    with pytest.raises(OSError, match="No space left"):
+        model.fit(*draw())
+    assert np.array_equal(model.predict_proba(draw()[0]), before)
+
+
+def test_a_checkpoint_of_another_code_of_a_member_is_not_used(tmp_path, monkeypatch):
+    def folders_after_a_fit(scale):
+        script = types.ModuleType("their_script")
+        script.__file__ = str(tmp_path / "their_script.py")
+        monkeypatch.setitem(sys.modules, "their_script", script)
+        exec(
+            "from sklearn.naive_bayes import GaussianNB\n"
+            "class Own(GaussianNB):\n"
+            "    def predict_proba(self, X):\n"
+            f"        return super().predict_proba(X * {scale})\n",
+            vars(script),
+        )
+        members = [("own", script.Own()), ("inside", make_pipeline(StandardScaler(), script.Own()))]
+        NoisyLabelClassifier(members, random_state=0, checkpoint=tmp_path / "kept").fit(*draw())
+        return len(list((tmp_path / "kept").iterdir()))
+
+    assert [folders_after_a_fit(scale) for scale in (1, 1, 2)] == [1, 1, 2]

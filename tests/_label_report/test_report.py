@@ -106,3 +106,26 @@ def test_the_summary_counts_by_class(noisy_blobs):
     np.testing.assert_allclose(summary["noise_rate"], 1 - report.transition_matrix.diagonal())
     assert (summary["low"] <= summary["noise_rate"] + 1e-9).all()
     assert (summary["noise_rate"] <= summary["high"] + 1e-9).all()
+
+
+@pytest.mark.parametrize("unit", ["D", "s", "ns"])
+def test_labels_may_be_dates(tmp_path, no_warning_of_a_poor_model, unit):
+    days = np.array(["2026-01-01", "2026-01-02"], dtype=f"M8[{unit}]")
+    y = days[np.arange(40) % 2]
+    proba = np.eye(2)[np.arange(40) % 2] * 0.8 + 0.1
+    proba[3] = proba[3, ::-1]
+    report = LabelReport(y, proba)
+    assert report.issues["row"].tolist() == [3]
+    report.to_html(tmp_path / "page.html")
+    assert "2026-01-02" in (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "2026-01-02" in report._repr_html_()
+    assert report.summary().shape[0] > 0
+    decisions = {"report": [report.fingerprint], "row": [3], "decision": ["accept"]}
+    by_hand = {"report": report.fingerprint, "row": [3], "decision": "relabel", "label": "2026-01-01"}
+    every_way = [decisions_csv(decisions), decisions_csv(by_hand), report.issues.assign(decision="accept")]
+    for source in [*every_way, decisions_csv(report.issues.assign(decision="accept"))]:
+        changed = report.apply(source)
+        assert changed.dtype == y.dtype
+        assert np.flatnonzero(changed != y).tolist() == [3]
+    with pytest.raises(ValueError, match=r"one of the classes \['2026-01-01', '2026-01-02'\] .* got '2026-01-03'"):
+        report.apply(decisions_csv({**by_hand, "label": "2026-01-03"}))

@@ -1,0 +1,28 @@
+"""Labels, weights, groups and weights of classes are looked at before anything is fitted."""
+
+import numpy as np
+import pytest
+from sklearn.naive_bayes import GaussianNB
+
+from sklabelnoise import NoisyLabelClassifier
+
+
+class Expensive(GaussianNB):
+    def fit(self, X, y, sample_weight=None):
+        raise AssertionError("fitted before the parameters were looked at")
+
+
+@pytest.mark.parametrize("weight", ["two", np.inf, np.nan, 0, -1, None])
+def test_weights_of_classes_are_looked_at_first(weight):
+    with pytest.raises(ValueError, match=r"class_weight must hold positive weights, all of them finite, got \{0: "):
+        NoisyLabelClassifier([("slow", Expensive())], class_weight={0: weight}).fit(np.eye(4), [0, 0, 1, 1])
+    with pytest.raises(ValueError, match="class_weight must be about labels of y, got 7"):
+        NoisyLabelClassifier([("slow", Expensive())], class_weight={7: 1}).fit(np.eye(4), [0, 0, 1, 1])
+
+
+def test_a_split_that_leaves_no_row_of_any_weight_to_learn_from_is_refused():
+    rows = np.arange(8)
+    cv = [(rows[:4], rows[4:]), (rows[4:], rows[:4])]
+    weight = np.repeat([0.0, 1.0], 4)
+    with pytest.raises(ValueError, match=r"must train on some rows .* Got 0 training rows .* in split 0"):
+        NoisyLabelClassifier([("slow", Expensive())], cv=cv).fit(np.eye(8), [0, 1] * 4, weight)
