@@ -39,7 +39,9 @@ logger = logging.getLogger(__name__)
 
 # Parameters that decide how many rounds there are, or what is done after them: rounds of runs that differ in
 # nothing else are the same, so those runs share a checkpoint.
-_NOT_IN_THE_ROUNDS = {"n_rounds", "tol", "final", "thresholds", "checkpoint", "callback", "n_jobs", "verbose"}
+_NOT_IN_THE_ROUNDS = {
+    "n_rounds", "tol", "final", "relabel", "thresholds", "checkpoint", "callback", "n_jobs", "verbose"
+}  # fmt: skip
 
 
 class BaseLabelRefinery(MetaEstimatorMixin, BaseEstimator, metaclass=ABCMeta):
@@ -105,6 +107,10 @@ class BaseLabelRefinery(MetaEstimatorMixin, BaseEstimator, metaclass=ABCMeta):
     @abstractmethod
     def _describe(self, given, learnt, predicted, refined, average):
         """Numbers about one round, for `history_`; `average` takes the mean over rows."""
+
+    def _settle(self, given, refined, first_predicted, predicted, mean_predicted):
+        """The labels that the final models learn, from those of the last round and what the rounds predicted."""
+        return refined
 
     def _estimators(self):
         if isinstance(self.estimator, list):
@@ -176,7 +182,7 @@ class BaseLabelRefinery(MetaEstimatorMixin, BaseEstimator, metaclass=ABCMeta):
 
     def _run(self, members, X, y, targets, sample_weight, seeds, left_out, checkpoint, bar):
         """The rounds and the final fits."""
-        refined, predicted, models, number = targets, None, None, 0
+        refined, first_predicted, predicted, models, number = targets, None, None, None, 0
         mean_predicted, history = np.zeros_like(targets, dtype=np.float64), []
         for number in range(1, self.n_rounds + 1):
             start = perf_counter()
@@ -185,6 +191,7 @@ class BaseLabelRefinery(MetaEstimatorMixin, BaseEstimator, metaclass=ABCMeta):
             predicted, models, losses = left_out.predict(
                 number, learnt, keep_models=is_last and self.final == "folds", advance=bar.advance
             )
+            first_predicted = predicted if number == 1 else first_predicted
             weight = number if self.label_weight == "average" else self.label_weight
             refined = (weight * learnt + predicted) / (weight + 1)
 
@@ -197,6 +204,8 @@ class BaseLabelRefinery(MetaEstimatorMixin, BaseEstimator, metaclass=ABCMeta):
             if self.tol is not None and described["change"] <= self.tol:
                 break
 
+        if number:
+            refined = self._settle(targets, refined, first_predicted, predicted, mean_predicted)
         if self.final == "refit":
             with failures_explained("the final fit", self.n_jobs, checkpoint, members, X):
                 models = self._refit(members, X, y, refined, sample_weight, seeds[0])

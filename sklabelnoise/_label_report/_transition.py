@@ -9,7 +9,7 @@ import numpy as np
 
 from sklabelnoise._label_report._evidence import check_evidence, confident_classes
 from sklabelnoise._label_report._reliability import GOOD, reliability_of
-from sklabelnoise.noise._anchors import anchor_sets
+from sklabelnoise.noise._anchors import joint_of_anchor_sets
 
 if TYPE_CHECKING:
     from typing import Any, Literal
@@ -166,14 +166,6 @@ def estimate_noise(codes, proba, method):
     return T, rate, reliability, reason
 
 
-def _joint_of_anchor_sets(codes, proba):
-    T = np.eye(proba.shape[1])
-    for j, rows in enumerate(anchor_sets(proba)):
-        if len(rows):
-            T[j] = np.bincount(codes[rows], minlength=len(T)) / len(rows)
-    return np.bincount(proba.argmax(axis=1), minlength=len(T))[:, None] / len(codes) * T
-
-
 def _joint_of_confident_rows(codes, proba):
     n_classes = proba.shape[1]
     confident = confident_classes(codes, proba)
@@ -199,7 +191,7 @@ def _joint_of_anchor_points(codes, proba):
 
 
 _JOINTS = {
-    "anchor_sets": _joint_of_anchor_sets,
+    "anchor_sets": joint_of_anchor_sets,
     "confident_joint": _joint_of_confident_rows,
     "anchor_points": _joint_of_anchor_points,
     "predictions": _joint_of_predictions,

@@ -40,6 +40,28 @@ def anchor_sets(proba):
     return [rows[: max((len(rows) + 1) // 2, min(10, len(rows)))] for rows in rows_of_each_prediction(proba)]
 
 
+def joint_of_anchor_sets(codes, proba):
+    """Share of each true class with each given label, by the given labels of the anchors of each class.
+
+    Parameters
+    ----------
+    codes : ndarray of int of shape (n_samples,)
+        The given labels, as columns of `proba`.
+    proba : ndarray of shape (n_samples, n_classes)
+        Out-of-fold probabilities of the classes.
+
+    Returns
+    -------
+    joint : ndarray of shape (n_classes, n_classes)
+        Of true classes (rows) and given labels (columns); sums to one. One minus its trace is the noise rate.
+    """
+    T = np.eye(proba.shape[1])
+    for j, rows in enumerate(anchor_sets(proba)):
+        if len(rows):
+            T[j] = np.bincount(codes[rows], minlength=len(T)) / len(rows)
+    return np.bincount(proba.argmax(axis=1), minlength=len(T))[:, None] / len(codes) * T
+
+
 def transition_matrix_of_predictions(proba):
     """Transition matrix of the noise that a model of the *given* labels has learned.
 

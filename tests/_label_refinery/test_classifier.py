@@ -29,6 +29,7 @@ from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 
 from sklabelnoise import StochasticLabelRefinery, StochasticLabelRefineryRegressor
+from sklabelnoise.audit import estimate_noise_rate
 from tests._label_refinery.refined import refinery
 
 
@@ -311,3 +312,86 @@ def test_a_stratified_splitter_given_by_the_user_is_redrawn(noisy):
     rounds = []
     refinery(cv=StratifiedKFold(3, shuffle=True), n_rounds=2, label_weight=1e12, callback=rounds.append).fit(X, y)
     assert not np.allclose(rounds[0].predicted, rounds[1].predicted, atol=1e-6)
+
+
+class TestRelabel:
+    """Which rows keep their refined labels."""
+
+    def moved(self, model, y):
+        """Whether each row has another label distribution than its given one."""
+        given = np.eye(len(model.classes_))[np.searchsorted(model.classes_, y)]
+        return (model.soft_labels_ != given).any(axis=1)
+
+    def test_all_is_the_default_and_a_tiny_probability_is_all(self, noisy):
+        X, y, _ = noisy
+        expected = refinery().fit(X, y)
+        assert self.moved(expected, y).all()
+        for relabel in ("all", 1e-9):
+            model = refinery(relabel=relabel).fit(X, y)
+            np.testing.assert_array_equal(model.soft_labels_, expected.soft_labels_)
+            np.testing.assert_array_equal(model.predict_proba(X), expected.predict_proba(X))
+
+    @pytest.mark.parametrize("relabel", [0.5, 0.9, 1])
+    def test_a_probability_moves_the_rows_that_reach_it_in_the_last_round(self, noisy, relabel):
+        X, y, _ = noisy
+        expected, model = refinery().fit(X, y), refinery(relabel=relabel).fit(X, y)
+        sure = model.oof_proba_.max(axis=1) >= relabel
+        np.testing.assert_array_equal(self.moved(model, y), sure)
+        np.testing.assert_array_equal(model.soft_labels_[sure], expected.soft_labels_[sure])
+
+    def test_suspects_are_the_most_doubtful_rows_as_many_as_are_estimated_to_be_wrong(self, noisy):
+        X, y, y_clean = noisy
+        expected, model = refinery().fit(X, y), refinery(relabel="suspects").fit(X, y)
+        moved = self.moved(model, y)
+        rate = estimate_noise_rate(y, refinery(n_rounds=1).fit(X, y).oof_proba_)
+        assert moved.sum() == round(rate * len(y))
+        assert model.label_quality_[moved].max() <= model.label_quality_[~moved].min()
+        np.testing.assert_array_equal(model.soft_labels_[moved], expected.soft_labels_[moved])
+        assert np.mean(model.transduction_ == y_clean) > np.mean(y == y_clean) + 0.2
+
+    def test_clean_and_separable_labels_have_no_suspects(self, blobs):
+        X, y = blobs
+        model = refinery(relabel="suspects").fit(X, y)
+        assert not self.moved(model, y).any()
+        np.testing.assert_allclose(model.predict_proba(X), refinery(n_rounds=0).fit(X, y).predict_proba(X))
+
+    def test_the_final_model_learns_the_labels_that_stand_in_soft_labels(self, noisy):
+        X, y, _ = noisy
+        model = refinery(LogisticRegression(), relabel="suspects").fit(X, y)
+        rows, codes = np.nonzero(model.soft_labels_)
+        again = LogisticRegression().fit(X[rows], codes, sample_weight=model.soft_labels_[rows, codes])
+        np.testing.assert_allclose(model.predict_proba(X), again.predict_proba(X), atol=1e-4)
+
+    def test_classes_may_be_called_anything_and_rows_come_in_any_order(self, noisy):
+        X, y, _ = noisy
+        named = refinery(relabel="suspects").fit(X, np.array(["b", "c", "a"])[y])
+        assert self.moved(named, np.array(["b", "c", "a"])[y]).any()
+
+    def test_runs_that_differ_in_it_share_their_rounds(self, noisy, tmp_path):
+        X, y, _ = noisy
+        refinery(checkpoint=tmp_path).fit(X, y)
+        before = sorted(path.name for path in tmp_path.iterdir())
+        model = refinery(checkpoint=tmp_path, relabel="suspects").fit(X, y)
+        assert sorted(path.name for path in tmp_path.iterdir()) == before
+        np.testing.assert_array_equal(model.soft_labels_, refinery(relabel="suspects").fit(X, y).soft_labels_)
+
+    def test_folds_are_averaged_as_they_are(self, noisy):
+        X, y, _ = noisy
+        plain, model = refinery(final="folds").fit(X, y), refinery(final="folds", relabel=0.9).fit(X, y)
+        np.testing.assert_array_equal(model.predict_proba(X), plain.predict_proba(X))
+        assert not np.array_equal(model.soft_labels_, plain.soft_labels_)
+
+    @pytest.mark.parametrize("relabel", ["suspect", 0, -0.5, 1.5, None, np.nan])
+    def test_anything_else_is_refused(self, noisy, relabel):
+        X, y, _ = noisy
+        with pytest.raises(ValueError, match="'relabel' parameter"):
+            refinery(relabel=relabel).fit(X, y)
+
+    def test_a_pickle_from_before_it_moves_all(self, noisy):
+        X, y, _ = noisy
+        model = refinery().fit(X, y)
+        state = model.__getstate__()
+        del state["relabel"]
+        old = StochasticLabelRefinery.__new__(StochasticLabelRefinery)
+        old.__setstate__(state)
+        assert clone(old).relabel == "all"
