@@ -8,7 +8,7 @@ from sklearn.preprocessing import StandardScaler
 from benchmarks.definitions import definition, described
 from benchmarks.methods import METHODS
 from benchmarks.tuned import ChosenLeaf, ChosenRounds
-from sklabelnoise import DMClassifier, DMClassifierCV, RobustLossClassifier
+from sklabelnoise import DMClassifier, DMClassifierCV, RobustLossClassifier, StochasticLabelRefinery
 from sklabelnoise.modules import MLP
 
 
@@ -44,6 +44,11 @@ def test_a_changed_default_of_ours_is_seen(monkeypatch):
     before = definition(DMClassifier())
     monkeypatch.setitem(MLP.training_defaults, "max_epochs", 41)
     assert definition(DMClassifier()) != before
+
+
+def test_a_parameter_that_came_after_rows_is_seen_once_it_is_used():
+    assert "relabel" not in described(StochasticLabelRefinery())
+    assert definition(StochasticLabelRefinery(relabel="suspects")) != definition(StochasticLabelRefinery())
 
 
 def test_a_splitter_and_a_function_have_a_description():
