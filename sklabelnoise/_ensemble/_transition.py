@@ -20,9 +20,9 @@ _STRENGTHS = np.geomspace(0.1, 3000, 40)
 # Diagonals differ less than off-diagonals do: weaker priors around the pooled rate are not considered.
 _DIAGONAL_STRENGTHS = _STRENGTHS[9:]
 _N_ROUNDS = 4
-# The last round should move few rows to other classes: up to the first share it has settled, from the second on it
-# has not.
-_FEW_MOVED, _MANY_MOVED = 0.05, 0.1
+# The last round should move few rows to other classes: up to the first share it has settled, from the second on it has
+# not. Not private: rows of benchmarks are told apart by them.
+FEW_MOVED, MANY_MOVED = 0.05, 0.1
 # Two classes are believed to lose their labels unequally beyond this many standard errors, and wholly one further on.
 _STANDARD_ERRORS = 3.0
 
@@ -241,7 +241,7 @@ def sharpened(transition_matrix, structure):
 
 def at_rest(moved):
     """How far a search has settled that moved this share of the rows last: wholly up to 5 %, not from 10 % on."""
-    return float(np.clip((_MANY_MOVED - moved) / (_MANY_MOVED - _FEW_MOVED), 0, 1))
+    return float(np.clip((MANY_MOVED - moved) / (MANY_MOVED - FEW_MOVED), 0, 1))
 
 
 def ramp(structure):
