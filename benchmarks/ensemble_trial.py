@@ -7,14 +7,11 @@
 Families are fitted once for each draw; all rules share their left-out predictions. Draws are of seeds from 10 on, which
 no leaderboard uses. A row is one rule on one draw, with its accuracy on clean test labels. "ensemble" is the rule that
 the first trial started from and that every rule is compared with; "taken" is that of `NoisyLabelClassifier` today.
-Of more than two classes, "D up to structure 0.05" is "taken" as it was before it asked whether the search for the
-transition matrix has settled.
 """
 
 import argparse
 from functools import partial
 from pathlib import Path
-from unittest.mock import patch
 
 import numpy as np
 import pandas as pd
@@ -24,7 +21,6 @@ from scipy.special import expit, softmax
 from benchmarks.cells import markdown
 from benchmarks.rows import RESULTS, append_row, environment, read_rows
 from benchmarks.tasks import Task
-from sklabelnoise._ensemble import _transition
 from sklabelnoise._ensemble._combination import centered_log_proba, combination_weights, combine, deconvolve
 from sklabelnoise._ensemble._decision import learn_decision
 from sklabelnoise._ensemble._families import TrainingRows
@@ -62,9 +58,7 @@ class Opinions:
         self.given_weights = combination_weights(logits, codes)
         given = combine(logits, self.given_weights)
         self.clean_weights = combination_weights(logits, codes, simple_transition(given, codes))
-        # The first trial believed a search that has not settled as well.
-        with patch.object(_transition, "at_rest", return_value=1.0):
-            self.transition = estimate_transition(left_out.argmax(axis=2), given, codes)
+        self.transition = estimate_transition(left_out.argmax(axis=2), given, codes)
         self.left_out, self.test = self._parts(left_out), self._parts(test)
 
     def without(self, family):

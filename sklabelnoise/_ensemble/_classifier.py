@@ -157,10 +157,6 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
     where the difference is beyond three standard errors. A class that wins no row by votes, as one of a single row
     mostly does, is taken to lose its labels as often as all classes together.
 
-    With more classes, the transition matrix is refined in rounds. Classes that are hard to tell apart, such as
-    neighboring grades, look as if their labels were mistaken for one another. Rounds that still move a tenth of the
-    rows at the end show that, and what they have found is left out of the decision.
-
     What keeps large data within minutes: kernel ridge regression has at most 1,500 landmarks; trees are grown on at
     most 20,000 drawn rows each, and beyond 10,000 rows there are 150 of them instead of 300. A member that is expected
     to take longer than all others together, and than two minutes, is left out; its row of `members_` says so.

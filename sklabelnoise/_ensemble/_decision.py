@@ -53,9 +53,8 @@ class Decision:
         -------
         proba : ndarray of shape (n_samples, n_classes)
             With two classes, S with the transition matrix taken out of it. With more, a weighted geometric mean of
-            opinions: that, as far as the noise has any structure (without, it only repeats S) that a search has
-            settled on, and F and the mean of the families, as far as it has none that is clear. Times the weights of
-            the classes.
+            opinions: that, as far as the noise has any structure (without, it only repeats S), and F and the mean of
+            the families, as far as it has none that is clear. Times the weights of the classes.
         """
         if self.mean:
             return softmax(_log(probas.mean(axis=0)) + np.log(self.class_weight), axis=1)
@@ -64,7 +63,7 @@ class Decision:
         opinions = [(1.0, deconvolve(given, self.transition.matrix))]
         if probas.shape[2] > 2:
             gate, structure = self.transition.gate, self.transition.structure[-1]
-            seen = gate + (1 - gate) * self.transition.settled * min(1.0, structure / FULL_STRUCTURE)
+            seen = gate + (1 - gate) * min(1.0, structure / FULL_STRUCTURE)
             opinions = [
                 (seen, opinions[0][1]),
                 (1 - gate, combine(logits, self.clean_weights)),

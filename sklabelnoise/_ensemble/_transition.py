@@ -1,9 +1,7 @@
 """Which label is given in place of which, estimated from the rows on which all families agree.
 
 The estimate goes through the steps of :func:`estimate_transition`: count the given labels of anchors, shrink by the
-evidence there is, see how much structure the off-diagonals have, and sharpen only as far as there is some. Whether to
-believe it is told by the search itself: where labels are mistaken its rounds come to rest, where classes cannot be told
-apart whatever the labels, they go on moving rows to and fro.
+evidence there is, see how much structure the off-diagonals have, and sharpen only as far as there is some.
 """
 
 from dataclasses import dataclass
@@ -20,9 +18,6 @@ _STRENGTHS = np.geomspace(0.1, 3000, 40)
 # Diagonals differ less than off-diagonals do: weaker priors around the pooled rate are not considered.
 _DIAGONAL_STRENGTHS = _STRENGTHS[9:]
 _N_ROUNDS = 4
-# The last round should move few rows to other classes: up to the first share it has settled, from the second on it has
-# not. Not private: rows of benchmarks are told apart by them.
-FEW_MOVED, MANY_MOVED = 0.05, 0.1
 # Two classes are believed to lose their labels unequally beyond this many standard errors, and wholly one further on.
 _STANDARD_ERRORS = 3.0
 
@@ -40,16 +35,11 @@ class Transition:
         are clearly mistaken for few others. Of two classes each has but one other to be mistaken for: 0.
     structure : tuple of float
         The structure that was found first and last, see :func:`shrink_by_evidence`.
-    settled : float
-        Whether the rounds of the search came to rest: 1 if the last one left nearly all rows in their class, 0 if it
-        moved many. Classes that are hard to tell apart look like mistaken labels too, but taking that "noise" out of
-        the predictions shows other anchors, and so on. The gate opens only as far as the search has settled.
     """
 
     matrix: np.ndarray
     gate: float
     structure: tuple
-    settled: float = 1.0
 
 
 def estimate_transition(votes, given_proba, codes, sample_weight=None):
@@ -77,14 +67,12 @@ def estimate_transition(votes, given_proba, codes, sample_weight=None):
     if n_classes == 2:
         share = inequality(counts)
         return Transition((1 - share) * symmetric_of(counts) + share * anchored, 0.0, (0.0, 0.0))
-    T, structure, predicted = anchored, first, given_proba.argmax(axis=1)
+    T, structure = anchored, first
     for _ in range(_N_ROUNDS):
-        clean, before = deconvolve(given_proba, sharpened(T, structure)), predicted
-        predicted = clean.argmax(axis=1)
+        clean = deconvolve(given_proba, sharpened(T, structure))
         T, structure = shrink_by_evidence(count_labels(surest_rows(clean), codes, mass, n_classes))
-    settled = at_rest(np.average(predicted != before, weights=mass))
-    gate = settled * ramp((first + structure) / 2)
-    return Transition((1 - gate) * anchored + gate * sharpened(T, structure), gate, (first, structure), settled)
+    gate = ramp((first + structure) / 2)
+    return Transition((1 - gate) * anchored + gate * sharpened(T, structure), gate, (first, structure))
 
 
 def simple_transition(given_proba, codes, sample_weight=None):
@@ -237,11 +225,6 @@ def sharpened(transition_matrix, structure):
     total = off.sum(axis=1, keepdims=True)
     off = np.divide(off, total, out=np.zeros_like(off), where=total > 0) * (1 - diagonal)[:, None]
     return off + np.diag(diagonal)
-
-
-def at_rest(moved):
-    """How far a search has settled that moved this share of the rows last: wholly up to 5 %, not from 10 % on."""
-    return float(np.clip((MANY_MOVED - moved) / (MANY_MOVED - FEW_MOVED), 0, 1))
 
 
 def ramp(structure):

@@ -21,12 +21,12 @@ def draw(T, n_samples=600, n_members=4, blur=0.3, seed=0):
     return softmax(logits, axis=2), codes, clean
 
 
-def decided(n_classes, gate, structure, settled=1.0):
+def decided(n_classes, gate, structure):
     """A decision with equal weights, S and F apart, and its parts of some predictions."""
     probas, *_ = draw(symmetric_transition_matrix(n_classes, 0.3))
     T = symmetric_transition_matrix(n_classes, 0.3) if n_classes == 2 else pair_flip_transition_matrix(n_classes, 0.3)
     given, clean = np.array([1.0, 0, 0, 0]), np.array([0, 1.0, 0, 0])
-    decision = Decision(given, clean, Transition(T, gate, (structure, structure), settled), np.ones(n_classes), False)
+    decision = Decision(given, clean, Transition(T, gate, (structure, structure)), np.ones(n_classes), False)
     logits = centered_log_proba(probas)
     parts = deconvolve(combine(logits, given), T), combine(logits, clean), probas.mean(axis=0)
     return decision.proba(probas), parts
@@ -52,12 +52,6 @@ def mixed(weights, parts):
 def test_each_opinion_counts_as_far_as_the_noise_has_structure(gate, structure, weights):
     found, parts = decided(4, gate, structure)
     np.testing.assert_allclose(found, mixed(weights, parts), rtol=1e-10)
-
-
-@pytest.mark.parametrize("settled, weight", [(1, 1), (0.4, 0.4), (0, 0)])
-def test_what_a_search_has_not_settled_on_is_no_opinion(settled, weight):
-    found, parts = decided(4, 0, 0.3, settled)
-    np.testing.assert_allclose(found, mixed((weight, 1, 0.5), parts), rtol=1e-10)
 
 
 def test_of_two_classes_s_decides_with_the_noise_taken_out():

@@ -5,8 +5,6 @@ import pytest
 
 from sklabelnoise._ensemble._transition import (
     anchors_of_votes,
-    at_rest,
-    count_labels,
     estimate_transition,
     inequality,
     ramp,
@@ -162,49 +160,3 @@ def test_weights_count_rows():
     np.testing.assert_allclose(simple_transition(proba, codes, np.ones(600)), expected)
     doubled = simple_transition(proba, codes, np.full(600, 2.0))
     assert 0 < np.abs(doubled - expected).max() < 0.01
-
-
-def draw_of_neighbors(n_classes, rate, seed, n_samples=1_000):
-    """As `draw`, of pair flips between classes of which neighbors have nearly the same rows."""
-    rng = np.random.default_rng(seed)
-    place = rng.uniform(-0.5, n_classes - 0.5, n_samples)
-    clean_proba = np.exp(-(((place[:, None] - np.arange(n_classes)) / 0.9) ** 2) / 2)
-    clean_proba /= clean_proba.sum(axis=1, keepdims=True)
-    proba = clean_proba @ pair_flip_transition_matrix(n_classes, rate)
-    codes = (proba.cumsum(axis=1)[:, :-1] < rng.uniform(size=(n_samples, 1))).sum(axis=1)
-    noise = rng.normal(scale=0.05, size=(4, *proba.shape))
-    return (proba + noise).argmax(axis=2), proba, codes
-
-
-@pytest.mark.parametrize("make_T", [symmetric_transition_matrix, pair_flip_transition_matrix])
-@pytest.mark.parametrize("rate", [0, 0.2, 0.4])
-def test_the_search_settles_where_classes_can_be_told_apart(make_T, rate):
-    for n_classes in (3, 6):
-        assert estimate_transition(*draw(make_T(n_classes, rate), n_samples=1_000)).settled == 1
-
-
-def test_a_search_that_does_not_settle_is_not_believed():
-    found = [estimate_transition(*draw_of_neighbors(6, 0.4, seed)) for seed in range(12)]
-    for one in found:
-        assert one.gate == pytest.approx(one.settled * ramp(np.mean(one.structure)))
-    # Their structure alone would open the gate.
-    lost = [one for one in found if one.settled == 0 and ramp(np.mean(one.structure)) > 0]
-    assert lost
-    for one in lost:
-        assert one.gate == 0
-
-
-def test_without_a_search_that_settles_the_matrix_is_that_of_the_first_anchors():
-    for seed in range(12):
-        votes, proba, codes = draw_of_neighbors(6, 0.4, seed)
-        found = estimate_transition(votes, proba, codes)
-        if found.settled == 0:
-            anchors = anchors_of_votes(votes, proba)
-            anchored, _ = shrink_by_evidence(count_labels(anchors, codes, np.ones(len(codes)), 6))
-            np.testing.assert_allclose(found.matrix, anchored)
-            return
-    raise AssertionError("every search has settled")
-
-
-def test_rest_is_a_last_round_that_moves_few_rows():
-    assert [at_rest(moved) for moved in (0, 0.05, 0.075, 0.1, 1)] == pytest.approx([1, 1, 0.5, 0, 0])
