@@ -125,6 +125,9 @@ class TensorData(SkorchDataset):
 
     def batches(self, index, size):
         """The rows `index`, a LongTensor on the device where they are, as batches of `size`, gathered at once."""
+        if len(index) <= size:
+            yield self.batch(index)
+            return
         values = (self.X, self.labels, self.soft_targets, self.sample_weight)
         columns = [None if v is None else v.index_select(0, index).split(size) for v in values]
         indices = index.split(size)

@@ -75,6 +75,8 @@ class NoisyLabelNet(ClassifierMixin, NeuralNet):
     scaler_ = None
     # Whether the module computes its draws again in the backward pass; None until the first training finds out.
     repeats_draws_ = None
+    # That of the last epoch of the training that runs: training or not.
+    mode_ = None
 
     def __init__(
         self,
@@ -244,6 +246,7 @@ class NoisyLabelNet(ClassifierMixin, NeuralNet):
         self.schedule_start_ = 0 if continues else self.iteration_
         kept = self.callbacks_
         self.callbacks_ = [*kept, *((type(observer).__name__, observer) for observer in observers)]
+        self.mode_ = None
         self.used_hooks_ = used_hooks(self.callbacks_)
         self.needs_closure_ = requires_closure(self.optimizer_)
         self.follows_progress_ = self.criterion_.progress is not None
@@ -308,7 +311,10 @@ class NoisyLabelNet(ClassifierMixin, NeuralNet):
     def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):
         if iterator is None:
             return
-        self._set_training(training)
+        if self.callbacks_ or self.mode_ is not training:
+            # Callbacks may predict between epochs; without them a mode lasts, and to set it takes as long as a forward.
+            self._set_training(training)
+            self.mode_ = training
         record = EpochRecord(self.history, prefix, self.device)
         for batch in self._batches(iterator):
             self.batch_ = batch

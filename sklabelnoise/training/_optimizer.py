@@ -1,5 +1,6 @@
 """The parameter `optimizer` and its arguments."""
 
+import functools
 import inspect
 
 import torch
@@ -42,14 +43,24 @@ def check_learning_rate(lr, dtype):
         )
 
 
+@functools.lru_cache(maxsize=16)
+def _declared(function):
+    """The parameters of a function or class; to read them takes as long as a step of a small network."""
+    return inspect.signature(function).parameters
+
+
 def takes_weight_decay(optimizer):
     """Whether an optimiser class has weight decay; LBFGS has none."""
-    return "weight_decay" in inspect.signature(optimizer).parameters
+    return "weight_decay" in _declared(optimizer)
 
 
 def requires_closure(optimizer):
     """Whether ``optimizer.step`` can't be called without a closure, as LBFGS's."""
-    closure = inspect.signature(optimizer.step).parameters.get("closure")
+    # A schedule of torch's wraps the step of one optimizer.
+    parameters = (
+        inspect.signature(optimizer.step).parameters if "step" in vars(optimizer) else _declared(type(optimizer).step)
+    )
+    closure = parameters.get("closure")
     return closure is not None and closure.default is inspect.Parameter.empty
 
 
@@ -92,7 +103,7 @@ def optimizer_params(optimizer, used):
     ValueError
         If the optimiser does not take an argument it was given.
     """
-    declared = inspect.signature(optimizer).parameters
+    declared = _declared(optimizer)
     params = {name: value for name, value in used.items() if name.startswith("optimizer__")}
     if used["weight_decay"] or takes_weight_decay(optimizer):
         params.setdefault("optimizer__weight_decay", used["weight_decay"])

@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 
 from sklabelnoise.losses import bi_tempered, cross_entropy
-from sklabelnoise.losses._tempered import _TemperedLogOdds
+from sklabelnoise.losses._tempered import _root, _TemperedLogOdds
 
 N_CLASSES = 4
 
@@ -76,3 +76,9 @@ def test_tempered_probabilities_sum_to_one(t2, scale, n_classes):
 def test_temperatures_outside_their_domain_are_refused(name, bad):
     with pytest.raises(ValueError, match=f"'{name}' of bi_tempered must be"):
         bi_tempered(*batch(), **{name: bad})
+
+
+@pytest.mark.parametrize("t2", [1.2, 1 + 1 / 3, 1.5, 1.125, 1.2 + 1e-9, 1.3, 1.05])
+def test_a_root_by_products_is_the_root(t2):
+    x = torch.logspace(-3, 0, 200, dtype=torch.float64)
+    torch.testing.assert_close(_root(x, t2 - 1), x ** (1 / (t2 - 1)), rtol=1e-13, atol=0)
