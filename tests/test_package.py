@@ -67,6 +67,19 @@ def test_the_floors_of_the_contract_are_kept():
     assert {name: str(floors[name]) for name in promised} == {name: f">={v}" for name, v in promised.items()}
 
 
+def test_the_readme_names_the_pythons_that_are_claimed():
+    """And no other; what was not tried is said to be so."""
+    prefix = "Programming Language :: Python :: 3."
+    claimed = [f"3.{line.removeprefix(prefix)}" for line in PROJECT["classifiers"] if line.startswith(prefix)]
+    assert PROJECT["requires-python"] == f">={claimed[0]}"
+    (paragraph,) = re.findall(
+        r"^Python 3\.\d+ or newer, .*?\n\n", (ROOT / "README.md").read_text(), re.DOTALL | re.MULTILINE
+    )
+    tried, _, untried = paragraph.partition("; Python 3.")
+    assert set(re.findall(r"(?<![\d.])3\.1[1-9](?!\d)", tried)) == set(claimed)
+    assert f"3.{untried.split()[0]}" not in claimed and "was not tried" in untried
+
+
 def test_the_citation_names_this_version():
     text = (ROOT / "CITATION.cff").read_text()
     assert f"\nversion: {sklabelnoise.__version__}\n" in text
