@@ -54,6 +54,8 @@ _OWN_METHODS = (
     "predict_log_proba",
     "decision_function",
 )
+# Types of values that processes can compare.
+_PLAIN = (int, float, str, type(None))
 
 
 class BaseNoisyLabelClassifier(CallbackSupportMixin, NetClassifier):
@@ -126,6 +128,16 @@ class BaseNoisyLabelClassifier(CallbackSupportMixin, NetClassifier):
         partial : bool
             Whether these are a chunk of the rows only.
         """
+
+    def _common_parameters(self):
+        """The plain values among the parameters that processes which train together must all be given."""
+        own = ("device", "random_state", "verbose", "iterator_")  # the first one's seed is for all
+        return {
+            name: value
+            for name, value in self.get_params().items()
+            if not name.startswith(own)
+            and all(isinstance(part, _PLAIN) for part in (value if isinstance(value, tuple) else [value]))
+        }
 
     def _why_alone(self):
         """Why this classifier can't be trained together with others, None where its parameters allow it."""
@@ -275,7 +287,9 @@ class BaseNoisyLabelClassifier(CallbackSupportMixin, NetClassifier):
             if processes is not None:
                 n_batches = len(net.get_iterator(tensors, training=True))
                 counted = {"batches of an epoch": n_batches, "epochs": epochs, "batch_size": used["batch_size"]}
-                processes.check_equal({**data.facts(), **counted})
+                held = {"number of held-out rows": 0 if held_out is None else len(held_out)}
+                layers = {"shapes of the network's parameters": [tuple(p.shape) for p in net.module_.parameters()]}
+                processes.check_equal({**data.facts(), **counted, **held, **self._common_parameters(), **layers})
             observers = self._observers(X, y, data, epochs)
             with naming_batch_size(used["batch_size"], device):
                 net.fit_epochs(

@@ -75,6 +75,10 @@ def test_no_process_waits_for_one_that_failed(tmp_path):
         "rows": r"number of rows must be the same, got 96 in process 0, 90 in process 1\.",
         "order": "labels must be the same, got",
         "batches": r"batches of an epoch must be the same, got 4 in process 0, 6 in process 1\.",
+        "network": r"module__hidden must be the same, got \(8,\) in process 0, \(6,\) in process 1\.",
+        "own network": r"shapes of the network's parameters must be the same, got \[\(8, 5\), ",
+        "loss": r"beta must be the same, got 8\.0 in process 0, 2\.0 in process 1\.",
+        "held out": r"number of held-out rows must be the same, got 0 in process 0, 20 in process 1\.",
     }
     for case, message in unequal.items():
         for said in (first[case], second[case]):

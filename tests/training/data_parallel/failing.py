@@ -3,6 +3,7 @@
 import os
 import pickle
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from skorch.callbacks import Callback
 from torch.utils.data import Dataset
 
 from sklabelnoise import DMClassifier
+from sklabelnoise.modules import MLP
 from sklabelnoise.training import StopTraining
 
 torch.set_num_threads(1)
@@ -66,6 +68,10 @@ def main():
         "rows": said(lambda: model().fit(X, y) if first else model().fit(X[:90], y[:90])),
         "order": said(lambda: model().fit(X, y) if first else model().fit(X[::-1], y[::-1])),
         "batches": said(lambda: model(batch_size=24 if first else 16).fit(X, y)),
+        "network": said(lambda: model(module__hidden=(8,) if first else (6,)).fit(X, y)),
+        "own network": said(lambda: model(module=partial(MLP, hidden=(8,) if first else (6,))).fit(X, y)),
+        "loss": said(lambda: model(beta=8.0 if first else 2.0).fit(X, y)),
+        "held out": said(lambda: model().fit(X, y, **({} if first else {"X_val": X[:20], "y_val": y[:20]}))),
         "compile": said(lambda: model(compile=True).fit(X, y)),
         "unreadable rows": said(lambda: model().fit(X if first else np.where(X > 1, np.nan, X), y)),
         "dataset": said(lambda: model().fit(Items(), y)),
