@@ -16,6 +16,7 @@ from sklabelnoise._compat import Interval, StrOptions, fit_context, safe_indexin
 from sklabelnoise._ensemble._arguments import as_rows, check_labels, weights_of_classes
 from sklabelnoise._ensemble._combination import clean_posterior
 from sklabelnoise._ensemble._decision import learn_decision
+from sklabelnoise._ensemble._distinct_rows import rows_digest
 from sklabelnoise._ensemble._families import TrainingRows
 from sklabelnoise._ensemble._fitting import fit_families
 from sklabelnoise._ensemble._left_out_folds import is_number_of_folds, leave_out
@@ -25,6 +26,7 @@ from sklabelnoise._ensemble._saving import load_ensemble, save_ensemble
 from sklabelnoise._ensemble._tables import table_of_candidates, table_of_members
 from sklabelnoise._ensemble._views import MOST_STORED, Views
 from sklabelnoise._foundation._checkpoint import Checkpoint
+from sklabelnoise._foundation._classes import at_all_classes
 from sklabelnoise._foundation._fitted_state import keeping_fitted_state
 from sklabelnoise._foundation._numeric_columns import check_no_texts, check_numeric_columns
 from sklabelnoise._foundation._seeds import draw_seed
@@ -288,6 +290,7 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
             fitted, statuses = fit_families(
                 families, rows, work, seed, n_jobs=self.n_jobs, verbose=self.verbose, time_limit=self.time_limit
             )
+            self._rows_digest = rows_digest(X if table is None else table)
             self._combine(X, table, y, codes, rows, distinct, families, fitted, statuses, class_weight)
         return self
 
@@ -307,6 +310,16 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
         if scipy.sparse.issparse(table) and table.shape[1] <= MOST_STORED:
             table = table.toarray()
         return _with_rows(X) if as_given else table, table
+
+    def _was_fitted_to(self, X, y):
+        """Whether the fit was of these rows and labels, and so knows what was said of each when it was left out."""
+        if not hasattr(self, "given_labels_") or not np.array_equal(self.given_labels_, y):
+            return False
+        try:
+            X, table = self._check_X(X, as_table=self._views is not None, as_given=True, reset=False)
+            return rows_digest(X if table is None else table) == self._rows_digest
+        except Exception:  # rows that it cannot read are not those
+            return False
 
     def _training_rows(self, X, table, codes, groups, distinct, splits):
         views = {"own": safe_indexing(X, distinct.rows)}
@@ -437,7 +450,10 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
         report : LabelReport
         """
         check_is_fitted(self)
-        return LabelReport(self.given_labels_, self.oof_proba_, classes=self.classes_, X=X)
+        # Labels that only rows of weight zero have are no classes of the fit.
+        classes = np.union1d(self.classes_, self.given_labels_)
+        proba = at_all_classes(self.oof_proba_, self.classes_, classes, fill=0)
+        return LabelReport(self.given_labels_, proba, classes=classes, X=X)
 
     # Saving
 

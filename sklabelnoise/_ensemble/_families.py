@@ -90,6 +90,8 @@ class FittedFamily:
         ``classes_``, which are numbers of classes.
     seconds : float
         Time that the family took.
+    failures : list of str
+        What went wrong with settings that are no candidates, because of it.
     """
 
     name: str
@@ -99,6 +101,7 @@ class FittedFamily:
     left_out: np.ndarray
     models: list
     seconds: float = field(default=np.nan)
+    failures: list = field(default_factory=list)
 
     @property
     def parameters(self):

@@ -89,6 +89,8 @@ def _warn_of_failures(statuses, todo, fitted, time_limit):
         raise ValueError(f"members must have one at least that can be fitted, got: {reasons}.")
     if failed:
         warnings.warn(f"Members are left out: {reasons}.", FitFailedWarning, stacklevel=5)
+    if settings := [f"{name!r} with {failure}" for name, family in fitted.items() for failure in family.failures]:
+        warnings.warn(f"Settings of members are left out: {_in_short(settings)}.", FitFailedWarning, stacklevel=5)
     if late:
         warnings.warn(
             f"time_limit={time_limit} was over before {', '.join(map(repr, late))} could be finished: the combination "
@@ -96,6 +98,12 @@ def _warn_of_failures(statuses, todo, fitted, time_limit):
             UserWarning,
             stacklevel=5,
         )
+
+
+def _in_short(reasons):
+    """The first lines of a few reasons."""
+    first = "; ".join(reason.split("\n")[0].rstrip(".") for reason in reasons[:3])
+    return f"{first}; and {len(reasons) - 3} more" if len(reasons) > 3 else first
 
 
 def _outcome(family, rows, work, seed):

@@ -107,7 +107,9 @@ class NetworkStack:
         return {name: self._choose(name, rows, left_out, models, failures) for name in self._members}
 
     def _choose(self, name, rows, left_out, models, failures):
-        """Candidates, number of the best, its left-out probabilities and networks; what went wrong if all failed."""
+        """Candidates, number of the best, its left-out probabilities and networks, failures of others; the first of
+        these alone if all failed.
+        """
         places = [(name, place) for place in range(len(self._members[name]))]
         kept = [place for place in places if place not in failures]
         if not kept:
@@ -116,7 +118,12 @@ class NetworkStack:
         chosen = best_by_accuracy(candidates)
         best = kept[chosen]
         networks = [Recoded(models[best, fold](), self.classes) for fold in range(len(rows.splits))]
-        return candidates, chosen, left_out[best], networks
+        reasons = [
+            f"{self._members[name][place][0]} failed with {failures[name, place]}"
+            for _, place in places
+            if (name, place) in failures
+        ]
+        return candidates, chosen, left_out[best], networks, reasons
 
     def _fits(self, estimators, rows):
         """All candidates on all folds: together where they can be, else alone."""
@@ -160,8 +167,9 @@ class Networks(Family):
         return self.stack.n_candidates() * n_folds * (0.05 + 40 * n_samples * (n_features + n_classes) * 256 * 3e-10)
 
     def fit(self, rows, work, seed):
-        candidates, chosen, left_out, models = self.stack.result(self.name, rows, work, seed)
-        return FittedFamily(self.name, self.view, candidates, chosen, checked_proba(left_out, rows.n_classes), models)
+        candidates, chosen, left_out, models, failures = self.stack.result(self.name, rows, work, seed)
+        left_out = checked_proba(left_out, rows.n_classes)
+        return FittedFamily(self.name, self.view, candidates, chosen, left_out, models, failures=failures)
 
 
 def _itself(model):

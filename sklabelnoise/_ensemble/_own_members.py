@@ -12,6 +12,7 @@ from sklabelnoise._ensemble._families import Family, FittedFamily, best_by_brier
 from sklabelnoise._ensemble._linear import OneClass
 from sklabelnoise._foundation._classes import at_all_classes, encode
 from sklabelnoise._foundation._last_step import last_step
+from sklabelnoise._foundation._work import TimeIsOver
 from sklabelnoise._label_refinery._left_out import seeded_clone
 from sklabelnoise.metrics._class_columns import predicted_columns
 
@@ -59,19 +60,35 @@ class OwnMember(Family):
         self.settings = settings_of(grid)
 
     def fit(self, rows, work, seed):
-        left_outs = np.zeros((len(self.settings), len(rows), rows.n_classes))
-        models = {}
+        candidates, left_outs, models, failures = [], [], [], []
         for number, setting in enumerate(self.settings):
-            estimator = seeded_clone(clone(self.estimator).set_params(**clone(setting, safe=False)), seed)
-            for fold, (train, test) in enumerate(rows.splits):
-                models[number, fold], left_outs[number, test] = work.piece(
-                    f"{self.name}-{number}-{fold}",
-                    lambda estimator=estimator, train=train, test=test: self._fit_fold(estimator, rows, train, test),
-                )
-        candidates = [rows.scored(*pair) for pair in zip(self.settings, left_outs, strict=True)]
+            try:
+                own_models, left_out = self._fit_setting(number, setting, rows, work, seed)
+            except Exception as error:  # of whatever the user's classifier does with this setting
+                last = number == len(self.settings) - 1
+                if isinstance(error, TimeIsOver) or error is work.trouble or (last and not candidates):
+                    raise
+                failures.append(f"{setting} failed with {type(error).__name__}: {error}")
+                continue
+            candidates.append(rows.scored(setting, left_out))
+            left_outs.append(left_out)
+            models.append(own_models)
         chosen = best_by_brier(candidates)
-        kept = [models[chosen, fold] for fold in range(len(rows.splits))]
-        return FittedFamily(self.name, self.view, candidates, chosen, left_outs[chosen], kept)
+        return FittedFamily(
+            self.name, self.view, candidates, chosen, left_outs[chosen], models[chosen], failures=failures
+        )
+
+    def _fit_setting(self, number, setting, rows, work, seed):
+        """A model for each fold, and what they say of the rows left out."""
+        estimator = seeded_clone(clone(self.estimator).set_params(**clone(setting, safe=False)), seed)
+        models, left_out = [], np.zeros((len(rows), rows.n_classes))
+        for fold, (train, test) in enumerate(rows.splits):
+            model, left_out[test] = work.piece(
+                f"{self.name}-{number}-{fold}",
+                lambda train=train, test=test: self._fit_fold(estimator, rows, train, test),
+            )
+            models.append(model)
+        return models, left_out
 
     def _fit_fold(self, estimator, rows, train, test):
         X = rows.views[self.view]

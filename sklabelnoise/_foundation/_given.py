@@ -44,7 +44,7 @@ def check_none_missing(y, name="y"):
         # As objects: NumPy would make the string "None" of a None among strings.
         y = np.array(y, dtype=object)
     elif hasattr(y, "to_numpy") and not isinstance(y, pd.Series | pd.DataFrame | pd.Index):
-        y = y.to_numpy()  # of another library of data frames, whose missing values pandas does not see
+        y = _values_of(y)
     missing = np.ma.getmaskarray(y) if isinstance(y, np.ma.MaskedArray) else np.asarray(pd.isna(y))
     if missing.any():
         row = np.unravel_index(missing.argmax(), missing.shape)[0]
@@ -150,6 +150,14 @@ def check_same_kind(**labels):
         names, kinds = " and ".join(labels), " and ".join(dict.fromkeys(kinds))
         raise TypeError(f"{names} must hold labels of one kind, got {kinds}.")
     return columns
+
+
+def _values_of(y):
+    """A column of another library of data frames as an array: pandas does not see its missing values."""
+    try:
+        return y.to_numpy()
+    except Exception:  # pyarrow's arrays refuse to copy
+        return np.asarray(y)
 
 
 def _as_array(y):

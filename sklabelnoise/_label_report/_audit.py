@@ -6,6 +6,7 @@ from contextlib import contextmanager
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.model_selection import StratifiedKFold, check_cv
+from sklearn.pipeline import Pipeline
 from sklearn.utils import check_random_state, column_or_1d, get_tags, indexable
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.parallel import delayed
@@ -171,9 +172,11 @@ class _Fits:
 
         A label refinery that runs no round has only its fitted model.
         """
-        if self._knows_these_labels():
+        if self._knows_these_rows():
             final = last_step(self.fitted)
-            return final.oof_proba_, final.classes_, True
+            # Labels that only rows of weight zero had are no classes of the fit.
+            classes = np.union1d(final.classes_, self.y)
+            return at_all_classes(final.oof_proba_, final.classes_, classes, fill=0), classes, True
         self._show(verbose)  # one fit, with a bar over all that it does
         estimator = clone(self.estimator)
         final = last_step(estimator.fit(self.X, self.y))
@@ -190,10 +193,20 @@ class _Fits:
             note_what_is_no_number(error, self.X, self.estimator)
             raise
 
-    def _knows_these_labels(self):
-        """Whether the user's own object was fitted to these labels, and keeps what it said of rows left out."""
-        given = getattr(last_step(self.fitted), "given_labels_", None)
-        return given is not None and np.array_equal(given, self.y)
+    def _knows_these_rows(self):
+        """Whether the user's own object was fitted to these rows and labels, and kept what it said of rows left out."""
+        was_fitted_to = getattr(last_step(self.fitted), "_was_fitted_to", None)
+        if was_fitted_to is None:
+            return False
+        X, estimator = self.X, self.fitted
+        try:
+            while isinstance(estimator, Pipeline):
+                for _, step in estimator.steps[:-1]:
+                    X = X if step in (None, "passthrough") else step.transform(X)
+                estimator = estimator.steps[-1][1]
+        except Exception:  # a step that was not fitted, or not to such rows
+            return False
+        return was_fitted_to(X, self.y)
 
 
 class _SortedColumns(ClassifierMixin, BaseEstimator):

@@ -105,7 +105,7 @@ class JointOptimizationLoss(RowLoss):
 def _log_mean(log_proba, sample_weight):
     """Logarithm of the mean prediction of a batch, in logarithms because no row may be left to give a class any."""
     if sample_weight is None:
-        return log_proba.logsumexp(-2) - math.log(log_proba.shape[-2])
+        return log_proba.logsumexp(-2) - math.log(max(log_proba.shape[-2], 1))
     log_weight = sample_weight.to(log_proba.dtype).clamp_min(torch.finfo(log_proba.dtype).tiny).log()
     return (log_proba + log_weight.unsqueeze(-1)).logsumexp(-2) - log_weight.logsumexp(-1)
 

@@ -17,6 +17,11 @@ def check_targets(logits, targets):
 
     Integer targets are labels of shape (..., n_samples); floating targets are distributions of the logits' own shape.
     """
+    for name, given in (("logits", logits), ("targets", targets)):
+        if not isinstance(given, torch.Tensor):
+            raise TypeError(f"{name} must be a tensor, got {type(given).__name__}.")
+    if not logits.is_floating_point():
+        raise TypeError(f"logits must be a tensor of floating point numbers, got {logits.dtype}.")
     logits = at_least_float32(logits)
     soft = targets.is_floating_point()
     shape = logits.shape if soft else logits.shape[:-1]

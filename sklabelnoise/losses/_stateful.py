@@ -131,7 +131,8 @@ class ELRLoss(RowLoss):
             memory = self.running_targets[indices].to(clamped)
             memory = self.beta * memory + (1 - self.beta) * clamped
             self.running_targets[indices] = memory.to(self.running_targets.dtype)
-        agreement = (proba * memory).sum(-1)
+        # Detached once more: torch.compile forgets no_grad for what is written into a buffer.
+        agreement = (proba * memory.detach()).sum(-1)
         return cross_entropy_of(log_proba, target) + self.lam * torch.log1p(-agreement)
 
 

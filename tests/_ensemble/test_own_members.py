@@ -6,12 +6,14 @@ import pytest
 import scipy.sparse
 from sklearn.base import clone
 from sklearn.compose import ColumnTransformer
+from sklearn.exceptions import FitFailedWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sklabelnoise import NoisyLabelClassifier
+from sklabelnoise.audit import audit_labels
 
 
 def draw(n_samples=90):
@@ -98,3 +100,56 @@ def test_what_members_are_set_to_after_the_fit_changes_no_prediction():
     model = NoisyLabelClassifier(["neighbors"], random_state=0).fit(X, y)
     expected = model.predict_proba(X)
     assert np.array_equal(model.set_params(members=[("words", clone(Words()))]).predict_proba(X.tolist()), expected)
+
+
+def test_a_setting_that_fails_leaves_the_others_of_its_grid():
+    X, y = draw()
+    grid = {"var_smoothing": [-1.0, 1e-9, 1e-3]}
+    with pytest.warns(
+        FitFailedWarning, match=r"Settings of members are left out: 'bayes' with {'var_smoothing': -1.0}"
+    ):
+        model = NoisyLabelClassifier([("bayes", GaussianNB(), grid)], random_state=0).fit(X, y)
+    assert [row["var_smoothing"] for row in model.candidates_["parameters"]] == [1e-9, 1e-3]
+    assert len(model.estimators_["bayes"]) == 5
+    with pytest.warns(FitFailedWarning, match="Members are left out: 'bayes' failed with InvalidParameterError"):
+        worse = [("logistic", LogisticRegression()), ("bayes", GaussianNB(), {"var_smoothing": [-1.0, -2.0]})]
+        NoisyLabelClassifier(worse, random_state=0).fit(X, y)
+
+
+@pytest.mark.filterwarnings("ignore:The predictions disagree:UserWarning")
+def test_a_label_that_only_rows_of_weight_zero_have_is_one_of_the_report():
+    X, y = draw()
+    y[:3] = 7
+    weight = (np.arange(90) >= 3).astype(float)
+    model = NoisyLabelClassifier([("bayes", GaussianNB())], random_state=0).fit(X, y, weight)
+    assert model.classes_.tolist() == [0, 1]
+    report = model.report(X)
+    assert report.classes.tolist() == [0, 1, 7]
+    assert report.issues["given_label"].eq(7).any()
+    assert audit_labels(model, X, y).issues.equals(report.issues)
+
+
+@pytest.mark.filterwarnings("ignore:The predictions disagree:UserWarning")  # these labels mean nothing
+def test_only_the_very_rows_of_the_fit_are_audited_without_another(monkeypatch):
+    X, y = draw()
+    y = np.sort(y)  # as it is where rows come class by class
+    model = NoisyLabelClassifier(["neighbors"], random_state=0).fit(X, y)
+    fits = []
+    fit = NoisyLabelClassifier.fit
+    monkeypatch.setattr(NoisyLabelClassifier, "fit", lambda self, *args: fits.append(1) or fit(self, *args))
+    scaled = StandardScaler().fit(X)
+    piped = make_pipeline(scaled, clone(model)).fit(X, y)
+    fits.clear()
+    for estimator in (model, piped):
+        assert audit_labels(estimator, X, y).issues["row"].size
+        assert audit_labels(estimator, pd.DataFrame(X), y).issues["row"].size
+    assert fits == []
+    for estimator, rows in (
+        (model, X[::-1]),
+        (model, X + 1e-9),
+        (piped, X[::-1]),
+        (make_pipeline(StandardScaler(), model), X),
+    ):
+        expected = audit_labels(clone(estimator), rows, y)
+        assert audit_labels(estimator, rows, y).fingerprint == expected.fingerprint
+    assert len(fits) == 8

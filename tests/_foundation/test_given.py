@@ -14,7 +14,7 @@ from sklabelnoise import (
     StochasticLabelRefinery,
     StochasticLabelRefineryRegressor,
 )
-from sklabelnoise._foundation._given import check_none_missing
+from sklabelnoise._foundation._given import as_labels, check_none_missing
 from sklabelnoise.audit import audit_labels, estimate_noise_rate, estimate_transition_matrix, find_label_issues
 from sklabelnoise.model_selection import FusedGridSearchCV, fused_cross_val_predict
 
@@ -125,3 +125,13 @@ def test_a_negative_weight_is_refused(fit):
 def test_groups_are_all_there_and_can_be_sorted(model, groups, error, message):
     with pytest.raises(error, match=message):
         model.fit(X, LABELS, groups=groups)
+
+
+def test_arrays_of_pyarrow_are_labels():
+    pyarrow = pytest.importorskip("pyarrow", reason="pyarrow is an optional dependency")
+    for column in (pyarrow.array(NAMES), pyarrow.chunked_array([NAMES[:20], NAMES[20:]])):
+        assert GaussianNB().fit(X, as_labels(column)).classes_.tolist() == ["a", "b"]
+    with pytest.raises(ValueError, match="y must not hold missing labels, got one in row 7"):
+        as_labels(pyarrow.array(with_hole(NAMES, None)))
+    with pytest.raises(ValueError, match="y must not hold missing labels, got one in row 7"):
+        as_labels(pyarrow.array(with_hole(LABELS.tolist(), None)))

@@ -432,3 +432,14 @@ def test_row_criteria_copy_nothing_from_the_host_and_wait_for_nothing(name):
 def test_a_pickle_of_version_0_1_finds_its_loss():
     for module, name in (("_brier", "brier"), ("_negative", "negative_learning"), ("_active_passive", "nce_mae")):
         assert pickle.loads(f"csklabelnoise.losses.{module}\n{name}\n.".encode()) is getattr(losses, name)
+
+
+@every_loss
+def test_what_is_no_tensor_of_numbers_is_refused_by_name(name):
+    logits, labels = batch()
+    with pytest.raises(TypeError, match="targets must be a tensor, got ndarray"):
+        call(name, logits, labels.numpy())
+    with pytest.raises(TypeError, match="logits must be a tensor, got ndarray"):
+        call(name, logits.numpy(), labels)
+    with pytest.raises(TypeError, match=r"logits must be a tensor of floating point numbers, got torch\.int64"):
+        call(name, logits.long(), labels)

@@ -84,6 +84,22 @@ class TestProtocol:
                 assert loss.isfinite()
                 assert gradient.isfinite().all()
 
+    @pytest.mark.filterwarnings("ignore:.*should not be instantiated:DeprecationWarning")  # torch's, of its own doing
+    @pytest.mark.parametrize("progress", [0.1, 0.5])
+    def test_has_the_same_derivative_when_it_is_compiled(self, kind, progress):
+        logits, labels, indices = batch()
+        derivatives = []
+        for compiled in (False, True):
+            criterion = prepared(kind)
+            called = torch.compile(criterion, backend="aot_eager") if compiled else criterion
+            for visit in (1, 2):
+                if criterion.progress is not None:
+                    criterion.progress = progress
+                leaf = (visit * logits).requires_grad_()
+                called(leaf, labels, None, indices=indices).backward()
+                derivatives.append(leaf.grad)
+        torch.testing.assert_close(derivatives[2:], derivatives[:2])
+
     def test_survives_copying_and_pickling(self, kind):
         logits, labels, indices = batch()
         criterion = prepared(kind)
