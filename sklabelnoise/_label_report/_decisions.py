@@ -52,6 +52,8 @@ def decided_rows(decisions, report):
         is to have (the given one for what is not changed).
     """
     sources = decisions if isinstance(decisions, list | tuple) else [decisions]
+    if not sources:
+        raise ValueError(f"decisions must be a file, a frame, or at least one of them in a list, got {decisions!r}.")
     checked = [_check(_read(source), report) for source in sources]
     decided = pd.concat(checked, ignore_index=True).drop_duplicates(["row", "decision", "label"])
     twice = decided["row"].duplicated(keep=False)
@@ -73,7 +75,9 @@ def _read(source):
     if hasattr(source, "read"):
         content = source.read()
     else:
-        path = Path(os.fspath(source))
+        if not isinstance(source, str | os.PathLike):
+            raise TypeError(f"decisions must be a file, a path, or a frame of pandas, got {type(source).__name__}.")
+        path = Path(source)
         if path.suffix.lower() in _SPREADSHEETS:
             return pd.read_excel(path, dtype=str, keep_default_na=False)
         content = path.read_bytes()

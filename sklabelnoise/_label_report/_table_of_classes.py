@@ -14,12 +14,15 @@ def table_of_classes(report):
     doubted = np.bincount(codes_of(report.issues["given_label"], report.classes), minlength=n_classes)
     suggested = np.bincount(codes_of(report.issues["suggested_label"], report.classes), minlength=n_classes)
     off = np.where(np.eye(n_classes, dtype=bool), 0, report.transition_matrix)
-    mistaken_for = pd.Series(report.classes[off.argmax(axis=1)], dtype=object).where(off.max(axis=1) > 0, np.nan)
+    names = as_column(report.classes, None)
+    if names.dtype == np.float16:  # of which pandas has no index
+        names = names.astype(np.float64)
+    index = pd.Index(names, name="class", dtype=names.dtype)
+    mistaken_for = pd.Series(report.classes[off.argmax(axis=1)], index=index, dtype=object)
     if report.transition_matrix_interval is None:
         low = high = np.full(n_classes, np.nan)
     else:
         high, low = (1 - ends.diagonal() for ends in report.transition_matrix_interval)
-    names = as_column(report.classes, None)
     with np.errstate(invalid="ignore"):  # of a class that nobody was given
         shares = doubted / given, total / given
     return pd.DataFrame(
@@ -32,7 +35,7 @@ def table_of_classes(report):
             "noise_rate": 1 - report.transition_matrix.diagonal(),
             "low": low,
             "high": high,
-            "mistaken_for": mistaken_for.to_numpy(),
+            "mistaken_for": mistaken_for.where(off.max(axis=1) > 0, np.nan),
         },
-        index=pd.Index(names, name="class", dtype=names.dtype),
+        index=index,
     )

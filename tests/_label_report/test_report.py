@@ -129,3 +129,27 @@ def test_labels_may_be_dates(tmp_path, no_warning_of_a_poor_model, unit):
         assert np.flatnonzero(changed != y).tolist() == [3]
     with pytest.raises(ValueError, match=r"one of the classes \['2026-01-01', '2026-01-02'\] .* got '2026-01-03'"):
         report.apply(decisions_csv({**by_hand, "label": "2026-01-03"}))
+
+
+@pytest.mark.parametrize(
+    "classes", [np.array(["\udc80", "a"]), np.array([1, 2], dtype=np.float16)], ids=["surrogate", "float16"]
+)
+def test_every_kind_of_label_has_a_summary(no_warning_of_a_poor_model, classes):
+    classes = np.sort(classes)
+    report = LabelReport(classes[np.arange(40) % 2], np.eye(2)[np.arange(40) % 2] * 0.6 + 0.2)
+    summary = report.summary()
+    assert summary.index.tolist() == classes.tolist()
+    assert summary["given"].tolist() == [20, 20]
+
+
+@pytest.mark.parametrize(
+    "decisions, error, message",
+    [
+        ([], ValueError, r"decisions must be a file, .* got \[\]"),
+        (None, TypeError, "decisions must be a file, a path, or a frame of pandas, got NoneType"),
+        ([{1: "accept"}], TypeError, "decisions must be a file, a path, or a frame of pandas, got dict"),
+    ],
+)
+def test_what_is_no_file_of_decisions_is_refused(report, decisions, error, message):
+    with pytest.raises(error, match=message):
+        report.apply(decisions)
