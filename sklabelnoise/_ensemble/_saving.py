@@ -62,10 +62,13 @@ class Elsewhere:
     ----------
     number : int
         Number of the file.
+    params : dict, default=None
+        Parameters that a member had before the fit chose others: of its grid, and seeds.
     """
 
-    def __init__(self, number: int):
+    def __init__(self, number: int, params: dict[str, Any] | None = None):
         self.number = number
+        self.params = params or {}
 
 
 def save_ensemble(model: Any, path: Any, allow_pickle: bool) -> None:
@@ -119,7 +122,7 @@ def load_ensemble(cls: Any, path: Any, allow_pickle: bool, trusted: Any, modules
                 recoded.model = networks[recoded.model.number]
     if not isinstance(model.members, str):
         model.members = [
-            (name, clone(networks[entry.number]), *grid) if isinstance(entry, Elsewhere) else (name, entry, *grid)
+            (name, _unfitted(entry, networks), *grid) if isinstance(entry, Elsewhere) else (name, entry, *grid)
             for name, entry, *grid in model.members
         ]
         model.members = [entry[0] if entry[1] is None else entry for entry in model.members]
@@ -153,9 +156,23 @@ def _members_without_networks(members, networks):
         if isinstance(estimator, BaseNoisyLabelClassifier):
             if name not in first:
                 continue  # it failed, and nothing of it is left
-            estimator = Elsewhere(first[name])
+            params, chosen = estimator.get_params(), networks[first[name]][1].get_params()
+            estimator = Elsewhere(
+                first[name], {key: params[key] for key in _set_by_the_fit(chosen, *grid) if key in params}
+            )
         found.append((name, estimator, *grid))
     return found
+
+
+def _set_by_the_fit(chosen, grid=None):
+    """Names of parameters that the fit of a member sets: those of its grid, and seeds that its user left open."""
+    grids = [grid] if isinstance(grid, dict) else grid or []
+    seeds = {name for name in chosen if name.rpartition("__")[2] == "random_state"}
+    return sorted(seeds.union(*grids))
+
+
+def _unfitted(entry, networks):
+    return clone(networks[entry.number]).set_params(**getattr(entry, "params", {}))
 
 
 def _bytes_of(network):

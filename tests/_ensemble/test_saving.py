@@ -141,3 +141,18 @@ def test_whatever_auto_fits_to_a_table_is_loaded_without_naming_types(n_classes,
     model.save(tmp_path / "model.zip")
     loaded = NoisyLabelClassifier.load(tmp_path / "model.zip")
     assert np.array_equal(loaded.predict_proba(X), model.predict_proba(X))
+
+
+def test_a_loaded_network_has_the_parameters_that_its_user_gave_it(tmp_path):
+    X, y = draw()
+    members = [
+        ("net", DMClassifier(max_epochs=2, lam=0.25), {"lam": [0.0, 1.0]}),
+        ("seeded", DMClassifier(random_state=7)),
+    ]
+    members[1][1].set_params(max_epochs=1)
+    model = NoisyLabelClassifier(members, cv=2, random_state=0).fit(X, y)
+    model.save(tmp_path / "model", allow_pickle=True)
+    loaded = NoisyLabelClassifier.load(tmp_path / "model", allow_pickle=True)
+    for (_, given, *_), (_, back, *_) in zip(members, loaded.members, strict=True):
+        assert back.get_params() == given.get_params()
+    assert np.array_equal(loaded.fit(X, y).predict_proba(X), model.predict_proba(X))
