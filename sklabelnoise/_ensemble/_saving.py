@@ -198,9 +198,9 @@ def _written(state, allow_pickle):
     except ImportError:
         if not allow_pickle:
             raise ImportError(
-                "save needs skops for members that are no networks of this package (pip install skops), or "
-                "allow_pickle=True: then loading the file can execute whatever was written into it, got "
-                "allow_pickle=False."
+                "save needs skops for members that are no networks of this package (pip install "
+                "'sklabelnoise[save]'), or allow_pickle=True: then loading the file can execute whatever was "
+                "written into it, got allow_pickle=False."
             ) from None
         return "pickle", pickle.dumps(state)
     return "skops", skops_io.dumps(state)

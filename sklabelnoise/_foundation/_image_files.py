@@ -25,6 +25,11 @@ def _ends_as_an_image(item):
     return isinstance(item, str) and len(item) < _MAX_PATH and Path(item).suffix.lower() in SUFFIXES
 
 
+def is_pillow_image(item):
+    """Whether an item is a picture of pillow; by what it has, because asking pillow would import it."""
+    return isinstance(getattr(item, "mode", None), str) and hasattr(item, "convert")
+
+
 def image_paths(X):
     """The paths that rows are, a list of str; None if X is anything else than a column of paths of images.
 

@@ -1,15 +1,24 @@
 """Tables with a number in every cell, and what helps where there is something else."""
 
+import os
+
 import numpy as np
 import pandas as pd
 from sklearn.utils import get_tags
 
 from sklabelnoise._foundation._frames import pandas_frame
-from sklabelnoise._foundation._image_files import image_paths
+from sklabelnoise._foundation._image_files import image_paths, is_pillow_image
 from sklabelnoise._foundation._last_step import last_step
 
 # Columns that a message names of each kind.
 _N_NAMED = 3
+# What makes numbers of what is none.
+_EMBED = (
+    "sklabelnoise.feature_extraction.embed_dataset turns them into features by a pretrained network, and texts also go "
+    "through make_pipeline(TfidfVectorizer(), {}())."
+)
+_ARRAYS = "Pictures are given as an array of shape (n_samples, channels, height, width), or as paths of files."
+_PATHS = "Images are named by a str or a path object in every row."
 
 
 def check_numeric_columns(X, classifier, *, allow_missing=False, name="X"):
@@ -52,7 +61,7 @@ def check_numeric_columns(X, classifier, *, allow_missing=False, name="X"):
 
 
 def check_no_texts(X, classifier, *, name="X"):
-    """Refuse texts and paths, and say what makes numbers of them.
+    """Refuse texts, paths, bytes and pictures, and say what makes numbers of them.
 
     Parameters
     ----------
@@ -62,19 +71,14 @@ def check_no_texts(X, classifier, *, name="X"):
     Raises
     ------
     ValueError
-        If X is a column of texts or of paths of images.
+        If X is a column of texts, of paths of images, or one that has such things beside others.
     """
-    what = None if image_paths(X) is None else "paths of images"
-    if isinstance(X, pd.Series | np.ndarray):
-        X = X.tolist() if X.ndim == 1 and X.dtype.kind not in "biufcmM" else None
-    if isinstance(X, list | tuple) and len(X) and all(isinstance(item, str) for item in X):
-        what = what or "texts"
+    if image_paths(X) is not None:
+        what, help_ = "paths of images", _EMBED
+    else:
+        what, help_ = _kind_of_items(X)
     if what is not None:
-        raise ValueError(
-            f"{name} must hold numbers for {classifier}, got {what}. "
-            "sklabelnoise.feature_extraction.embed_dataset turns them into features by a pretrained network, and texts "
-            f"also go through make_pipeline(TfidfVectorizer(), {classifier}())."
-        )
+        raise ValueError(f"{name} must hold numbers for {classifier}, got {what}. {help_.format(classifier)}")
 
 
 def note_what_is_no_number(error, X, estimator):
@@ -113,6 +117,39 @@ def _kinds_in_array(X):
     return [(number, reason and f"text ({reason})") for number, reason in said]
 
 
+def _kind_of_items(X):
+    """What the items of a list, or of a column of objects, are if not numbers, and what helps; else None and None."""
+    if isinstance(X, pd.Series | np.ndarray):
+        X = X.tolist() if X.ndim == 1 and X.dtype.kind not in "biufcmM" else None
+    if not isinstance(X, list | tuple):
+        return None, None
+    rows = {}
+    for row, item in enumerate(X):
+        rows.setdefault(_kind_of_item(item), row)
+    odd = [kind for kind in rows if kind is not None]
+    if not odd:
+        return None, None
+    if len(rows) > 1:
+        first_two = list(rows.items())[:2]
+        return " and ".join(f"{kind or _name_of(X[row])} in row {row}" for kind, row in first_two), _PATHS
+    return odd[0], {"texts": _EMBED, "pictures of pillow": _ARRAYS}.get(odd[0], f"{_PATHS} {_ARRAYS}")
+
+
+def _name_of(item):
+    missing = item is None or item is pd.NA or (isinstance(item, float) and item != item)
+    return "a missing value" if missing else type(item).__name__
+
+
+def _kind_of_item(item):
+    if isinstance(item, str):
+        return "texts"
+    if isinstance(item, bytes):
+        return "bytes"
+    if isinstance(item, os.PathLike):
+        return "paths"
+    return "pictures of pillow" if is_pillow_image(item) else None
+
+
 def _why_no_number(value):
     """What Python says of a text that spells no number; one that does is read by scikit-learn."""
     if isinstance(value, str):
@@ -128,7 +165,9 @@ def _kind_of_column(column, allow_missing):
     dtype = column.dtype
     if isinstance(dtype, pd.CategoricalDtype):
         return "categories"
-    if dtype.kind in "mM" or isinstance(dtype, pd.DatetimeTZDtype | pd.PeriodDtype | pd.IntervalDtype):
+    if isinstance(dtype, pd.IntervalDtype):
+        return "intervals"
+    if dtype.kind in "mM" or isinstance(dtype, pd.DatetimeTZDtype | pd.PeriodDtype):
         return "dates or times"
     if not pd.api.types.is_numeric_dtype(dtype):
         present = column[column.notna()]

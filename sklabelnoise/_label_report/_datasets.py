@@ -3,6 +3,7 @@
 import numpy as np
 
 from sklabelnoise._foundation._class_names import by_name, named_labels
+from sklabelnoise._foundation._image_files import is_pillow_image
 
 
 def is_dataset(X):
@@ -16,11 +17,6 @@ def is_hugging_face(X):
 
 def _is_torch_dataset(X):
     return any(base.__module__.startswith("torch.utils.data") for base in type(X).__mro__)
-
-
-def is_pillow_image(item):
-    """Whether an item is a picture of pillow; by what it has, because asking pillow would import it."""
-    return isinstance(getattr(item, "mode", None), str) and hasattr(item, "convert")
 
 
 class Datasets:

@@ -10,8 +10,8 @@ from sklearn.neighbors import NearestNeighbors
 from sklearn.preprocessing import StandardScaler
 
 from sklabelnoise._foundation._frames import pandas_frame
-from sklabelnoise._foundation._image_files import are_image_paths
-from sklabelnoise._label_report._datasets import Datasets, is_dataset, is_pillow_image
+from sklabelnoise._foundation._image_files import are_image_paths, is_pillow_image
+from sklabelnoise._label_report._datasets import Datasets, is_dataset
 from sklabelnoise._label_report._views import picture_at
 
 _MAX_CANDIDATES = 1500  # of all classes together: each may be a picture on the page

@@ -5,8 +5,8 @@ import os
 import numpy as np
 import pandas as pd
 
-from sklabelnoise._foundation._image_files import are_image_paths
-from sklabelnoise._label_report._datasets import Datasets, is_dataset, is_pillow_image
+from sklabelnoise._foundation._image_files import are_image_paths, is_pillow_image
+from sklabelnoise._label_report._datasets import Datasets, is_dataset
 from sklabelnoise._label_report._views import picture_at
 
 _SIDE = 32  # pixels of pictures that become the features of an ordinary classifier

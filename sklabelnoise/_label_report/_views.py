@@ -10,8 +10,8 @@ import pandas as pd
 from scipy import sparse
 
 from sklabelnoise._foundation._frames import pandas_frame
-from sklabelnoise._foundation._image_files import are_image_paths
-from sklabelnoise._label_report._datasets import Datasets, is_dataset, is_pillow_image
+from sklabelnoise._foundation._image_files import are_image_paths, is_pillow_image
+from sklabelnoise._label_report._datasets import Datasets, is_dataset
 from sklabelnoise._label_report._speaking_values import SpeakingValues, as_text
 
 _MAX_TEXT = 2000  # characters of a text that are shown at once

@@ -7,7 +7,7 @@ import pandas as pd
 import torch
 from torch.utils.data import DataLoader, Dataset, IterableDataset, Subset, default_collate
 
-from sklabelnoise._foundation._image_files import channels_first, check_files, image_paths, read_image
+from sklabelnoise._foundation._image_files import channels_first, check_files, image_paths, is_pillow_image, read_image
 from sklabelnoise.modules._draws import captured, seeded
 from sklabelnoise.training._batches import as_tensor
 from sklabelnoise.training._named_rows import NamedRows
@@ -55,7 +55,7 @@ class Items:
         with seeded(0), captured():
             first = self[0]
         self.are_texts = isinstance(first, str)
-        self.are_pictures = isinstance(getattr(first, "mode", None), str) and hasattr(first, "convert")
+        self.are_pictures = is_pillow_image(first)
         self.are_pixels = getattr(first, "dtype", None) == torch.uint8
 
     def __len__(self):

@@ -1,6 +1,7 @@
 """Tables as people have them: what is no number is named, with the line that helps."""
 
 import importlib.util
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -42,6 +43,7 @@ COLUMNS = {
     "date": (pd.date_range("2020", periods=N), "dates or times in 'extra'"),
     "zoned date": (pd.date_range("2020", periods=N, tz="UTC"), "dates or times in 'extra'"),
     "duration": (pd.to_timedelta(np.arange(N), unit="D"), "dates or times in 'extra'"),
+    "interval": (pd.interval_range(0, N), "intervals in 'extra'"),
     "NaN": (np.where(Y, np.nan, 1.0), "missing values in 'extra'"),
     "NA": (pd.array([None, 1] * (N // 2), dtype="Int64"), "missing values in 'extra'"),
     "None": (np.array([None, 1.0] * (N // 2), dtype=object), "missing values in 'extra'"),
@@ -155,6 +157,33 @@ class TestArraysAndLists:
 
     def test_numbers_that_are_spelled_are_read_as_before(self, fit):
         fit(np.column_stack([Y, np.arange(N) % 7]).astype(str).astype(object), Y)
+
+
+@pytest.mark.parametrize(
+    "first, others, message",
+    [
+        (b"a.png", b"b.png", r"got bytes\. Images are named by a str or a path"),
+        (b"a.png", Path("b.png"), "got bytes in row 0 and paths in row 1"),
+        (3, Path("b.png"), "got int in row 0 and paths in row 1"),
+        (None, "b.png", "got a missing value in row 0 and texts in row 1"),
+        ([1, 2], "b.png", "got list in row 0 and texts in row 1"),
+    ],
+)
+@pytest.mark.parametrize("column", [list, tuple, pd.Series], ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize(
+    "estimator",
+    [DMClassifier(**SMALL), NoisyLabelClassifier(cv=2), StochasticLabelRefinery()],
+    ids=lambda estimator: type(estimator).__name__,
+)
+def test_items_that_are_no_numbers_are_named(estimator, column, first, others, message):
+    with pytest.raises(ValueError, match=rf"X must hold numbers for {type(estimator).__name__}, {message}"):
+        estimator.fit(column([first, *[others] * (N - 1)]), Y)
+
+
+def test_pictures_of_pillow_are_refused_with_what_is_taken():
+    image = pytest.importorskip("PIL.Image", reason="pillow is not installed").new("RGB", (4, 4))
+    with pytest.raises(ValueError, match=r"got pictures of pillow\. Pictures are given as an array of shape"):
+        DMClassifier(**SMALL).fit([image] * N, Y)
 
 
 def test_all_kinds_are_listed_and_long_lists_are_cut():
