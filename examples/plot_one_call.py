@@ -91,9 +91,9 @@ COLORED = {"robust network (DMClassifierCV)": "DM"}  # what other examples call 
 colors = [METHOD_COLORS.get(COLORED.get(name, name), "lightgray") for name in names]
 left.scatter([100 * accuracy[name] for name in names], names, s=80, color=colors, edgecolor="black", zorder=2)
 for name in names:
-    left.annotate(
-        f"{100 * accuracy[name]:.1f}", (100 * accuracy[name], name), (9, 0), textcoords="offset points", va="center"
-    )
+    score = 100 * accuracy[name]
+    beside = left.annotate(f"{score:.1f}", (score, name), (9, 0), textcoords="offset points", va="center")
+    beside.set_bbox({"facecolor": "white", "edgecolor": "none", "pad": 1})  # a line behind it stays behind it
 left.axvline(100 * ceiling, color="black", linestyle=":", label="random forest, right labels")
 left.margins(0.13, 0.15)
 left.set(xlabel="accuracy, %")
