@@ -317,12 +317,17 @@ class StochasticLabelRefinery(ClassifierMixin, BaseLabelRefinery):
         self._set_fitted(members, result.models, **attributes)
         return self
 
-    def _settle(self, given, refined, first_predicted, predicted, mean_predicted):
+    def _note(self, given, predicted):
+        """The noise rate, where suspects are counted by it."""
+        if self.relabel == "suspects":
+            return 1 - np.trace(joint_of_anchor_sets(given.argmax(axis=1), predicted))
+        return None
+
+    def _settle(self, noise_rate, given, refined, predicted, mean_predicted):
         if self.relabel == "all":
             return refined
         if self.relabel == "suspects":
             codes = given.argmax(axis=1)
-            noise_rate = 1 - np.trace(joint_of_anchor_sets(codes, first_predicted))
             quality = mean_predicted[np.arange(len(codes)), codes]
             moves = np.zeros(len(codes), dtype=bool)
             moves[np.argsort(quality, kind="stable")[: round(noise_rate * len(codes))]] = True

@@ -108,7 +108,10 @@ class BaseLabelRefinery(MetaEstimatorMixin, BaseEstimator, metaclass=ABCMeta):
     def _describe(self, given, learnt, predicted, refined, average):
         """Numbers about one round, for `history_`; `average` takes the mean over rows."""
 
-    def _settle(self, given, refined, first_predicted, predicted, mean_predicted):
+    def _note(self, given, predicted):
+        """What `_settle` is to know of the first round, whose predictions are not kept."""
+
+    def _settle(self, noted, given, refined, predicted, mean_predicted):
         """The labels that the final models learn, from those of the last round and what the rounds predicted."""
         return refined
 
@@ -182,7 +185,7 @@ class BaseLabelRefinery(MetaEstimatorMixin, BaseEstimator, metaclass=ABCMeta):
 
     def _run(self, members, X, y, targets, sample_weight, seeds, left_out, checkpoint, bar):
         """The rounds and the final fits."""
-        refined, first_predicted, predicted, models, number = targets, None, None, None, 0
+        refined, noted, predicted, models, number = targets, None, None, None, 0
         mean_predicted, history = np.zeros_like(targets, dtype=np.float64), []
         for number in range(1, self.n_rounds + 1):
             start = perf_counter()
@@ -191,7 +194,7 @@ class BaseLabelRefinery(MetaEstimatorMixin, BaseEstimator, metaclass=ABCMeta):
             predicted, models, losses = left_out.predict(
                 number, learnt, keep_models=is_last and self.final == "folds", advance=bar.advance
             )
-            first_predicted = predicted if number == 1 else first_predicted
+            noted = self._note(targets, predicted) if number == 1 else noted
             weight = number if self.label_weight == "average" else self.label_weight
             refined = (weight * learnt + predicted) / (weight + 1)
 
@@ -205,7 +208,7 @@ class BaseLabelRefinery(MetaEstimatorMixin, BaseEstimator, metaclass=ABCMeta):
                 break
 
         if number:
-            refined = self._settle(targets, refined, first_predicted, predicted, mean_predicted)
+            refined = self._settle(noted, targets, refined, predicted, mean_predicted)
         if self.final == "refit":
             with failures_explained("the final fit", self.n_jobs, checkpoint, members, X):
                 models = self._refit(members, X, y, refined, sample_weight, seeds[0])
