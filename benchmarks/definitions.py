@@ -80,15 +80,10 @@ def _families(estimator):
     """Members that `NoisyLabelClassifier` has where none are given, their grids, and the constants of its decision."""
     if type(estimator).__name__ != "NoisyLabelClassifier" or estimator.members != "auto":
         return {}
-    from sklabelnoise._ensemble import _decision, _transition
+    from sklabelnoise._ensemble import _decision
     from sklabelnoise._ensemble._members import families_of
 
-    constants = {
-        name: getattr(room, name)
-        for room in (_decision, _transition)
-        for name in dir(room)
-        if name.isupper() and name[0] != "_"
-    }
+    constants = {name: getattr(_decision, name) for name in dir(_decision) if name.isupper() and name[0] != "_"}
     return {"families": described(families_of("auto", np.arange(2))), "decision": described(constants)}
 
 

@@ -100,7 +100,6 @@ def test_readme_block_runs(code, scratch):
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Found unknown categories")  # skrub says so of a rare country
-@pytest.mark.filterwarnings("ignore:The predictions disagree with")  # 800 rows of adult lie at the edge of "rough"
 def test_the_readme_takes_adult_as_it_comes(scratch, shared_data):
     """From raw columns, with text and gaps, to a review page by the block that a new user copies."""
     (block,) = (code for code in BLOCKS if "tabular_pipeline" in code)
