@@ -3,14 +3,15 @@
     python -m benchmarks.refinery_mends
 
 Refining moves right labels as well as wrong ones, and where hardly any is wrong the final model gets worse by it. Tried
-against that, all by what one refinery of cross entropy leaves behind, and none by a clean label:
+against that, none by a clean label:
 
 * fewer rounds: two instead of six;
 * label weight by rate: the more weight to the labels, the fewer of them are estimated to be wrong, so that in all
   rounds together a label moves by twice that share at most, and as by default from 41 % on;
-* where sure: refined labels where the last round gives a class nine parts in ten, given labels elsewhere;
+* where sure: refined labels where the last round gives a class nine parts in ten, given labels elsewhere
+  (`relabel=0.9` since);
 * as many as wrong: refined labels for the most doubtful rows, as many as are estimated to be wrong; given labels
-  elsewhere;
+  elsewhere (`relabel="suspects"` since);
 * most probable class: the refined labels made hard.
 
 Five tables, 0 to 40 % symmetric noise, two seeds, logistic regression and a network. Rows are appended to
@@ -36,7 +37,6 @@ from benchmarks.refinery import MAX_TRAIN, TABLES
 from benchmarks.rows import RESULTS, append_row, environment, read_rows
 from benchmarks.tasks import Task
 from sklabelnoise import RobustLossClassifier, StochasticLabelRefinery
-from sklabelnoise._label_refinery._soft_fit import DistributionFit, choose_method
 from sklabelnoise.audit import estimate_noise_rate
 
 PATH = RESULTS / "refinery_mends.jsonl"
@@ -60,19 +60,6 @@ def label_weight_of(noise_rate):
     return kept / (1 - kept)
 
 
-def mended(given, refined, predicted, quality, noise_rate):
-    """Label distributions made of those of the refinery, by the name of the trial."""
-    n_wrong = round(noise_rate * len(given))
-    doubtful = np.zeros(len(given), dtype=bool)
-    doubtful[np.argsort(quality, kind="stable")[:n_wrong]] = True
-    sure = predicted.max(axis=1) >= SURE
-    return {
-        "where sure": np.where(sure[:, None], refined, given),
-        "as many as wrong": np.where(doubtful[:, None], refined, given),
-        "most probable class": np.eye(given.shape[1])[refined.argmax(axis=1)],
-    }
-
-
 def accuracies(estimator, draw, seed):
     """Test accuracy of the final model by trial, and the estimated noise rate."""
 
@@ -84,23 +71,16 @@ def accuracies(estimator, draw, seed):
     with tempfile.TemporaryDirectory() as folder:
         fits = {n: refinery(folder, n_rounds=n) for n in (0, 1, 2, N_ROUNDS)}
         noise_rate = estimate_noise_rate(draw.y_given, fits[1].oof_proba_)
-        by_rate = refinery(folder, label_weight=label_weight_of(noise_rate))
-
-    full = fits[N_ROUNDS]
-    classes, codes = np.unique(draw.y_given, return_inverse=True)
-    given = np.eye(len(classes))[codes]
-    fit = DistributionFit(classes, choose_method(estimator, "auto", len(codes)))
-    scores = {
-        "plain estimator": fits[0].score(draw.X_test, draw.y_test),
-        "refinery": full.score(draw.X_test, draw.y_test),
-        "fewer rounds": fits[2].score(draw.X_test, draw.y_test),
-        "label weight by rate": by_rate.score(draw.X_test, draw.y_test),
-    }
-    labels = mended(given, full.soft_labels_, full.oof_proba_, full.label_quality_, noise_rate)
-    for name, targets in labels.items():
-        model = fit.fit(clone(estimator), draw.X_train, draw.y_given, targets)
-        scores[name] = np.mean(classes[fit.predict(model, draw.X_test).argmax(axis=1)] == draw.y_test)
-    return scores, noise_rate
+        models = {
+            "plain estimator": fits[0],
+            "refinery": fits[N_ROUNDS],
+            "fewer rounds": fits[2],
+            "label weight by rate": refinery(folder, label_weight=label_weight_of(noise_rate)),
+            "where sure": refinery(folder, relabel=SURE),
+            "as many as wrong": refinery(folder, relabel="suspects"),
+            "most probable class": clone(estimator).fit(draw.X_train, fits[N_ROUNDS].transduction_),
+        }
+    return {trial: model.score(draw.X_test, draw.y_test) for trial, model in models.items()}, noise_rate
 
 
 def run(tables, estimators, seeds):

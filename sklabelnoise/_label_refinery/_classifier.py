@@ -231,24 +231,7 @@ class StochasticLabelRefinery(ClassifierMixin, BaseLabelRefinery):
         verbose: int = 0,
         relabel: Literal["all", "suspects"] | float = "all",
     ):
-        super().__init__(
-            estimator,
-            n_rounds=n_rounds,
-            label_weight=label_weight,
-            cv=cv,
-            resplit=resplit,
-            final=final,
-            soft_label_method=soft_label_method,
-            augment=augment,
-            n_augment=n_augment,
-            tol=tol,
-            checkpoint=checkpoint,
-            callback=callback,
-            n_jobs=n_jobs,
-            random_state=random_state,
-            verbose=verbose,
-        )
-        self.relabel = relabel
+        self._store(locals())
 
     def __setstate__(self, state):
         super().__setstate__({"relabel": "all", **state})  # a pickle may be older than the parameter

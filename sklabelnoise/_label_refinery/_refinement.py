@@ -65,40 +65,25 @@ class BaseLabelRefinery(MetaEstimatorMixin, BaseEstimator, metaclass=ABCMeta):
         "verbose": ["verbose"],
     }
 
-    def __init__(
-        self,
-        estimator: Estimator | list[Estimator] | None = None,
-        *,
-        n_rounds: int = 6,
-        label_weight: float | Literal["average"] = 3,
-        cv: CrossValidation = "auto",
-        resplit: bool = True,
-        final: Literal["refit", "folds"] = "refit",
-        soft_label_method: Literal["auto", "soft_labels", "replicate", "regression", "argmax"] = "auto",
-        augment: Callable[..., Any] | None = None,
-        n_augment: int = 0,
-        tol: float | None = None,
-        checkpoint: str | os.PathLike[str] | None = None,
-        callback: Callable[..., Any] | None = None,
-        n_jobs: int | None = None,
-        random_state: RandomState = None,
-        verbose: int = 0,
-    ):
-        self.estimator = estimator
-        self.n_rounds = n_rounds
-        self.label_weight = label_weight
-        self.cv = cv
-        self.resplit = resplit
-        self.final = final
-        self.soft_label_method = soft_label_method
-        self.augment = augment
-        self.n_augment = n_augment
-        self.tol = tol
-        self.checkpoint = checkpoint
-        self.callback = callback
-        self.n_jobs = n_jobs
-        self.random_state = random_state
-        self.verbose = verbose
+    estimator: Estimator | list[Estimator] | None
+    n_rounds: int
+    label_weight: float | Literal["average"]
+    cv: CrossValidation
+    resplit: bool
+    final: Literal["refit", "folds"]
+    soft_label_method: str
+    augment: Callable[..., Any] | None
+    n_augment: int
+    tol: float | None
+    checkpoint: str | os.PathLike[str] | None
+    callback: Callable[..., Any] | None
+    n_jobs: int | None
+    random_state: RandomState
+    verbose: int
+
+    def _store(self, given):
+        """Set the parameters that a constructor was called with, its local variables."""
+        vars(self).update({name: value for name, value in given.items() if name not in ("self", "__class__")})
 
     @abstractmethod
     def _default_estimator(self):

@@ -168,24 +168,7 @@ class StochasticLabelRefineryRegressor(RegressorMixin, BaseLabelRefinery):
         verbose: int = 0,
         thresholds: Literal["half", "qwk"] | ArrayLike | None = None,
     ):
-        super().__init__(
-            estimator,
-            n_rounds=n_rounds,
-            label_weight=label_weight,
-            cv=cv,
-            resplit=resplit,
-            final=final,
-            soft_label_method=soft_label_method,
-            augment=augment,
-            n_augment=n_augment,
-            tol=tol,
-            checkpoint=checkpoint,
-            callback=callback,
-            n_jobs=n_jobs,
-            random_state=random_state,
-            verbose=verbose,
-        )
-        self.thresholds = thresholds
+        self._store(locals())
 
     # The inner estimators validate their own parameters when they are fitted.
     @callers_filters()
