@@ -34,3 +34,16 @@ def test_a_row_has_every_trial_and_is_not_made_twice(tmp_path, monkeypatch, caps
     assert all(trial in text for trial in row["test_accuracy"]), text
     assert json.loads(path.read_text()) == row
     assert "LogisticRegression, 20 %" in text
+
+
+def test_seeds_that_chose_and_seeds_that_judge_are_apart():
+    def row(seed, accuracy):
+        return {
+            "task": "digits/symmetric/0.2", "estimator": "network", "seed": seed, "commit": "abc",
+            "test_accuracy": {"refinery": accuracy},
+        }  # fmt: skip
+
+    text = mends_block([row(0, 0.5), row(1, 0.7), row(2, 0.9)])
+    chosen, judged = text.split("no choice had seen")
+    assert "**60.0** | 2 |" in chosen and "90.0" not in chosen
+    assert "(seeds 2)" in judged and "**90.0** | 1 |" in judged
