@@ -113,7 +113,7 @@ def run(tables, estimators, seeds):
 
 
 def mends_block(rows):
-    """Mean accuracy by estimator and noise, for `benchmarks.report`: of the seeds that chose, and of those that judge."""
+    """Mean accuracy by estimator and noise, for `benchmarks.report`: of seeds that chose, and of those that judge."""
     tables = {row["task"].split("/")[0] for row in rows}
     text = ""
     for title, chose in (("What was chosen by", True), ("And on seeds that no choice had seen", False)):
