@@ -170,7 +170,8 @@ class StochasticLabelRefinery(ClassifierMixin, BaseLabelRefinery):
     it, with a network and logistic regression on five tables: ``relabel="suspects"`` was better than "all" at each rate
     of wrong labels from 0 to 40 %, on seeds that no choice had seen as well, and worse than the network as it is on
     clean labels alone, by less than a point (refining all: more than two); ``relabel=0.9`` was better than the
-    estimator as it is or level with it, and gained nothing where many labels are wrong. Fewer rounds and a larger `label_weight` only do less of the same.
+    estimator as it is or level with it, and gained nothing where many labels are wrong. Fewer rounds and a larger
+    `label_weight` only do less of the same.
 
     An estimator with a method ``_predict_left_out(X, targets, splits)``, which returns an array of the shape of
     `targets`, predicts all folds of a round by itself. It may leave the losses of each fold by epoch, a list of
