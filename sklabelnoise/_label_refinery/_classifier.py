@@ -287,7 +287,7 @@ class StochasticLabelRefinery(ClassifierMixin, BaseLabelRefinery):
                 estimator = column_by_column(estimator)
             members.append((DistributionFit(classes, method), estimator))
 
-        result = self._refine(members, X, y, np.eye(len(classes))[given], sample_weight, groups, classes)
+        result = self._refine(members, X, y, given, sample_weight, groups, classes)
         attributes = {
             "classes_": classes,
             "soft_labels_": result.refined,
@@ -297,27 +297,36 @@ class StochasticLabelRefinery(ClassifierMixin, BaseLabelRefinery):
         }
         if result.n_iter:
             attributes["oof_proba_"] = result.predicted
-            attributes["label_quality_"] = result.mean_predicted[np.arange(len(y)), given]
+            attributes["label_quality_"] = result.mean_about_given
         self._set_fitted(members, result.models, **attributes)
         return self
+
+    def _first_targets(self, given, classes):
+        return np.eye(len(classes))[given]
+
+    def _about_given(self, given, predicted):
+        """The probability of the given label."""
+        return predicted[np.arange(len(given)), given]
 
     def _note(self, given, predicted):
         """The noise rate, where suspects are counted by it."""
         if self.relabel == "suspects":
-            return 1 - np.trace(joint_of_anchor_sets(given.argmax(axis=1), predicted))
+            return 1 - np.trace(joint_of_anchor_sets(given, predicted))
         return None
 
-    def _settle(self, noise_rate, given, refined, predicted, mean_predicted):
+    def _settle(self, noise_rate, given, refined, predicted, mean_about_given):
         if self.relabel == "all":
             return refined
         if self.relabel == "suspects":
-            codes = given.argmax(axis=1)
-            quality = mean_predicted[np.arange(len(codes)), codes]
-            moves = np.zeros(len(codes), dtype=bool)
-            moves[np.argsort(quality, kind="stable")[: round(noise_rate * len(codes))]] = True
+            moves = np.zeros(len(given), dtype=bool)
+            moves[np.argsort(mean_about_given, kind="stable")[: round(noise_rate * len(given))]] = True
         else:
             moves = predicted.max(axis=1) >= self.relabel
-        return np.where(moves[:, None], refined, given)
+        (stays,) = np.nonzero(~moves)
+        refined = refined.copy()  # a callback may have kept those of the round
+        refined[stays] = 0
+        refined[stays, given[stays]] = 1
+        return refined
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:
         """Most probable class.
@@ -397,12 +406,10 @@ class StochasticLabelRefinery(ClassifierMixin, BaseLabelRefinery):
         return LogisticRegression(max_iter=1000)
 
     def _describe(self, given, learnt, predicted, refined, average):
-        labels = given.argmax(axis=1)
-        rows = np.arange(len(labels))
         return {
             "change": average(np.abs(refined - learnt).sum(axis=1) / 2),
-            "oof_accuracy": average(predicted.argmax(axis=1) == labels),
-            "oof_given_proba": average(predicted[rows, labels]),
-            "relabeled": average(refined.argmax(axis=1) != labels),
+            "oof_accuracy": average(predicted.argmax(axis=1) == given),
+            "oof_given_proba": average(self._about_given(given, predicted)),
+            "relabeled": average(refined.argmax(axis=1) != given),
             "entropy": average(entr(refined).sum(axis=1)),
         }

@@ -122,6 +122,8 @@ def repeated(X, numbers, estimator, *, rows=None):
     Returns
     -------
     X : array-like of shape (n_copies, n_features)
+        What is quantized is laid out as the estimator takes it, so that it makes no table of its own: arrays are
+        float64, frames of nothing else hold one table.
     """
     rows = np.arange(num_samples(X)) if rows is None else rows
     is_frame = isinstance(X, pd.DataFrame)
@@ -129,7 +131,7 @@ def repeated(X, numbers, estimator, *, rows=None):
     if not isinstance(estimator, HistGradientBoostingClassifier) or not (is_frame or is_numeric):
         return safe_indexing(X, rows[numbers])
     # Column by column, as the estimator reads it: no second table in between.
-    if is_frame:
+    if is_frame and not (X.dtypes == np.float64).all():
         # Categories are few and stay; what is no plain number is left to the estimator.
         plain = [isinstance(dtype, np.dtype) and dtype.kind in "iuf" for dtype in X.dtypes]
         columns = [
@@ -139,10 +141,12 @@ def repeated(X, numbers, estimator, *, rows=None):
         return pd.DataFrame({j: getattr(column, "array", column) for j, column in enumerate(columns)}).set_axis(
             X.columns, axis=1
         )
-    copied = np.empty((len(numbers), X.shape[1]), dtype=X.dtype, order="F")
+    # Row by row in memory: of more than 200,000 rows the estimator takes a sample, for which it would turn the others.
+    copied = np.empty((len(numbers), X.shape[1]))
     for j in range(X.shape[1]):
-        copied[:, j] = quantized(X[rows, j], estimator.max_bins)[numbers]
-    return copied
+        column = X.iloc[rows, j].to_numpy() if is_frame else X[rows, j]
+        copied[:, j] = quantized(column, estimator.max_bins)[numbers]
+    return pd.DataFrame(copied, columns=X.columns, copy=False) if is_frame else copied
 
 
 def quantized(values, n_values):

@@ -90,13 +90,21 @@ class BaseLabelRefinery(MetaEstimatorMixin, BaseEstimator, metaclass=ABCMeta):
         """What None stands for."""
 
     @abstractmethod
+    def _first_targets(self, given, classes):
+        """What the first round learns: a new array of float64."""
+
+    @abstractmethod
+    def _about_given(self, given, predicted):
+        """What of the predictions is averaged over the rounds, one value a row: what they say of the given labels."""
+
+    @abstractmethod
     def _describe(self, given, learnt, predicted, refined, average):
         """Numbers about one round, for `history_`; `average` takes the mean over rows."""
 
     def _note(self, given, predicted):
         """What `_settle` is to know of the first round, whose predictions are not kept."""
 
-    def _settle(self, noted, given, refined, predicted, mean_predicted):
+    def _settle(self, noted, given, refined, predicted, mean_about_given):
         """The labels that the final models learn, from those of the last round and what the rounds predicted."""
         return refined
 
@@ -132,8 +140,11 @@ class BaseLabelRefinery(MetaEstimatorMixin, BaseEstimator, metaclass=ABCMeta):
             check_numeric_columns(X, type(self).__name__)
             check_no_texts(X, type(self).__name__)
 
-    def _refine(self, members, X, y, targets, sample_weight, groups, classes=None):
-        """Run the rounds and fit the final models; nothing of `self` changes before all of it has succeeded."""
+    def _refine(self, members, X, y, given, sample_weight, groups, classes=None):
+        """Run the rounds and fit the final models; nothing of `self` changes before all of it has succeeded.
+
+        `given` are the labels as column numbers, or values.
+        """
         if self.final == "folds" and self.n_rounds == 0:
             raise ValueError("final='folds' averages the models of the last round: it needs n_rounds >= 1. Got 0.")
         if self.n_augment > 0 and self.augment is None:
@@ -166,12 +177,16 @@ class BaseLabelRefinery(MetaEstimatorMixin, BaseEstimator, metaclass=ABCMeta):
         )
         n_steps = self.n_rounds + (self.final == "refit")
         with Progress(n_steps, type(self).__name__, unit="rounds", shown=self.verbose) as bar:
-            return self._run(members, X, y, targets, sample_weight, seeds, left_out, checkpoint, bar)
+            return self._run(members, X, y, given, classes, sample_weight, seeds, left_out, checkpoint, bar)
 
-    def _run(self, members, X, y, targets, sample_weight, seeds, left_out, checkpoint, bar):
-        """The rounds and the final fits."""
-        refined, noted, predicted, models, number = targets, None, None, None, 0
-        mean_predicted, history = np.zeros_like(targets, dtype=np.float64), []
+    def _run(self, members, X, y, given, classes, sample_weight, seeds, left_out, checkpoint, bar):
+        """The rounds and the final fits.
+
+        Tables of a column a class are as large as X where classes are many, and the final fit has the largest X of
+        all: only the labels it learns and the last predictions stand beside it.
+        """
+        refined, noted, predicted, models, number = self._first_targets(given, classes), None, None, None, 0
+        mean_about_given, history = np.zeros(len(y)), []
         for number in range(1, self.n_rounds + 1):
             start = perf_counter()
             learnt = refined
@@ -179,21 +194,25 @@ class BaseLabelRefinery(MetaEstimatorMixin, BaseEstimator, metaclass=ABCMeta):
             predicted, models, losses = left_out.predict(
                 number, learnt, keep_models=is_last and self.final == "folds", advance=bar.advance
             )
-            noted = self._note(targets, predicted) if number == 1 else noted
+            noted = self._note(given, predicted) if number == 1 else noted
             weight = number if self.label_weight == "average" else self.label_weight
-            refined = (weight * learnt + predicted) / (weight + 1)
+            refined = weight * learnt
+            refined += predicted
+            refined /= weight + 1
 
-            mean_predicted += (predicted - mean_predicted) / number
+            mean_about_given += (self._about_given(given, predicted) - mean_about_given) / number
             described = self._describe(
-                targets, learnt, predicted, refined, lambda values: float(np.average(values, weights=sample_weight))
+                given, learnt, predicted, refined, lambda values: float(np.average(values, weights=sample_weight))
             )
             history.append({"round": number, **described, **({"losses": losses.tolist()} if len(losses) else {})})
             self._report(history[-1], refined, predicted, perf_counter() - start, bar)
             if self.tol is not None and described["change"] <= self.tol:
                 break
 
+        if self.final == "refit":
+            learnt = None  # no longer needed
         if number:
-            refined = self._settle(noted, targets, refined, predicted, mean_predicted)
+            refined = self._settle(noted, given, refined, predicted, mean_about_given)
         if self.final == "refit":
             with failures_explained("the final fit", self.n_jobs, checkpoint, members, X):
                 models = self._refit(members, X, y, refined, sample_weight, seeds[0])
@@ -203,7 +222,7 @@ class BaseLabelRefinery(MetaEstimatorMixin, BaseEstimator, metaclass=ABCMeta):
         return Bunch(
             refined=refined,
             predicted=predicted,
-            mean_predicted=mean_predicted,
+            mean_about_given=mean_about_given,
             history=pd.DataFrame(history).set_index("round") if history else pd.DataFrame(),
             n_iter=number,
             models=models,

@@ -224,7 +224,7 @@ class StochasticLabelRefineryRegressor(RegressorMixin, BaseLabelRefinery):
         attributes = {"soft_labels_": result.refined, "history_": result.history, "n_iter_": result.n_iter}
         if result.n_iter:
             attributes["oof_prediction_"] = result.predicted
-            attributes["label_quality_"] = -np.abs(y - result.mean_predicted)
+            attributes["label_quality_"] = -np.abs(y - result.mean_about_given)
         if grades is not None:
             if thresholds is None:
                 thresholds = kappa_thresholds(grades, y, result.predicted, result.sample_weight)
@@ -281,6 +281,13 @@ class StochasticLabelRefineryRegressor(RegressorMixin, BaseLabelRefinery):
 
     def _default_estimator(self):
         return Ridge()
+
+    def _first_targets(self, given, classes):
+        return given
+
+    def _about_given(self, given, predicted):
+        """The prediction itself, to be compared with the given value."""
+        return predicted
 
     def _describe(self, given, learnt, predicted, refined, average):
         return {

@@ -321,7 +321,9 @@ class DistributionFit(_TargetFit):
         if isinstance(early_stopping, str) and len(targets) <= AUTO_EARLY_STOPPING_ROWS:
             # "auto" goes by the number of rows; copies must not switch it on.
             estimator.set_params(early_stopping=False)
-        estimator.fit(repeated(X, numbers, estimator, rows=rows), self.classes[labels], sample_weight=weights)
+        X, labels = repeated(X, numbers, estimator, rows=rows), self.classes[labels]
+        del numbers  # nothing of no use beside the fit, which takes most memory of all
+        estimator.fit(X, labels, sample_weight=weights)
 
 
 def column_by_column(estimator):

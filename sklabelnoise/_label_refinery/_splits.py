@@ -44,8 +44,7 @@ class FoldDrawer:
     def __init__(self, cv, X, y, groups, *, classes=None, sample_weight=None, resplit=True):
         self.X, self.y, self.groups = X, y, groups
         self.weighs = np.ones(len(y), dtype=bool) if sample_weight is None else sample_weight > 0
-        # What the folds are to have in equal shares. A splitter of the user is asked with the labels themselves.
-        self.strata = y
+        self.classes = None  # a splitter of the user is asked with the labels themselves
         self.resplit = resplit
         self._drawn = None
         if cv is None or cv == "auto" or isinstance(cv, Integral):
@@ -56,9 +55,7 @@ class FoldDrawer:
                 (False, False): KFold,
             }[classes is not None, groups is not None]
             self.splitter = kind(self._n_folds(cv, classes), shuffle=True)
-            if classes is not None:
-                # Also the rows that count, lest all of a class come into one fold.
-                self.strata = 2 * np.searchsorted(classes, y) + self.weighs
+            self.classes = classes
         elif hasattr(cv, "split"):
             self.splitter = cv
         else:
@@ -85,15 +82,24 @@ class FoldDrawer:
         ValueError
             If the test sets do not partition the rows, or a row or group is on both sides of a split.
         """
-        if self._drawn is not None and not self.resplit:
+        if self._drawn is not None:
             return self._drawn
         splitter = self._reseeded(number, random_state)
         # With cv="auto" a class of a single row is accepted: the fold that holds it has a model without it. A splitter
         # that ignores groups is refused below where it tears one apart, and right where it does not.
         silenced = "The (least populated class|groups parameter is ignored)"
         with callers_filters((UserWarning, silenced)):
-            self._drawn = self._checked(splitter.split(self.X, self.strata, self.groups))
-        return self._drawn
+            splits = self._checked(splitter.split(self.X, self._strata(), self.groups))
+        if not self.resplit:
+            self._drawn = splits
+        return splits
+
+    def _strata(self):
+        """What the folds are to have in equal shares."""
+        if self.classes is None:
+            return self.y
+        # Also the rows that count, lest all of a class come into one fold.
+        return 2 * np.searchsorted(self.classes, self.y) + self.weighs
 
     def _n_folds(self, cv, classes):
         n_rows = int(self.weighs.sum())

@@ -13,6 +13,7 @@ from scipy.sparse import csr_array
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.tree import DecisionTreeClassifier
+from sklearn.utils.validation import check_array
 
 from sklabelnoise._label_refinery import _copies
 from sklabelnoise._label_refinery._copies import (
@@ -183,6 +184,25 @@ class TestRepeated:
         of_half = repeated(X, np.array([0, 0, 7]), BOOSTING, rows=half)
         np.testing.assert_array_equal(of_half, repeated(X[half], np.array([0, 0, 7]), BOOSTING))
 
+    @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.int64])
+    def test_the_model_of_other_numbers_is_that_of_the_same_numbers_in_float64(self, dtype):
+        rng = np.random.default_rng(0)
+        X, targets = (100 * rng.normal(size=(2000, 3))).astype(dtype), rng.dirichlet([1, 1, 1], size=2000)
+        y, fit = targets.argmax(axis=1), DistributionFit(np.arange(3), "replicate")
+        given, double = (
+            fit.fit(HistGradientBoostingClassifier(max_iter=3), rows, y, targets).predict_proba(rows)
+            for rows in (X, X.astype(np.float64))
+        )
+        np.testing.assert_array_equal(given, double)
+
+    def test_frames_of_one_type_give_the_model_of_the_array_and_keep_names(self):
+        rng = np.random.default_rng(0)
+        X = rng.normal(size=(2000, 3))
+        frame = pd.DataFrame(X, columns=["a", "b", "b"], index=np.arange(2000)[::-1])
+        moved = repeated(frame, self.ROWS, BOOSTING)
+        assert moved.columns.tolist() == ["a", "b", "b"]
+        np.testing.assert_array_equal(moved.to_numpy(), repeated(X, self.ROWS, BOOSTING))
+
     def test_frames_keep_names_and_types_and_categories(self):
         rng = np.random.default_rng(0)
         frame = pd.DataFrame(
@@ -201,6 +221,13 @@ class TestRepeated:
         assert moved["nullable"].tolist() == frame["nullable"].tolist()
         model = HistGradientBoostingClassifier(max_iter=3).fit(moved, (frame["number"] > 0).to_numpy())
         np.testing.assert_array_equal(model.predict_proba(frame), model.predict_proba(moved))
+
+    @pytest.mark.parametrize("container", [np.array, np.float32, np.asfortranarray, pd.DataFrame])
+    def test_boosting_makes_no_table_of_its_own_from_quantized_rows(self, container):
+        X = container(np.random.default_rng(0).normal(size=(2000, 3)))
+        moved = repeated(X, self.ROWS, BOOSTING)
+        assert type(moved) is type(X)
+        assert np.shares_memory(check_array(moved, dtype=[np.float64], ensure_all_finite=False), moved)
 
     @pytest.mark.parametrize("container", [list, lambda X: X.astype(object)])
     def test_what_is_no_table_of_numbers_is_only_repeated(self, container):

@@ -1,10 +1,15 @@
 """The rounds: no row is predicted by what saw it, a seed gives the same labels, weights and groups reach everything."""
 
+import gc
+import sys
+import tracemalloc
+
 import numpy as np
 import pandas as pd
 import pytest
 import sklearn
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.dummy import DummyRegressor
 from sklearn.exceptions import UnsetMetadataPassedError
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 from sklearn.linear_model import LogisticRegression
@@ -48,6 +53,17 @@ class RegressingMemory(Memory, RegressorMixin, BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = True
         return tags
+
+
+class Measuring(DummyRegressor):
+    """Notes what is allocated whenever it is fitted."""
+
+    allocated = []
+
+    def fit(self, X, y, sample_weight=None):
+        gc.collect()
+        self.allocated.append(tracemalloc.get_traced_memory()[0])
+        return super().fit(X, y, sample_weight)
 
 
 def fail_fit(self, X, y, sample_weight=None):
@@ -303,3 +319,29 @@ class TestWeightsAndRouting:
         pipeline = make_pipeline(StandardScaler(), SoftMemory())
         with sklearn.config_context(enable_metadata_routing=True):
             assert refinery(pipeline, n_rounds=2).fit(X, y).n_iter_ == 2
+
+
+class TestMemory:
+    @pytest.mark.parametrize("relabel", ["all", "suspects", 0.9])
+    def test_two_tables_of_labels_stand_beside_the_final_fit(self, relabel):
+        X, y = np.zeros((20_000, 1)), np.arange(20_000) % 10
+        table = 8 * 20_000 * 10
+        model = refinery(Measuring(), soft_label_method="regression", n_rounds=2, cv=2, relabel=relabel)
+        Measuring.allocated.clear()
+        tracemalloc.start()
+        try:
+            before = tracemalloc.get_traced_memory()[0]
+            model.fit(X, y)
+        finally:
+            tracemalloc.stop()
+        # The labels learnt and the last predictions. What is one number a row is a tenth of a table here.
+        assert Measuring.allocated[-1] - before < 2.6 * table
+
+    @pytest.mark.slow
+    @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads peak memory as Linux counts it")
+    @pytest.mark.parametrize("rows", [100_000, 200_000])
+    def test_ten_classes_of_boosted_trees_take_at_most_four_times_the_memory_of_the_rows(self, rows):
+        from benchmarks.large import in_fresh_process
+
+        # The histograms of a tree, 10 MB, are as large whatever the number of rows.
+        assert in_fresh_process(f"bytes_of_refinery({rows}, 10)") <= 4
