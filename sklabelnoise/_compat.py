@@ -95,6 +95,7 @@ __all__ = [
     "dispatch_mode",
     "fit_and_score",
     "fit_context",
+    "fused_adam_stepped",
     "fused_optimizer_devices",
     "has_callbacks",
     "has_hooks",
@@ -255,6 +256,51 @@ def unrecorded_step(optimizer):
         return None
     listeners = (optimizer._optimizer_step_pre_hooks, optimizer._optimizer_step_post_hooks, *_hooks_of_every_step())
     return None if any(listeners) else wrapped.__wrapped__
+
+
+def fused_adam_stepped(optimizer):
+    """Make the step of an Adam or AdamW that is one operation on a CPU; whether that was possible.
+
+    Before that operation torch sorts the tensors by device and type and asks its compiler whether it is at work, which
+    takes twice as long as the operation where a network is small. Private: the operation itself.
+    """
+    import torch
+
+    kind = type(optimizer)
+    if kind is not torch.optim.AdamW and kind is not torch.optim.Adam:
+        return False
+    known, prepared = optimizer.state, []
+    for group in optimizer.param_groups:
+        lr, (beta1, beta2) = group["lr"], group["betas"]
+        if not group["fused"] or group["amsgrad"] or group["capturable"] or group["differentiable"]:
+            return False
+        if isinstance(lr, torch.Tensor) or isinstance(beta1, torch.Tensor) or isinstance(beta2, torch.Tensor):
+            return False
+        params, gradients, means, squares, steps = [], [], [], [], []
+        dtype = None
+        for p in group["params"]:
+            gradient = p.grad
+            if gradient is None:
+                continue
+            state, dtype = known.get(p), dtype or p.dtype
+            if not state or not gradient.is_cpu or gradient.layout is not torch.strided or p.dtype is not dtype:
+                return False
+            params.append(p)
+            gradients.append(gradient)
+            means.append(state["exp_avg"])
+            squares.append(state["exp_avg_sq"])
+            steps.append(state["step"])
+        if params:
+            prepared.append((group, lr, beta1, beta2, params, gradients, means, squares, steps))
+    with torch.no_grad():
+        for group, lr, beta1, beta2, params, gradients, means, squares, steps in prepared:
+            torch._foreach_add_(steps, 1)
+            decoupled = group.get("decoupled_weight_decay", kind is torch.optim.AdamW)
+            (torch._fused_adamw_ if decoupled else torch._fused_adam_)(
+                params, gradients, means, squares, [], steps, lr=lr, beta1=beta1, beta2=beta2, amsgrad=False,
+                weight_decay=group["weight_decay"], eps=group["eps"], maximize=group["maximize"],
+            )  # fmt: skip
+    return True
 
 
 @cache

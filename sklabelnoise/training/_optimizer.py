@@ -5,7 +5,7 @@ import inspect
 
 import torch
 
-from sklabelnoise._compat import fused_optimizer_devices, unrecorded_step
+from sklabelnoise._compat import fused_adam_stepped, fused_optimizer_devices, unrecorded_step
 
 # Those of torch whose step is one operation where it is told so, and the arguments by which a user says otherwise.
 _WITH_FUSED_STEP = (torch.optim.SGD, torch.optim.Adam, torch.optim.AdamW)
@@ -75,11 +75,11 @@ def clear_gradients(optimizer):
 
 
 def take_step(optimizer):
-    """As ``optimizer.step()``, without a record for a profiler that is not there."""
+    """As ``optimizer.step()``, without a record for a profiler that is not there and what else takes time."""
     step = unrecorded_step(optimizer)
     if step is None:
         optimizer.step()
-    else:
+    elif not fused_adam_stepped(optimizer):
         step(optimizer)
 
 

@@ -5,7 +5,7 @@ import torch
 from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 
 from sklabelnoise import DMClassifier
-from sklabelnoise._compat import unrecorded_step
+from sklabelnoise._compat import fused_adam_stepped, unrecorded_step
 from sklabelnoise.training._optimizer import clear_gradients, take_step
 
 
@@ -30,6 +30,106 @@ def stepped(kind, take, clear, n_steps=3, **params):
 def test_a_step_is_the_one_of_torch(kind, params):
     plain = stepped(kind, kind.step, kind.zero_grad, **params)
     assert torch.equal(stepped(kind, take_step, clear_gradients, **params), plain)
+
+
+def small_network():
+    network = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.ReLU(), torch.nn.Linear(4, 2))
+    for i, parameter in enumerate(network.parameters()):
+        torch.nn.init.normal_(parameter, generator=torch.Generator().manual_seed(i))
+    return network
+
+
+def trained(kind, take, change=lambda network, optimizer, number: None, **params):
+    """Parameters and the optimizer's state after some steps, before each of which something may change."""
+    network = small_network()
+    first, *others = network.parameters()
+    optimizer = kind([{"params": [first], "lr": 0.3}, {"params": others}], lr=0.1, **params)
+    x = torch.randn(8, 3, generator=torch.Generator().manual_seed(0))
+    for number in range(4):
+        change(network, optimizer, number)
+        clear_gradients(optimizer)
+        (network(x) ** 2).sum().backward()
+        take(optimizer)
+    state = [value for p in network.parameters() for value in optimizer.state[p].values()]
+    return [p.detach() for p in network.parameters()] + state
+
+
+def anneal(network, optimizer, number):
+    optimizer.param_groups[0]["lr"] = 0.3 / (1 + number)
+
+
+def unfreeze(network, optimizer, number):
+    network[2].weight.requires_grad_(number >= 2)
+
+
+def load_back(network, optimizer, number):
+    optimizer.load_state_dict(optimizer.state_dict())
+
+
+ADAMS = [(torch.optim.Adam, {"weight_decay": 0.1}), (torch.optim.AdamW, {}), (torch.optim.AdamW, {"maximize": True})]
+
+
+@pytest.mark.parametrize("change", [anneal, unfreeze, load_back])
+@pytest.mark.parametrize(("kind", "params"), [*ADAMS, (torch.optim.Adam, {"amsgrad": True})])
+def test_a_step_of_adam_in_one_operation_is_the_one_of_torch(kind, params, change):
+    plain = trained(kind, kind.step, change, fused=True, **params)
+    taken = trained(kind, take_step, change, fused=True, **params)
+    assert all(map(torch.equal, taken, plain))
+
+
+@pytest.mark.parametrize(("kind", "params"), ADAMS)
+def test_a_step_of_adam_in_one_operation_sorts_no_tensors(kind, params, monkeypatch):
+    sorted_tensors = []
+    whole = torch.optim.Optimizer._group_tensors_by_device_and_dtype
+
+    def sort(*given):
+        sorted_tensors.append(1)
+        return whole(*given)
+
+    monkeypatch.setattr(torch.optim.Optimizer, "_group_tensors_by_device_and_dtype", staticmethod(sort))
+    trained(kind, take_step, fused=True, **params)
+    assert len(sorted_tensors) == 2  # the first step, of two groups, makes the state
+
+
+@pytest.mark.parametrize("params", [
+    {"fused": False},
+    {"fused": True, "amsgrad": True},
+    {"fused": True, "lr": torch.tensor(0.1)},
+    {"fused": True, "capturable": True},
+])  # fmt: skip
+def test_another_adam_is_left_to_torch(params):
+    x = torch.ones(2, requires_grad=True)
+    optimizer = torch.optim.AdamW([x], **params)
+    for _ in range(2):
+        optimizer.zero_grad()
+        x.sum().backward()
+        before = x.detach().clone()
+        assert not fused_adam_stepped(optimizer)
+        assert torch.equal(x, before)
+        optimizer.step()
+
+
+def test_an_adam_of_a_users_is_left_to_it():
+    class Adam(torch.optim.Adam):
+        pass
+
+    x = torch.ones(2, requires_grad=True)
+    optimizer = Adam([x], fused=True)
+    for _ in range(2):
+        x.sum().backward()
+        assert not fused_adam_stepped(optimizer)
+        optimizer.step()
+
+
+def test_sparse_gradients_are_left_to_torch_which_refuses_them():
+    table = torch.nn.Embedding(4, 2, sparse=True)
+    optimizer = torch.optim.Adam(table.parameters(), fused=True)
+    table.weight.grad = torch.ones_like(table.weight)
+    take_step(optimizer)
+    clear_gradients(optimizer)
+    table(torch.tensor([1])).sum().backward()
+    with pytest.raises(RuntimeError, match="sparse"):
+        take_step(optimizer)
 
 
 def test_nobody_listens_to_a_plain_optimizer():
