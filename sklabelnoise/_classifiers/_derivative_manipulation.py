@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from functools import lru_cache
 from numbers import Real
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,13 @@ if TYPE_CHECKING:
 
 # The smallest tables of two classes that benchmarks/results has rows of; of smaller ones nothing is known.
 _LEAST_ROWS = 1_000
+
+
+@lru_cache(maxsize=64)  # to look at its weights takes as long as a step of a small network
+def _checked_emphasis(lam, beta):
+    emphasis = DMEmphasis(lam, beta)
+    check_emphasis(emphasis)
+    return emphasis
 
 
 @document_common
@@ -178,6 +186,9 @@ class DMClassifier(BaseNoisyLabelClassifier):
         return self.emphasis is None and all(getattr(self, name) is defaults[name] for name in ("lam", "beta"))
 
     def _make_criterion(self):
-        emphasis = DMEmphasis(self.lam, self.beta) if self.emphasis is None else self.emphasis
-        check_emphasis(emphasis)
+        if self.emphasis is None:
+            emphasis = _checked_emphasis(self.lam, self.beta)
+        else:
+            emphasis = self.emphasis
+            check_emphasis(emphasis)
         return DMLoss(emphasis, normalization=self.normalization, damping=self.damping)

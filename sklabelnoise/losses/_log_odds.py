@@ -22,7 +22,7 @@ _FEW_CLASSES = 32
 
 def _on_cpu(logits):
     """Whether passes over memory count as much as operations, of which each is a launch on an accelerator."""
-    return logits.device.type == "cpu"
+    return logits.is_cpu
 
 
 def _in_parts(logits):

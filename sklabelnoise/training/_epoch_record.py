@@ -87,19 +87,20 @@ class EpochRecord:
                 raise ValueError(nonfinite_loss_message(self._prefix, loss, **place, lr=lr))
         total = sum(masses)
         mean = sum(loss * mass for loss, mass in zip(self._losses, masses, strict=True)) / total
-        self._write_best(f"{self._prefix}_loss", mean, min)
-        self._write_best(f"{self._prefix}_accuracy", sum(hits) / total, max)
+        row = self._history[-1]  # once: skorch copies its list of all epochs for it
+        self._write_best(row, f"{self._prefix}_loss", mean, min)
+        self._write_best(row, f"{self._prefix}_accuracy", sum(hits) / total, max)
         if self._prefix == "train":
-            self._history.record("lr", lr)
-            self._history.record("seconds", seconds)
-        self._history.record(f"{self._prefix}_batch_count", len(self._losses))
+            row["lr"] = lr
+            row["seconds"] = seconds
+        row[f"{self._prefix}_batch_count"] = len(self._losses)
 
-    def _write_best(self, key, value, best):
-        """Record a value, and whether it is the best so far, which skorch's Checkpoint and PrintLog ask for."""
+    def _write_best(self, row, key, value, best):
+        """Write a value, and whether it is the best so far, which skorch's Checkpoint and PrintLog ask for."""
         # The last that was the best so far is the best of all before: the others need no look.
-        before = next((row[key] for row in reversed(self._history) if row.get(f"{key}_best")), None)
-        self._history.record(key, value)
-        self._history.record(f"{key}_best", before is None or (value != before and value == best(value, before)))
+        before = next((other[key] for other in reversed(self._history) if other.get(f"{key}_best")), None)
+        row[key] = value
+        row[f"{key}_best"] = before is None or (value != before and value == best(value, before))
 
 
 def _as_numbers(values):

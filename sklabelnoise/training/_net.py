@@ -425,7 +425,9 @@ class NoisyLabelNet(ClassifierMixin, NeuralNet):
         if self.augment is not None and self.module_.training:
             with captured("augmentation" in self.drawing_parts_):
                 x = self.augment(x, self.augment_generator_)
-        with captured("module" in self.drawing_parts_):
+        if "module" not in self.drawing_parts_:
+            return self.call(self.module_, x, **fit_params)
+        with captured():
             return self.call(self.module_, x, **fit_params)
 
     def call(self, module, x, **fit_params):

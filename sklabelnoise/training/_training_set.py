@@ -231,19 +231,24 @@ def check_training_set(
         if isinstance(given, torch.Tensor) and given.device.type != "cpu":
             tensor = given.detach().to(as_tensor(X[:0]).dtype)
         dtype = X.dtype if X.dtype.kind == "f" else np.dtype(np.float32)
-    check_classification_targets(y)
+    # Integers are classes: scikit-learn's check, which takes as long as three steps of a small network, could only warn
+    # of them, where they are many.
+    if y.dtype.kind not in "biu":
+        check_classification_targets(y)
 
     classes, input_shape = known or (None, None)
     if input_shape is not None:
         _check_shape(_example(X).shape if isinstance(X, Dataset) else X.shape[1:], input_shape, names[0])
     columns, soft_labels = (None, None) if soft_labels is None else soft_label_columns(soft_labels, y)
     classes, labels = _encode(y, classes, columns, names[1])
+    if y.dtype.kind in "biu" and 2 * len(classes) > len(y):
+        check_classification_targets(y)
     soft_targets = None if soft_labels is None else _check_soft_labels(soft_labels, columns, classes, len(labels))
     weight = check_weights(sample_weight, len(labels))
     if estimator.class_weight is not None:
         soft_targets, weight = _apply_class_weight(estimator.class_weight, classes, labels, soft_targets, weight)
 
-    present = np.unique(labels[weight > 0]) if soft_targets is None else np.flatnonzero(weight @ soft_targets > 0)
+    present = np.flatnonzero((np.bincount(labels[weight > 0]) if soft_targets is None else weight @ soft_targets) > 0)
     # Where the classes were declared, a chunk may show one of them only.
     if (known is None and len(present) < 2) or len(classes) < 2:
         raise ValueError(
@@ -389,10 +394,8 @@ def soft_label_columns(soft_labels, y):
 
 
 def _encode(y, classes, columns, name):
-    if classes is None:
-        classes = encode(y)[0]
-        if columns is not None:
-            classes = np.unique(np.concatenate([classes, columns]))
+    if classes is None and columns is not None:
+        classes = np.unique(np.concatenate([encode(y)[0], columns]))
     return encode(y, classes, name=name)
 
 

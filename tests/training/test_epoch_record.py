@@ -14,7 +14,8 @@ def test_an_epoch_is_the_best_where_it_is_better_than_all_before(name, best):
     history = History()
     for value in values:
         history.new_epoch()
-        EpochRecord(history, "train", "cpu")._write_best(f"train_{name}", value, min if name == "loss" else max)
+        record = EpochRecord(history, "train", "cpu")
+        record._write_best(history[-1], f"train_{name}", value, min if name == "loss" else max)
     before = best.accumulate(values)
     expected = [True, *(before[1:] != before[:-1])]
     assert history[:, f"train_{name}_best"] == expected

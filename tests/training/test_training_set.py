@@ -1,5 +1,7 @@
 """What users pass is taken as it is meant, or refused with a message that says what was expected and what came."""
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,6 +14,7 @@ from sklearn.exceptions import DataConversionWarning
 
 from sklabelnoise import DMClassifier
 from sklabelnoise.modules import ResNet20
+from sklabelnoise.training import _training_set
 from sklabelnoise.training._training_set import (
     _check_soft_labels,
     _encode,
@@ -74,6 +77,23 @@ def test_one_class_only_among_rows_of_positive_weight(blobs):
 def test_wrong_labels(y, message, blobs):
     with pytest.raises(ValueError, match=message):
         fit(blobs[0], y(blobs[1]))
+
+
+@pytest.mark.parametrize("n_classes", [2, 20, 21, 40])
+@pytest.mark.parametrize("dtype", [np.int64, np.uint8, np.float64, object])
+def test_labels_of_so_many_classes_that_they_may_be_values_are_warned_of(n_classes, dtype):
+    y = (np.arange(41) % n_classes).astype(dtype)
+    X = np.random.default_rng(0).normal(size=(41, 3))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        fit(X, y)
+    said = any("unique classes is greater than 50%" in str(warning.message) for warning in caught)
+    assert said == (n_classes > 20)
+
+
+def test_integers_are_classes_without_a_look_at_each(blobs, monkeypatch):
+    monkeypatch.setattr(_training_set, "check_classification_targets", lambda y: pytest.fail("looked"))
+    fit(*blobs)
 
 
 def test_a_column_of_labels_is_taken_with_a_warning(blobs):
