@@ -56,6 +56,21 @@ def test_identity_is_cross_entropy(loss):
     torch.testing.assert_close(loss(logits, labels, transition_matrix=identity), cross_entropy(logits, labels))
 
 
+@pytest.mark.parametrize("gap", [1.0, 50.0, 100.0, 1e4])
+def test_soft_targets_reach_labels_that_the_likeliest_class_never_gives(gap):
+    # Class 0 gives label 0 alone: whatever speaks for the others has a probability of exp(-gap) or less.
+    matrix = torch.tensor([[1.0, 0.0, 0.0], [0.2, 0.8, 0.0], [0.0, 0.1, 0.9]])
+    logits, targets = torch.tensor([[gap, 0.0, -gap]]).requires_grad_(), torch.tensor([[0.5, 0.3, 0.2]])
+    value = forward(logits, targets, transition_matrix=matrix)
+    value.sum().backward()
+    log_p = logits.detach().double().log_softmax(-1)
+    mixture = (log_p.mT + matrix.double().log()).logsumexp(0)
+    posterior = (log_p.mT + matrix.double().log() - mixture).exp()
+    torch.testing.assert_close(value.double(), -(targets * mixture).sum(-1), rtol=1e-5, atol=0)
+    expected = log_p.exp() - (posterior * targets).sum(-1)
+    torch.testing.assert_close(logits.grad.double(), expected, rtol=1e-5 * max(1, gap / 100), atol=1e-7)
+
+
 def test_forward_with_the_symmetric_matrix_is_forward_symmetric():
     logits, labels = batch()
     matrix = torch.full((N_CLASSES, N_CLASSES), 0.2, dtype=torch.double).fill_diagonal_(0.6)
