@@ -178,9 +178,9 @@ def forward(
         weights = _rows_of(matrix.mT, targets)
         return _log_loss_of_mixture(log_proba, weights, weights.gather(-1, top.unsqueeze(-1)), dim=-1)
     # Every label in turn: an array of classes x labels x samples. Samples come last, where loops are long. No product
-    # of matrices, though it would be less work: the likelihood of a label that the likeliest class never gives underflows
-    # under any shift that the labels of a row have in common, and has to have its own, which only a look at each
-    # label's classes finds; the derivative too counts from the likeliest class, which is another in every row.
+    # of matrices, though it would be less work: the likelihood of a label that the likeliest class never gives
+    # underflows under any shift that the labels of a row have in common, and has to have its own, which only a look at
+    # each label's classes finds; the derivative too counts from the likeliest class, which is another in every row.
     at_top = _rows_of(matrix, top).mT.unsqueeze(-3)
     values = _log_loss_of_mixture(log_proba.mT.contiguous().unsqueeze(-2), matrix.unsqueeze(-1), at_top, dim=-3)
     return (targets.mT * values).sum(-2)
