@@ -14,6 +14,8 @@ _FLOOR = 1e-4
 PRIOR_ROWS_OF_TWO = 50.0
 # From this structure on, what is left of S without the transition matrix is an opinion of its own.
 FULL_STRUCTURE = 0.05
+# From this share of wrong labels on, weights learned from them are so uncertain that the mean of the families counts.
+FULL_NOISE = 0.2
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,8 @@ class Decision:
         What a decision for each class is worth.
     mean : bool
         Whether the mean of the families decides.
+    noise_rate : float
+        Estimated share of wrong labels among the given ones.
     """
 
     given_weights: np.ndarray
@@ -40,6 +44,7 @@ class Decision:
     transition: Transition
     class_weight: np.ndarray
     mean: bool
+    noise_rate: float = 1.0  # of decisions that were saved without: all opinions count
 
     def proba(self, probas):
         """Probabilities of the clean label.
@@ -53,8 +58,9 @@ class Decision:
         -------
         proba : ndarray of shape (n_samples, n_classes)
             With two classes, S with the transition matrix taken out of it. With more, a weighted geometric mean of
-            opinions: that, as far as the noise has any structure (without, it only repeats S), and F and the mean of
-            the families, as far as it has none that is clear. Times the weights of the classes.
+            opinions: that, as far as the noise has any structure (without, it only repeats S), and F and, as far as
+            there is noise, the mean of the families, as far as it has none that is clear. Times the weights of the
+            classes.
         """
         if self.mean:
             return softmax(_log(probas.mean(axis=0)) + np.log(self.class_weight), axis=1)
@@ -67,7 +73,7 @@ class Decision:
             opinions = [
                 (seen, opinions[0][1]),
                 (1 - gate, combine(logits, self.clean_weights)),
-                ((1 - gate) / 2, probas.mean(axis=0)),
+                (min(1.0, self.noise_rate / FULL_NOISE) * (1 - gate) / 2, probas.mean(axis=0)),
             ]
         log_proba = sum(weight * _log(proba) for weight, proba in opinions) / sum(weight for weight, _ in opinions)
         return softmax(log_proba + np.log(self.class_weight), axis=1)
@@ -107,11 +113,12 @@ def learn_decision(probas, codes, sample_weight, combination="auto", class_weigh
             T = simple_transition(given, codes, sample_weight)
             clean_weights = combination_weights(logits, codes, T, sample_weight)
     transition = estimate_transition(probas.argmax(axis=2), given, codes, sample_weight)
-    decision = Decision(given_weights, clean_weights, transition, np.ones(n_classes), mean)
+    prior = np.average(deconvolve(given, transition.matrix), axis=0, weights=sample_weight)
+    noise_rate = float(1 - prior @ np.diag(transition.matrix))
+    decision = Decision(given_weights, clean_weights, transition, np.ones(n_classes), mean, noise_rate)
     if class_weight is None:
         return decision
     if isinstance(class_weight, str):
-        prior = np.average(deconvolve(given, transition.matrix), axis=0, weights=sample_weight)
         class_weight = 1 / np.maximum(prior, _FLOOR)
     return replace(decision, class_weight=class_weight / class_weight.mean())
 

@@ -5,7 +5,7 @@ from sklabelnoise._ensemble._forests import Forest
 from sklabelnoise._ensemble._kernel_ridge import KernelRidge
 from sklabelnoise._ensemble._linear import Linear
 from sklabelnoise._ensemble._neighbors import Neighbors
-from sklabelnoise._ensemble._networks import NetworkStack, is_network, networks_of_tables
+from sklabelnoise._ensemble._networks import NetworkStack, TableNetworks, is_network
 from sklabelnoise._ensemble._own_members import OwnMember
 
 # In the order they are fitted in: what helps most for its time comes first.
@@ -83,7 +83,7 @@ def _table_family(name, classes):
     if name in ("random_forest", "extra_trees"):
         return Forest(name)
     if name == "networks":
-        return NetworkStack("standard", classes).add(name, networks_of_tables())
+        return TableNetworks(classes)
     for kind in (KernelRidge, Neighbors, Linear, Boosting):
         if kind.name == name:
             return kind()

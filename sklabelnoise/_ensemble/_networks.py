@@ -3,6 +3,7 @@
 This is the one file of the ensemble that knows the fused engine.
 """
 
+from dataclasses import replace
 from functools import partial
 from threading import Lock
 
@@ -21,19 +22,7 @@ from sklabelnoise._fused._fits import Fit, Fits
 from sklabelnoise._fused._folds import make_folds
 from sklabelnoise._fused._plan import final_classifier
 from sklabelnoise._label_refinery._left_out import seeded_clone
-
-
-def networks_of_tables():
-    """What `members_` calls the networks for tables, and the networks."""
-    common = {"max_epochs": 40, "dtype": "float32", "device": "cpu"}
-    return [
-        *(
-            ({"loss": "dm", "lam": lam, "beta": beta}, DMClassifier(lam=lam, beta=beta, **common))
-            for lam, beta in ((0, 0), (1, 8), (1, 16), (2, 12))
-        ),
-        ({"loss": "gce", "q": 0.7}, RobustLossClassifier(loss="gce", loss__q=0.7, **common)),
-        ({"loss": "cross_entropy"}, RobustLossClassifier(loss="cross_entropy", **common)),
-    ]
+from sklabelnoise.modules import MLP
 
 
 def is_network(estimator):
@@ -50,11 +39,12 @@ class NetworkStack:
         Which view of the rows they are shown.
     classes : ndarray of shape (n_classes,)
         All labels, sorted: the networks are fitted to labels, not to numbers.
+    piece : str, default="networks"
+        What the training is called as a piece of a fit.
     """
 
-    def __init__(self, view, classes):
-        self.view, self.classes = view, classes
-        self._piece = "networks" if view == "own" else f"networks-{view}"
+    def __init__(self, view, classes, piece="networks"):
+        self.view, self.classes, self._piece = view, classes, piece
         self._members = {}
         self._lock = Lock()
         self._results = None
@@ -164,12 +154,80 @@ class Networks(Family):
         return self.stack.first_name
 
     def cost(self, n_samples, n_features, n_classes, n_folds, by_folds):
-        return self.stack.n_candidates() * n_folds * (0.05 + 40 * n_samples * (n_features + n_classes) * 256 * 3e-10)
+        return _expected_seconds(self.stack.n_candidates() * n_folds, 40, n_samples, n_features, n_classes)
 
     def fit(self, rows, work, seed):
         candidates, chosen, left_out, models, failures = self.stack.result(self.name, rows, work, seed)
         left_out = checked_proba(left_out, rows.n_classes)
         return FittedFamily(self.name, self.view, candidates, chosen, left_out, models, failures=failures)
+
+
+class TableNetworks(Family):
+    """Networks for tables: short fits with several losses and, where cross entropy is the best of these, longer ones.
+
+    Wrong labels are memorized in long fits, so all losses begin with short ones. Where none that bears wrong labels
+    predicts given labels better than cross entropy does, there is little to bear, and networks are worth more that are
+    trained until they know their rows, with smoothed labels, which keep them from certainty.
+
+    Parameters
+    ----------
+    classes : ndarray of shape (n_classes,)
+        All labels, sorted.
+    """
+
+    name, view = "networks", "standard"
+    PLAIN = {"loss": "cross_entropy"}
+    SHORT_EPOCHS, LONG_EPOCHS = 40, 160
+    # Rows times epochs of a long fit, where that is between the two.
+    LONG_ROWS = 320_000
+
+    def __init__(self, classes):
+        self.classes = classes
+        common = {"dtype": "float32", "device": "cpu"}
+        short = {**common, "max_epochs": self.SHORT_EPOCHS}
+        self.short = [
+            *(
+                ({"loss": "dm", "lam": lam, "beta": beta}, DMClassifier(lam=lam, beta=beta, **short))
+                for lam, beta in ((0, 0), (1, 8), (1, 16), (2, 12))
+            ),
+            ({"loss": "gce", "q": 0.7}, RobustLossClassifier(loss="gce", loss__q=0.7, **short)),
+            (self.PLAIN, RobustLossClassifier(**self.PLAIN, **short)),
+        ]
+        long = {"loss": "label_smoothing", "lr": 3e-3, "max_epochs": self.LONG_EPOCHS}
+        self.long = [
+            ({**long, "hidden": hidden}, RobustLossClassifier(module=MLP, module__hidden=hidden, **long, **common))
+            for hidden in ((256,), (128, 128))
+        ]
+
+    def cost(self, n_samples, n_features, n_classes, n_folds, by_folds):
+        return sum(
+            _expected_seconds(len(networks) * n_folds, n_epochs, n_samples, n_features, n_classes)
+            for networks, n_epochs in ((self.short, self.SHORT_EPOCHS), (self.long, self._long_epochs(n_samples)))
+        )
+
+    def fit(self, rows, work, seed):
+        short = self._fit(self.short, "networks-standard", rows, work, seed)
+        if short.parameters != self.PLAIN:
+            return short
+        n_epochs = {"max_epochs": self._long_epochs(len(rows))}
+        candidates = [
+            ({**parameters, **n_epochs}, clone(network).set_params(**n_epochs)) for parameters, network in self.long
+        ]
+        long = self._fit(candidates, "networks-standard-long", rows, work, seed)
+        candidates = short.candidates + long.candidates
+        chosen = best_by_accuracy(candidates)
+        better = short if chosen < len(short.candidates) else long
+        return replace(better, candidates=candidates, chosen=chosen, failures=short.failures + long.failures)
+
+    def _long_epochs(self, n_samples):
+        return int(np.clip(self.LONG_ROWS / n_samples, self.SHORT_EPOCHS, self.LONG_EPOCHS))
+
+    def _fit(self, candidates, piece, rows, work, seed):
+        return NetworkStack(self.view, self.classes, piece).add(self.name, candidates).fit(rows, work, seed)
+
+
+def _expected_seconds(n_networks, n_epochs, n_samples, n_features, n_classes):
+    return n_networks * (0.05 + n_epochs * n_samples * (n_features + n_classes) * 256 * 3e-10)
 
 
 def _itself(model):

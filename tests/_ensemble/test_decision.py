@@ -21,15 +21,24 @@ def draw(T, n_samples=600, n_members=4, blur=0.3, seed=0):
     return softmax(logits, axis=2), codes, clean
 
 
-def decided(n_classes, gate, structure):
-    """A decision with equal weights, S and F apart, and its parts of some predictions."""
-    probas, *_ = draw(symmetric_transition_matrix(n_classes, 0.3))
-    T = symmetric_transition_matrix(n_classes, 0.3) if n_classes == 2 else pair_flip_transition_matrix(n_classes, 0.3)
-    given, clean = np.array([1.0, 0, 0, 0]), np.array([0, 1.0, 0, 0])
-    decision = Decision(given, clean, Transition(T, gate, (structure, structure)), np.ones(n_classes), False)
+def decided(n_classes, gate, structure, noise_rate=0.3):
+    """A decision with S and F apart, and its parts of some predictions."""
+    decision, probas = decided_as(n_classes, gate, structure, noise_rate), drawn(n_classes)
     logits = centered_log_proba(probas)
+    given, clean = decision.given_weights, decision.clean_weights
+    T = decision.transition.matrix
     parts = deconvolve(combine(logits, given), T), combine(logits, clean), probas.mean(axis=0)
     return decision.proba(probas), parts
+
+
+def drawn(n_classes):
+    return draw(symmetric_transition_matrix(n_classes, 0.3))[0]
+
+
+def decided_as(n_classes, gate, structure, noise_rate=0.3):
+    T = symmetric_transition_matrix(n_classes, 0.3) if n_classes == 2 else pair_flip_transition_matrix(n_classes, 0.3)
+    given, clean = np.array([1.0, 0, 0, 0]), np.array([0, 1.0, 0, 0])
+    return Decision(given, clean, Transition(T, gate, (structure, structure)), np.ones(n_classes), False, noise_rate)
 
 
 def mixed(weights, parts):
@@ -52,6 +61,26 @@ def mixed(weights, parts):
 def test_each_opinion_counts_as_far_as_the_noise_has_structure(gate, structure, weights):
     found, parts = decided(4, gate, structure)
     np.testing.assert_allclose(found, mixed(weights, parts), rtol=1e-10)
+
+
+@pytest.mark.parametrize("noise_rate, share", [(0, 0), (0.05, 0.25), (0.2, 1), (0.6, 1)])
+def test_the_mean_of_the_families_counts_as_far_as_labels_are_wrong(noise_rate, share):
+    found, parts = decided(4, 0.5, 0.5, noise_rate)
+    np.testing.assert_allclose(found, mixed((1, 0.5, share * 0.25), parts), rtol=1e-10)
+
+
+@pytest.mark.parametrize("rate", [0.0, 0.1, 0.3])
+def test_the_share_of_wrong_labels_is_learned_with_the_decision(rate):
+    probas, codes, clean = draw(symmetric_transition_matrix(4, rate), 4_000, blur=0.05)
+    decision = learn_decision(probas, codes, np.ones(4_000))
+    assert decision.noise_rate == pytest.approx(np.mean(codes != clean), abs=0.08)
+
+
+def test_a_decision_that_was_saved_without_the_share_of_wrong_labels_decides_as_it_did():
+    new = decided_as(4, 0.5, 0.5, noise_rate=0.3)
+    old = Decision.__new__(Decision)
+    old.__dict__.update({name: value for name, value in vars(new).items() if name != "noise_rate"})
+    np.testing.assert_array_equal(old.proba(drawn(4)), new.proba(drawn(4)))
 
 
 def test_of_two_classes_s_decides_with_the_noise_taken_out():

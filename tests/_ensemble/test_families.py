@@ -12,7 +12,7 @@ from sklabelnoise._ensemble._forests import Forest
 from sklabelnoise._ensemble._kernel_ridge import KernelRidge, _Regression, as_proba, kernel_values
 from sklabelnoise._ensemble._linear import Linear
 from sklabelnoise._ensemble._neighbors import Neighbors, votes
-from sklabelnoise._ensemble._networks import NetworkStack, networks_of_tables
+from sklabelnoise._ensemble._networks import TableNetworks
 from sklabelnoise._ensemble._views import Views
 from sklabelnoise._foundation._work import Work
 
@@ -34,7 +34,7 @@ FAMILIES = [
     Neighbors(),
     Linear(),
     Boosting(),
-    NetworkStack("standard", np.arange(3)).add("networks", networks_of_tables()[:2]),
+    TableNetworks(np.arange(3)),
 ]
 
 
@@ -42,7 +42,7 @@ FAMILIES = [
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
 def test_left_out_probabilities_are_probabilities_of_the_chosen_candidate(family, by_folds):
     if family.name == "networks":
-        family = NetworkStack("standard", np.arange(3)).add("networks", networks_of_tables()[:2])
+        family = TableNetworks(np.arange(3))
     rows = make_rows(by_folds=by_folds)
     fitted = family.fit(rows, Work(), 0)
     np.testing.assert_allclose(fitted.left_out.sum(axis=1), 1, rtol=1e-6)
@@ -61,7 +61,7 @@ def test_no_label_is_seen_by_what_predicts_its_row(family):
     codes = rng.integers(0, 2, 200)
     splits = list(StratifiedKFold(5, shuffle=True, random_state=0).split(X, codes))
     if family.name == "networks":
-        family = NetworkStack("standard", np.arange(2)).add("networks", networks_of_tables()[:1])
+        family = TableNetworks(np.arange(2))
     rows = TrainingRows(Views().fit(X).transform(X), codes, np.ones(200), 2, splits, False)
     fitted = family.fit(rows, Work(), 0)
     assert np.mean(fitted.left_out.argmax(axis=1) == codes) < 0.6

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from sklabelnoise import DMClassifier, NoisyLabelClassifier
-from sklabelnoise._ensemble._families import TrainingRows
+from sklabelnoise._ensemble._families import Candidate, FittedFamily, TrainingRows
 from sklabelnoise._ensemble._fitting import fit_families
 from sklabelnoise._ensemble._members import families_of
+from sklabelnoise._ensemble._networks import TableNetworks
 from sklabelnoise._foundation._work import Work
 
 
@@ -41,3 +42,60 @@ def test_networks_for_tables_and_networks_of_the_user_keep_their_own_results(tmp
         model = NoisyLabelClassifier(mixed, cv=2, random_state=0, checkpoint=tmp_path).fit(X, y)
         assert (model.members_["status"] == "used").all()
         assert np.array_equal(model.predict_proba(X), expected)
+
+
+class Told(TableNetworks):
+    """Networks for tables whose accuracies are told, not measured."""
+
+    def __init__(self, accuracies):
+        super().__init__(np.arange(3))
+        self.accuracies, self.asked = accuracies, {}
+
+    def _fit(self, candidates, piece, rows, work, seed):
+        self.asked[piece] = candidates
+        told = self.accuracies[piece]
+        found = [Candidate(parameters, 0.5, own) for (parameters, _), own in zip(candidates, told, strict=True)]
+        chosen = int(np.argmax(told))
+        return FittedFamily(self.name, self.view, found, chosen, f"left out by {piece}", [piece], failures=[piece])
+
+
+SHORT, LONG = "networks-standard", "networks-standard-long"
+
+
+@pytest.mark.parametrize("best", range(6))
+def test_longer_networks_are_trained_only_where_cross_entropy_is_the_best_of_the_short_ones(best):
+    family = Told({SHORT: 0.7 + 0.1 * (np.arange(6) == best), LONG: (0.9, 0.8)})
+    fitted = family.fit(range(100), Work(), 0)
+    plain = family.short[best][0] == {"loss": "cross_entropy"}
+    assert (LONG in family.asked) == plain
+    assert len(fitted.candidates) == (8 if plain else 6)
+
+
+@pytest.mark.parametrize("long, taken", [((0.9, 0.8), LONG), ((0.8, 0.9), LONG), ((0.7, 0.6), SHORT)])
+def test_the_best_of_short_and_longer_networks_is_taken_with_what_belongs_to_it(long, taken):
+    fitted = Told({SHORT: (0, 0, 0, 0, 0, 0.75), LONG: long}).fit(range(100), Work(), 0)
+    assert fitted.left_out == f"left out by {taken}" and fitted.models == [taken] and fitted.failures == [SHORT, LONG]
+    assert fitted.candidates[fitted.chosen].accuracy == max(0.75, *long)
+
+
+@pytest.mark.parametrize("n_samples, n_epochs", [(50, 160), (2_000, 160), (5_000, 64), (8_000, 40), (1_000_000, 40)])
+def test_longer_networks_see_many_rows_as_often_as_short_ones_and_few_rows_four_times_as_often(n_samples, n_epochs):
+    family = Told({SHORT: (0, 0, 0, 0, 0, 1), LONG: (0, 0)})
+    family.fit(range(n_samples), Work(), 0)
+    for parameters, network in family.asked[LONG]:
+        assert parameters["max_epochs"] == network.max_epochs == n_epochs
+        assert parameters["hidden"] == network.get_params()["module__hidden"]
+    assert {network.max_epochs for _, network in family.short} == {40}
+
+
+def test_longer_networks_survive_in_a_checkpoint(tmp_path):
+    rng = np.random.default_rng(0)
+    X = rng.uniform(-2, 2, size=(300, 2))
+    y = (np.sin(3 * X[:, 0]) > X[:, 1]).astype(int)
+    fitted = [
+        NoisyLabelClassifier(["networks"], cv=2, random_state=0, checkpoint=folder).fit(X, y)
+        for folder in (None, tmp_path, tmp_path)
+    ]
+    assert fitted[0].members_["parameters"].iloc[0]["loss"] == "label_smoothing"
+    for again in fitted[1:]:
+        assert np.array_equal(again.predict_proba(X), fitted[0].predict_proba(X))
