@@ -95,7 +95,6 @@ class LeftOutPredictor:
         splits = self.folds.draw(round_of_split, self._draw_seeds(round_of_split))
         seeds = self._draw_seeds(number, 1 + len(splits) * len(self.members))[1:].reshape(len(splits), -1)
 
-        predicted = np.zeros_like(targets, dtype=np.float64)
         pieces = {}
         with failures_explained(f"round {number}", self.n_jobs, self.checkpoint, self.members, self.X) as watch:
             for j, (_, estimator) in enumerate(self.members):
@@ -107,6 +106,7 @@ class LeftOutPredictor:
             pieces.update(self._fit_pieces(number, todo, targets, splits, seeds, keep_models, watch, advance))
             # Summed in a fixed order: which fold ends first must not show in the last digit.
             in_order = [pieces[key] for key in sorted(pieces)]
+            predicted = np.zeros_like(targets, dtype=np.float64)
             for (i, _), (values, _, _) in zip(sorted(pieces), in_order, strict=True):
                 predicted[splits[i][1]] += values
             predicted /= len(self.members)

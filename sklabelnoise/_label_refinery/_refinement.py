@@ -183,13 +183,13 @@ class BaseLabelRefinery(MetaEstimatorMixin, BaseEstimator, metaclass=ABCMeta):
         """The rounds and the final fits.
 
         Tables of a column a class are as large as X where classes are many, and the final fit has the largest X of
-        all: only the labels it learns and the last predictions stand beside it.
+        all: only the labels it learns and the last predictions stand beside it, and fewer beside those of a round.
         """
         refined, noted, predicted, models, number = self._first_targets(given, classes), None, None, None, 0
         mean_about_given, history = np.zeros(len(y)), []
         for number in range(1, self.n_rounds + 1):
             start = perf_counter()
-            learnt = refined
+            learnt, predicted = refined, None
             is_last = number == self.n_rounds
             predicted, models, losses = left_out.predict(
                 number, learnt, keep_models=is_last and self.final == "folds", advance=bar.advance

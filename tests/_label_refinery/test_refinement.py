@@ -323,7 +323,7 @@ class TestWeightsAndRouting:
 
 class TestMemory:
     @pytest.mark.parametrize("relabel", ["all", "suspects", 0.9])
-    def test_two_tables_of_labels_stand_beside_the_final_fit(self, relabel):
+    def test_two_tables_of_labels_stand_beside_a_fit(self, relabel):
         X, y = np.zeros((20_000, 1)), np.arange(20_000) % 10
         table = 8 * 20_000 * 10
         model = refinery(Measuring(), soft_label_method="regression", n_rounds=2, cv=2, relabel=relabel)
@@ -334,8 +334,9 @@ class TestMemory:
             model.fit(X, y)
         finally:
             tracemalloc.stop()
-        # The labels learnt and the last predictions. What is one number a row is a tenth of a table here.
-        assert Measuring.allocated[-1] - before < 2.6 * table
+        # The labels learnt, and the last predictions or half of each. One number a row is a tenth of a table here.
+        assert len(Measuring.allocated) == 5
+        assert max(Measuring.allocated) - before < 2.6 * table
 
     @pytest.mark.slow
     @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads peak memory as Linux counts it")
