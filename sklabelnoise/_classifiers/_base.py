@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from abc import abstractmethod
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -38,6 +38,7 @@ from sklabelnoise.training._training_set import LabeledRows, check_inputs
 if TYPE_CHECKING:
     from typing import Any, Self
 
+    import pandas as pd
     from numpy.typing import NDArray
 
     from sklabelnoise._foundation._types import ArrayLike, Labels, Rows
@@ -279,7 +280,9 @@ class BaseNoisyLabelClassifier(CallbackSupportMixin, NetClassifier):
                     net, used = builder.build(tensors, data, device, seed)
                 else:
                     # Trained in a copy, so that a call that fails leaves the fitted net as it was.
-                    net, used = builder.continue_with(copy.deepcopy(net), self.history_.attrs, device)
+                    # Where it was pickled by version 0.1 its history alone says what it was trained with.
+                    before = vars(self).get("_training_used") or self.history_.attrs
+                    net, used = builder.continue_with(copy.deepcopy(net), before, device)
             net.criterion_.prepare(len(tensors), len(data.classes), device=device, dtype=net.dtype)
             if held_out is not None:
                 net.train_split = predefined_split(held_out.as_tensors(device))
@@ -314,8 +317,8 @@ class BaseNoisyLabelClassifier(CallbackSupportMixin, NetClassifier):
             # scikit-learn counts features of tables only.
             self.n_features_in_ = data.input_shape[-1 if takes_channels_last(net.module_) else 0]
         self.n_iter_ = len(net.history)
-        self.history_ = history_frame(net.history)
-        self.history_.attrs = used
+        self._training_used = used
+        vars(self).pop("history_", None)
         self.loss_curve_ = [row["train_loss"] for row in net.history]
         self._keep_given(given)
         return self
@@ -325,6 +328,17 @@ class BaseNoisyLabelClassifier(CallbackSupportMixin, NetClassifier):
         if validation is not None or not self.early_stopping:
             return data, validation
         return hold_out(data, self.validation_fraction, seed)
+
+    @cached_property
+    def history_(self) -> pd.DataFrame:
+        """One row an epoch; the training parameters that were used stand in its `attrs`.
+
+        It is made when it is first read: a stream of chunks would make one of all epochs for each chunk.
+        """
+        check_is_fitted(self)
+        frame = history_frame(self.net_.history[: self.n_iter_])
+        frame.attrs = self._training_used
+        return frame
 
     @property
     def module_(self) -> torch.nn.Module:

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, Literal
 
-    import pandas as pd
     import torch
     from numpy.typing import NDArray
     from skorch import NeuralNet
@@ -123,7 +122,6 @@ class DMClassifier(BaseNoisyLabelClassifier):
     feature_names_in_: NDArray[Any]
     n_iter_: int
     loss_curve_: list[float]
-    history_: pd.DataFrame
     net_: NeuralNet
 
     _parameter_constraints = {

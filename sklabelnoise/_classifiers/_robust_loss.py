@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, Literal
 
-    import pandas as pd
     import torch
     from numpy.typing import NDArray
     from skorch import NeuralNet
@@ -97,7 +96,6 @@ class RobustLossClassifier(BaseNoisyLabelClassifier):
     feature_names_in_: NDArray[Any]
     n_iter_: int
     loss_curve_: list[float]
-    history_: pd.DataFrame
     net_: NeuralNet
     transition_matrix_: NDArray[Any]
 

@@ -62,7 +62,7 @@ def net_from_saved(classifier, header, tensors):
     classifier.net_ = net
     classifier._built_with = classifier._network_params()
     classifier.history_ = pd.DataFrame(header["history"])
-    classifier.history_.attrs = used
+    classifier.history_.attrs = classifier._training_used = used
     net.history_ = History(classifier.history_.to_dict("records"))
     classifier.n_iter_ = len(classifier.history_)
     classifier.loss_curve_ = list(classifier.history_.get("train_loss", []))

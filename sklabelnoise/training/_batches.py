@@ -245,8 +245,11 @@ class TensorBatches:
         n = len(self.data)
         order = torch.arange(n) if self.generator is None else torch.randperm(n, generator=self.generator)
         if not self.data.on_host and self.processes is None:
-            used = order.to(self.data.device)[: self.n_batches * self.batch_size]
-            for index in used.split(self.data.batches_at_once(self.batch_size) * self.batch_size):
+            order, used = order.to(self.data.device), self.n_batches * self.batch_size
+            if used <= self.batch_size:
+                yield self.data.batch(order[:used] if used < n else order)
+                return
+            for index in order[:used].split(self.data.batches_at_once(self.batch_size) * self.batch_size):
                 yield from self.data.batches(index, self.batch_size)
             return
         on_device = order.to(self.data.device).split(self.batch_size)[: self.n_batches]

@@ -49,10 +49,10 @@ class EpochRecord:
 
     def _compare(self):
         """Count the predictions noted last that are the label."""
-        predicted, labels, weights = zip(*self._predicted, strict=True)
+        predicted, labels, weights = map(_joined, zip(*self._predicted, strict=True))
         self._predicted = []
-        hit = torch.cat(predicted) == torch.cat(labels)
-        self._hits.append(self._noted(hit.sum() if weights[0] is None else (torch.cat(weights) * hit).sum()))
+        hit = predicted == labels
+        self._hits.append(self._noted(hit.sum() if weights is None else (weights * hit).sum()))
 
     def write_batch(self, size):
         """Write the loss of the batch noted last into the history, for callbacks that read it there."""
@@ -101,6 +101,11 @@ class EpochRecord:
         before = next((other[key] for other in reversed(self._history) if other.get(f"{key}_best")), None)
         row[key] = value
         row[f"{key}_best"] = before is None or (value != before and value == best(value, before))
+
+
+def _joined(parts):
+    """One tensor of many; None where there are none."""
+    return parts[0] if len(parts) == 1 or parts[0] is None else torch.cat(parts)
 
 
 def _as_numbers(values):

@@ -141,6 +141,11 @@ class NoisyLabelNet(ClassifierMixin, NeuralNet):
         # memo for all parts keeps them together, and needs nothing that can be pickled.
         copied = object.__new__(type(self))
         memo[id(self)] = copied
+        history = vars(self).get("history_")
+        if history:
+            # Epochs that are over stay as they are and are shared: a stream of chunks copies the net for each chunk.
+            *over, last = history
+            memo[id(history)] = History([*over, copy.deepcopy(last, memo)])
         vars(copied).update(copy.deepcopy(vars(self), memo))
         return copied
 

@@ -1,8 +1,11 @@
 """Training that goes on: chunks and warm starts are parts of one training, of the same network and kind of data."""
 
+import copy
 import pickle
+from time import process_time
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.base import clone
 from skorch.callbacks import Callback
@@ -31,6 +34,53 @@ def test_chunks_are_epochs_of_one_training(blobs):
     chunks.partial_fit(X, y)
     assert chunks.history_["progress"].iloc[-1] == 1
     assert chunks.n_iter_ == 4
+
+
+def test_a_chunk_costs_the_same_however_many_came_before(blobs):
+    X, y = blobs
+    model = DMClassifier(**FAST).partial_fit(X, y, classes=[0, 1, 2])
+
+    def seconds():
+        taken = []
+        for _ in range(7):
+            start = process_time()
+            model.partial_fit(X, y)
+            taken.append(process_time() - start)
+        return np.median(taken)
+
+    seconds()
+    first, history = seconds(), model.net_.history
+    history += [{**copy.deepcopy(history[-1]), "epoch": len(history) + i} for i in range(1, 3001)]
+    # With a copy and a table of all epochs for each chunk it was 40 times as long.
+    assert seconds() < 3 * first
+    assert len(model.history_) == model.n_iter_ == len(model.net_.history) == 3022
+
+
+def test_the_history_is_that_of_the_last_call_whenever_it_is_read(blobs):
+    X, y = blobs
+    model = DMClassifier(**FAST).fit(X, y)
+    unread, read = copy.deepcopy(model), model.history_
+    assert read is model.history_
+    for again in (unread, pickle.loads(pickle.dumps(unread)), pickle.loads(pickle.dumps(model))):
+        pd.testing.assert_frame_equal(again.history_, read)
+        assert again.history_.attrs == read.attrs
+    unread = copy.deepcopy(model).fit(X, y)
+    unread.net_.partial_fit(X, y)  # a user trains the net alone
+    assert len(unread.history_) == unread.n_iter_ == 3
+    for again in (model, pickle.loads(pickle.dumps(model))):
+        again.partial_fit(X, y)
+        assert len(again.history_) == 4 and again.history_.attrs["max_epochs"] == 3
+    assert len(read) == 3
+    with pytest.raises(AttributeError):
+        DMClassifier().history_  # noqa: B018
+
+
+def test_a_copy_of_a_net_has_a_history_of_its_own(blobs):
+    model = DMClassifier(**FAST).fit(*blobs)
+    copied = copy.deepcopy(model.net_)
+    copied.history.record("note", 1)
+    copied.history.new_epoch()
+    assert len(model.net_.history) == 3 and "note" not in model.net_.history[-1]
 
 
 def test_chunks_may_show_one_class_each_and_have_any_size(blobs):
