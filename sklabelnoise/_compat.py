@@ -12,6 +12,8 @@ from functools import cache
 from inspect import signature
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 # Fits that check parameters against constraints, as scikit-learn's own do and its estimator checks ask for; goes when
 # `_fit_context` is public, or each fit calls a check of its own.
 from sklearn.base import _fit_context
@@ -105,6 +107,7 @@ __all__ = [
     "safe_globals",
     "safe_indexing",
     "safe_split",
+    "sampled_by_columns",
     "score_fitted",
     "under_functorch_transforms",
     "unrecorded_step",
@@ -203,6 +206,48 @@ def _renamed(function, name):
 
     alias.__module__, _, alias.__name__ = name.rpartition(".")
     return alias
+
+
+@contextmanager
+def sampled_by_columns(estimator):
+    """A block in which boosting on histograms draws its sample of very many rows for few columns at a time.
+
+    To find the bins of more than 200,000 rows it copies so many of them, every column: as much memory as the rows
+    themselves where they are not many more. The sample and the bins are the same. Private; goes when scikit-learn
+    looks at the sample column by column. Estimators of another kind, or with a way of binning of their own, are left
+    alone.
+    """
+    from sklearn.ensemble import HistGradientBoostingClassifier
+
+    whole = getattr(HistGradientBoostingClassifier, "_bin_data", None)
+    if whole is None or getattr(type(estimator), "_bin_data", None) is not whole:
+        yield
+        return
+
+    def bin_data(X, *sample_weight, is_training_data):
+        mapper = estimator._bin_mapper
+        if not is_training_data or mapper.subsample is None or len(X) <= mapper.subsample:
+            return whole(estimator, X, *sample_weight, is_training_data=is_training_data)
+        given, parts = mapper.get_params(deep=False), []
+        width = max(1, X.shape[1] // 16)
+        for start in range(0, X.shape[1], width):
+            columns = slice(start, start + width)
+            own = {
+                name: given[name][columns] for name in ("is_categorical", "known_categories") if given[name] is not None
+            }
+            # Its seed is an integer, so that each part draws the same sample.
+            parts.append(type(mapper)(**{**given, **own}).fit(X[:, columns], None, *sample_weight))
+        mapper.bin_thresholds_ = [thresholds for part in parts for thresholds in part.bin_thresholds_]
+        for name in ("n_bins_non_missing_", "is_categorical_"):
+            setattr(mapper, name, np.concatenate([getattr(part, name) for part in parts]))
+        mapper.missing_values_bin_idx_ = parts[0].missing_values_bin_idx_
+        return mapper.transform(X)
+
+    estimator._bin_data = bin_data
+    try:
+        yield
+    finally:
+        del estimator._bin_data
 
 
 def under_functorch_transforms():

@@ -141,7 +141,7 @@ def repeated(X, numbers, estimator, *, rows=None):
         return pd.DataFrame({j: getattr(column, "array", column) for j, column in enumerate(columns)}).set_axis(
             X.columns, axis=1
         )
-    # Row by row in memory: of more than 200,000 rows the estimator takes a sample, for which it would turn the others.
+    # Row by row in memory: where the estimator draws a sample of them, it would turn all others as well.
     copied = np.empty((len(numbers), X.shape[1]))
     for j in range(X.shape[1]):
         column = X.iloc[rows, j].to_numpy() if is_frame else X[rows, j]

@@ -12,7 +12,7 @@ from sklearn.utils import get_tags
 from sklearn.utils.metadata_routing import get_routing_for_object
 from sklearn.utils.validation import has_fit_parameter
 
-from sklabelnoise._compat import BaseSearchCV, safe_indexing
+from sklabelnoise._compat import BaseSearchCV, safe_indexing, sampled_by_columns
 from sklabelnoise._foundation._classes import at_all_classes
 from sklabelnoise._foundation._last_step import last_step
 from sklabelnoise._label_refinery._copies import copies, most_copies, repeated
@@ -323,7 +323,8 @@ class DistributionFit(_TargetFit):
             estimator.set_params(early_stopping=False)
         X, labels = repeated(X, numbers, estimator, rows=rows), self.classes[labels]
         del numbers  # nothing of no use beside the fit, which takes most memory of all
-        estimator.fit(X, labels, sample_weight=weights)
+        with sampled_by_columns(estimator):
+            estimator.fit(X, labels, sample_weight=weights)
 
 
 def column_by_column(estimator):

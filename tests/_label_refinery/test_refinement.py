@@ -340,7 +340,7 @@ class TestMemory:
 
     @pytest.mark.slow
     @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads peak memory as Linux counts it")
-    @pytest.mark.parametrize("rows", [100_000, 200_000])
+    @pytest.mark.parametrize("rows", [100_000, 120_000, 200_000])
     def test_ten_classes_of_boosted_trees_take_at_most_four_times_the_memory_of_the_rows(self, rows):
         from benchmarks.large import in_fresh_process
 
