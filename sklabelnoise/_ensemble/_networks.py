@@ -65,7 +65,7 @@ class NetworkStack:
         """Result of a member; the first that is asked for trains them all."""
         with self._lock:  # once for all of them
             if self._results is None:
-                self._results = work.piece(self._piece, lambda: self._train(rows, seed))
+                self._results = self._train(rows, work, seed)
         result = self._results[name]
         if isinstance(result, str):
             raise ValueError(result)
@@ -80,21 +80,33 @@ class NetworkStack:
         """How many networks each fold trains."""
         return sum(map(len, self._members.values()))
 
-    def _train(self, rows, seed):
+    def _train(self, rows, work, seed):
+        """All folds as one stack; fold by fold, which takes longer, where what is done is kept."""
+        numbers, kept = range(len(rows.splits)), work.checkpoint is not None
+        left_out, models, failures = {}, {}, {}
+        for folds in [[fold] for fold in numbers] if kept else [numbers]:
+            for place, fold, outcome in work.piece(
+                f"{self._piece}-{folds[0]}", lambda folds=folds: self._train_folds(rows, folds, seed, kept)
+            ):
+                if isinstance(outcome, str):
+                    failures.setdefault(place, outcome)
+                    continue
+                proba, models[place, fold] = outcome
+                left_out.setdefault(place, np.zeros((len(rows), rows.n_classes)))[rows.splits[fold][1]] = proba
+        return {name: self._choose(name, rows, left_out, models, failures) for name in self._members}
+
+    def _train_folds(self, rows, folds, seed, kept):
+        """Place of each network, fold, and what it says of the rows left out with what makes it, or its failure."""
         places = [(name, place) for name, candidates in self._members.items() for place in range(len(candidates))]
         estimators = [seeded_clone(self._members[name][place][1], seed) for name, place in places]
-        left_out, models, failures = {}, {}, {}
-        for fit in self._fits(estimators, rows):
-            place = places[fit.candidate]
-            if fit.failure is not None:
-                failures.setdefault(place, fit.failure)
-                continue
-            logits = at_all_classes(fit.logits[0], fit.classes, self.classes, fill=-np.inf).astype(np.float64)
-            left_out.setdefault(place, np.zeros((len(rows), rows.n_classes)))[rows.splits[fit.fold][1]] = softmax(
-                logits, axis=1
-            )
-            models[place, fit.fold] = fit.fitted
-        return {name: self._choose(name, rows, left_out, models, failures) for name in self._members}
+        trained = []
+        for fit in self._fits(estimators, replace(rows, splits=[rows.splits[fold] for fold in folds])):
+            outcome = fit.failure
+            if outcome is None:
+                logits = at_all_classes(fit.logits[0], fit.classes, self.classes, fill=-np.inf).astype(np.float64)
+                outcome = softmax(logits, axis=1), partial(_itself, fit.fitted()) if kept else fit.fitted
+            trained.append((places[fit.candidate], folds[fit.fold], outcome))
+        return trained
 
     def _choose(self, name, rows, left_out, models, failures):
         """Candidates, number of the best, its left-out probabilities and networks, failures of others; the first of

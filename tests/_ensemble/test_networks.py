@@ -7,7 +7,7 @@ from sklabelnoise import DMClassifier, NoisyLabelClassifier
 from sklabelnoise._ensemble._families import Candidate, FittedFamily, TrainingRows
 from sklabelnoise._ensemble._fitting import fit_families
 from sklabelnoise._ensemble._members import families_of
-from sklabelnoise._ensemble._networks import TableNetworks
+from sklabelnoise._ensemble._networks import NetworkStack, TableNetworks
 from sklabelnoise._foundation._work import Work
 
 
@@ -86,6 +86,35 @@ def test_longer_networks_see_many_rows_as_often_as_short_ones_and_few_rows_four_
         assert parameters["max_epochs"] == network.max_epochs == n_epochs
         assert parameters["hidden"] == network.get_params()["module__hidden"]
     assert {network.max_epochs for _, network in family.short} == {40}
+
+
+class Killed(BaseException):
+    """As a signal would end it."""
+
+
+@pytest.mark.parametrize("n_done", [1, 2])
+def test_a_killed_fit_goes_on_after_the_folds_that_networks_have_done_to_the_same_bits(tmp_path, monkeypatch, n_done):
+    X, y = draw()
+    trained = []
+    train_folds = NetworkStack._train_folds
+
+    def interrupted(self, rows, folds, *others):
+        if len(trained) == n_done:
+            raise Killed
+        trained.extend(folds)
+        return train_folds(self, rows, folds, *others)
+
+    def fitted(checkpoint):
+        return NoisyLabelClassifier(members(), cv=3, random_state=0, checkpoint=checkpoint).fit(X, y)
+
+    expected = fitted(None).predict_proba(X)
+    with monkeypatch.context() as patch:
+        patch.setattr(NetworkStack, "_train_folds", interrupted)
+        with pytest.raises(Killed):
+            fitted(tmp_path)
+        trained_first, n_done = list(trained), -1
+        assert np.array_equal(fitted(tmp_path).predict_proba(X), expected)
+    assert sorted(trained) == [0, 1, 2] and trained[: len(trained_first)] == trained_first
 
 
 def test_longer_networks_survive_in_a_checkpoint(tmp_path):
