@@ -70,7 +70,7 @@ def test_a_run_killed_in_a_fold_goes_on_with_that_fold(tmp_path, fits):
     killed = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], env=environment, timeout=300)
     assert killed.returncode == -signal.SIGKILL
     finished = sorted(path.name for path in next((tmp_path / "kept").iterdir()).iterdir())
-    assert finished == ["neighbors", "networks", "stops-0-0", "stops-0-1"]
+    assert finished == ["neighbors", *(f"networks-{fold}" for fold in range(4)), "stops-0-0", "stops-0-1"]
     # In a process of its own again, so that the pickled class is found under the same name.
     resumed = f"""
         import sys
