@@ -213,7 +213,8 @@ def summary_table(rows):
     lacking = [method for method in SHOWN if method in compared and method not in (*informed, *ranks.index)]
     table = pd.DataFrame(index=pd.Index([*informed, *ranks.index, *lacking], name="method"))
     for kind, comparison in comparisons.items():
-        means, best = task_means(comparison).mean(), comparison.scores.mean().max()
+        means = task_means(comparison).mean()
+        best = means[comparison.scores.columns].max()
         cells = {method: f"{100 * means[method]:.1f}" for method in comparison.methods}
         for method in comparison.scores:
             if means[method] == best:
