@@ -106,6 +106,7 @@ def check_stacked_criterion(stacked, criteria, *, n_classes, dtype=torch.float32
                 raise NotStackableError("the loss does not give each replica the value it has alone")
 
 
+@torch.enable_grad()
 def _value_and_derivative(criterion, logits, labels):
     logits = logits.detach().clone().requires_grad_()
     if criterion.progress is not None:

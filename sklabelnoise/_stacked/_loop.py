@@ -84,6 +84,9 @@ class TrainingLog:
     failures: dict = field(default_factory=dict)
 
 
+# Whoever calls may be in a block without derivatives; and Ctrl-C can come where torch begins or ends one, after which
+# it stays without: every training brings its own, and puts back what was there before.
+@torch.enable_grad()
 def train_replicas(
     network,
     optimizer,

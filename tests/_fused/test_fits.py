@@ -1,10 +1,12 @@
 """Fits trained together are the fits they replace."""
 
+import warnings
 from functools import partial
 
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from sklearn.base import clone
 from sklearn.model_selection import KFold
 
@@ -12,6 +14,7 @@ from sklabelnoise import DMClassifier, RobustLossClassifier, StochasticLabelRefi
 from sklabelnoise._fused import _training as fused_training
 from sklabelnoise._fused._fits import Fits, fit_alone, fit_together, predict_left_out, refuse
 from sklabelnoise._fused._folds import make_folds
+from sklabelnoise._stacked import _loop
 from sklabelnoise._stacked._criterion import NotStackableError
 
 SMALL = {"module__hidden": (8,), "max_epochs": 3, "batch_size": 32, "device": "cpu", "random_state": 0}
@@ -35,6 +38,35 @@ def left_out_one_by_one(estimator, X, targets, splits, sample_weight=None):
         model = clone(estimator).fit(X[train], targets[train].argmax(axis=1), **params)
         proba[np.ix_(test, model.classes_)] = model.predict_proba(X[test])
     return proba
+
+
+class TestDerivatives:
+    """Training needs derivatives, in whatever block it is called, and leaves the caller's as it was."""
+
+    @pytest.mark.parametrize("loss", ["dm", "gce"])
+    def test_in_a_block_without_derivatives_fits_are_trained_together_to_the_same_bits(self, table, loss):
+        X, _, targets = table
+        estimator = DMClassifier(**SMALL) if loss == "dm" else RobustLossClassifier(loss="gce", **SMALL)
+        splits = list(KFold(3).split(X))
+        expected = predict_left_out(estimator, X, targets, splits)
+        with torch.no_grad(), warnings.catch_warnings():
+            warnings.simplefilter("error")  # of a training together that failed
+            found = predict_left_out(estimator, X, targets, splits)
+            assert not torch.is_grad_enabled()
+        np.testing.assert_array_equal(found, expected)
+
+    def test_ctrl_c_where_torch_is_about_to_begin_a_block_leaves_no_such_block(self, table, monkeypatch):
+        X, _, targets = table
+
+        def begun_and_interrupted(*args, **kwargs):
+            torch.set_grad_enabled(False)
+            raise KeyboardInterrupt
+
+        with monkeypatch.context() as patch:
+            patch.setattr(_loop, "_equal_batches", begun_and_interrupted)
+            with pytest.raises(KeyboardInterrupt):
+                predict_left_out(DMClassifier(**SMALL), X, targets, list(KFold(3).split(X)))
+        assert torch.is_grad_enabled()
 
 
 class TestPredictLeftOut:

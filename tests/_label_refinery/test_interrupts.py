@@ -7,6 +7,7 @@ import time
 
 import numpy as np
 import pytest
+import torch
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import GaussianNB
@@ -153,6 +154,8 @@ def fit_with_interrupts(model, X, y, rng, longest):
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
+        # Ctrl-C can come inside of torch.no_grad itself, whose end then never comes: other tests need derivatives.
+        torch.set_grad_enabled(True)
 
 
 def interrupted_at_random(test):
