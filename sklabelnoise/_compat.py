@@ -255,14 +255,9 @@ def under_functorch_transforms():
 
     Private, but ``torch.autograd.Function.apply`` itself decides by it; goes when torch names it in ``torch.func``.
     """
-    return _functorch_asked()()
+    import torch  # each time: a cached function in its place makes torch.compile warn
 
-
-@cache
-def _functorch_asked():
-    import torch
-
-    return torch._C._are_functorch_transforms_active
+    return torch._C._are_functorch_transforms_active()
 
 
 def has_hooks(module):
