@@ -225,7 +225,10 @@ class TableNetworks(Family):
         candidates = [
             ({**parameters, **n_epochs}, clone(network).set_params(**n_epochs)) for parameters, network in self.long
         ]
-        long = self._fit(candidates, "networks-standard-long", rows, work, seed)
+        try:
+            long = self._fit(candidates, "networks-standard-long", rows, work, seed)
+        except ValueError as error:  # all of them failed
+            return replace(short, failures=[*short.failures, f"longer fits failed with {error}"])
         candidates = short.candidates + long.candidates
         chosen = best_by_accuracy(candidates)
         better = short if chosen < len(short.candidates) else long

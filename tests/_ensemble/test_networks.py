@@ -78,6 +78,18 @@ def test_the_best_of_short_and_longer_networks_is_taken_with_what_belongs_to_it(
     assert fitted.candidates[fitted.chosen].accuracy == max(0.75, *long)
 
 
+def test_where_no_longer_network_comes_to_an_end_the_short_ones_stay():
+    class Diverges(Told):
+        def _fit(self, candidates, piece, *others):
+            if piece == LONG:
+                raise ValueError("loss is not finite")
+            return super()._fit(candidates, piece, *others)
+
+    fitted = Diverges({SHORT: (0, 0, 0, 0, 0, 0.75)}).fit(range(100), Work(), 0)
+    assert fitted.models == [SHORT] and fitted.candidates[fitted.chosen].accuracy == 0.75
+    assert fitted.failures == [SHORT, "longer fits failed with loss is not finite"]
+
+
 @pytest.mark.parametrize("n_samples, n_epochs", [(50, 160), (2_000, 160), (5_000, 64), (8_000, 40), (1_000_000, 40)])
 def test_longer_networks_see_many_rows_as_often_as_short_ones_and_few_rows_four_times_as_often(n_samples, n_epochs):
     family = Told({SHORT: (0, 0, 0, 0, 0, 1), LONG: (0, 0)})
