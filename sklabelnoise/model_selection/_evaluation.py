@@ -69,6 +69,8 @@ class Evaluation:
         ]
         self.keys = list(product(range(len(self.candidates)), range(len(self.splits))))
         self._predictions_suffice = predictions_suffice(self.scorer, type(final_classifier(self.estimator)))
+        # Candidates are scored fold by fold, all on the same rows.
+        self._parts_of_fold = None, ()
 
     def run(self, *, n_jobs, pre_dispatch, caller, search_context):
         """Train what can be trained together, then fit the rest through joblib.
@@ -189,8 +191,7 @@ class Evaluation:
             start = time.perf_counter()
             fitted = None if self._predictions_suffice else fit.fitted()
             scores = []
-            for rows, logits in zip(self.splits[fit.fold][::-1], fit.logits, strict=False):
-                X, y, params = self._part(rows)
+            for (X, y, params), logits in zip(self._parts(fit.fold), fit.logits, strict=True):
                 answering = KnownPredictions(fit.classes, logits) if fitted is None else fitted
                 scores.append(score_fitted(answering, X, y, self.scorer, params, self.error_score))
             result = {"fit_error": None, **dict(zip(("test_scores", "train_scores"), scores, strict=False))}
@@ -199,6 +200,13 @@ class Evaluation:
         result["n_test_samples"] = len(self.splits[fit.fold][1])
         self.results[fit.candidate, fit.fold] = result
         self._report(fit.candidate, fit.fold, result)
+
+    def _parts(self, fold):
+        """What scorers are handed of a fold: its test rows, and its training rows where they are scored."""
+        if self._parts_of_fold[0] != fold:
+            of_splits = self.splits[fold][::-1][: 1 + self.return_train_score]
+            self._parts_of_fold = fold, [self._part(rows) for rows in of_splits]
+        return self._parts_of_fold[1]
 
     def _part(self, rows):
         params = check_method_params(self.X, params=self.score_params, indices=rows)
