@@ -92,7 +92,8 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
 
     time_limit : float, default=None
         Seconds after which no further piece of work begins; what began is finished, and so is the first member.
-        Members that were not finished are missing in the combination, with a warning; `members_` says which.
+        Members that were not finished are missing in the combination, with a warning; `members_` says which. Of
+        "networks" the short fits are a member without the longer ones.
 
     Attributes
     ----------

@@ -18,6 +18,7 @@ from sklabelnoise._compat import safe_indexing
 from sklabelnoise._ensemble._families import Family, FittedFamily, best_by_accuracy
 from sklabelnoise._ensemble._own_members import Recoded, checked_proba, fit_weighted, settings_of
 from sklabelnoise._foundation._classes import at_all_classes
+from sklabelnoise._foundation._work import TimeIsOver
 from sklabelnoise._fused._fits import Fit, Fits
 from sklabelnoise._fused._folds import make_folds
 from sklabelnoise._fused._plan import final_classifier
@@ -227,6 +228,8 @@ class TableNetworks(Family):
         ]
         try:
             long = self._fit(candidates, "networks-standard-long", rows, work, seed)
+        except TimeIsOver:  # after the short fits, which are a member already
+            return replace(short, failures=[*short.failures, "longer fits, for which no time was left"])
         except ValueError as error:  # all of them failed
             return replace(short, failures=[*short.failures, f"longer fits failed with {error}"])
         candidates = short.candidates + long.candidates

@@ -8,6 +8,7 @@ from sklabelnoise._ensemble._families import Candidate, FittedFamily, TrainingRo
 from sklabelnoise._ensemble._fitting import fit_families
 from sklabelnoise._ensemble._members import families_of
 from sklabelnoise._ensemble._networks import NetworkStack, TableNetworks
+from sklabelnoise._foundation._checkpoint import Checkpoint
 from sklabelnoise._foundation._work import Work
 
 
@@ -88,6 +89,31 @@ def test_where_no_longer_network_comes_to_an_end_the_short_ones_stay():
     fitted = Diverges({SHORT: (0, 0, 0, 0, 0, 0.75)}).fit(range(100), Work(), 0)
     assert fitted.models == [SHORT] and fitted.candidates[fitted.chosen].accuracy == 0.75
     assert fitted.failures == [SHORT, "longer fits failed with loss is not finite"]
+
+
+@pytest.mark.parametrize("kept", [False, True])
+def test_where_no_time_is_left_for_longer_networks_the_short_ones_stay(tmp_path, monkeypatch, kept):
+    X, y = draw()
+
+    class Short(TableNetworks):
+        SHORT_EPOCHS, LONG_EPOCHS = 1, 2
+
+        def __init__(self, classes):
+            super().__init__(classes)
+            self.short = self.short[-1:]  # cross entropy alone is the best of them
+
+        def _fit(self, candidates, piece, rows, work, seed):
+            if piece == LONG:
+                monkeypatch.setattr(work, "_deadline", 0.0)
+            return super()._fit(candidates, piece, rows, work, seed)
+
+    splits = [(np.arange(30), np.arange(30, 60)), (np.arange(30, 60), np.arange(30))]
+    rows = TrainingRows({"standard": X.astype(np.float32)}, y, np.ones(60), 2, splits, True)
+    work = Work(Checkpoint(tmp_path, {}) if kept else None)
+    fitted = Short(np.unique(y)).fit(rows, work, 0)
+    assert [candidate.parameters for candidate in fitted.candidates] == [{"loss": "cross_entropy"}]
+    assert fitted.failures == ["longer fits, for which no time was left"]
+    assert np.isfinite(fitted.left_out).all()
 
 
 @pytest.mark.parametrize("n_samples, n_epochs", [(50, 160), (2_000, 160), (5_000, 64), (8_000, 40), (1_000_000, 40)])
