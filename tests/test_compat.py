@@ -121,7 +121,7 @@ def test_functorch_transforms_are_seen():
     assert seen == [True]
 
 
-class TestSampledByColumns:
+class TestBinnedByColumns:
     """The bins of boosting on histograms, of a sample of 2,500 rows in place of 200,000."""
 
     ROWS, COLUMNS = 3000, 64
@@ -130,6 +130,7 @@ class TestSampledByColumns:
     def small_sample(self, monkeypatch):
         mapper = gradient_boosting._BinMapper
         monkeypatch.setattr(gradient_boosting, "_BinMapper", partial(mapper, subsample=2500))
+        monkeypatch.setattr(_compat, "_BINNED_BYTES", 0)
 
     @pytest.fixture
     def data(self):
@@ -147,7 +148,7 @@ class TestSampledByColumns:
 
     @pytest.mark.parametrize("params", [{}, {"categorical_features": [20]}, {"early_stopping": True}])
     def test_the_model_is_the_same(self, data, params):
-        ours = self.fit(_compat.sampled_by_columns, data, **params)
+        ours = self.fit(_compat.binned_by_columns, data, **params)
         theirs = self.fit(lambda model: nullcontext(), data, **params)
         assert vars(ours).keys() == vars(theirs).keys()
         a, b = ours._bin_mapper, theirs._bin_mapper
@@ -169,7 +170,7 @@ class TestSampledByColumns:
 
         peak(nullcontext)
         # Of the whole sample, without the part that the trees need later anyway.
-        assert peak(nullcontext) - peak(_compat.sampled_by_columns) > 0.5 * 8 * 2500 * self.COLUMNS
+        assert peak(nullcontext) - peak(_compat.binned_by_columns) > 0.5 * 8 * 2500 * self.COLUMNS
 
     def test_a_way_of_binning_of_ones_own_is_left_alone(self, data):
         class Own(HistGradientBoostingClassifier):
@@ -177,11 +178,11 @@ class TestSampledByColumns:
                 self.asked_ = True
                 return super()._bin_data(*args, **kwargs)
 
-        assert self.fit(_compat.sampled_by_columns, data, Own).asked_
+        assert self.fit(_compat.binned_by_columns, data, Own).asked_
 
     @pytest.mark.parametrize("estimator", [HistGradientBoostingClassifier(), BaseEstimator()])
     def test_nothing_stays_behind_where_the_block_fails(self, estimator):
         before = dict(vars(estimator))
-        with pytest.raises(ZeroDivisionError), _compat.sampled_by_columns(estimator):
+        with pytest.raises(ZeroDivisionError), _compat.binned_by_columns(estimator):
             1 / 0  # noqa: B018
         assert vars(estimator) == before

@@ -1,12 +1,14 @@
 """Rows repeated for the classes they may belong to: soft labels for estimators that take hard ones and weights."""
 
+from contextlib import contextmanager
+
 import numpy as np
 import pandas as pd
 from scipy.sparse import issparse
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.utils import check_random_state, gen_batches
 
-from sklabelnoise._compat import num_samples, safe_indexing
+from sklabelnoise._compat import binned_by_columns, num_samples, safe_indexing
 
 # A row is not repeated for a class this improbable; what is left out is spread over its other classes.
 NEGLIGIBLE_WEIGHT = 1e-6
@@ -105,6 +107,64 @@ def most_copies(estimator, X, n_classes):
     return max(FEWEST_COPIES, COPIES_BYTES // max(n_bytes, 1))
 
 
+@contextmanager
+def rows_to_fit(X, numbers, estimator, *, rows=None):
+    """A block in which an estimator may be fitted to rows of X by number, some of them more than once.
+
+    Where boosting on histograms does nothing with rows but find their bins, no table of the repeated ones is made: it
+    is fitted to their numbers, which stand in every column, and finds what they stand for when it asks for its bins.
+
+    Parameters
+    ----------
+    X, numbers, estimator, rows
+        As in :func:`repeated`.
+
+    Yields
+    ------
+    X : array-like of shape (n_copies, n_features)
+        What the `fit` of the estimator takes, in this block only.
+    """
+    if not _only_bins(estimator, X):
+        with binned_by_columns(estimator):
+            yield repeated(X, numbers, estimator, rows=rows)
+        return
+    rows = np.arange(num_samples(X)) if rows is None else rows
+
+    def columns_of(stand_in, columns):
+        copied = stand_in[:, 0].astype(np.intp)
+        table = np.empty((len(copied), len(range(X.shape[1])[columns])))
+        for k, j in enumerate(range(X.shape[1])[columns]):
+            table[:, k] = _quantized_column(X, rows, j, estimator)[copied]
+        return table
+
+    stand_in = np.broadcast_to(numbers.astype(np.float64)[:, np.newaxis], (len(numbers), X.shape[1]))
+    if isinstance(X, pd.DataFrame):
+        stand_in = pd.DataFrame(stand_in, columns=X.columns, copy=False)
+    del numbers  # nothing of no use beside the fit, which takes most memory of all
+    with binned_by_columns(estimator, columns_of):
+        yield stand_in
+
+
+def _only_bins(estimator, X):
+    """Whether all that the fit of an estimator does with the numbers of X is to find their bins."""
+    if type(estimator) is not HistGradientBoostingClassifier or estimator.early_stopping is not False:
+        return False
+    if not (estimator.categorical_features is None or isinstance(estimator.categorical_features, str)):
+        return False
+    if isinstance(X, pd.DataFrame):
+        return len(X.columns) > 0 and all(_is_plain(dtype) for dtype in X.dtypes)
+    return isinstance(X, np.ndarray) and X.ndim == 2 and X.shape[1] > 0 and _is_plain(X.dtype)
+
+
+def _is_plain(dtype):
+    return isinstance(dtype, np.dtype) and dtype.kind in "iuf"
+
+
+def _quantized_column(X, rows, j, estimator):
+    column = X.iloc[rows, j].to_numpy() if isinstance(X, pd.DataFrame) else X[rows, j]
+    return quantized(column, estimator.max_bins)
+
+
 def repeated(X, numbers, estimator, *, rows=None):
     """Rows of X by number, some of them more than once; quantized where the estimator works on histograms.
 
@@ -127,16 +187,15 @@ def repeated(X, numbers, estimator, *, rows=None):
     """
     rows = np.arange(num_samples(X)) if rows is None else rows
     is_frame = isinstance(X, pd.DataFrame)
-    is_numeric = isinstance(X, np.ndarray) and X.ndim == 2 and X.dtype.kind in "iuf"
+    is_numeric = isinstance(X, np.ndarray) and X.ndim == 2 and _is_plain(X.dtype)
     if not isinstance(estimator, HistGradientBoostingClassifier) or not (is_frame or is_numeric):
         return safe_indexing(X, rows[numbers])
     # Column by column, as the estimator reads it: no second table in between.
     if is_frame and not (X.dtypes == np.float64).all():
         # Categories are few and stay; what is no plain number is left to the estimator.
-        plain = [isinstance(dtype, np.dtype) and dtype.kind in "iuf" for dtype in X.dtypes]
         columns = [
-            quantized(X.iloc[rows, j].to_numpy(), estimator.max_bins)[numbers] if plain[j] else X.iloc[rows[numbers], j]
-            for j in range(X.shape[1])
+            _quantized_column(X, rows, j, estimator)[numbers] if _is_plain(dtype) else X.iloc[rows[numbers], j]
+            for j, dtype in enumerate(X.dtypes)
         ]
         return pd.DataFrame({j: getattr(column, "array", column) for j, column in enumerate(columns)}).set_axis(
             X.columns, axis=1
@@ -144,8 +203,7 @@ def repeated(X, numbers, estimator, *, rows=None):
     # Row by row in memory: where the estimator draws a sample of them, it would turn all others as well.
     copied = np.empty((len(numbers), X.shape[1]))
     for j in range(X.shape[1]):
-        column = X.iloc[rows, j].to_numpy() if is_frame else X[rows, j]
-        copied[:, j] = quantized(column, estimator.max_bins)[numbers]
+        copied[:, j] = _quantized_column(X, rows, j, estimator)[numbers]
     return pd.DataFrame(copied, columns=X.columns, copy=False) if is_frame else copied
 
 

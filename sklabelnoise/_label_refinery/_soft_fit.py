@@ -12,10 +12,10 @@ from sklearn.utils import get_tags
 from sklearn.utils.metadata_routing import get_routing_for_object
 from sklearn.utils.validation import has_fit_parameter
 
-from sklabelnoise._compat import BaseSearchCV, safe_indexing, sampled_by_columns
+from sklabelnoise._compat import BaseSearchCV, safe_indexing
 from sklabelnoise._foundation._classes import at_all_classes
 from sklabelnoise._foundation._last_step import last_step
-from sklabelnoise._label_refinery._copies import copies, most_copies, repeated
+from sklabelnoise._label_refinery._copies import copies, most_copies, rows_to_fit
 from sklabelnoise.metrics._class_columns import class_frame, predicted_columns
 
 # HistGradientBoosting's early_stopping="auto" starts above this number of rows.
@@ -321,10 +321,10 @@ class DistributionFit(_TargetFit):
         if isinstance(early_stopping, str) and len(targets) <= AUTO_EARLY_STOPPING_ROWS:
             # "auto" goes by the number of rows; copies must not switch it on.
             estimator.set_params(early_stopping=False)
-        X, labels = repeated(X, numbers, estimator, rows=rows), self.classes[labels]
-        del numbers  # nothing of no use beside the fit, which takes most memory of all
-        with sampled_by_columns(estimator):
-            estimator.fit(X, labels, sample_weight=weights)
+        labels = self.classes[labels]
+        with rows_to_fit(X, numbers, estimator, rows=rows) as repeated:
+            del numbers  # nothing of no use beside the fit, which takes most memory of all
+            estimator.fit(repeated, labels, sample_weight=weights)
 
 
 def column_by_column(estimator):
