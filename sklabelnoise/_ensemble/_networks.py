@@ -18,6 +18,7 @@ from sklabelnoise._compat import safe_indexing
 from sklabelnoise._ensemble._families import Family, FittedFamily, best_by_accuracy
 from sklabelnoise._ensemble._own_members import Recoded, checked_proba, fit_weighted, settings_of
 from sklabelnoise._foundation._classes import at_all_classes
+from sklabelnoise._foundation._cloned import cloned_with
 from sklabelnoise._foundation._work import TimeIsOver
 from sklabelnoise._fused._fits import Fit, Fits
 from sklabelnoise._fused._folds import make_folds
@@ -59,7 +60,7 @@ class NetworkStack:
         """The member of an estimator and the settings of its grid."""
         return self.add(
             name,
-            [(setting, clone(estimator).set_params(**clone(setting, safe=False))) for setting in settings_of(grid)],
+            [(setting, cloned_with(estimator, setting)) for setting in settings_of(grid)],
         )
 
     def result(self, name, rows, work, seed):
@@ -223,9 +224,7 @@ class TableNetworks(Family):
         if short.parameters != self.PLAIN:
             return short
         n_epochs = {"max_epochs": self._long_epochs(len(rows))}
-        candidates = [
-            ({**parameters, **n_epochs}, clone(network).set_params(**n_epochs)) for parameters, network in self.long
-        ]
+        candidates = [({**parameters, **n_epochs}, cloned_with(network, n_epochs)) for parameters, network in self.long]
         try:
             long = self._fit(candidates, "networks-standard-long", rows, work, seed)
         except TimeIsOver:  # after the short fits, which are a member already

@@ -11,6 +11,7 @@ from sklabelnoise._compat import safe_indexing
 from sklabelnoise._ensemble._families import Family, FittedFamily, best_by_brier
 from sklabelnoise._ensemble._linear import OneClass
 from sklabelnoise._foundation._classes import at_all_classes, encode
+from sklabelnoise._foundation._cloned import cloned_with
 from sklabelnoise._foundation._last_step import last_step
 from sklabelnoise._foundation._work import TimeIsOver
 from sklabelnoise._label_refinery._left_out import seeded_clone
@@ -80,7 +81,7 @@ class OwnMember(Family):
 
     def _fit_setting(self, number, setting, rows, work, seed):
         """A model for each fold, and what they say of the rows left out."""
-        estimator = seeded_clone(clone(self.estimator).set_params(**clone(setting, safe=False)), seed)
+        estimator = seeded_clone(cloned_with(self.estimator, setting), seed)
         models, left_out = [], np.zeros((len(rows), rows.n_classes))
         for fold, (train, test) in enumerate(rows.splits):
             model, left_out[test] = work.piece(
@@ -117,17 +118,19 @@ def fit_weighted(estimator, X, y, weight, train):
     ValueError
         If it takes no weights and these are not whole.
     """
+    times, weights = np.round(weight).astype(int), {}
     if (weight == 1).all():
-        return estimator.fit(safe_indexing(X, train), y[train])
-    if has_fit_parameter(estimator, "sample_weight"):
-        return estimator.fit(safe_indexing(X, train), y[train], sample_weight=weight[train])
-    times = np.round(weight).astype(int)
-    if (times != weight).any():
-        if isinstance(estimator, Pipeline) and has_fit_parameter(last_step(estimator), "sample_weight"):
-            return estimator.fit(safe_indexing(X, train), y[train], **{_of_last_step(estimator): weight[train]})
+        pass
+    elif has_fit_parameter(estimator, "sample_weight"):
+        weights = {"sample_weight": weight[train]}
+    elif (times == weight).all():
+        train = np.repeat(train, times[train])
+    elif isinstance(estimator, Pipeline) and has_fit_parameter(last_step(estimator), "sample_weight"):
+        weights = {_of_last_step(estimator): weight[train]}
+    else:
         raise ValueError("its fit takes no sample_weight, and the weights are not whole numbers to repeat rows by")
-    train = np.repeat(train, times[train])
-    return estimator.fit(safe_indexing(X, train), y[train])
+    estimator.fit(safe_indexing(X, train), y[train], **weights)
+    return estimator  # not what `fit` returns, which may be nothing
 
 
 def _of_last_step(pipeline):

@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from sklearn.base import clone
 
 from sklabelnoise._classifiers._base import BaseNoisyLabelClassifier
 from sklabelnoise._classifiers._derivative_manipulation import DMClassifier
 from sklabelnoise._classifiers._progressive_correction import ProSelfLCClassifier
 from sklabelnoise._classifiers._robust_loss import RobustLossClassifier
 from sklabelnoise._ensemble._own_members import Recoded
+from sklabelnoise._foundation._cloned import cloned_with
 from sklabelnoise._foundation._whole_files import write_whole
 
 _FORMAT = "sklabelnoise-ensemble-1"
@@ -172,7 +172,7 @@ def _set_by_the_fit(chosen, grid=None):
 
 
 def _unfitted(entry, networks):
-    return clone(networks[entry.number]).set_params(**getattr(entry, "params", {}))
+    return cloned_with(networks[entry.number], getattr(entry, "params", {}))
 
 
 def _bytes_of(network):

@@ -274,7 +274,8 @@ def reason_of(error):
 def check_stackable(estimator):
     """Raise a NotStackableError where the parameters tell already that an estimator has to be fitted alone."""
     name = type(estimator).__name__
-    if not isinstance(estimator, FusableClassifier):
+    # Of the class: scikit-learn's FrozenEstimator has the methods of the estimator in it, which must not be trained.
+    if not issubclass(type(estimator), FusableClassifier):
         raise NotStackableError(f"{name} is none of the classifiers that can be trained in a stack")
     reason = estimator._why_alone()
     if reason is not None:

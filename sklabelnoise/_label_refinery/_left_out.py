@@ -135,7 +135,8 @@ class LeftOutPredictor:
         self.checkpoint.save(name, predicted)
 
     def _does_all_folds(self, estimator):
-        hook = getattr(estimator, "_predict_left_out", None)
+        # Of the class: FrozenEstimator has what the estimator in it has, which must not be trained.
+        hook = getattr(type(estimator), "_predict_left_out", None)
         if hook is None or self.n_augment:
             return False
         return self.sample_weight is None or "sample_weight" in signature(hook).parameters
@@ -260,7 +261,8 @@ def seeded_clone(estimator, seed):
         for name in sorted(parameters)
         if name.rpartition("__")[2] == "random_state" and not isinstance(parameters[name], (int, np.integer))
     }
-    return estimator.set_params(**seeds)
+    estimator.set_params(**seeds)  # what it returns is nothing for scikit-learn's FrozenEstimator
+    return estimator
 
 
 def _fit_piece(key, fit, estimator, X, y, targets, sample_weight, split, seed, augment, n_augment, keep_model):

@@ -179,7 +179,8 @@ class _Fits:
             return at_all_classes(final.oof_proba_, final.classes_, classes, fill=0), classes, True
         self._show(verbose)  # one fit, with a bar over all that it does
         estimator = clone(self.estimator)
-        final = last_step(estimator.fit(self.X, self.y))
+        estimator.fit(self.X, self.y)
+        final = last_step(estimator)
         if hasattr(final, "oof_proba_"):
             return final.oof_proba_, final.classes_, True
         return estimator.predict_proba(self.X), final.classes_, False
@@ -231,7 +232,8 @@ class _SortedColumns(ClassifierMixin, BaseEstimator):
         return get_tags(self.estimator)
 
     def fit(self, rows, y):
-        self.fitted_ = clone(self.estimator).fit(self._subset(rows), y)
+        self.fitted_ = clone(self.estimator)
+        self.fitted_.fit(self._subset(rows), y)  # which may return nothing
         self.classes_ = np.sort(last_step(self.fitted_).classes_)
         return self
 

@@ -12,6 +12,7 @@ from sklearn.utils.parallel import delayed
 
 from sklabelnoise._classifiers._known_predictions import KnownPredictions, predictions_suffice
 from sklabelnoise._compat import MultimetricScorer, check_method_params, fit_and_score, safe_indexing, score_fitted
+from sklabelnoise._foundation._cloned import cloned_with
 from sklabelnoise._foundation._in_parallel import in_order
 from sklabelnoise._foundation._progress import Progress
 from sklabelnoise._fused._fits import Fit, Fits
@@ -64,9 +65,7 @@ class Evaluation:
     results: dict = field(default_factory=dict)
 
     def __post_init__(self):
-        self.estimators = [
-            clone(self.estimator).set_params(**clone(parameters, safe=False)) for parameters in self.candidates
-        ]
+        self.estimators = [cloned_with(self.estimator, parameters) for parameters in self.candidates]
         self.keys = list(product(range(len(self.candidates)), range(len(self.splits))))
         self._predictions_suffice = predictions_suffice(self.scorer, type(final_classifier(self.estimator)))
         # Candidates are scored fold by fold, all on the same rows.

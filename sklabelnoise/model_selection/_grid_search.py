@@ -26,6 +26,7 @@ from sklabelnoise._compat import (
     insert_error_scores,
     warn_or_raise_about_fit_failures,
 )
+from sklabelnoise._foundation._cloned import cloned_with
 from sklabelnoise._foundation._fitted_state import keeping_fitted_state
 from sklabelnoise._foundation._given import as_labels, check_none_missing
 from sklabelnoise._foundation._warning_filters import callers_filters
@@ -282,7 +283,7 @@ class FusedGridSearchCV(GridSearchCV):
 
     def _refit(self, task, context, fit_params):
         """Fit the best candidate on all rows."""
-        self.best_estimator_ = clone(self.estimator).set_params(**clone(self.best_params_, safe=False))
+        self.best_estimator_ = cloned_with(self.estimator, self.best_params_)
         refit = context.subcontext(task_name="refit-with-best-params")
         with refit.propagate_callback_context(self.best_estimator_):
             refit.call_on_fit_task_begin(**task)
