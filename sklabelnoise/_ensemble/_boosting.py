@@ -134,5 +134,11 @@ class _Rounds:
                 model = HistGradientBoostingClassifier(**self.parameters, random_state=seed)
             # Weights of one are left out: weighted quantiles of the features take most of the time.
             weight = None if (rows.weight == 1).all() else rows.weight[train]
-            model.set_params(max_iter=n_rounds).fit(X[train], codes, weight)
+            model.set_params(max_iter=n_rounds).fit(_without_empty_columns(X[train]), codes, weight)
         return model, at_all_classes(model.predict_proba(X[test]), model.classes_, np.arange(rows.n_classes), fill=0)
+
+
+def _without_empty_columns(X):
+    """Rows with zeros in columns that have no value in any of them: scikit-learn's trees can't bin these."""
+    empty = np.isnan(X).all(axis=0)
+    return np.where(empty, np.float32(0), X) if empty.any() else X

@@ -28,7 +28,7 @@ from sklabelnoise._ensemble._views import MOST_STORED, Views
 from sklabelnoise._foundation._checkpoint import Checkpoint
 from sklabelnoise._foundation._classes import at_all_classes
 from sklabelnoise._foundation._fitted_state import keeping_fitted_state
-from sklabelnoise._foundation._numeric_columns import check_no_texts, check_numeric_columns
+from sklabelnoise._foundation._numeric_columns import check_no_texts, check_numeric_columns, with_nan_for_na
 from sklabelnoise._foundation._seeds import draw_seed
 from sklabelnoise._foundation._version import __version__
 from sklabelnoise._foundation._warning_filters import callers_filters
@@ -309,7 +309,12 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
         check_numeric_columns(X, type(self).__name__, allow_missing=True)
         check_no_texts(X, type(self).__name__)
         table = validate_data(
-            self, X, reset=reset, dtype=[np.float64, np.float32], accept_sparse="csr", ensure_all_finite="allow-nan"
+            self,
+            with_nan_for_na(X),
+            reset=reset,
+            dtype=[np.float64, np.float32],
+            accept_sparse="csr",
+            ensure_all_finite="allow-nan",
         ).astype(np.float64, copy=False)
         if scipy.sparse.issparse(table) and table.shape[1] <= MOST_STORED:
             table = table.toarray()

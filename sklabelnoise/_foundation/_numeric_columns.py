@@ -81,6 +81,36 @@ def check_no_texts(X, classifier, *, name="X"):
         raise ValueError(f"{name} must hold numbers for {classifier}, got {what}. {help_.format(classifier)}")
 
 
+def with_nan_for_na(X):
+    """A table with NaN where pandas' NA stands among objects, which NumPy takes for no number; others as they are.
+
+    Parameters
+    ----------
+    X : any
+        Frames of pandas and arrays of objects are looked at.
+
+    Examples
+    --------
+    >>> with_nan_for_na(np.array([[1, pd.NA], [None, 2]], dtype=object)).astype(float)
+    array([[ 1., nan],
+           [nan,  2.]])
+    """
+    if isinstance(X, np.ndarray) and X.dtype.kind == "O" and X.ndim == 2 and _holds_na(X.ravel()):
+        return np.where(pd.isna(X), np.nan, X)
+    if isinstance(X, pd.DataFrame):
+        objects = [j for j, dtype in enumerate(X.dtypes) if isinstance(dtype, np.dtype) and dtype.kind == "O"]
+        found = [j for j in objects if _holds_na(X.iloc[:, j])]
+        if found:
+            X = X.copy(deep=False)
+            for j in found:  # by position: names may be repeated
+                X.isetitem(j, X.iloc[:, j].where(X.iloc[:, j].notna(), np.nan))
+    return X
+
+
+def _holds_na(values):
+    return any(value is pd.NA for value in values)
+
+
 def note_what_is_no_number(error, X, estimator):
     """Add to the error of an estimator what in the rows it was given is no number, and what helps.
 

@@ -15,7 +15,7 @@ from sklabelnoise._foundation._class_names import named_labels
 from sklabelnoise._foundation._classes import check_rows_sum_to_one, encode
 from sklabelnoise._foundation._given import as_labels, check_weights
 from sklabelnoise._foundation._image_files import image_paths, read_images
-from sklabelnoise._foundation._numeric_columns import check_no_texts, check_numeric_columns
+from sklabelnoise._foundation._numeric_columns import check_no_texts, check_numeric_columns, with_nan_for_na
 from sklabelnoise._foundation._warning_filters import callers_filters
 from sklabelnoise.metrics._class_columns import class_columns, in_class_order
 from sklabelnoise.modules._draws import captured, seeded
@@ -280,7 +280,7 @@ def _rows_of(X, estimator, name="X"):
         return read_images(paths, advice=advice, name=name)
     check_numeric_columns(X, type(estimator).__name__, name=name)
     check_no_texts(X, type(estimator).__name__, name=name)
-    return X
+    return with_nan_for_na(X)
 
 
 def _as_array(X):

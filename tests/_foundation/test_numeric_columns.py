@@ -225,3 +225,17 @@ def test_the_line_that_is_shown_works():
         assert skrub.tabular_pipeline(final).fit(cells, Y).predict(cells).shape == (N,)
     inside = StochasticLabelRefinery(skrub.tabular_pipeline(LogisticRegression()), n_rounds=1, cv=2)
     assert inside.fit(X, Y).predict(X).shape == (N,)
+
+
+@pytest.mark.parametrize("as_given", [np.asarray, pd.DataFrame])
+def test_na_among_objects_is_a_missing_value(as_given):
+    plain = np.random.default_rng(0).normal(size=(N, 2))
+    plain[1:4, 0] = np.nan
+    values = plain.astype(object)
+    values[1, 0], values[2, 0] = pd.NA, None
+    X = as_given(values)
+    model, expected = (NoisyLabelClassifier(["boosting"], random_state=0).fit(table, Y) for table in (X, plain))
+    np.testing.assert_array_equal(model.predict_proba(X), expected.predict_proba(plain))
+    assert values[1, 0] is pd.NA  # what the caller has stays as it was
+    with pytest.raises(ValueError, match=r"missing values|contains NaN"):
+        DMClassifier(**SMALL).fit(X, Y)
