@@ -75,6 +75,7 @@ def read(path, cls):
     ValueError
         If the file is truncated, not one of ours, or of another class.
     """
+    open(path, "rb").close()  # Python's own errors for what cannot be opened, a folder for one
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}

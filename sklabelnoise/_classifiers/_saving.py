@@ -48,10 +48,12 @@ def net_from_saved(classifier, header, tensors):
             # Without memory first: a file may claim any size.
             with torch.device("meta"):
                 sketch = builder.build_module(shape, len(classes))
-                sketch.load_state_dict({name: tensor.to("meta") for name, tensor in state.items()}, assign=True)
+                uncompiled(sketch).load_state_dict(
+                    {name: tensor.to("meta") for name, tensor in state.items()}, assign=True
+                )
                 check_output(sketch.eval()(torch.zeros(1, *shape, dtype=dtype)), 1, len(classes), "saved")
         built = builder.build_module(shape, len(classes)).to(device, dtype)
-        built.load_state_dict(state)
+        uncompiled(built).load_state_dict(state)
         built.eval()
         scaler = None
         if header["has_scaler"]:

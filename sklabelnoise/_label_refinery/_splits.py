@@ -137,18 +137,23 @@ class FoldDrawer:
 
     def _checked(self, splits):
         """Splits as row numbers, after making sure that no model is asked about what it has seen."""
-        splits = [(_row_numbers(train), _row_numbers(test)) for train, test in splits]
         n_samples = len(self.y)
+        splits = [(_row_numbers(train, n_samples), _row_numbers(test, n_samples)) for train, test in splits]
         asked = np.concatenate([test for _, test in splits]) if splits else np.zeros(0, dtype=int)
-        times = np.bincount(asked, minlength=n_samples)
-        if len(times) > n_samples or (times != 1).any():
-            missed, repeated = int((times[:n_samples] == 0).sum()), int((times > 1).sum())
+        known = asked[(asked >= 0) & (asked < n_samples)]
+        times = np.bincount(known, minlength=n_samples)
+        if len(known) < len(asked) or (times != 1).any():
+            missed, repeated = int((times == 0).sum()), int((times > 1).sum())
             raise ValueError(
                 f"The test sets of 'cv' must partition the {n_samples} rows: each row in exactly one of them. Got "
-                f"{missed} rows in none, {repeated} in several, and {max(len(times) - n_samples, 0)} row numbers out "
-                "of range."
+                f"{missed} rows in none, {repeated} in several, and {len(asked) - len(known)} row numbers out of range."
             )
         for fold, (train, test) in enumerate(splits):
+            beyond = train[(train < 0) | (train >= n_samples)]
+            if len(beyond):
+                raise ValueError(
+                    f"Each split of 'cv' must train on rows below {n_samples}. Got row {beyond[0]} in split {fold}."
+                )
             seen = np.zeros(n_samples, dtype=bool)
             seen[train] = True
             n_train = int(self.weighs[train].sum())
@@ -173,6 +178,10 @@ def _shape(X):
     return f"n_samples={num_samples(X)}{n_features}"
 
 
-def _row_numbers(rows):
+def _row_numbers(rows, n_samples):
+    """Row numbers from a mask or from numbers, of which negative ones count from the end, as NumPy's do."""
     rows = np.asarray(rows)
-    return np.flatnonzero(rows) if rows.dtype == bool else rows
+    if rows.dtype == bool:
+        return np.flatnonzero(rows)
+    rows = rows.astype(np.intp) if len(rows) == 0 else rows  # an empty list is an array of floats
+    return np.where(rows < 0, rows + n_samples, rows)

@@ -251,6 +251,8 @@ def _shorten(text, length):
 def pixels_of(image):
     """Height x width, or height x width x 3, in uint8."""
     image = image.numpy(force=True) if hasattr(image, "numpy") else np.asarray(image)
+    if image.size == 0:
+        raise ValueError(f"Images must have pixels, got shape {image.shape}.")
     if image.ndim == 3 and image.shape[0] in (1, 3, 4) and image.shape[-1] not in (1, 3, 4):
         image = np.moveaxis(image, 0, -1)  # channels first, as networks take them
     if image.ndim == 3 and image.shape[-1] not in (1, 3, 4):

@@ -7,10 +7,10 @@ import numpy as np
 import scipy.sparse
 import torch
 from skorch.dataset import Dataset as SkorchDataset
-from torch.utils.data import BatchSampler, DataLoader, Dataset, Sampler, default_collate
+from torch.utils.data import BatchSampler, DataLoader, Dataset, Sampler
 
 from sklabelnoise.modules._draws import captured
-from sklabelnoise.training._named_rows import NamedRows, naming_item
+from sklabelnoise.training._named_rows import NamedRows, collated, naming_item
 from sklabelnoise.training._streams import as_tensor, reads_ahead, sent_ahead, stays_on_host
 
 # Rows of a table in one forward pass of prediction.
@@ -183,8 +183,7 @@ class DatasetData(Dataset):
     def rows(self, index):
         """Inputs of the rows `index`, on the device."""
         with captured():
-            items = [self[i][0] for i in index]
-        return self._on_device(default_collate(items))
+            return self._on_device(collated([self[i] for i in index])[0])
 
     def batch(self, X, index, part=None):
         """Join loaded inputs with the labels, targets and weights of the rows `index`, on the host or the device."""
@@ -295,7 +294,7 @@ class LoadedBatches:
             worker_generator = torch.Generator()
         if data.device.type == "cuda":
             loader_params = {"pin_memory": True, **loader_params}
-        params = {"generator": worker_generator, **loader_params}
+        params = {"generator": worker_generator, "collate_fn": collated, **loader_params}
         if processes is not None:
             for name in ("sampler", "batch_sampler"):
                 if params.get(name) is not None:

@@ -11,7 +11,8 @@ from sklabelnoise.modules._draws import captured
 from sklabelnoise.training._augmentation import resolve_augmentation
 from sklabelnoise.training._batches import TensorData
 from sklabelnoise.training._early_stopping import early_stopping
-from sklabelnoise.training._module import build_module, check_output, warn_of_probabilities
+from sklabelnoise.training._failures import is_out_of_memory
+from sklabelnoise.training._module import build_module, check_output, uncompiled, warn_of_probabilities
 from sklabelnoise.training._net import NoisyLabelNet
 from sklabelnoise.training._optimizer import (
     check_learning_rate,
@@ -90,7 +91,7 @@ class NetBuilder:
         net.classes_ = np.arange(len(data.classes))  # scorers in skorch's callbacks ask for them
         described = {
             "optimizer": _qualified_name(type(net.optimizer_)),
-            "module": _qualified_name(type(module)),
+            "module": _qualified_name(type(uncompiled(module))),
             "device": str(device),
             "dtype": str(data.torch_dtype).removeprefix("torch."),
             "seed": seed,
@@ -225,9 +226,13 @@ def _check_module(module, preprocess, tensors, n_classes):
     try:
         with torch.no_grad(), captured():
             logits = module(x)
-    except (RuntimeError, ValueError) as error:
+    except (RuntimeError, ValueError, TypeError, LookupError, AttributeError) as error:
+        if is_out_of_memory(error):
+            raise
         raise ValueError(
             f"module must take inputs of shape {tuple(x.shape[1:])}, got {type(module).__name__}, which can't: {error}"
         ) from error
+    if next(module.parameters(), None) is None:
+        raise ValueError(f"module must have parameters to train, got {type(module).__name__} without any.")
     check_output(logits, len(x), n_classes, type(module).__name__)
     warn_of_probabilities(logits, type(module).__name__)

@@ -58,7 +58,7 @@ def naming_batch_size(batch_size, device="cpu", *, name="batch_size"):
     try:
         yield
     except (MemoryError, RuntimeError) as error:
-        if not _is_out_of_memory(error):
+        if not is_out_of_memory(error):
             raise
         raise MemoryError(_out_of_memory_message(batch_size, device, name)) from error
     except ValueError as error:
@@ -70,7 +70,7 @@ def naming_batch_size(batch_size, device="cpu", *, name="batch_size"):
         ) from error
 
 
-def _is_out_of_memory(error):
+def is_out_of_memory(error):
     """Whether a device is full: CUDA has an error of its own for it, Apple's and the CPU a message."""
     if isinstance(error, torch.cuda.OutOfMemoryError) or type(error) is MemoryError:
         return True

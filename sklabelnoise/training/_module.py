@@ -144,6 +144,21 @@ def check_is_tensor(logits, name):
         )
 
 
+def check_has_derivative(logits, name):
+    """Refuse logits from which no parameter can be learned: of a frozen module, or taken out of torch's graph.
+
+    Raises
+    ------
+    ValueError
+        If they have no derivative.
+    """
+    if not logits.requires_grad:
+        raise ValueError(
+            f"module {name} must return logits that depend on parameters to train, got some without a derivative: all "
+            "parameters are frozen (requires_grad=False), or the logits go through detach or NumPy."
+        )
+
+
 def check_output(logits, n_rows, n_classes, name):
     """Refuse a module whose output is not one row of logits per example, as wide as there are classes."""
     check_is_tensor(logits, name)

@@ -3,7 +3,13 @@
 import re
 from contextlib import contextmanager
 
-from torch.utils.data import Dataset
+import torch
+from torch.utils.data import Dataset, default_collate
+
+# What is said of items, found again in the traceback that torch makes the message of.
+_SAID = re.compile(
+    r"\w+ is a Dataset whose item .* cannot be read, got .*|X must be a Dataset of items of one shape, .*"
+)
 
 
 class NamedRows(Dataset):
@@ -37,7 +43,29 @@ def naming_item():
     try:
         yield
     except ValueError as error:
-        named = re.search(r"\w+ is a Dataset whose item .* cannot be read, got .*", str(error))
+        named = _SAID.search(str(error))
         if named is None:
             raise
         raise ValueError(named[0]) from error
+
+
+def collated(items):
+    """A batch of pairs (x, number of the item) as tensors.
+
+    Raises
+    ------
+    ValueError
+        If the items are of several shapes; it names two of them.
+    """
+    try:
+        return default_collate(items)
+    except RuntimeError as error:
+        shapes = {}
+        for x, number in items:
+            shapes.setdefault(tuple(torch.as_tensor(x).shape), number)
+        if len(shapes) < 2:
+            raise
+        (first, one), (second, other) = list(shapes.items())[:2]
+        raise ValueError(
+            f"X must be a Dataset of items of one shape, got {first} in item {one} and {second} in item {other}."
+        ) from error

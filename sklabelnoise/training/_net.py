@@ -33,7 +33,7 @@ from sklabelnoise.training._early_stopping import StopTraining, keep_interrupted
 from sklabelnoise.training._epoch_record import EpochRecord
 from sklabelnoise.training._failures import check_parameters
 from sklabelnoise.training._forward import Turn
-from sklabelnoise.training._module import check_is_tensor
+from sklabelnoise.training._module import check_has_derivative, check_is_tensor
 from sklabelnoise.training._optimizer import clear_gradients, requires_closure, take_step
 from sklabelnoise.training._precision import autocast_dtype, cudnn_kernels, has_fixed_shapes, loss_scaler
 from sklabelnoise.training._processes import current_processes
@@ -388,6 +388,7 @@ class NoisyLabelNet(ClassifierMixin, NeuralNet):
         X, y = batch
         y_pred = self.infer(X, **fit_params)
         check_is_tensor(y_pred, type(self.module_).__name__)
+        check_has_derivative(y_pred, type(self.module_).__name__)
         processes = current_processes()
         if processes is not None:
             return step_together(self, batch, y_pred, processes)

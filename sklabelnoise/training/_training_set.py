@@ -8,7 +8,7 @@ import torch
 from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
-from torch.utils.data import ConcatDataset, Dataset, IterableDataset, Subset
+from torch.utils.data import ConcatDataset, DataLoader, Dataset, IterableDataset, Subset
 
 from sklabelnoise._compat import safe_indexing
 from sklabelnoise._foundation._class_names import named_labels
@@ -151,10 +151,18 @@ def _example(dataset):
     """Inputs of the first item of a Dataset."""
     if isinstance(dataset, IterableDataset):
         raise TypeError("X must be a Dataset with __getitem__, got an IterableDataset, whose items have no numbers.")
+    if not hasattr(dataset, "__len__"):
+        raise TypeError(f"X must be a Dataset with __len__, got {type(dataset).__name__}, which has none.")
     if len(dataset) == 0:
         raise ValueError("X must have at least one item, got a Dataset without items.")
     item = _item(dataset, 0)
-    return np.asarray(_as_array(item[0] if isinstance(item, tuple | list) else item))
+    x = item[0] if isinstance(item, tuple | list) else item
+    if not isinstance(x, torch.Tensor | np.ndarray | np.generic | int | float):
+        raise TypeError(
+            "X must be a Dataset whose items have a tensor or an array for the network, alone or first in a pair "
+            f"(x, y), got {type(x).__name__} in item 0."
+        )
+    return np.asarray(_as_array(x))
 
 
 def _item(dataset, i):
@@ -224,7 +232,7 @@ def check_training_set(
     else:
         y = as_labels(y, names[1])
         X = _rows_of(X, estimator, names[0])
-        given, X = X, _as_array(X)
+        given, X = X, _as_array(X, names[0])
         X, y = _validate(estimator, X, y, reset=reset, dtype=_kept_types(X, single))
         if reset and X.ndim == 2:
             warn_of_scales(X, type(estimator).__name__, getattr(estimator, "feature_names_in_", None))
@@ -271,6 +279,11 @@ def _within_float32(weight):
 
 def _rows_of(X, estimator, name="X"):
     """Rows as they are given, or the pixels of the images they name; what is no number is refused."""
+    if isinstance(X, DataLoader):
+        raise TypeError(
+            f"{name} must be rows or a Dataset, got a DataLoader: pass its dataset, and what it was made with as "
+            "batch_size, iterator_train__num_workers and so on."
+        )
     paths = image_paths(X)
     if paths is not None:
         advice = (
@@ -283,16 +296,31 @@ def _rows_of(X, estimator, name="X"):
     return with_nan_for_na(X)
 
 
-def _as_array(X):
-    """A tensor as an array of its own type, which scikit-learn does not see in it; float32 for bfloat16."""
+def _as_array(X, name="X"):
+    """A tensor as an array of its own type, which scikit-learn does not see in it; float32 for bfloat16.
+
+    Raises
+    ------
+    TypeError
+        If NumPy has no such arrays: of sparse tensors, for example.
+    """
     if not isinstance(X, torch.Tensor):
         return X
-    return (X.float() if X.dtype == torch.bfloat16 else X).numpy(force=True)
+    try:
+        return (X.float() if X.dtype == torch.bfloat16 else X).numpy(force=True)
+    except (TypeError, RuntimeError) as error:
+        raise TypeError(
+            f"{name} must be a dense tensor of a type that NumPy has, or a CSR matrix of SciPy, got {X.layout} of "
+            f"{X.dtype} on {X.device}: {error}"
+        ) from error
 
 
 def _kept_types(X, single):
     """Floating types that X may keep; it is cast to the first where it has another."""
-    return [np.float32] if single or getattr(X, "dtype", None) == np.float16 else [np.float64, np.float32]
+    dtype = getattr(X, "dtype", None)
+    # Single precision in the order of bytes of another machine, as of files of astronomers, is single precision.
+    is_single = isinstance(dtype, np.dtype) and dtype.kind == "f" and dtype.itemsize <= 4
+    return [np.float32] if single or is_single else [np.float64, np.float32]
 
 
 @callers_filters()

@@ -134,6 +134,17 @@ class Own(nn.Module):
         return self.linear(x)
 
 
+@pytest.mark.filterwarnings("ignore")  # of torch's compiler
+def test_a_network_that_the_user_compiled_comes_back(blobs, tmp_path):
+    model = DMClassifier(torch.compile(Own(5, 3), backend="eager"), **FAST).fit(*blobs)
+    model.save(tmp_path / "model")
+    with pytest.raises(ValueError, match=r"its module is tests\._classifiers\.test_saving\.Own, pass that class"):
+        DMClassifier.load(tmp_path / "model")
+    for module in (torch.compile(Own(5, 3), backend="eager"), Own):
+        loaded = DMClassifier.load(tmp_path / "model", module=module)
+        assert np.array_equal(loaded.predict_proba(blobs[0]), model.predict_proba(blobs[0]))
+
+
 @pytest.mark.parametrize("module", [Own, Own(5, 3), nn.Linear])
 def test_a_module_of_the_users_is_handed_in_by_the_user(module, blobs, tmp_path):
     model = DMClassifier(module, **FAST).fit(*blobs)
@@ -370,6 +381,8 @@ def test_another_classifier_is_named(saved):
 def test_a_missing_file_is_a_missing_file(tmp_path):
     with pytest.raises(FileNotFoundError):
         DMClassifier.load(tmp_path / "none")
+    with pytest.raises(IsADirectoryError):
+        DMClassifier.load(tmp_path)
 
 
 @pytest.mark.parametrize("value", [

@@ -112,12 +112,26 @@ def test_too_few_groups_are_named():
         ([(np.arange(60), np.arange(60))], "and on none of its test rows. Got 60 training rows and 60 test rows among"),
         ([(np.arange(0), np.arange(60))], "must train on some rows .* Got 0 training rows"),
         ([(np.arange(30), np.arange(30, 61)), (np.arange(30, 60), np.arange(30))], "1 row numbers out of range"),
+        ([(np.arange(30), np.arange(-70, -40)), (np.arange(30, 60), np.arange(30))], "10 row numbers out of range"),
+        ([(np.arange(30, 61), np.arange(30))], "Got 30 rows in none"),
+        (
+            [(np.arange(30, 61), np.arange(30)), (np.arange(30), np.arange(30, 60))],
+            "must train on rows below 60. Got row 60 in split 0",
+        ),
+        ([(np.arange(60), []), (np.arange(30), np.arange(30, 60))], "Got 30 rows in none"),
         ([], "Got 60 rows in none"),
     ],
 )
 def test_splits_that_do_not_partition_are_refused(cv, message):
     with pytest.raises(ValueError, match=message):
         drawer(cv).draw(1, 0)
+
+
+def test_negative_row_numbers_count_from_the_end():
+    cv = [(np.arange(-30, 0), np.arange(-60, -30)), (np.arange(30), np.arange(30, 60))]
+    (train, test), _ = drawer(cv).draw(1, 0)
+    np.testing.assert_array_equal(train, np.arange(30, 60))
+    np.testing.assert_array_equal(test, np.arange(30))
 
 
 def test_a_splitter_that_tears_groups_apart_is_refused():

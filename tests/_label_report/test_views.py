@@ -65,6 +65,10 @@ class TestPictures:
         with pytest.raises(ValueError, match="X must hold images, texts or rows of a table, got shape"):
             seen(np.zeros((8, 1, 1, 1, 1)))
 
+    def test_pictures_without_pixels_are_refused(self):
+        with pytest.raises(ValueError, match=r"Images must have pixels, got shape \(0, 3\)"):
+            seen(np.zeros((8, 0, 3)))
+
 
 class TestTexts:
     @pytest.mark.parametrize("wrap", [list, np.array, pd.Series, lambda x: pd.DataFrame({"text": x})])

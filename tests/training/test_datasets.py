@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 import torch
-from torch.utils.data import ConcatDataset, Dataset, IterableDataset, Subset, TensorDataset
+from PIL import Image
+from torch.utils.data import ConcatDataset, DataLoader, Dataset, IterableDataset, Subset, TensorDataset
 
 from sklabelnoise import DMClassifier, DMClassifierCV, RobustLossClassifier
 from sklabelnoise.training._training_set import (
@@ -167,6 +168,64 @@ def test_datasets_without_usable_labels(make, y, error, message, blobs):
 class Endless(IterableDataset):
     def __iter__(self):
         yield from ()
+
+
+class Endings(Dataset):
+    """Items without an end."""
+
+    def __getitem__(self, i):
+        return np.zeros(5, dtype=np.float32), 0
+
+
+class Changed(Pairs):
+    """Inputs as a function makes them."""
+
+    def __init__(self, X, y, change):
+        super().__init__(X, y)
+        self.change = change
+
+    def __getitem__(self, i):
+        return self.change(self.inputs[i], i), self.outputs[i]
+
+
+@pytest.mark.parametrize("change, found", [
+    (lambda x, i: {"pixels": x}, "dict"), (lambda x, i: (x, x), "tuple"), (lambda x, i: x.tolist(), "list"),
+    (lambda x, i: "a text", "str"), (lambda x, i: Image.new("L", (2, 2)), "Image"),
+])  # fmt: skip
+def test_items_of_which_no_batch_is_one_tensor_are_refused(change, found, blobs):
+    with pytest.raises(
+        TypeError, match=rf"X must be a Dataset whose items have a tensor or an array .* got {found} in"
+    ):
+        fit(Changed(*blobs, change), None)
+    with pytest.raises(TypeError, match=rf"got {found} in item 0"):
+        fit(*blobs).predict(Changed(*blobs, change))
+
+
+@pytest.mark.parametrize("num_workers", [0, 1])
+def test_items_of_several_shapes_are_named(num_workers, blobs):
+    ragged = Changed(*blobs, lambda x, i: x[: 3 if i == 77 else 5])
+    params = {"iterator_train__num_workers": num_workers, "iterator_valid__num_workers": num_workers}
+    model = DMClassifier(**FAST, **params)
+    message = r"X must be a Dataset of items of one shape, got \(\d,\) in item \d+ and \(\d,\) in item \d+\.$"
+    with pytest.raises(ValueError, match=message) as caught:
+        model.fit(ragged)
+    assert "(3,) in item 77" in str(caught.value)
+    model.fit(Pairs(*blobs))
+    with pytest.raises(ValueError, match=r"in item \d+ and \(3,\) in item 77"):
+        model.predict(ragged)
+
+
+def test_a_dataset_without_a_length_is_refused():
+    with pytest.raises(TypeError, match="X must be a Dataset with __len__, got Endings, which has none"):
+        fit(Endings(), None)
+
+
+def test_a_loader_is_refused_with_what_to_pass(blobs):
+    loader = DataLoader(Pairs(*blobs), batch_size=32)
+    with pytest.raises(TypeError, match="X must be rows or a Dataset, got a DataLoader: pass its dataset"):
+        fit(loader, None)
+    with pytest.raises(TypeError, match="got a DataLoader"):
+        fit(*blobs).predict(loader)
 
 
 def test_predicting_a_dataset_of_other_features(blobs):

@@ -8,7 +8,8 @@ import pytest
 import torch
 from torch import nn
 
-from sklabelnoise import DMClassifier
+from sklabelnoise import DMClassifier, ProSelfLCClassifier
+from sklabelnoise.model_selection import FusedGridSearchCV
 from sklabelnoise.modules import MLP, ResNet20
 from sklabelnoise.training._module import build_module, check_output, input_of_last_linear, last_linear
 
@@ -107,6 +108,67 @@ def test_a_factory_with_keyword_arguments_gets_all_of_them():
 def test_an_output_that_is_not_one_row_of_logits_per_example_is_named(output, message):
     with pytest.raises(ValueError, match=message):
         check_output(output, 2, 3, "Net")
+
+
+class Calls(nn.Module):
+    """A linear layer, and a function of it and of the inputs."""
+
+    def __init__(self, n_features, n_classes, function=None):
+        super().__init__()
+        self.linear, self.function = nn.Linear(n_features, n_classes), function
+
+    def forward(self, x):
+        return self.function(self.linear, x)
+
+
+@pytest.mark.parametrize("function, error", [
+    (lambda linear, x: linear(x, x), "takes 2 positional arguments but 3 were given"),
+    (lambda linear, x: linear(x.pixel_values), "no attribute 'pixel_values'"),
+    (lambda linear, x: linear(x[:, :, 7]), "too many indices"),
+    (lambda linear, x: linear(dict(zip(x, x, strict=True))["x"]), "'x'"),
+    (lambda linear, x: linear(x[:, :1]), "shapes cannot be multiplied"),
+])  # fmt: skip
+def test_a_module_that_does_not_take_the_rows_is_named_whatever_it_raises(function, error):
+    with pytest.raises(
+        ValueError, match=rf"module must take inputs of shape \(5,\), got Calls, which can't: .*{error}"
+    ):
+        DMClassifier(Calls, module__function=function, max_epochs=1).fit(np.zeros((4, 5)), [0, 1, 0, 1])
+
+
+class Frozen(nn.Sequential):
+    def __init__(self, n_features, n_classes):
+        super().__init__(nn.Linear(n_features, n_classes))
+        self.requires_grad_(False)
+
+
+NOT_TRAINED = {
+    "frozen": (Frozen, {}),
+    "detached": (Calls, {"module__function": lambda linear, x: linear(x).detach()}),
+    "NumPy": (Calls, {"module__function": lambda linear, x: torch.from_numpy(linear(x).detach().numpy())}),
+}
+
+
+@pytest.mark.filterwarnings("ignore:Candidates are fitted one by one")
+@pytest.mark.parametrize("module, params", NOT_TRAINED.values(), ids=NOT_TRAINED)
+def test_logits_from_which_nothing_can_be_learned_are_refused(module, params, blobs):
+    message = f"module {module.__name__} must return logits that depend on parameters to train, got some without"
+    for classifier in (DMClassifier, ProSelfLCClassifier):
+        with pytest.raises(ValueError, match=message):
+            classifier(module, **params, max_epochs=1).fit(*blobs)
+    with pytest.raises(ValueError, match=message):
+        FusedGridSearchCV(DMClassifier(module, **params, max_epochs=1), {"lam": [0, 1]}, cv=3).fit(*blobs)
+
+
+def test_a_module_without_parameters_is_refused(blobs):
+    with pytest.raises(ValueError, match="module must have parameters to train, got Flatten without any"):
+        DMClassifier(nn.Flatten, max_epochs=1).fit(*blobs)
+
+
+def test_a_module_of_which_a_part_is_frozen_is_trained(blobs):
+    module = nn.Sequential(nn.Linear(5, 4).requires_grad_(False), nn.Linear(4, 3))
+    model = DMClassifier(module, max_epochs=1, random_state=0).fit(*blobs)
+    assert torch.equal(model.module_[0].weight, module[0].weight)
+    assert not torch.equal(model.module_[1].weight, module[1].weight)
 
 
 class EndsIn(nn.Module):

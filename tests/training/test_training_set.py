@@ -246,6 +246,30 @@ def test_outputs_have_the_type_that_is_computed_in(given, computed, blobs):
     assert model.predict(X).dtype == y.dtype
 
 
+def test_the_order_of_bytes_changes_no_bit(blobs):
+    X, y = blobs[0].astype(np.float32), blobs[1]
+    for own, other in ((X, X.astype(">f4")), (blobs[0], blobs[0].astype(">f8"))):
+        model = fit(other, y.astype(">i8"))
+        assert np.array_equal(model.predict_proba(other), fit(own, y).predict_proba(own))
+
+
+@pytest.mark.filterwarnings("ignore:Sparse CSR")
+@pytest.mark.parametrize("convert, found", [
+    (torch.Tensor.to_sparse, "torch.sparse_coo of torch.float32"),
+    (torch.Tensor.to_sparse_csr, "torch.sparse_csr of torch.float32"),
+    (lambda X: X.to("meta"), "torch.strided of torch.float32 on meta"),
+    (lambda X: X.to(torch.float8_e5m2), "torch.float8_e5m2"),
+])  # fmt: skip
+def test_tensors_that_are_no_arrays_are_refused(convert, found, blobs):
+    X = torch.from_numpy(blobs[0]).float()
+    with pytest.raises(TypeError, match=rf"X must be a dense tensor of a type that NumPy has, .*got .*{found}"):
+        fit(convert(X), blobs[1])
+    with pytest.raises(TypeError, match=rf"X_val must be a dense tensor .*{found}"):
+        fit(X, blobs[1], X_val=convert(X), y_val=blobs[1])
+    with pytest.raises(TypeError, match=rf"X must be a dense tensor .*{found}"):
+        fit(X, blobs[1]).predict(convert(X))
+
+
 def test_float32_can_be_forced(blobs):
     assert fit(*blobs, DMClassifier(dtype="float32", **FAST)).predict_proba(blobs[0]).dtype == np.float32
 
