@@ -8,9 +8,6 @@ chosen with ``--scale``:
   or two of one core a run. Not the paper's table, but large enough to tell methods apart. Network and training were
   chosen by cross entropy alone, so that it learns more than half of the wrong labels at 40 % noise, and committed
   before any other method was run.
-* ``cpu``: 2,000 training and 1,000 test images, averaged down to 16 x 16 pixels, a network of three convolutions, 30
-  epochs of batches of 64 without augmentation. Not the paper's table, but its regime: in so many steps cross entropy
-  fits most of the wrong labels. That alone, cross entropy's fit, decided about augmentation, batch and epochs.
 * ``gpu``: all images and the network of the paper in 20 epochs, which is minutes a cell on a GPU.
 * ``tiny``: 1,000 images, so that each of 100 classes has some, and 2 epochs, to see that a script runs.
 """
@@ -41,7 +38,6 @@ from benchmarks.papers._runner import (
     run_jobs,
     use_shared_data,
 )
-from benchmarks.papers._small_network import SmallConvNet
 from benchmarks.rows import read_rows
 from sklabelnoise import DMClassifier, ProSelfLCClassifier, RobustLossClassifier, StochasticLabelRefinery
 from sklabelnoise.datasets import fetch_cifar10, fetch_cifar100, fetch_cifar_n
@@ -103,7 +99,6 @@ SCALES = {
         },
         test_every=5,
     ),
-    "cpu": Scale(2000, 1000, 16, 30, SmallConvNet, {"batch_size": 64, "augment": False, "channels_last": True}),
     "gpu": Scale(max_epochs=20),
     "tiny": Scale(1000, 100, None, 2, ResNet20),
 }
@@ -152,9 +147,10 @@ def dm(lam, beta, **parameters):
     return lambda training: DMClassifier(**{"lam": lam, "beta": beta, **training, **parameters})
 
 
-def normalized(alpha, eta):
+def normalized(alpha, eta, **parameters):
     """Row of a table: a loss by its emphasis, divided by the sum of the weights of a batch (-DN)."""
-    return lambda training: DMClassifier(**{"emphasis": BetaEmphasis(float(alpha), float(eta)), **training})
+    emphasis = BetaEmphasis(float(alpha), float(eta))
+    return lambda training: DMClassifier(**{"emphasis": emphasis, **training, **parameters})
 
 
 def proselflc(**parameters):

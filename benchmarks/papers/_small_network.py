@@ -1,4 +1,4 @@
-"""The network of the tables' small scale."""
+"""A network for small images of tracks, and for trials of the recipes."""
 
 from torch import nn
 
@@ -9,8 +9,8 @@ from sklabelnoise.modules._image_network import ImageNetwork, convolution_3x3
 class SmallConvNet(ImageNetwork):
     """Three convolutions of 32, 64 and 64 maps, each normalised, the image halved between them.
 
-    It stands for the papers' networks where there is no GPU: two million multiplications for an image of 16 x 16
-    pixels, where ResNet-56 takes 125 million for one of 32 x 32. It can still learn 2,000 wrong labels by heart.
+    It stands for the paper's network in `dm_table4`: two million multiplications for an image of 16 x 16 pixels, where
+    ResNet-56 takes 125 million for one of 32 x 32. It can still learn 2,000 wrong labels by heart.
 
     Parameters
     ----------

@@ -8,9 +8,12 @@ their rate of 0.01 in place of 0.1. SOP has the step of u that they take for CIF
 Peer loss stops where alpha still leaves the loss of a right prediction bounded: with C classes and a share r of wrong
 labels a sure and right prediction costs r M - alpha (C - 1) / C M, M being the logarithm of what is left for the other
 classes, which falls without end from alpha = r C / (C - 1) = .44 on. DM (1, 16) trains three times as long.
+
+GCE-DN and MSE-DN of `dm_table2` have a rate of 0.01: divided by the sum of its weights, a step is as long as that of
+cross entropy, however little the labels of a batch weigh.
 """
 
-from benchmarks.papers._images import ImageTable, dm, loss
+from benchmarks.papers._images import NORMALIZED_LOSSES, ImageTable, dm, loss, normalized
 from benchmarks.papers.cifar10_rivals import METHODS as RIVALS
 from benchmarks.papers.cifar10_rivals import TABLE as RIVALS_TABLE
 
@@ -31,6 +34,10 @@ METHODS = {
     "NCE+RCE, lr 0.01": loss("nce_rce", lr=0.01),
     "peer loss": RIVALS["peer loss"],
     "peer loss, alpha 0.4": loss("peer", loss__alpha=0.4),
+    "GCE-DN": NORMALIZED_LOSSES["GCE-DN"],
+    "GCE-DN, lr 0.01": normalized(1.7, 2, lr=0.01),
+    "MSE-DN": NORMALIZED_LOSSES["MSE-DN"],
+    "MSE-DN, lr 0.01": normalized(2, 3, lr=0.01),
 }
 
 TABLE = ImageTable(

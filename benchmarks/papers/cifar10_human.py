@@ -1,7 +1,7 @@
 """CIFAR-10 with labels from people: majority of three, each of three, and a wrong one wherever there is one.
 
     python -m benchmarks.papers.cifar10_human
-    python -m benchmarks.papers.cifar10_human --scale cpu --seeds 0 --conditions aggregate worse
+    python -m benchmarks.papers.cifar10_human --scale core --seeds 0 --conditions aggregate worse
 
 Wei et al., "Learning with noisy labels revisited: a study using real-world human annotations", ICLR 2022. Published is
 the row of cross entropy there: ResNet-34, 100 epochs of batches of 128, momentum 0.9, weight decay 5e-4, rate 0.1 and

@@ -10,7 +10,7 @@ CHANGED = "abc+changes"
 
 
 def paper_row(method, seed, commit):
-    job = {"scale": "cpu", "seed": seed, "condition": "r=0.4", "method": method}
+    job = {"scale": "core", "seed": seed, "condition": "r=0.4", "method": method}
     return {"job": job, "seconds": 2.0, "commit": commit}
 
 
@@ -44,7 +44,7 @@ def test_jobs_of_a_paper_are_taken_out_and_run_one_after_the_other(folder):
 
     remeasure("papers/dm_table2", folder, execute=execute)
     assert [n_left for _, n_left in seen] == [2, 1]
-    words = ["benchmarks.papers.dm_table2", "--scale", "cpu", "--seeds", "0", "--conditions", "r=0.4", "--methods"]
+    words = ["benchmarks.papers.dm_table2", "--scale", "core", "--seeds", "0", "--conditions", "r=0.4", "--methods"]
     assert [command for command, _ in seen] == [[*words, "CCE"], [*words, "DM, lam=0.5"]]
     assert set(dm_table2.METHODS) >= {"CCE", "DM, lam=0.5"}
     assert read_rows(path) == [paper_row("CCE", 1, "abc")]

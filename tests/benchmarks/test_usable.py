@@ -52,10 +52,10 @@ def test_committed_rows_are_of_methods_as_they_are_defined_now(name):
 
 
 def test_a_block_of_the_papers_leaves_them_out_too(tmp_path):
-    job = {"scale": "cpu", "seed": 0, "condition": "r=0.4", "method": "CCE"}
+    job = {"scale": "core", "seed": 0, "condition": "r=0.4", "method": "CCE"}
     (row,) = (row for row in read_rows(RESULTS / "papers" / "dm_table2.jsonl") if row["job"] == job)
     append_row(tmp_path / "dm_table2.jsonl", row | {"final": 0.123, "commit": "abc+changes"})
-    text = papers.block("dm_table2@cpu", tmp_path, with_changes=True)
+    text = papers.block("dm_table2@core", tmp_path, with_changes=True)
     assert "12.3" in text and "Shown although" in text
-    text = papers.block("dm_table2@cpu", tmp_path)
+    text = papers.block("dm_table2@core", tmp_path)
     assert "12.3" not in text and "Left out since" in text
