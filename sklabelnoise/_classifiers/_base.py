@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from abc import abstractmethod
+from contextlib import contextmanager
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
@@ -206,7 +207,7 @@ class BaseNoisyLabelClassifier(CallbackSupportMixin, NetClassifier):
             If the data or the module do not fit each other, or the loss becomes infinite or NaN. What was fitted before
             is kept.
         """
-        with keeping_fitted_state(self), joined(self._net_params.get("accelerator")):
+        with self._fitting():
             continues = self.warm_start and hasattr(self, "net_")
             known = (self.classes_, self.input_shape_) if continues else None
             data = self._check_training_set(X, y, sample_weight, soft_labels, known=known, reset=not continues)
@@ -245,7 +246,7 @@ class BaseNoisyLabelClassifier(CallbackSupportMixin, NetClassifier):
         -------
         self : estimator
         """
-        with keeping_fitted_state(self), joined(self._net_params.get("accelerator")):
+        with self._fitting():
             first = not hasattr(self, "net_")
             if first and classes is None:
                 raise ValueError("classes must be passed on the first call to partial_fit, got None.")
@@ -256,6 +257,15 @@ class BaseNoisyLabelClassifier(CallbackSupportMixin, NetClassifier):
             known = (np.unique(classes), None) if first else (self.classes_, self.input_shape_)
             data = self._check_training_set(X, y, sample_weight, known=known, reset=first)
             return self._train(X, y, data, None, net=None if first else self.net_, partial=True)
+
+    @contextmanager
+    def _fitting(self):
+        """A block that fits: all processes go through it together, and what fails leaves the fitted state.
+
+        The caller may be in ``torch.inference_mode()`` or ``torch.no_grad()``; here there are derivatives.
+        """
+        with keeping_fitted_state(self), joined(self._net_params.get("accelerator")), torch.inference_mode(False):
+            yield
 
     def _train(self, X, y, data, validation, *, net=None, partial=False):
         """Build a net or copy the fitted one, train it, and record the outcome."""

@@ -297,6 +297,7 @@ class NetClassifier(LogitsClassifier):
         """
         header, tensors = _file_format.read(path, cls)
         try:
-            return cls._from_saved(header, tensors, module)
+            with torch.inference_mode(False):  # training may go on with it
+                return cls._from_saved(header, tensors, module)
         except (ValueError, *_file_format.WRONG_CONTENT) as error:
             raise ValueError(f"{str(path)!r} can't be loaded as a fitted {cls.__name__}: {error}") from error

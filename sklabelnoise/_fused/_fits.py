@@ -121,6 +121,8 @@ class Fits:
         self.stack_of, self.apart_by, self.reasons, self.unusable_modules = {}, [], {}, set()
         self._done = set()
 
+    # Whoever calls may be in a block without derivatives, and what is made there has none ever after.
+    @torch.inference_mode(False)
     def __iter__(self):
         for plan in plan_fits(self.candidates, self.make_folds, share_seed=self.share_seed):
             for fit in self._together(plan):
@@ -170,9 +172,7 @@ class Fits:
                     candidate=candidate.number,
                     fold=trained.fold_number,
                     failure=trained.failure(replica),
-                    fitted=lambda trained=trained, replica=replica: data.with_classifier(
-                        trained.fold_number, trained.fitted(replica)
-                    ),
+                    fitted=partial(_fitted, data, trained, replica),
                     classes=trained.classes,
                     logits=[next(logits) for logits in parts],
                     seconds=trained.seconds,
@@ -187,6 +187,11 @@ class Fits:
             if (number, 0) not in self._done:
                 del self.stack_of[number]
                 self.reasons[number] = reason
+
+
+@torch.inference_mode(False)
+def _fitted(data, trained, replica):
+    return data.with_classifier(trained.fold_number, trained.fitted(replica))
 
 
 def refuse(keys):

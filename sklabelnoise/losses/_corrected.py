@@ -31,6 +31,9 @@ def _prepared(loss, prepare, transition_matrix, logits):
             f"'transition_matrix' of {loss} must have shape {(n_classes, n_classes)} to go with logits of {n_classes} "
             f"classes, got shape {tuple(matrix.shape)}."
         )
+    if matrix.is_inference():
+        # made in a block of ``torch.inference_mode()``: it has no version, and may not be part of a graph
+        return prepare(matrix.clone()).to(logits)
     if is_tensor and not matrix.requires_grad and not under_functorch_transforms():
         # the version notices a change in place
         return _kept(prepare, matrix, matrix._version, logits.dtype, logits.device)

@@ -71,7 +71,9 @@ class PerExampleLoss(Criterion):
             check_hyper_parameters(loss, hyper)
         self.loss = loss
         self.reduction = reduction
-        self.hyper = hyper
+        # those of a block of ``torch.inference_mode()`` may not be part of a graph, their copies may
+        inference = {name for name, v in hyper.items() if isinstance(v, torch.Tensor) and v.is_inference()}
+        self.hyper = {name: v.clone() if name in inference else v for name, v in hyper.items()}
 
     def forward(self, logits, target, sample_weight=None):
         if self.training:

@@ -257,7 +257,7 @@ def emphasis_of(loss: str, p: torch.Tensor, *, n_classes: int | None = None, **h
 def _weight_by_uniform_remainder(loss, p, n_classes, hyper):
     # Logits with the label first and the others alike. Beyond 1e4 float32 has no probabilities to tell apart.
     margin = p.logit().clamp(-1e4, 1e4)
-    with torch.enable_grad():
+    with torch.inference_mode(False):  # which brings derivatives in whatever block
         logits = torch.zeros(*p.shape, n_classes, dtype=margin.dtype, device=p.device)
         logits[..., 0] = margin + math.log(n_classes - 1)
         logits.requires_grad_()

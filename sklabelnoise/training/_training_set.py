@@ -237,7 +237,8 @@ def check_training_set(
         if reset and X.ndim == 2:
             warn_of_scales(X, type(estimator).__name__, getattr(estimator, "feature_names_in_", None))
         if isinstance(given, torch.Tensor) and given.device.type != "cpu":
-            tensor = given.detach().to(as_tensor(X[:0]).dtype)
+            # one of a block of torch.inference_mode() can't be trained on, its copy can
+            tensor = (given.clone() if given.is_inference() else given.detach()).to(as_tensor(X[:0]).dtype)
         dtype = X.dtype if X.dtype.kind == "f" else np.dtype(np.float32)
     # Integers are classes: scikit-learn's check, which takes as long as three steps of a small network, could only warn
     # of them, where they are many.
