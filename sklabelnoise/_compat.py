@@ -102,6 +102,8 @@ __all__ = [
     "fused_optimizer_devices",
     "has_callbacks",
     "has_hooks",
+    "has_step_hooks",
+    "has_tensor_hooks",
     "insert_error_scores",
     "num_samples",
     "overload_with_generator",
@@ -109,6 +111,7 @@ __all__ = [
     "safe_indexing",
     "safe_split",
     "score_fitted",
+    "under_dispatch_modes",
     "under_functorch_transforms",
     "unrecorded_step",
     "warn_or_raise_about_fit_failures",
@@ -281,6 +284,33 @@ def under_functorch_transforms():
     return torch._C._are_functorch_transforms_active()
 
 
+def under_dispatch_modes():
+    """Whether somebody in this thread hears of every operation of torch, as :func:`dispatch_mode` allows.
+
+    Private; goes when torch names a way to ask.
+    """
+    import torch
+
+    return torch._C._len_torch_dispatch_stack() > 0
+
+
+def has_tensor_hooks(tensor):
+    """Whether somebody hears of the gradient of a parameter.
+
+    Private; goes when torch names a way to ask.
+    """
+    return bool(tensor._backward_hooks or tensor._post_accumulate_grad_hooks)
+
+
+def has_step_hooks(optimizer):
+    """Whether somebody hears of the steps of an optimizer, or has put a step of his own in their place.
+
+    Private; goes when torch names a way to ask.
+    """
+    listeners = (optimizer._optimizer_step_pre_hooks, optimizer._optimizer_step_post_hooks, *_hooks_of_every_step())
+    return "step" in vars(optimizer) or any(listeners)
+
+
 def has_hooks(module):
     """Whether somebody hears of it when a module is called.
 
@@ -318,10 +348,9 @@ def unrecorded_step(optimizer):
     import torch
 
     wrapped = type(optimizer).step
-    if not getattr(wrapped, "hooked", False) or "step" in vars(optimizer) or torch.autograd._profiler_enabled():
+    if not getattr(wrapped, "hooked", False) or torch.autograd._profiler_enabled() or has_step_hooks(optimizer):
         return None
-    listeners = (optimizer._optimizer_step_pre_hooks, optimizer._optimizer_step_post_hooks, *_hooks_of_every_step())
-    return None if any(listeners) else wrapped.__wrapped__
+    return wrapped.__wrapped__
 
 
 def fused_adam_stepped(optimizer):

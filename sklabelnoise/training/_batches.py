@@ -1,5 +1,6 @@
 """Training data as tensors on the device, and the batches gathered from them."""
 
+import copy
 import math
 from numbers import Integral
 
@@ -135,12 +136,18 @@ class TensorData(SkorchDataset):
         for batch in zip(X, labels, labels if self.soft_targets is None else soft, weights, indices, strict=True):
             yield Batch(*batch)
 
+    def without_inputs(self):
+        """The same rows for who gathers their inputs by himself: of no columns, and without soft targets."""
+        rest = copy.copy(self)
+        rest.X, rest.soft_targets = self.X[:, :0], None
+        return rest
+
     def batches_at_once(self, size):
         """How many batches of `size` rows to gather at once: one, where they would not all begin as a tensor does."""
         # The kernel that multiplies matrices, and so the last bits, may depend on where in memory they begin.
         n_bytes = size * math.prod(self.X.shape[1:]) * self.X.element_size()
         alignment = 64 if self.device.type == "cpu" else 16
-        return max(1, _BYTES_AT_ONCE // n_bytes) if n_bytes % alignment == 0 else 1
+        return max(1, _BYTES_AT_ONCE // max(1, n_bytes)) if n_bytes % alignment == 0 else 1
 
 
 class DatasetData(Dataset):

@@ -26,20 +26,22 @@ def prepared_draws(net, data):
     if draws is None:
         return frozenset(), nullcontext()
     module, criterion = uncompiled(net.module_), uncompiled(net.criterion_)
-    foreign = [
-        callback for _, callback in net.callbacks_ if not type(callback).__module__.startswith(("skorch.", _OURS))
-    ]
     parts = {
         "module": may_draw(module),
         "criterion": may_draw(criterion),
         "augmentation": may_draw(net.augment),
         "optimizer": not type(net.optimizer_).__module__.startswith("torch.optim."),
-        "callbacks": bool(foreign),
+        "callbacks": any(is_foreign(callback) for _, callback in net.callbacks_),
         "data": isinstance(data, DatasetData),
     }
     if _draws_by_torchs_generator(net, module, data, parts["module"]):
         return frozenset(), draws.as_global(net.device)
     return frozenset(part for part, may in parts.items() if may), nullcontext()
+
+
+def is_foreign(callback):
+    """Whether a callback was written by a user, and may do anything."""
+    return not type(callback).__module__.startswith(("skorch.", _OURS))
 
 
 def _draws_by_torchs_generator(net, module, data, may):

@@ -37,6 +37,7 @@ from sklabelnoise.training._module import check_has_derivative, check_is_tensor
 from sklabelnoise.training._optimizer import clear_gradients, requires_closure, take_step
 from sklabelnoise.training._precision import autocast_dtype, cudnn_kernels, has_fixed_shapes, loss_scaler
 from sklabelnoise.training._processes import current_processes
+from sklabelnoise.training._recorded_step import recording
 from sklabelnoise.training._schedules import constant
 
 _SET_IN_EACH_BATCH = frozenset({"batch_", "iteration_"})
@@ -77,6 +78,8 @@ class NoisyLabelNet(ClassifierMixin, NeuralNet):
     repeats_draws_ = None
     # That of the last epoch of the training that runs: training or not.
     mode_ = None
+    # Stands in for `train_step` where the device of the training that runs can record.
+    recorded_step_ = None
 
     def __init__(
         self,
@@ -271,6 +274,7 @@ class NoisyLabelNet(ClassifierMixin, NeuralNet):
                 stack.enter_context(block)
                 if processes is not None:
                     stack.enter_context(training_together(self, processes))
+                stack.enter_context(recording(self, data, epochs=epochs))
                 self.notify("on_train_begin", X=data, y=None)
                 try:
                     self.fit_loop(data, epochs=epochs)
@@ -320,6 +324,8 @@ class NoisyLabelNet(ClassifierMixin, NeuralNet):
             # Callbacks may predict between epochs; without them a mode lasts, and to set it takes as long as a forward.
             self._set_training(training)
             self.mode_ = training
+        if training and self.recorded_step_ is not None:
+            iterator, step_fn = self.recorded_step_.for_epoch(iterator, step_fn)
         record = EpochRecord(self.history, prefix, self.device)
         for batch in self._batches(iterator):
             self.batch_ = batch
