@@ -3,25 +3,29 @@
 With SKLABELNOISE_GPU=cpu the same tests run on the CPU, so that a session with a GPU meets no mistake in them.
 """
 
+import copy
 import os
 import pickle
 import subprocess
 import sys
 import warnings
 from contextlib import contextmanager, nullcontext
+from functools import partial
 from unittest import mock
 
 import numpy as np
 import pytest
 import scipy.sparse
 import torch
-from skorch.callbacks import Callback
+from skorch.callbacks import Callback, EarlyStopping
+from torch import nn
 from torch.utils.data import Dataset
 
 from sklabelnoise import DMClassifier, DMClassifierCV, ProSelfLCClassifier, RobustLossClassifier
 from sklabelnoise.losses import BATCH_CRITERIA, NAMES, ROW_CRITERIA, make_criterion
 from sklabelnoise.model_selection import FusedGridSearchCV, fused_cross_val_predict
 from sklabelnoise.modules import ResNet20
+from sklabelnoise.training import _recorded_step
 
 DEVICE = os.environ.get("SKLABELNOISE_GPU", "cuda")
 ON_GPU = DEVICE == "cuda"
@@ -149,13 +153,20 @@ class Waits(Callback):
         self.n_ = sum("synchroniz" in str(warning.message) for warning in self.seen_)
 
 
-@pytest.mark.parametrize("kind", ["table", "weights", "images", "stream", "sparse", "dataset", "elr", "scaled"])
+class WaitsOfRecordedSteps(Waits):
+    __module__ = "skorch.callbacks"  # with a callback of a user's nothing is recorded
+
+
+KINDS = ["table", "recorded", "weights", "images", "stream", "sparse", "dataset", "elr", "scaled"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_the_host_waits_for_no_batch(table, images, kind):
     X, y = table
     n_waits = []
     # What is used for the first time is set up with a wait of its own, which belongs to no batch: one fit goes ahead.
     for batch_size in (16, 64, 16):
-        waits = Waits()
+        waits = WaitsOfRecordedSteps() if kind == "recorded" else Waits()
         more = settings(batch_size=batch_size, callbacks=[waits])
         weight = np.linspace(0.5, 2, N) if kind == "weights" else None
         if kind == "images":
@@ -166,7 +177,7 @@ def test_the_host_waits_for_no_batch(table, images, kind):
             model, rows = DMClassifier(amp="float16" if kind == "scaled" else False, **more), X
         rows = scipy.sparse.csr_matrix(X) if kind == "sparse" else rows
         given = (Items(X, y),) if kind == "dataset" else (rows, y)
-        with no_room() if kind == "stream" else nullcontext():
+        with {"stream": no_room, "recorded": recording}.get(kind, nullcontext)():
             model.fit(*given, sample_weight=weight)
         n_waits.append(waits.n_)
     assert n_waits[1] == n_waits[2]
@@ -251,3 +262,179 @@ def test_a_tensor_on_the_device_is_trained_on_where_it_is(table):
     there = DMClassifier(**settings()).fit(torch.from_numpy(X).to(DEVICE), y)
     sent = DMClassifier(**settings()).fit(X, y)
     np.testing.assert_array_equal(there.predict_proba(X), sent.predict_proba(X))
+
+
+@contextmanager
+def recording(worth=1):
+    """A block in which few steps are enough to record one; yields the recordings that are made."""
+    made, record = [], _recorded_step._Recorder.record
+
+    def noted(self, function, generators):
+        made.append(record(self, function, generators))
+        return made[-1]
+
+    with (
+        mock.patch.object(_recorded_step, "_WORTH", worth),
+        mock.patch.object(_recorded_step._Recorder, "record", noted),
+    ):
+        yield made
+
+
+def fit_both(build, X, y, **fit_params):
+    """The same fit with its step recorded and without."""
+    with recording(np.inf) as made:
+        as_always = build().fit(X, y, **fit_params)
+    assert not made
+    with recording() as made:
+        recorded = build().fit(X, y, **fit_params)
+    assert len(made) == ON_GPU
+    return recorded, as_always
+
+
+def assert_same_bits(one, other, X):
+    known = other.net_.module_.state_dict()
+    for name, value in one.net_.module_.state_dict().items():
+        np.testing.assert_array_equal(value.cpu(), known[name].cpu(), err_msg=name)
+    for p, q in zip(one.net_.module_.parameters(), other.net_.module_.parameters(), strict=True):
+        np.testing.assert_array_equal(p.grad.cpu(), q.grad.cpu())
+    states = [net.optimizer_.state_dict() for net in (one.net_, other.net_)]
+    assert states[0]["param_groups"] == states[1]["param_groups"]
+    for number, known in states[0]["state"].items():
+        for name, value in known.items():
+            np.testing.assert_array_equal(value.cpu(), states[1]["state"][number][name].cpu(), err_msg=name)
+    histories = [model.history_.drop(columns="seconds") for model in (one, other)]
+    np.testing.assert_array_equal(*histories)
+    np.testing.assert_array_equal(one.predict_proba(X), other.predict_proba(X))
+
+
+def of_cross_entropy(**more):
+    return RobustLossClassifier(loss="cross_entropy", **more)
+
+
+RECORDED = {
+    "derivative": (DMClassifier, {}),
+    "cross entropy": (of_cross_entropy, {}),
+    "gce": (RobustLossClassifier, {}),
+    "cosine": (DMClassifier, {"lr_schedule": "cosine"}),
+    "SGD": (of_cross_entropy, {"optimizer": "SGD", "optimizer__momentum": 0.9}),
+    "Adam": (of_cross_entropy, {"optimizer": "Adam", "optimizer__amsgrad": True}),
+    "not fused": (of_cross_entropy, {"optimizer__fused": False}),
+    "RMSprop": (of_cross_entropy, {"optimizer": "RMSprop"}),
+    "dropout": (of_cross_entropy, {"module__dropout": 0.5}),
+    "batch norm": (of_cross_entropy, {"module__batch_norm": True, "module__hidden": (64, 64)}),
+    "wide": (of_cross_entropy, {"module__hidden": (512, 256), "module__dropout": 0.2, "module__activation": nn.GELU}),
+    "callback": (DMClassifier, {"callbacks": [EarlyStopping(monitor="train_loss")]}),
+}
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("name", RECORDED)
+def test_a_recorded_step_is_the_step_to_the_bit(table, name, weighted, dtype):
+    # the last batch of an epoch is smaller, and batches begin anywhere in memory
+    X, y = table[0][:180].astype(dtype), table[1][:180]
+    kind, more = RECORDED[name]
+    fit_params = {"sample_weight": np.linspace(0.5, 2, 180)} if weighted else {}
+    build = partial(kind, **settings(max_epochs=3, **more))
+    assert_same_bits(*fit_both(build, X, y, **fit_params), X)
+
+
+def test_a_recorded_step_takes_soft_labels(table):
+    X, y = table
+    soft = 0.8 * np.eye(N_CLASSES)[y] + 0.2 / N_CLASSES
+    assert_same_bits(*fit_both(partial(of_cross_entropy, **settings()), X, y, soft_labels=soft), X)
+
+
+def test_training_goes_on_from_a_recorded_step(table):
+    X, y = table
+
+    def part():
+        model = DMClassifier(**settings()).partial_fit(X, y, classes=np.arange(N_CLASSES))
+        return model.partial_fit(X[:100], y[:100]).partial_fit(X, y)
+
+    def warm():
+        model = DMClassifier(warm_start=True, lr_schedule="cosine", **settings()).fit(X, y)
+        return pickle.loads(pickle.dumps(model)).set_params(max_epochs=3).fit(X, y)
+
+    for train in (part, warm):
+        with recording(np.inf):
+            as_always = train()
+        with recording() as made:
+            recorded = train()
+        assert bool(made) == ON_GPU
+        assert_same_bits(recorded, as_always, X)
+
+
+class Branching(nn.Module):
+    """Looks at its rows, counts them, and waits for the device."""
+
+    def __init__(self, n_features, n_classes):
+        super().__init__()
+        self.layer, self.n_seen = nn.Linear(n_features, n_classes), 0
+
+    def forward(self, x):
+        self.n_seen += len(x)
+        return self.layer(x) if x.sum().item() > 0 else self.layer(2 * x)
+
+
+def test_a_module_of_a_user_is_not_recorded(table):
+    X, y = table
+    with recording() as made:
+        model = DMClassifier(Branching, **settings()).fit(X, y)
+    assert not made
+    assert model.net_.module_.n_seen >= 2 * N
+
+
+def test_nothing_is_left_of_a_recording(table):
+    X, y = table
+    taken = []
+    for _ in range(3):
+        with recording() as made:
+            model = DMClassifier(**settings(module__dropout=0.2)).fit(X, y)
+        assert len(made) == ON_GPU
+        made.clear()
+        for again in (pickle.loads(pickle.dumps(model)), copy.deepcopy(model)):
+            np.testing.assert_array_equal(again.predict_proba(X), model.predict_proba(X))
+        del again
+        taken.append(torch.cuda.memory_allocated() if ON_GPU else 0)
+    assert taken[1] == taken[2]
+
+
+def test_ctrl_c_between_replayed_steps_keeps_what_was_learned(table):
+    X, y = table
+    n_replays, replay = [], _recorded_step._Recording.replay
+
+    def interrupted(self):
+        n_replays.append(1)
+        if len(n_replays) == 20:
+            raise KeyboardInterrupt
+        replay(self)
+
+    with recording(), mock.patch.object(_recorded_step._Recording, "replay", interrupted):
+        with pytest.warns(UserWarning, match="interrupted") if ON_GPU else nullcontext():
+            model = DMClassifier(on_interrupt="keep", **settings(max_epochs=6)).fit(X, y)
+    assert len(model.history_) == (3 if ON_GPU else 6)
+    assert np.isfinite(model.predict_proba(X)).all()
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(model)).predict_proba(X), model.predict_proba(X))
+
+
+@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
+def test_a_recording_that_fails_leaves_everything_as_it_was(table, error):
+    X, y = table
+    build = partial(of_cross_entropy, **settings(module__dropout=0.3, module__batch_norm=True))
+    part = _recorded_step.RecordedStep._recorded_part
+
+    def failing(self):
+        part(self)
+        raise error("while it is recorded")
+
+    with recording(np.inf):
+        as_always = build().fit(X, y)
+    with recording() as made, mock.patch.object(_recorded_step.RecordedStep, "_recorded_part", failing):
+        if error is KeyboardInterrupt and ON_GPU:
+            with pytest.raises(KeyboardInterrupt):
+                build().fit(X, y)
+        else:
+            assert_same_bits(build().fit(X, y), as_always, X)
+    assert not made
+    assert_same_bits(*fit_both(build, X, y), X)

@@ -6,15 +6,15 @@ not asked again, so a step is recorded only where nothing but numbers on the dev
 
 - Rows are a table on the device, gathered by their numbers within the recorded step.
 - The network consists of layers of torch and of this package that are known to do nothing beside (`_LAYERS`), the
-  criterion is ours, depends on neither progress nor row numbers, and nobody hears of a step: no hooks, no callbacks of a
-  user's. Callbacks of skorch may change things between epochs; what they can change is compared before each epoch.
+  criterion is ours and depends on neither progress nor row numbers, and nobody hears of a step: no hooks, no callbacks
+  of a user's. Callbacks of skorch may change things between epochs; what they can change is compared before each.
 - The step of the optimizer is recorded too where that is one operation and its learning rate stays; elsewhere it is
   taken as always, behind the recorded gradients.
 
-The first full batches are trained on as always, so that the optimizer has its state and all that is set up at first use
-is there; recording then computes nothing. The last, smaller batch of an epoch is trained on as always. Where anything
-stands against it, or recording fails, all batches are. The result is the same to the bit, and the recording is gone when
-the fit ends.
+The first two full batches are trained on as always, so that the optimizer has its state and all that is set up at
+first use is there; recording then computes nothing. The last, smaller batch of an epoch is trained on as always, too.
+Where anything stands against it, or recording fails, all batches are. The result is the same to the bit, and the
+recording is gone when the fit ends.
 """
 
 import copy
@@ -316,9 +316,9 @@ class _Recorder:
             Those it draws from, beside torch's own.
         """
         graph = torch.cuda.CUDAGraph()
-        for generator in generators:
-            graph.register_generator_state(generator)
         with self._aside(), _without_garbage_collection():
+            for generator in generators:
+                graph.register_generator_state(generator)
             graph.capture_begin(capture_error_mode="thread_local")
             try:
                 results = function()
