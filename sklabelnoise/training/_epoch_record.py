@@ -38,10 +38,11 @@ class EpochRecord:
         self._start = time.perf_counter()
 
     def note(self, batch, step):
-        """Take in what a step made of a batch."""
+        """Take in what a step made of a batch: its `loss`, and `y_pred` or the `predicted` classes."""
         labels, weight = batch.labels, batch.sample_weight
         # At once, as a network may write its next predictions where these are.
-        self._predicted.append((step["y_pred"].argmax(dim=1), labels, weight))
+        predicted = step["y_pred"].argmax(dim=1) if "y_pred" in step else step["predicted"]
+        self._predicted.append((predicted, labels, weight))
         self._masses.append(len(labels) if weight is None else self._noted(weight.sum()))
         self._losses.append(self._noted(step["loss"]))
         if len(self._predicted) == _COMPARED_AT_ONCE:

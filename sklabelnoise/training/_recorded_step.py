@@ -4,7 +4,8 @@ Each operation of such a step takes a GPU less time than the host takes to ask f
 for, with every address and number, and the GPU does it all again at one request. What Python would have decided anew is
 not asked again, so a step is recorded only where nothing but numbers on the device changes from one to the next:
 
-- Rows are a table on the device, gathered by their numbers within the recorded step.
+- Rows are a table on the device. The numbers of the rows of an epoch are there before its first batch; the recorded
+  step counts batches, gathers the rows of the next one, and writes its loss and predictions behind those before.
 - The network consists of layers of torch and of this package that are known to do nothing beside (`_LAYERS`), the
   criterion is ours and depends on neither progress nor row numbers, and nobody hears of a step: no hooks, no callbacks
   of a user's. Callbacks of skorch may change things between epochs; what they can change is compared before each.
@@ -89,7 +90,7 @@ class RecordedStep:
         self._device = torch.device(net.device)
         # Whether the optimizer's step is recorded, for each recording that may still be made.
         self._attempts = [True, False] if net.lr_schedule is constant else [False]
-        self._recorded, self._n_full = None, 0
+        self._recorded, self._n_full, self._order = None, 0, None
 
     def __reduce__(self):
         # A recording belongs to tensors of this process: there is none in a copy, or in a pickle.
@@ -111,22 +112,35 @@ class RecordedStep:
             if n_replayed < _WORTH or not self._attempts:
                 return iterator, train_step
             self._size, self._train_step = iterator.batch_size, train_step
+        return self._batches(iterator), self
+
+    def _batches(self, iterator):
+        """Batches that have the numbers and labels of their rows alone."""
         numbers_alone = copy.copy(iterator)
         numbers_alone.data = self._data.without_inputs()
-        return numbers_alone, self
+        batches = list(numbers_alone)
+        numbers = torch.cat([batch.indices for batch in batches])
+        if self._order is None:
+            self._order = torch.empty_like(numbers)
+        self._order.copy_(numbers)
+        self._place, self._place_on_device = -1, None
+        yield from batches
 
     def __call__(self, batch):
         """Train on the rows whose numbers and labels a batch has."""
+        self._place += 1
         if len(batch.indices) < self._size or (self._recorded is None and not self._attempts):
             return self._as_always(batch)
         self._n_full += 1
         if self._n_full == 1:
             return self._as_always(batch)
         if self._n_full == 2:
-            return _Recorder(self._device).warm_up(lambda: self._as_always(batch))
+            step = _Recorder(self._device).warm_up(lambda: self._as_always(batch))
+            self._loss_type = step["loss"].dtype
+            return step
         if self._recorded is None and not self._record(batch):
             return self._as_always(batch)
-        return self._replay(batch)
+        return self._replay()
 
     def _as_always(self, batch):
         net = self._net
@@ -141,7 +155,11 @@ class RecordedStep:
         self._with_optimizer = self._attempts.pop(0)
         self._parameters = list(net.module_.parameters())
         gradients = [p.grad for p in self._parameters]
-        self._indices = batch.indices.clone()
+        n_batches = -(-len(self._data) // self._size)
+        self._number = torch.zeros(1, dtype=torch.long, device=self._device)
+        self._within = torch.arange(self._size, device=self._device)
+        self._predicted = torch.empty_like(self._order)
+        self._losses = torch.empty(n_batches, dtype=self._loss_type, device=self._device)
         try:
             with _capturable(net.optimizer_) if self._with_optimizer else nullcontext():
                 recorded = _Recorder(self._device).record(self._recorded_part, self._generators())
@@ -161,25 +179,33 @@ class RecordedStep:
 
     def _recorded_part(self):
         net = self._net
-        net.batch_ = self._data.batch(self._indices)
+        places = self._within + self._size * self._number
+        net.batch_ = self._data.batch(self._order.index_select(0, places))
         if self._with_optimizer:
             step = net.train_step(net.batch_)
         else:
             clear_gradients(net.optimizer_)
             step = net.train_step_single(net.batch_)
-        return {name: value.detach() for name, value in step.items()}
+        self._predicted.index_copy_(0, places, step["y_pred"].detach().argmax(dim=1))
+        self._losses.index_copy_(0, self._number, step["loss"].detach().view(1))
+        self._number += 1
 
-    def _replay(self, batch):
-        self._indices.copy_(batch.indices)
+    def _replay(self):
+        place = self._place
+        if self._place_on_device != place:
+            self._number.fill_(place)
         self._recorded.replay()
+        self._place_on_device = place + 1
         # A batch that was trained on as always put others in their place.
         for p, gradient in zip(self._parameters, self._gradients, strict=True):
             if p.grad is not gradient:
                 p.grad = gradient
         if not self._with_optimizer:
             take_step(self._net.optimizer_)
-        # The next replay writes over the loss; of the logits nothing is kept that is not computed at once.
-        return {**self._recorded.results, "loss": self._recorded.results["loss"].clone()}
+        return {
+            "loss": self._losses[place],
+            "predicted": self._predicted[place * self._size : (place + 1) * self._size],
+        }
 
     def close(self):
         """Let go of the recording and its memory."""
@@ -190,6 +216,7 @@ class RecordedStep:
             if gradient is not None and p.grad is gradient:
                 p.grad = gradient.clone()
         self._gradients = self._parameters = None
+        self._number = self._within = self._predicted = self._losses = None
         recorded.close()
 
     def _generators(self):
@@ -311,7 +338,7 @@ class _Recorder:
         Parameters
         ----------
         function : callable
-            Returns a dictionary of tensors.
+            What it makes for others it has to write into tensors that were there before.
         generators : list of torch.Generator
             Those it draws from, beside torch's own.
         """
@@ -321,13 +348,13 @@ class _Recorder:
                 graph.register_generator_state(generator)
             graph.capture_begin(capture_error_mode="thread_local")
             try:
-                results = function()
+                function()
             except BaseException:
                 with suppress(RuntimeError):
                     graph.capture_end()
                 raise
             graph.capture_end()
-        return _Recording(graph, results)
+        return _Recording(graph)
 
     @contextmanager
     def _aside(self):
@@ -340,16 +367,21 @@ class _Recorder:
 
 
 class _Recording:
-    """A CUDA graph, and the tensors that each replay writes anew."""
+    """Operations that a GPU does again at one request.
 
-    def __init__(self, graph, results):
-        self._graph, self.results = graph, results
+    Parameters
+    ----------
+    graph : torch.cuda.CUDAGraph
+        The operations.
+    """
+
+    def __init__(self, graph):
+        self._graph = graph
 
     def replay(self):
         self._graph.replay()
 
     def close(self):
-        self.results = None
         self._graph.reset()
 
 

@@ -82,16 +82,16 @@ class Recorder:
 
     def record(self, function, generators):
         with Tape() as tape:
-            results = function()
+            function()
         tape.forget()
-        recording = Recording(tape, results)
+        recording = Recording(tape)
         self.made.append(recording)
         return recording
 
 
 class Recording:
-    def __init__(self, tape, results):
-        self.tape, self.results, self.n_replays, self.is_closed = tape, results, 0, False
+    def __init__(self, tape):
+        self.tape, self.n_replays, self.is_closed = tape, 0, False
 
     def replay(self):
         self.n_replays += 1
