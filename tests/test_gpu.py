@@ -25,7 +25,7 @@ from sklabelnoise import DMClassifier, DMClassifierCV, ProSelfLCClassifier, Robu
 from sklabelnoise.losses import BATCH_CRITERIA, NAMES, ROW_CRITERIA, make_criterion
 from sklabelnoise.model_selection import FusedGridSearchCV, fused_cross_val_predict
 from sklabelnoise.modules import ResNet20
-from sklabelnoise.training import _recorded_step
+from sklabelnoise.training import _recorded_step, _recorder
 
 DEVICE = os.environ.get("SKLABELNOISE_GPU", "cuda")
 ON_GPU = DEVICE == "cuda"
@@ -267,7 +267,7 @@ def test_a_tensor_on_the_device_is_trained_on_where_it_is(table):
 @contextmanager
 def recording(worth=1):
     """A block in which few steps are enough to record one; yields the recordings that are made."""
-    made, record = [], _recorded_step._Recorder.record
+    made, record = [], _recorder.Recorder.record
 
     def noted(self, function, generators):
         made.append(record(self, function, generators))
@@ -275,7 +275,7 @@ def recording(worth=1):
 
     with (
         mock.patch.object(_recorded_step, "_WORTH", worth),
-        mock.patch.object(_recorded_step._Recorder, "record", noted),
+        mock.patch.object(_recorder.Recorder, "record", noted),
     ):
         yield made
 
@@ -402,7 +402,7 @@ def test_nothing_is_left_of_a_recording(table):
 
 def test_ctrl_c_between_replayed_steps_keeps_what_was_learned(table):
     X, y = table
-    n_replays, replay = [], _recorded_step._Recording.replay
+    n_replays, replay = [], _recorder.Recording.replay
 
     def interrupted(self):
         n_replays.append(1)
@@ -410,7 +410,7 @@ def test_ctrl_c_between_replayed_steps_keeps_what_was_learned(table):
             raise KeyboardInterrupt
         replay(self)
 
-    with recording(), mock.patch.object(_recorded_step._Recording, "replay", interrupted):
+    with recording(), mock.patch.object(_recorder.Recording, "replay", interrupted):
         with pytest.warns(UserWarning, match="interrupted") if ON_GPU else nullcontext():
             model = DMClassifier(on_interrupt="keep", **settings(max_epochs=6)).fit(X, y)
     assert len(model.history_) == (3 if ON_GPU else 6)

@@ -19,10 +19,8 @@ recording is gone when the fit ends.
 """
 
 import copy
-import gc
 import threading
-from contextlib import contextmanager, nullcontext, suppress
-from functools import cache
+from contextlib import contextmanager, nullcontext
 from itertools import chain
 
 import torch
@@ -35,10 +33,9 @@ from sklabelnoise.training._batches import TensorData
 from sklabelnoise.training._drawing_parts import is_foreign
 from sklabelnoise.training._optimizer import clear_gradients, take_step
 from sklabelnoise.training._processes import current_processes
+from sklabelnoise.training._recorder import DEVICES, Recorder
 from sklabelnoise.training._schedules import constant
 
-# Types of devices that can record.
-_DEVICES = ("cuda",)
 # Steps to be replayed for which recording pays: it takes the host about as long as ten steps.
 _WORTH = 50
 # Layers whose forward pass does the same operations every time, and nothing else.
@@ -65,7 +62,7 @@ def recording(net, data, *, epochs):
     epochs : int
         How often.
     """
-    if torch.device(net.device).type not in _DEVICES:
+    if torch.device(net.device).type not in DEVICES:
         yield
         return
     net.recorded_step_ = RecordedStep(net, data, epochs)
@@ -135,7 +132,7 @@ class RecordedStep:
         if self._n_full == 1:
             return self._as_always(batch)
         if self._n_full == 2:
-            step = _Recorder(self._device).warm_up(lambda: self._as_always(batch))
+            step = Recorder(self._device).warm_up(lambda: self._as_always(batch))
             self._loss_type = step["loss"].dtype
             return step
         if self._recorded is None and not self._record(batch):
@@ -162,7 +159,7 @@ class RecordedStep:
         self._losses = torch.empty(n_batches, dtype=self._loss_type, device=self._device)
         try:
             with _capturable(net.optimizer_) if self._with_optimizer else nullcontext():
-                recorded = _Recorder(self._device).record(self._recorded_part, self._generators())
+                recorded = Recorder(self._device).record(self._recorded_part, self._generators())
         except BaseException as error:
             for p, gradient in zip(self._parameters, gradients, strict=True):
                 p.grad = gradient
@@ -202,10 +199,8 @@ class RecordedStep:
                 p.grad = gradient
         if not self._with_optimizer:
             take_step(self._net.optimizer_)
-        return {
-            "loss": self._losses[place],
-            "predicted": self._predicted[place * self._size : (place + 1) * self._size],
-        }
+        rows = slice(place * self._size, (place + 1) * self._size)
+        return {"loss": self._losses[place], "predicted": self._predicted[rows]}
 
     def close(self):
         """Let go of the recording and its memory."""
@@ -313,91 +308,3 @@ def _capturable(optimizer):
     finally:
         for group, value in zip(groups, before, strict=True):
             group["capturable"] = value
-
-
-class _Recorder:
-    """Records what is asked of a GPU, on a stream of its own: the usual one can't be recorded.
-
-    Parameters
-    ----------
-    device : torch.device
-        The GPU.
-    """
-
-    def __init__(self, device):
-        self._device = device
-
-    def warm_up(self, function):
-        """Call a function on the stream on which is recorded, so that what libraries keep for each stream is there."""
-        with self._aside():
-            return function()
-
-    def record(self, function, generators):
-        """A :class:`_Recording` of what a function asks for.
-
-        Parameters
-        ----------
-        function : callable
-            What it makes for others it has to write into tensors that were there before.
-        generators : list of torch.Generator
-            Those it draws from, beside torch's own.
-        """
-        graph = torch.cuda.CUDAGraph()
-        with self._aside(), _without_garbage_collection():
-            for generator in generators:
-                graph.register_generator_state(generator)
-            graph.capture_begin(capture_error_mode="thread_local")
-            try:
-                function()
-            except BaseException:
-                with suppress(RuntimeError):
-                    graph.capture_end()
-                raise
-            graph.capture_end()
-        return _Recording(graph)
-
-    @contextmanager
-    def _aside(self):
-        usual = torch.cuda.current_stream(self._device)
-        stream = _stream(usual.device)
-        stream.wait_stream(usual)
-        with torch.cuda.stream(stream):
-            yield
-        usual.wait_stream(stream)
-
-
-class _Recording:
-    """Operations that a GPU does again at one request.
-
-    Parameters
-    ----------
-    graph : torch.cuda.CUDAGraph
-        The operations.
-    """
-
-    def __init__(self, graph):
-        self._graph = graph
-
-    def replay(self):
-        self._graph.replay()
-
-    def close(self):
-        self._graph.reset()
-
-
-@cache
-def _stream(device):
-    # One for all recordings: cuBLAS keeps a workspace for each stream that it has met.
-    return torch.cuda.Stream(device)
-
-
-@contextmanager
-def _without_garbage_collection():
-    """A block in which Python destroys no objects in cycles, whose end on the GPU must not be recorded."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()

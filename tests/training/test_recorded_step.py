@@ -104,7 +104,7 @@ class Recording:
 @contextmanager
 def able_to_record(recorder=Recorder, worth=1):
     """A block in which the CPU can record; yields the recordings made."""
-    with mock.patch.multiple(_recorded_step, _DEVICES=("cpu",), _Recorder=recorder, _WORTH=worth):
+    with mock.patch.multiple(_recorded_step, DEVICES=("cpu",), Recorder=recorder, _WORTH=worth):
         with mock.patch.object(Recorder, "made", []) as made:
             yield made
 
