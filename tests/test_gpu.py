@@ -22,6 +22,7 @@ from torch import nn
 from torch.utils.data import Dataset
 
 from sklabelnoise import DMClassifier, DMClassifierCV, ProSelfLCClassifier, RobustLossClassifier
+from sklabelnoise._stacked import _recorded_steps
 from sklabelnoise.losses import BATCH_CRITERIA, NAMES, ROW_CRITERIA, make_criterion
 from sklabelnoise.model_selection import FusedGridSearchCV, fused_cross_val_predict
 from sklabelnoise.modules import ResNet20
@@ -275,6 +276,7 @@ def recording(worth=1):
 
     with (
         mock.patch.object(_recorded_step, "_WORTH", worth),
+        mock.patch.object(_recorded_steps, "_WORTH", worth),
         mock.patch.object(_recorder.Recorder, "record", noted),
     ):
         yield made
@@ -438,3 +440,31 @@ def test_a_recording_that_fails_leaves_everything_as_it_was(table, error):
             assert_same_bits(build().fit(X, y), as_always, X)
     assert not made
     assert_same_bits(*fit_both(build, X, y), X)
+
+
+STACKED = {
+    "derivative": (DMClassifier, {}, {"beta": [2, 8], "lr": [1e-3, 1e-2]}),
+    "one rate": (DMClassifier, {}, {"beta": [2, 8]}),
+    "SGD": (of_cross_entropy, {"optimizer": "SGD", "optimizer__momentum": 0.9}, {"lr": [1e-2, 1e-1]}),
+    "gce": (RobustLossClassifier, {}, {"loss__q": [0.3, 0.7]}),
+    "dropout": (DMClassifier, {"module__dropout": 0.3, "module__batch_norm": True}, {"lam": [0, 1]}),
+}
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("name", STACKED)
+def test_a_stack_whose_steps_are_recorded_finds_the_same_to_the_bit(table, name, weighted):
+    X, y = table
+    kind, more, grid = STACKED[name]
+    fit_params = {"sample_weight": np.linspace(0.5, 2, N)} if weighted else {}
+    found = []
+    for worth in (np.inf, 1):
+        with recording(worth) as made:
+            search = FusedGridSearchCV(kind(**settings(max_epochs=4, **more)), grid, cv=3, scoring="neg_log_loss")
+            search.fit(X, y, **fit_params)
+        assert search.fused_["fused"].all()
+        assert bool(made) == (ON_GPU and worth == 1)
+        scores = np.stack([search.cv_results_[f"split{i}_test_score"] for i in range(3)])
+        found.append((scores, search.predict_proba(X)))
+    np.testing.assert_array_equal(found[0][0], found[1][0])
+    np.testing.assert_array_equal(found[0][1], found[1][1])

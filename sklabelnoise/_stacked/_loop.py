@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from sklabelnoise._stacked._memory import rows_within_memory
+from sklabelnoise._stacked._recorded_steps import RecordedSteps, can_be_recorded
 from sklabelnoise._stacked._rows_last import RowsLast
 from sklabelnoise._stacked._snapshot import restore, snapshot
 from sklabelnoise.training._batches import PREDICTION_ROWS, TensorData
@@ -144,26 +145,36 @@ def train_replicas(
         first = restore(state, *trained)
     if advance is not None and first:
         advance(first / max_epochs)
+    on_device = can_be_recorded(network, criterion, folds, schedules)
+    sums = _EpochSums(network, n_batches, record_accuracy)
+    step = partial(_take_step, network, optimizer, criterion, sums)
+    n_full = len(folds[-1].rows) // batch_size
+    recorded = None
+    if on_device:
+        every = slice(0, len(folds))
+        recorded = RecordedSteps(
+            lambda orders, number, rows, of_step: step(number, every, orders, rows, of_step),
+            network,
+            batch_size=batch_size,
+            n_steps=(max_epochs - first) * n_full,
+        )
     for epoch in range(first, max_epochs):
         orders = [_Order(fold, generator) for fold, generator in zip(folds, generators, strict=True)]
-        sums = _EpochSums(network, n_batches, record_accuracy)
         iterations = range(epoch * n_batches, (epoch + 1) * n_batches)
         factors = [_factor(schedules, iteration, n_iterations) for iteration in iterations]
-        coefficients = optimizer.coefficients(iterations, factors)
+        coefficients = optimizer.coefficients(iterations, factors, changing_on_device=on_device)
+        if recorded is not None:
+            recorded.begin(orders, coefficients)
         for i, iteration in enumerate(iterations):
             if follows_progress:
                 criterion.progress = (iteration + 1) / n_iterations
             # Folds with a last batch of another size take their step apart: no padding enters a loss or a statistic.
             for part, rows in _equal_batches(folds, i * batch_size, batch_size):
-                X, labels, targets, weight = _stack_batches(orders[part], rows, network.n_replicas)
-                parameters = network.leaves(part)
-                logits = network(parameters, X, folds=part, training=True)
-                with RowsLast():
-                    loss = criterion(logits, targets, weight)
-                gradients = torch.autograd.grad(loss.sum(), list(parameters.values()), allow_unused=True)
-                used = {name: g for name, g in zip(parameters, gradients, strict=True) if g is not None}
-                optimizer.step(used, coefficients[i], folds=part)
-                sums.add(i, part, loss.detach(), logits.detach(), labels, weight)
+                as_always = partial(step, i, part, orders, rows, coefficients[i])
+                if recorded is not None and i < n_full:
+                    recorded.take(i, as_always)
+                else:
+                    as_always()
         log.lr[epoch] = optimizer.rates["lr"] * factors[-1]
         sums.write(log, epoch)
         if kept is not None:
@@ -172,6 +183,19 @@ def train_replicas(
             advance(1 / max_epochs)
     _note_infinite_parameters(network, log)
     return log
+
+
+def _take_step(network, optimizer, criterion, sums, i, part, orders, rows, coefficients):
+    """Step number `i` of an epoch, of the folds `part`, on some rows of their orders."""
+    X, labels, targets, weight = _stack_batches(orders[part], rows, network.n_replicas)
+    parameters = network.leaves(part)
+    logits = network(parameters, X, folds=part, training=True)
+    with RowsLast():
+        loss = criterion(logits, targets, weight)
+    gradients = torch.autograd.grad(loss.sum(), list(parameters.values()), allow_unused=True)
+    used = {name: g for name, g in zip(parameters, gradients, strict=True) if g is not None}
+    optimizer.step(used, coefficients, folds=part)
+    sums.add(i, part, loss.detach(), logits.detach(), labels, weight)
 
 
 def replica_logits(network, fold_number, fold, rows, replicas=slice(None)):
@@ -218,8 +242,14 @@ class _Order:
         self.fold, self.rows = fold, fold.rows[order]
         self.weight = None if fold.sample_weight is None else fold.sample_weight[:, order]
 
+    def take_over(self, other):
+        """Become another order, where this one is in memory."""
+        self.rows.copy_(other.rows)
+        if self.weight is not None:
+            self.weight.copy_(other.weight)
+
     def batch(self, places):
-        """Inputs, labels and targets of the rows at some places of the order, a slice."""
+        """Inputs, labels and targets of the rows at some places of the order."""
         return self.fold.batch(self.rows[places], None if self.on_host is None else self.on_host[places])
 
 

@@ -7,6 +7,8 @@ STACKABLE = (torch.optim.SGD, torch.optim.Adam, torch.optim.AdamW)
 
 # Options of torch's optimisers that choose how a step is computed, not which step.
 _IMPLEMENTATION = ("foreach", "fused", "capturable", "differentiable", "decoupled_weight_decay")
+# Coefficients of Adam that change from step to step where its rates stay.
+_CHANGING = ("root", "rate")
 _RATES = ("lr", "weight_decay", "momentum", "dampening", "beta1", "beta2", "eps")
 
 
@@ -36,7 +38,7 @@ class StackedOptimizer:
         n_moments = int(np.any(self.rates["momentum"])) if self.is_sgd else 2
         self.moments = {name: [torch.zeros_like(p) for _ in range(n_moments)] for name, p in parameters.items()}
 
-    def coefficients(self, iterations, factors):
+    def coefficients(self, iterations, factors, *, changing_on_device=False):
         """What some steps multiply by; what differs between replicas is sent to the device for all steps at once.
 
         Parameters
@@ -45,6 +47,8 @@ class StackedOptimizer:
             Numbers of steps taken before.
         factors : sequence of float or of ndarray of shape (K,)
             What the learning rates are multiplied by in each step.
+        changing_on_device : bool, default=False
+            Whether what changes from step to step is sent, too, though it is one number for all replicas.
 
         Returns
         -------
@@ -52,10 +56,12 @@ class StackedOptimizer:
             One dict a step, to be handed to :meth:`step`.
         """
         of_step, first = (self._sgd_coefficients, 0) if self.is_sgd else (self._adam_coefficients, 1)
-        steps = []
+        steps, sent = [], _CHANGING if changing_on_device and not self.is_sgd else ()
         for iteration, factor in zip(iterations, factors, strict=True):
             computed = of_step(iteration + first, **{**self.rates, "lr": self.rates["lr"] * factor})
-            steps.append({name: _collapse(value) for name, value in computed.items()})
+            step = {name: _collapse(value) for name, value in computed.items()}
+            width = max((value.size for value in step.values() if not isinstance(value, float)), default=1)
+            steps.append(step | {name: np.broadcast_to(step[name], width) for name in sent})
         places = [(i, name) for i, step in enumerate(steps) for name in step if not isinstance(step[name], float)]
         if places:
             like = next(iter(self.parameters.values()))

@@ -1,8 +1,6 @@
 """Laws of the recorded step: it is the step that is not recorded, or it is not taken.
 
-What a GPU does with a recording, a tape does here on the CPU: the operations of one step, with their tensors and
-numbers, are kept, and done again without asking Python; while they are recorded nothing is computed. tests/test_gpu.py
-says the same of a real GPU.
+Here it is recorded on a tape (`tests.tape`); tests/test_gpu.py says the same of a real GPU.
 """
 
 import copy
@@ -16,97 +14,22 @@ import pytest
 import torch
 from skorch.callbacks import Callback, EarlyStopping, Freezer, LRScheduler
 from torch import nn
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
 
 from sklabelnoise import DMClassifier, ProSelfLCClassifier, RobustLossClassifier
 from sklabelnoise.losses import BetaEmphasis
 from sklabelnoise.modules import MLP
 from sklabelnoise.training import _recorded_step
+from tests.tape import Recorder, Recording, Tape, recording_in
 
 N, D, C, SIZE = 150, 12, 3, 16
 N_FULL = N // SIZE
 
 
-class Tape(TorchDispatchMode):
-    """Operations of torch, kept with all that they were given."""
-
-    def __init__(self):
-        super().__init__()
-        self.calls, self.before = [], {}
-
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        kwargs = kwargs or {}
-        # Not only what schemas say is written to: batch normalization's says nothing of its running statistics.
-        for value in tree_leaves((args, kwargs)):
-            if isinstance(value, torch.Generator):
-                self.before.setdefault(id(value), (value, value.get_state()))
-            elif isinstance(value, torch.Tensor):
-                self.before.setdefault(id(value), (value, value.clone()))
-        made = func(*args, **kwargs)
-        self.calls.append((func, args, kwargs, made))
-        return made
-
-    def forget(self):
-        """Put back what was written to."""
-        with torch.no_grad():
-            for written, value in self.before.values():
-                if isinstance(written, torch.Generator):
-                    written.set_state(value)
-                elif not torch.equal(written, value):
-                    written.copy_(value)
-
-    @torch.no_grad()
-    def replay(self):
-        for func, args, kwargs, made in self.calls:
-            if func.is_view:
-                continue
-            again = func(*args, **kwargs)
-            if not func._schema.is_mutable:
-                several = isinstance(made, list | tuple)
-                for old, new in zip(made, again, strict=True) if several else [(made, again)]:
-                    if isinstance(old, torch.Tensor):
-                        old.copy_(new)
-
-
-class Recorder:
-    """In place of that of a GPU."""
-
-    made = []
-
-    def __init__(self, device):
-        pass
-
-    def warm_up(self, function):
-        return function()
-
-    def record(self, function, generators):
-        with Tape() as tape:
-            function()
-        tape.forget()
-        recording = Recording(tape)
-        self.made.append(recording)
-        return recording
-
-
-class Recording:
-    def __init__(self, tape):
-        self.tape, self.n_replays, self.is_closed = tape, 0, False
-
-    def replay(self):
-        self.n_replays += 1
-        self.tape.replay()
-
-    def close(self):
-        self.is_closed = True
-
-
 @contextmanager
 def able_to_record(recorder=Recorder, worth=1):
     """A block in which the CPU can record; yields the recordings made."""
-    with mock.patch.multiple(_recorded_step, DEVICES=("cpu",), Recorder=recorder, _WORTH=worth):
-        with mock.patch.object(Recorder, "made", []) as made:
-            yield made
+    with recording_in(_recorded_step, recorder, worth) as made:
+        yield made
 
 
 @pytest.fixture(scope="module")
@@ -414,7 +337,7 @@ def test_ctrl_c_while_steps_are_replayed_keeps_what_was_learned(rows):
                 raise KeyboardInterrupt
             super().replay()
 
-    with able_to_record() as made, mock.patch(f"{__name__}.Recording", Interrupted):
+    with able_to_record() as made, mock.patch("tests.tape.Recording", Interrupted):
         with pytest.warns(UserWarning, match="interrupted"):
             model = make(on_interrupt="keep").fit(*rows)
     assert len(model.history_) == 1

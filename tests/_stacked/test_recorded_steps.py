@@ -1,0 +1,142 @@
+"""Laws of recorded steps of a stack: they are the steps that are not recorded, or none are."""
+
+import numpy as np
+import pytest
+
+from sklabelnoise import DMClassifier, ProSelfLCClassifier, RobustLossClassifier
+from sklabelnoise._stacked import _recorded_steps
+from sklabelnoise.model_selection import FusedGridSearchCV, fused_cross_val_predict
+from sklabelnoise.modules import MLP
+from tests.tape import Recorder, recording_in
+
+N, D, C = 150, 12, 3
+# of the two folds of 75 rows
+N_FULL = 75 // 16
+
+
+@pytest.fixture(scope="module")
+def rows():
+    rng = np.random.default_rng(0)
+    y = np.arange(N) % C
+    return (2 * np.eye(C, D)[y] + rng.normal(size=(N, D))).astype(np.float32), y
+
+
+def make(kind=DMClassifier, **more):
+    settings = {"max_epochs": 3, "batch_size": 16, "module__hidden": (8,), "random_state": 0, "device": "cpu"}
+    return kind(**{**settings, **more})
+
+
+def left_out(model, rows, sample_weight=None):
+    """What the stack of two folds predicts."""
+    params = None if sample_weight is None else {"sample_weight": sample_weight}
+    return fused_cross_val_predict(model, *rows, cv=2, method="predict_proba", params=params)
+
+
+def searched(model, grid, rows, **fit_params):
+    search = FusedGridSearchCV(model, grid, cv=2, scoring="neg_log_loss").fit(*rows, **fit_params)
+    assert search.fused_["fused"].all()
+    return np.stack([search.cv_results_["split0_test_score"], search.cv_results_["split1_test_score"]])
+
+
+def three_ways(found):
+    """What is found with steps recorded, on a device that might record them, and elsewhere; and the recordings."""
+    with recording_in(_recorded_steps) as made:
+        recorded = found()
+    with recording_in(_recorded_steps, worth=np.inf) as none:
+        able = found()
+    assert not none
+    return recorded, able, found(), made
+
+
+SAME = {
+    "defaults": {},
+    "Adam": {"optimizer": "Adam"},
+    "SGD": {"optimizer": "SGD", "optimizer__momentum": 0.9, "optimizer__nesterov": True},
+    "damped": {"optimizer": "SGD", "optimizer__momentum": 0.9, "optimizer__dampening": 0.5},
+    "dropout": {"module__dropout": 0.5},
+    "batch norm": {"module__batch_norm": True},
+    "linear": {"module__hidden": ()},
+}
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("name", SAME)
+def test_recorded_steps_are_the_steps_to_the_bit(rows, name, weighted):
+    weight = np.linspace(0.5, 2, N) if weighted else None
+    recorded, able, elsewhere, made = three_ways(lambda: left_out(make(**SAME[name]), rows, weight))
+    assert [recording.n_replays for recording in made] == [3 * N_FULL - 2]
+    np.testing.assert_array_equal(recorded, able)
+    np.testing.assert_allclose(recorded, elsewhere, atol=1e-5)
+
+
+GRIDS = {
+    "emphasis": (DMClassifier, {"beta": [0, 4, 8], "lam": [0.5]}),
+    "rates": (DMClassifier, {"lr": [1e-3, 1e-2], "weight_decay": [0.0, 0.1]}),
+    "momentum": (DMClassifier, {"optimizer": ["SGD"], "optimizer__momentum": [0.0, 0.9]}),
+    "hyper": (RobustLossClassifier, {"loss": ["gce"], "loss__q": [0.3, 0.7]}),
+}
+
+
+@pytest.mark.parametrize("name", GRIDS)
+def test_recorded_searches_find_the_same(rows, name):
+    kind, grid = GRIDS[name]
+    recorded, able, elsewhere, made = three_ways(lambda: searched(make(kind), grid, rows))
+    assert len(made) >= 1
+    np.testing.assert_array_equal(recorded, able)
+    np.testing.assert_allclose(recorded, elsewhere, rtol=1e-4)
+
+
+class Own(MLP):
+    """A network of a user's."""
+
+
+def half(p):
+    return 1 - 0.5 * p
+
+
+NOT_RECORDED = {
+    "module of a user": (DMClassifier, {"module": Own}),
+    "emphasis of a user": (DMClassifier, {"emphasis": half}),
+    "integral": (DMClassifier, {"normalization": "integral"}),
+    "progress": (ProSelfLCClassifier, {}),
+    "schedule": (DMClassifier, {"lr_schedule": "cosine"}),
+}
+
+
+@pytest.mark.parametrize("name", NOT_RECORDED)
+def test_what_might_differ_from_step_to_step_is_not_recorded(rows, name):
+    kind, more = NOT_RECORDED[name]
+    with recording_in(_recorded_steps) as made:
+        found = left_out(make(kind, **more), rows)
+    assert not made
+    np.testing.assert_array_equal(found, left_out(make(kind, **more), rows))
+
+
+def test_few_steps_are_not_worth_it(rows):
+    for worth, n_made in ((3 * N_FULL, 1), (3 * N_FULL + 1, 0)):
+        with recording_in(_recorded_steps, worth=worth) as made:
+            left_out(make(), rows)
+        assert len(made) == n_made
+
+
+def test_a_recording_that_fails_leaves_everything_as_it_was(rows):
+    class Failing(Recorder):
+        def record(self, function, generators):
+            super().record(function, generators)
+            raise RuntimeError("operation not permitted when stream is capturing")
+
+    model = make(module__dropout=0.3, module__batch_norm=True)
+    with recording_in(_recorded_steps, Failing) as made:
+        found = left_out(model, rows)
+    assert len(made) == 1
+    with recording_in(_recorded_steps, worth=np.inf):
+        np.testing.assert_array_equal(found, left_out(model, rows))
+
+
+def test_losses_and_accuracies_of_a_stack_are_those_of_each_epoch(rows):
+    def history():
+        search = FusedGridSearchCV(make(), {"beta": [0, 8]}, cv=2).fit(*rows)
+        return search.best_estimator_.history_.drop(columns="seconds").to_numpy()
+
+    recorded, able, *_ = three_ways(history)
+    np.testing.assert_array_equal(recorded, able)
