@@ -217,7 +217,7 @@ class RecordedStep:
     def _generators(self):
         draws = current_draws()
         drawing = any(type(layer) is Dropout for layer in self._net.module_.modules())
-        return [draws.on(self._device)] if drawing and draws is not None else []
+        return [draws.on(self._data.X.device)] if drawing and draws is not None else []
 
     def _baked_in(self):
         """What a recording takes for granted and callbacks of skorch may change between epochs."""
