@@ -145,15 +145,12 @@ def train_replicas(
         first = restore(state, *trained)
     if advance is not None and first:
         advance(first / max_epochs)
-    on_device = can_be_recorded(network, criterion, folds, schedules)
     sums = _EpochSums(network, n_batches, record_accuracy)
     step = partial(_take_step, network, optimizer, criterion, sums)
-    n_full = len(folds[-1].rows) // batch_size
-    recorded = None
-    if on_device:
-        every = slice(0, len(folds))
+    n_full, recorded = len(folds[-1].rows) // batch_size, None
+    if can_be_recorded(network, criterion, folds, schedules):
         recorded = RecordedSteps(
-            lambda orders, number, rows, of_step: step(number, every, orders, rows, of_step),
+            partial(step, slice(0, len(folds))),
             network,
             batch_size=batch_size,
             n_steps=(max_epochs - first) * n_full,
@@ -162,7 +159,7 @@ def train_replicas(
         orders = [_Order(fold, generator) for fold, generator in zip(folds, generators, strict=True)]
         iterations = range(epoch * n_batches, (epoch + 1) * n_batches)
         factors = [_factor(schedules, iteration, n_iterations) for iteration in iterations]
-        coefficients = optimizer.coefficients(iterations, factors, changing_on_device=on_device)
+        coefficients = optimizer.coefficients(iterations, factors, changing_on_device=recorded is not None)
         if recorded is not None:
             recorded.begin(orders, coefficients)
         for i, iteration in enumerate(iterations):
@@ -170,7 +167,7 @@ def train_replicas(
                 criterion.progress = (iteration + 1) / n_iterations
             # Folds with a last batch of another size take their step apart: no padding enters a loss or a statistic.
             for part, rows in _equal_batches(folds, i * batch_size, batch_size):
-                as_always = partial(step, i, part, orders, rows, coefficients[i])
+                as_always = partial(step, part, i, orders, rows, coefficients[i])
                 if recorded is not None and i < n_full:
                     recorded.take(i, as_always)
                 else:
@@ -185,8 +182,8 @@ def train_replicas(
     return log
 
 
-def _take_step(network, optimizer, criterion, sums, i, part, orders, rows, coefficients):
-    """Step number `i` of an epoch, of the folds `part`, on some rows of their orders."""
+def _take_step(network, optimizer, criterion, sums, part, i, orders, rows, coefficients):
+    """Take step number `i` of an epoch in the folds `part`, on some rows of their orders."""
     X, labels, targets, weight = _stack_batches(orders[part], rows, network.n_replicas)
     parameters = network.leaves(part)
     logits = network(parameters, X, folds=part, training=True)

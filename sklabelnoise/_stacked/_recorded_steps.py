@@ -51,7 +51,7 @@ class RecordedSteps:
     Parameters
     ----------
     take_step : callable
-        ``take_step(orders, number, rows, coefficients)``: what is recorded, for tensors that say which step it is and
+        ``take_step(number, orders, rows, coefficients)``: what is recorded, for tensors that say which step it is and
         which rows of the orders it takes.
     network : StackedNetwork
         What is trained.
@@ -119,7 +119,7 @@ class RecordedSteps:
             of_step = self._sent.index_select(0, self._number)[0]
             coefficients |= dict(zip(self._names, of_step, strict=True))
         rows = self._within + self._size * self._number
-        self._take_step(self._orders, self._number, rows, coefficients)
+        self._take_step(self._number, self._orders, rows, coefficients)
         self._number += 1
 
     def close(self):
