@@ -297,7 +297,10 @@ class _EpochSums:
 
     def add(self, i, part, loss, logits, labels, weight):
         self.losses[i, part] = loss
-        self.masses[i, part] = labels.shape[1] if weight is None else weight.sum(-1)
+        if weight is None:
+            self.masses[i, part].fill_(labels.shape[1])  # to assign a number would send it to the device
+        else:
+            self.masses[i, part] = weight.sum(-1)
         if self.record_accuracy:
             hit = logits.argmax(-1) == labels.unsqueeze(1)
             self.hits[i, part] = (hit if weight is None else hit * weight).sum(-1).to(self.hits.dtype)
