@@ -13,6 +13,17 @@ from sklabelnoise._compat import check_sample_weight
 _KINDS = {"b": "number", "i": "number", "u": "number", "f": "number", "M": "date", "m": "duration"}
 
 
+def of_tensor(values):
+    """A tensor of torch as an array, on whatever device and with or without a derivative; anything else as it is.
+
+    torch is not loaded for it.
+    """
+    if not (hasattr(values, "detach") and hasattr(values, "numpy")):
+        return values
+    # bfloat16 is no type of NumPy's.
+    return (values.float() if str(values.dtype) == "torch.bfloat16" else values).numpy(force=True)
+
+
 def check_none_missing(y, name="y"):
     """Refuse labels that are not there, before anything compares or sorts them.
 
@@ -88,6 +99,7 @@ def as_labels(y, name="y"):
     >>> as_labels(pd.Series([True, False], dtype="boolean"))
     array([ True, False])
     """
+    y = of_tensor(y)
     check_none_missing(y, name)
     if y is None or scipy.sparse.issparse(y):
         return y
@@ -208,6 +220,7 @@ def check_weights(sample_weight, n_rows):
     """
     if sample_weight is None:
         return np.ones(n_rows)
+    sample_weight = of_tensor(sample_weight)
     try:
         sample_weight = np.asarray(sample_weight, dtype=np.float64)
     except (TypeError, ValueError) as error:
@@ -247,6 +260,7 @@ def check_groups(groups, n_rows):
     """
     if groups is None:
         return None
+    groups = of_tensor(groups)
     check_none_missing(groups, "groups")
     groups = column_or_1d(groups)
     check_consistent_length(np.zeros(n_rows), groups)

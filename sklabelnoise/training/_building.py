@@ -127,7 +127,18 @@ class NetBuilder:
             **of_optimizer,
             **self.skorch_params,
         )
-        return net.initialize()
+        net.initialize()
+        self._check_callback_params(net)
+        return net
+
+    def _check_callback_params(self, net):
+        """Refuse parameters of callbacks that are not there, which skorch passes over in silence."""
+        known = sorted(name for name, _ in net.callbacks_)
+        for param, value in self.skorch_params.items():
+            prefix, _, rest = param.partition("__")
+            # None takes a callback away.
+            if prefix == "callbacks" and rest.partition("__")[0] not in known and value is not None:
+                raise ValueError(f"{param} must name a callback among {known}, got {value!r} for none of them.")
 
     def continue_with(self, net, before, device):
         """Give a fitted net the parameters as they are now; weights and the optimizer's state stay.
@@ -170,6 +181,7 @@ class NetBuilder:
         vars(net).update(self.skorch_params)
         net.callbacks = self._all_callbacks(used)
         net.initialize_callbacks()
+        self._check_callback_params(net)
         return net, used
 
     def _all_callbacks(self, used):

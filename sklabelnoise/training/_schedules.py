@@ -40,7 +40,17 @@ def milestones(iteration, n_iterations, *, milestones, gamma=0.1):
 
 
 def _of_progress(function, iteration, n_iterations):
-    return float(function(iteration / n_iterations))
+    factor = function(iteration / n_iterations)
+    try:
+        number = float(factor)
+    except (TypeError, ValueError):  # whatever is no number
+        number = math.nan
+    if not 0 <= number < math.inf:
+        raise ValueError(
+            "lr_schedule must return a finite number of at least 0 to multiply the learning rate by, got "
+            f"{factor!r} at progress {iteration / n_iterations:g}."
+        )
+    return number
 
 
 _SCHEDULES = {

@@ -113,6 +113,20 @@ def test_lr_scheduler_by_batch_with_its_parameters_set_on_the_classifier(blobs):
     assert np.allclose(np.ravel([[r for r in row if r is not None] for row in rates])[:3], 0.1 * 0.9 ** np.arange(3))
 
 
+def test_a_parameter_of_a_callback_that_is_not_there_is_refused(blobs):
+    message = r"callbacks__timer__sink must name a callback among \['log'\], got 3 for none of them"
+    with pytest.raises(ValueError, match=message):
+        fit(blobs, ("log", EpochTimer()), callbacks__timer__sink=3)
+    model = fit(blobs, ("log", EpochTimer()))
+    model.set_params(warm_start=True, callbacks__timer__sink=3)
+    with pytest.raises(ValueError, match=message):
+        model.fit(*blobs)
+    # None takes a callback away, and skorch's own are not there to begin with.
+    assert (
+        "dur" not in fit(blobs, ("log", EpochTimer()), callbacks__log=None, callbacks__print_log=None).net_.history[0]
+    )
+
+
 def test_lr_scheduler_on_a_plateau_reads_our_history(blobs):
     model = fit(blobs, LRScheduler(policy="ReduceLROnPlateau", monitor="valid_loss", patience=0, factor=0.1), lr=1.0)
     assert (model.history_["lr"].diff().dropna() <= 0).all()

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from sklearn.naive_bayes import GaussianNB
 
 from sklabelnoise import (
@@ -135,3 +136,35 @@ def test_arrays_of_pyarrow_are_labels():
         as_labels(pyarrow.array(with_hole(NAMES, None)))
     with pytest.raises(ValueError, match="y must not hold missing labels, got one in row 7"):
         as_labels(pyarrow.array(with_hole(LABELS.tolist(), None)))
+
+
+AS_TENSORS = {
+    "float64": lambda values: torch.tensor(values, dtype=torch.float64),
+    "with a derivative": lambda values: torch.tensor(values, dtype=torch.float32, requires_grad=True),
+    "bfloat16": lambda values: torch.tensor(values, dtype=torch.bfloat16),
+}
+
+
+@pytest.mark.parametrize("as_tensor", AS_TENSORS.values(), ids=AS_TENSORS)
+def test_labels_weights_and_groups_may_be_tensors_of_any_kind(as_tensor):
+    weight = np.where(LABELS, 2.0, 1.0)
+    groups = np.arange(40) // 4
+    for model in (
+        DMClassifier(max_epochs=1, random_state=0),
+        NoisyLabelClassifier(["logistic_regression"], random_state=0),
+    ):
+        given, plain = (
+            model.fit(X, y, w).predict_proba(X) for y, w in ((as_tensor(LABELS), as_tensor(weight)), (LABELS, weight))
+        )
+        np.testing.assert_array_equal(given, plain)
+    by_groups = [
+        NoisyLabelClassifier(["logistic_regression"], random_state=0).fit(X, LABELS, groups=g).oof_proba_
+        for g in (as_tensor(groups), groups)
+    ]
+    np.testing.assert_array_equal(*by_groups)
+    soft = np.eye(2)[LABELS]
+    softly = [
+        DMClassifier(max_epochs=1, random_state=0).fit(X, LABELS, soft_labels=s).predict_proba(X)
+        for s in (as_tensor(soft), soft)
+    ]
+    np.testing.assert_array_equal(*softly)

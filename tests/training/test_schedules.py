@@ -1,5 +1,6 @@
 """Laws of the learning-rate schedules: the same rates as torch's schedulers, defined by iteration."""
 
+import math
 import pickle
 
 import numpy as np
@@ -71,6 +72,13 @@ def test_constant_is_the_function_the_net_knows_by_identity():
 
 def test_a_callable_gets_the_progress():
     assert np.allclose(rates(lambda progress: 1 - progress, lr=1.0), 1 - np.arange(N) / N)
+
+
+@pytest.mark.parametrize("factor", [None, "half", -0.1, math.nan, math.inf])
+def test_a_callable_that_gives_no_factor_is_refused(factor):
+    message = f"lr_schedule must return a finite number of at least 0 .*, got {factor!r} at progress 0"
+    with pytest.raises(ValueError, match=message):
+        rates(lambda progress: factor, lr=1.0)
 
 
 def _decay(progress):

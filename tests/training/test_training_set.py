@@ -152,6 +152,14 @@ def test_class_weights_of_unknown_classes(blobs):
         fit(*blobs, DMClassifier(class_weight={7: 2.0}, **FAST))
 
 
+@pytest.mark.parametrize("weight", [-1.0, np.nan, np.inf])
+@pytest.mark.parametrize("soft", [False, True])
+def test_class_weights_that_are_none(weight, soft, blobs):
+    soft_labels = np.eye(3)[blobs[1]] if soft else None
+    with pytest.raises(ValueError, match=r"class_weight must hold finite weights of at least 0, got \{0: "):
+        fit(*blobs, DMClassifier(class_weight={0: weight}, **FAST), soft_labels=soft_labels)
+
+
 def test_class_weights_may_name_classes_that_a_fold_misses(blobs):
     X, y = blobs
     weight = {0: 1.0, 1: 2.0, 2: 3.0, 9: 4.0}
