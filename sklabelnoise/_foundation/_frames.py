@@ -24,6 +24,7 @@ def pandas_frame(table, argument):
     if (
         isinstance(table, np.ndarray)
         or getattr(table, "ndim", 2) == 1
+        or len(getattr(table, "shape", ())) == 1
         or not (
             any(hasattr(table, name) for name in ("columns", "column_names", "__dataframe__", "__arrow_c_stream__"))
         )
