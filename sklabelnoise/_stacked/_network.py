@@ -76,11 +76,21 @@ class StackedNetwork:
             stacked = torch.stack([state[name].detach().to(tensor) for state in states])
             stacked = stacked.unsqueeze(1).expand(-1, n_replicas, *tensor.shape).clone()
             (self.parameters if name in trainable else self.buffers)[name] = stacked
-        self.chain = chain_of(self.module)
-        if self.chain is None and example is not None:
+        chain = chain_of(self.module)
+        if chain is None and example is not None:
             with seeded(0), captured():
-                self.chain = traced_chain(self.module, example)
+                chain = traced_chain(self.module, example)
+        self.chain = None if chain is None else [(self._tensors_of(name, layer), layer) for name, layer in chain]
         self.may_draw = self.chain is None and may_draw(self.module)
+
+    def _tensors_of(self, name, layer):
+        """Names in the state of what a layer of the chain holds, by the layer's own names for it."""
+        if not any((layer._parameters, layer._buffers)):
+            return {}
+        first = self._first_names()
+        layer = self.module.get_submodule(name)  # the chain may be one of a copy
+        own = {**layer._parameters, **layer._buffers}
+        return {attribute: first[id(tensor)] for attribute, tensor in own.items() if tensor is not None}
 
     def leaves(self, folds=slice(None)):
         """Parameters of some folds as leaves of a new graph; they share memory with the stacked ones."""
@@ -114,8 +124,8 @@ class StackedNetwork:
                 return nested_vmap(self.module)(state, X)
         # Rows come last in the hidden layers: then no layer rearranges memory, and statistics run along it.
         hidden, shared = X.flatten(2).mT, True
-        for name, layer in self.chain:
-            own = {key.rpartition(".")[2]: tensor for key, tensor in state.items() if key.rpartition(".")[0] == name}
+        for names, layer in self.chain:
+            own = {attribute: state[name] for attribute, name in names.items()}
             if isinstance(layer, nn.Linear):
                 hidden = _linear_of_shared(hidden, **own) if shared else _linear(hidden, **own)
                 shared = False
@@ -135,7 +145,14 @@ class StackedNetwork:
     def state_dict(self, fold, replica):
         """The ``state_dict`` of one replica, as copies."""
         stacked = {**self.parameters, **self.buffers}
-        return {name: tensor[fold, replica].clone() for name, tensor in stacked.items()}
+        first = self._first_names()
+        every = (self.module.named_parameters, self.module.named_buffers)
+        names = {name: first[id(t)] for named in every for name, t in named(remove_duplicate=False)}
+        return {name: stacked[own][fold, replica].clone() for name, own in names.items()}
+
+    def _first_names(self):
+        """The name in the state of each tensor of the module, by its id: what is shared has its first one."""
+        return {id(t): name for name, t in (*self.module.named_parameters(), *self.module.named_buffers())}
 
 
 def chain_of(module):

@@ -35,7 +35,20 @@ class Convolutional(nn.Module):
         return self.layers(x[:, None])
 
 
+def with_a_layer_twice(layer):
+    return nn.Sequential(nn.Linear(5, 4), layer, nn.ReLU(), layer, nn.Linear(4, 3))
+
+
+def with_one_weight_in_two_layers():
+    first, second = nn.Linear(5, 5), nn.Linear(5, 5)
+    second.weight = first.weight
+    return nn.Sequential(first, nn.Tanh(), second, nn.Linear(5, 3))
+
+
 MODULES = {
+    "a layer twice": lambda: with_a_layer_twice(nn.Linear(4, 4)),
+    "normalisation twice": lambda: with_a_layer_twice(nn.BatchNorm1d(4)),
+    "one weight in two layers": with_one_weight_in_two_layers,
     "linear": lambda: MLP(5, 3, hidden=()),
     "mlp": lambda: MLP(5, 3, hidden=(8, 6)),
     "mlp with batch normalisation": lambda: MLP(5, 3, hidden=(8, 6), batch_norm=True),
