@@ -58,8 +58,7 @@ def gpu_block(rows):
     )
     tests = "".join(
         f"The tests that need a GPU said on one {_short(row['card'])} at commit {row['commit']}: {row['said']}.\n\n"
-        for row in last
-        if row["piece"] == "tests"
+        for row in [row for row in last if row["piece"] == "tests"][-1:]
     )
     versions = sorted({f"torch {row['versions']['torch']}, Python {row['python']}" for row in last})
     return (

@@ -1,6 +1,7 @@
 """What is asked of a GPU, recorded in a CUDA graph and asked for again by one launch."""
 
 import gc
+import itertools
 from contextlib import contextmanager, suppress
 from functools import cache
 
@@ -8,6 +9,10 @@ import torch
 
 # Types of devices that can record.
 DEVICES = ("cuda",)
+# Recordings after which torch is asked for the memory of those that are gone: it keeps some MiB of each until it finds
+# no more, whoever else may want them, and to give everything back at once takes some milliseconds.
+_KEPT = 32
+_n_closed = itertools.count(1)
 
 
 class Recorder:
@@ -78,6 +83,8 @@ class Recording:
 
     def close(self):
         self._graph.reset()
+        if next(_n_closed) % _KEPT == 0:
+            torch.cuda.empty_cache()
 
 
 @cache
