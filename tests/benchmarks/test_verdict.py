@@ -3,7 +3,7 @@ import pytest
 from benchmarks.comparison import BASELINE, CEILING
 from benchmarks.held_out import HELD_OUT
 from benchmarks.profiles import KINDS, MATTER, SIXTEEN
-from benchmarks.verdict import BOUNDS, FOREST, METHOD, judge
+from benchmarks.verdict import BOUNDS, FOREST, METHOD, held_out_block, judge, recovered_by_classes
 
 TWO = ("adult", "magic", "mushroom", "spambase")
 
@@ -81,6 +81,25 @@ def test_held_out_tables_are_judged_by_the_same_bounds(row):
     table = judge(rows, datasets=HELD_OUT)
     lines = table[table["what"] == f"points over {FOREST}"]
     assert lines["verdict"].tolist() == ["met", "open", "open", "open"] and lines["tasks"].max() == len(HELD_OUT)
+
+
+def test_shares_by_number_of_classes_are_those_of_their_own_tables(row):
+    scores = {CEILING: 0.9, BASELINE: 0.7, METHOD: 0.8}
+    rows = [
+        r | {"test_accuracy": 0.86} if r["method"] == METHOD and r["n_classes"] == 2 else r
+        for r in rows_of(row, scores, kinds=("pair_flip/0.4",))
+    ]
+    table = recovered_by_classes(rows)
+    assert table.columns.tolist() == ["two classes, %", "more than two, %", "all, %"]
+    shares = [share.split()[0] for share in table.loc["pair flip 40%"]]
+    assert shares == ["80", "50", "58"]  # (4 x .8 + 12 x .5) / 16 = .575
+    assert table.loc["symmetric 40%"].tolist() == ["–"] * 3  # no rows of it
+
+
+def test_the_block_of_held_out_tables_says_how_many_have_two_classes(row):
+    rows = rows_of(row, {CEILING: 0.9, BASELINE: 0.7, METHOD: 0.8}, datasets=HELD_OUT)
+    rows = [r | {"n_classes": 2} if r["task"].startswith(("keel_crx", "keel_ring", "keel_wdbc")) else r for r in rows]
+    assert "; 3 have two." in held_out_block(rows)
 
 
 def test_the_profile_has_what_every_bound_asks_for():
