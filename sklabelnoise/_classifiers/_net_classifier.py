@@ -6,6 +6,7 @@ import difflib
 import inspect
 from abc import abstractmethod
 from contextlib import suppress
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import torch
@@ -38,6 +39,12 @@ _OF_SCIKIT_LEARN = {
     "max_iter": "max_epochs",
     "solver": "optimizer",
 }
+
+
+@lru_cache(maxsize=64)
+def _names_in_signature(cls):
+    """What scikit-learn reads from the constructor of a class, for which it takes as long as a step of training."""
+    return tuple(super(NetClassifier, cls)._get_param_names())
 
 
 class NetClassifier(LogitsClassifier):
@@ -96,6 +103,10 @@ class NetClassifier(LogitsClassifier):
             known += [f"optimizer__{argument}" for argument in inspect.signature(optimizer).parameters]
         known += [f"optimizer__{argument}" for argument in inspect.signature(torch.optim.SGD).parameters]
         return known
+
+    @classmethod
+    def _get_param_names(cls):
+        return list(_names_in_signature(cls))
 
     def get_params(self, deep: bool = True) -> dict[Any, Any]:
         """Get the parameters, those in `net_params` included.

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from skorch.callbacks import Callback, LRScheduler
 
-from sklabelnoise.modules._draws import captured
+from sklabelnoise.modules._draws import captured, may_draw
 from sklabelnoise.training._augmentation import resolve_augmentation
 from sklabelnoise.training._batches import TensorData
 from sklabelnoise.training._early_stopping import early_stopping
@@ -236,7 +236,7 @@ def _check_module(module, preprocess, tensors, n_classes):
     x = x if preprocess is None else preprocess(x)
     module.eval()
     try:
-        with torch.no_grad(), captured():
+        with torch.no_grad(), captured(may_draw(module)):
             logits = module(x)
     except (RuntimeError, ValueError, TypeError, LookupError, AttributeError) as error:
         if is_out_of_memory(error):

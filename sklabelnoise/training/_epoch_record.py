@@ -29,6 +29,7 @@ class EpochRecord:
 
     def __init__(self, history, prefix, device):
         self._history = history
+        self._row = history[-1]  # once: skorch copies its list of all epochs for it
         self._prefix = prefix
         # Numbers at once where nothing has to be waited for: small tensors kept between large ones would keep the heap
         # from giving memory back. Elsewhere they stay on the device until the epoch ends.
@@ -57,8 +58,9 @@ class EpochRecord:
 
     def write_batch(self, size):
         """Write the loss of the batch noted last into the history, for callbacks that read it there."""
-        self._history.record_batch(f"{self._prefix}_loss", float(self._losses[-1]))
-        self._history.record_batch(f"{self._prefix}_batch_size", size)
+        last = self._row["batches"][-1]
+        last[f"{self._prefix}_loss"] = float(self._losses[-1])
+        last[f"{self._prefix}_batch_size"] = size
 
     def write(self, lr, processes=None):
         """Bring the epoch's numbers from the device and write them into the history.
@@ -88,7 +90,7 @@ class EpochRecord:
                 raise ValueError(nonfinite_loss_message(self._prefix, loss, **place, lr=lr))
         total = sum(masses)
         mean = sum(loss * mass for loss, mass in zip(self._losses, masses, strict=True)) / total
-        row = self._history[-1]  # once: skorch copies its list of all epochs for it
+        row = self._row
         self._write_best(row, f"{self._prefix}_loss", mean, min)
         self._write_best(row, f"{self._prefix}_accuracy", sum(hits) / total, max)
         if self._prefix == "train":

@@ -30,8 +30,12 @@ def check_parameters(module, *, epoch, lr):
     ValueError
         If a parameter is infinite or NaN.
     """
-    finite = [p.isfinite().all() for p in module.parameters()]
-    if finite and not torch.stack(finite).all():
+    with torch.no_grad():
+        # A sum shows what is not finite in a quarter of the time, or that it is too large itself.
+        if torch.as_tensor(sum(p.sum() for p in module.parameters())).isfinite():
+            return
+        finite = all(p.isfinite().all() for p in module.parameters())
+    if not finite:
         raise ValueError(nonfinite_parameter_message(epoch=epoch, lr=lr))
 
 

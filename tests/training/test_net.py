@@ -13,7 +13,7 @@ from sklabelnoise.losses import PerExampleLoss, ProSelfLCLoss
 from sklabelnoise.losses._protocol import Criterion
 from sklabelnoise.modules import MLP
 from sklabelnoise.training._batches import DatasetData, TensorData
-from sklabelnoise.training._failures import naming_batch_size
+from sklabelnoise.training._failures import check_parameters, naming_batch_size
 from sklabelnoise.training._net import NoisyLabelNet
 from sklabelnoise.training._schedules import make_schedule
 
@@ -237,6 +237,25 @@ def test_a_last_step_that_breaks_the_network_is_not_overlooked(rows):
     net = make_net(batch_size=N, lr=1e308)
     with pytest.raises(ValueError, match=r"a parameter of the network is not finite after epoch 1, at lr=1e\+308"):
         net.fit_epochs((as_data((rows[0] * 1e10, rows[1]))), epochs=1)
+
+
+@pytest.mark.parametrize("value", [np.inf, -np.inf, np.nan])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16])
+def test_a_single_number_that_is_not_finite_is_found_among_parameters(value, dtype):
+    module = nn.Sequential(nn.Linear(3, 4), nn.Linear(4, 2)).to(dtype)
+    with torch.no_grad():
+        module[0].weight[2, 1] = value
+        module[1].weight[0, 0] = -value
+    with pytest.raises(ValueError, match="not finite after epoch 3"):
+        check_parameters(module, epoch=3, lr=0.1)
+
+
+def test_parameters_whose_sum_is_too_large_are_finite_for_all_that():
+    module = nn.Linear(3, 4)
+    with torch.no_grad():
+        module.weight.fill_(3e38)
+    assert not module.weight.sum().isfinite()
+    check_parameters(module, epoch=1, lr=0.1)
 
 
 class Interrupts(Callback):

@@ -13,6 +13,7 @@ from torch.utils.data import TensorDataset
 
 from sklabelnoise import DMClassifier, DMClassifierCV, NoisyLabelClassifier
 from sklabelnoise.model_selection import FusedGridSearchCV
+from sklabelnoise.training._scales import _magnitudes
 
 SMALL = {"max_epochs": 2, "random_state": 0}
 N = 60
@@ -145,3 +146,9 @@ def test_a_search_warns_as_a_fit_does():
         FusedGridSearchCV(DMClassifier(**SMALL), {"lam": [0, 0.5]}, cv=2).fit(X, Y)
     with pytest.warns(UserWarning, match="differ in scale"):
         DMClassifierCV(candidates=((0, 0),), cv=2, n_members=1, **SMALL).fit(X, Y)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (2, 3), (101, 20), (1999, 7), (4097, 1), (3, 5000)])
+def test_magnitudes_are_those_of_the_columns(shape):
+    X = np.random.default_rng(0).normal(size=shape) * np.arange(1, shape[1] + 1)
+    np.testing.assert_array_equal(_magnitudes(X), np.abs(X).max(axis=0))
