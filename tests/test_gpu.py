@@ -468,3 +468,15 @@ def test_a_stack_whose_steps_are_recorded_finds_the_same_to_the_bit(table, name,
         found.append((scores, search.predict_proba(X)))
     np.testing.assert_array_equal(found[0][0], found[1][0])
     np.testing.assert_array_equal(found[0][1], found[1][1])
+
+
+def test_the_histories_of_members_trained_together_are_those_of_steps_that_are_not_recorded(table):
+    X, y = table
+    histories = []
+    for worth in (np.inf, 1):
+        with recording(worth) as made:
+            choice = DMClassifierCV(candidates=[(0, 0), (1, 8)], cv=2, n_members=2, **settings(max_epochs=4)).fit(X, y)
+        assert bool(made) == (ON_GPU and worth == 1)
+        histories.append(choice.history_.drop(columns="seconds"))
+    np.testing.assert_array_equal(*histories)
+    assert histories[0]["train_accuracy"].between(0, 1).all()

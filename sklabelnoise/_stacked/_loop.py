@@ -297,10 +297,8 @@ class _EpochSums:
 
     def add(self, i, part, loss, logits, labels, weight):
         self.losses[i, part] = loss
-        if weight is None:
-            self.masses[i, part].fill_(labels.shape[1])  # to assign a number would send it to the device
-        else:
-            self.masses[i, part] = weight.sum(-1)
+        # filled in on the device: a number from the host can't be recorded
+        self.masses[i, part] = torch.full_like(loss, labels.shape[1]) if weight is None else weight.sum(-1)
         if self.record_accuracy:
             hit = logits.argmax(-1) == labels.unsqueeze(1)
             self.hits[i, part] = (hit if weight is None else hit * weight).sum(-1).to(self.hits.dtype)

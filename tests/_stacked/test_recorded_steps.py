@@ -1,10 +1,14 @@
 """Laws of recorded steps of a stack: they are the steps that are not recorded, or none are."""
 
+from unittest import mock
+
 import numpy as np
 import pytest
 
 from sklabelnoise import DMClassifier, ProSelfLCClassifier, RobustLossClassifier
+from sklabelnoise._fused import _training
 from sklabelnoise._stacked import _recorded_steps
+from sklabelnoise._stacked._loop import train_replicas
 from sklabelnoise.model_selection import FusedGridSearchCV, fused_cross_val_predict
 from sklabelnoise.modules import MLP
 from tests.tape import Recorder, recording_in
@@ -133,10 +137,20 @@ def test_a_recording_that_fails_leaves_everything_as_it_was(rows):
         np.testing.assert_array_equal(found, left_out(model, rows))
 
 
-def test_losses_and_accuracies_of_a_stack_are_those_of_each_epoch(rows):
-    def history():
-        search = FusedGridSearchCV(make(), {"beta": [0, 8]}, cv=2).fit(*rows)
-        return search.best_estimator_.history_.drop(columns="seconds").to_numpy()
+@pytest.mark.parametrize("weighted", [False, True])
+def test_losses_and_accuracies_of_a_stack_are_those_of_each_epoch(rows, weighted):
+    weight = np.linspace(0.5, 2, N) if weighted else None
+    logs = []
 
-    recorded, able, *_ = three_ways(history)
-    np.testing.assert_array_equal(recorded, able)
+    def logged(*args, **kwargs):
+        logs.append(train_replicas(*args, **{**kwargs, "record_accuracy": True}))
+        return logs[-1]
+
+    with mock.patch.object(_training, "train_replicas", logged):
+        *_, made = three_ways(lambda: left_out(make(), rows, weight))
+    assert made
+    recorded, able, elsewhere = logs
+    np.testing.assert_array_equal(recorded.loss, able.loss)
+    np.testing.assert_array_equal(recorded.accuracy, able.accuracy)
+    np.testing.assert_allclose(recorded.loss, elsewhere.loss, rtol=1e-5)
+    np.testing.assert_allclose(recorded.accuracy, elsewhere.accuracy, rtol=1e-5)
