@@ -39,7 +39,7 @@ COMMANDS = {
 # What the papers' scripts call the parts of a job on their command line; a part without an option is run for all.
 OPTIONS = {
     "scale": "--scale", "seed": "--seeds", "condition": "--conditions", "method": "--methods", "share": "--shares",
-    "features": "--features", "group": "--groups", "n_reviews": "--n-reviews",
+    "features": "--features", "group": "--groups", "step": "--steps", "n_reviews": "--n-reviews",
 }  # fmt: skip
 
 

@@ -49,7 +49,7 @@ METHODS = {
 
 def execute(scale, features, seed, *, cache=CACHE):
     """Train both methods with all steps; what they score and what they repeat."""
-    X_train, y_train, X_test, y_test = vectors(scale, cache=cache)
+    X_train, y_train, X_test, y_test = vectors(scale, seed, cache=cache)
     digest = digest_of(X_train, X_test)
     X_train, X_test = scale_features(X_train, X_test, features)
     _, given = training_rows(y_train, CONDITION, seed)

@@ -241,11 +241,12 @@ class TestSentiment:
         torch.testing.assert_close(both(1.7, 2.0)(p), BetaEmphasis(1.7, 2.0)(p))
         torch.testing.assert_close(both(lam=0.3, beta=6.5)(p), DMEmphasis(0.3, 6.5)(p))
 
-    def test_rate_and_decay_are_scaled_to_the_same_solver(self):
+    @pytest.mark.parametrize("step", dm_table5.STEPS)
+    def test_rate_and_decay_are_scaled_to_the_same_solver(self, step):
         """SGD on c times a derivative g, plus decay d: rate lr c on g plus d / c; their product is lr d throughout."""
         for condition in dm_table5.DM_SETTINGS:
             for normalization in ("none", "batch"):
-                for _, _, parameters in dm_table5.candidates(normalization, condition):
+                for _, parameters in dm_table5.candidates(normalization, condition, step):
                     assert parameters["lr"] * parameters["weight_decay"] == pytest.approx(0.01 * 0.002)
 
     def test_every_cell_of_the_paper_is_trained(self):
@@ -253,7 +254,7 @@ class TestSentiment:
             (method, condition)
             for condition in dm_table5.DM_SETTINGS
             for normalization in ("none", "batch")
-            for method, _, _ in dm_table5.candidates(normalization, condition)
+            for method, _ in dm_table5.candidates(normalization, condition, "mean")
         }
         assert set(dm_table5.PAPER) <= trained
         assert len(dm_table5.PAPER) == 45
@@ -275,14 +276,12 @@ class TestSentiment:
         assert sum(parameter.numel() for parameter in module.parameters()) == 826  # the paper's network
 
     def test_it_runs_and_learns_from_vectors_that_tell(self, tmp_path, monkeypatch):
-        monkeypatch.setattr(dm_table5, "vectors", lambda scale, cache: _two_clouds())
+        monkeypatch.setattr(dm_table5, "vectors", lambda scale, seed, cache: _two_clouds())
         path = tmp_path / "rows.jsonl"
-        jobs = _runner.product_of(
-            scale=["tiny"], seed=[0], features=["raw", "standard"], group=["noise", "10:1", "emphases"]
-        )
+        jobs = dm_table5.jobs_of("tiny", [0], ["raw", "standard"], ["mean", "sum"], ["noise", "10:1", "emphases"])
         _runner.run_jobs(path, jobs, dm_table5.execute, report=lambda line: None)
         accuracies = {
-            (a["method"], a["step"], a["condition"]): a["accuracy"]
+            (a["method"], row["job"]["step"], a["condition"]): a["accuracy"]
             for row in read_rows(path)
             for a in row["accuracies"]
             if row["job"]["features"] == "standard" and row["job"]["group"] != dm_table5.EMPHASES
@@ -294,11 +293,24 @@ class TestSentiment:
         assert "Features standard, step of a sum; number of seeds r=0: 1" in shown
         assert "(88.9)" in shown and "| DM, integral |" in shown and "| DM(0, -0.33) |" in shown
 
+    def test_jobs_are_in_the_order_of_what_they_tell(self):
+        jobs = dm_table5.jobs_of("paper", [3, 4])
+        told = [(job["step"], job["features"], job["group"]) for job in jobs]
+        assert told[:3] == [("mean", "raw", "noise")] * 2 + [("mean", "raw", "10:1")]  # all seeds, then the next
+        assert {group for step, _, group in told if step == "four means"} == {"noise", "10:1", "50:1"}
+        assert {features for step, features, _ in told if step == "four means"} == {"raw"}
+        sums = [job for job in jobs if job["step"] == "sum"]
+        assert jobs[-len(sums) :] == sums and {job["seed"] for job in sums} == {3}
+        assert len(jobs) == len(set(map(str, jobs))) == 2 * (3 * 4 + 3) + 3 * 3
+
     def test_small_scales_draw_reviews_and_keep_their_vectors(self, shared_data, tmp_path, monkeypatch):
         monkeypatch.setitem(dm_table5.SCALES, "tiny", dm_table5.Scale(30, 1, 10))
-        first = dm_table5.vectors("tiny", cache=tmp_path)
+        first, other = (dm_table5.vectors("tiny", seed, cache=tmp_path) for seed in (0, 1))
+        again = dm_table5.vectors("tiny", 0, cache=tmp_path / "elsewhere")
         monkeypatch.setattr(dm_table5, "reviews", None)  # a second time they come from the file
-        second = dm_table5.vectors("tiny", cache=tmp_path)
+        second = dm_table5.vectors("tiny", 0, cache=tmp_path)
+        assert dm_table5.digest_of(first[0], first[2]) == dm_table5.digest_of(again[0], again[2])
+        assert dm_table5.digest_of(first[0], first[2]) != dm_table5.digest_of(other[0], other[2])
         assert first[0].shape == first[2].shape == (30, 100)
         assert len(np.unique(first[1])) == 2
         for a, b in zip(first, second, strict=True):

@@ -286,7 +286,7 @@ class TestSteps:
         rng = np.random.default_rng(0)
         y = np.tile([0, 1], 300)
         X = (rng.normal(size=(600, 10)) + 2 * y[:, None]).astype(np.float32)
-        monkeypatch.setattr(dm_table5_steps, "vectors", lambda scale, cache: (X[:400], y[:400], X[400:], y[400:]))
+        monkeypatch.setattr(dm_table5_steps, "vectors", lambda scale, seed, cache: (X[:400], y[:400], X[400:], y[400:]))
         path = tmp_path / "rows.jsonl"
         jobs = _runner.product_of(scale=["tiny"], seed=[0], features=["unit"])
         _runner.run_jobs(path, jobs, dm_table5_steps.execute, report=lambda line: None)
@@ -309,10 +309,10 @@ class TestSteps:
         ).set_index(settings)["accuracy"]
         table = pd.DataFrame(
             [
-                {**row["job"], **measured, "factor": dm_table5.STEPS[measured["step"]]}
+                {**row["job"], **measured, "factor": dm_table5.STEPS[row["job"]["step"]]}
                 for row in read_rows(_runner.rows_path("dm_table5"))
                 for measured in row["accuracies"]
-                if row["job"]["group"] in ("noise", "four means") and measured["condition"] == dm_table5_steps.CONDITION
+                if row["job"]["group"] == "noise" and measured["condition"] == dm_table5_steps.CONDITION
             ]
         ).set_index(settings)["accuracy"]
         both = pd.concat({"steps": steps, "table": table}, axis=1, join="inner")
