@@ -307,9 +307,9 @@ class NetClassifier(LogitsClassifier):
         ValueError
             If the file is damaged, foreign or of another class, or its tensors do not fit the module.
         """
-        header, tensors = _file_format.read(path, cls)
-        try:
-            with callers_torch_aside():  # training may go on with it
+        with callers_torch_aside():  # training may go on with it
+            header, tensors = _file_format.read(path, cls)
+            try:
                 return cls._from_saved(header, tensors, module)
-        except (ValueError, *_file_format.WRONG_CONTENT) as error:
-            raise ValueError(f"{str(path)!r} can't be loaded as a fitted {cls.__name__}: {error}") from error
+            except (ValueError, *_file_format.WRONG_CONTENT) as error:
+                raise ValueError(f"{str(path)!r} can't be loaded as a fitted {cls.__name__}: {error}") from error
