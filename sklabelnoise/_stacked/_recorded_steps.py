@@ -66,28 +66,32 @@ class RecordedSteps:
         drawing = any(isinstance(layer, nn.Dropout) for layer in network.module.modules())
         self._drawing, self._size = drawing, batch_size
         self._may_record, self._n_taken = n_steps >= _WORTH, 0
-        self._orders = self._recording = self._numbers = None
+        self._recording = self._place_on_device = None
 
     def begin(self, orders, coefficients):
         """Take in the orders of the rows and the coefficients of the steps of an epoch."""
-        names = [name for name, value in coefficients[0].items() if isinstance(value, torch.Tensor)]
+        names = _on_device(coefficients[-1])
+        numbers = {name: value for name, value in coefficients[-1].items() if name not in names}
+        # Those of SGD's first step may be others, which is not recorded: but all must be in one place.
+        may_record = self._may_record and all(_on_device(step) == names for step in coefficients)
+        if self._recording is not None and not (may_record and (names, numbers) == (self._names, self._numbers)):
+            self.close()
+            may_record = False
+        self._may_record, self._names, self._numbers = may_record, names, numbers
+        if not may_record:
+            return
         sent = None
         if names:
             sent = torch.stack([step[name] for step in coefficients for name in names])
             sent = sent.view(len(coefficients), len(names), -1)
-        # Of the last step: that of SGD's first is another.
-        numbers = {name: value for name, value in coefficients[-1].items() if name not in names}
-        if self._recording is not None and numbers != self._numbers:
-            self.close()
-            self._may_record = False
-        if self._orders is None:
+        if self._recording is None:
             self._orders, self._sent = orders, sent
-        else:
-            for kept, order in zip(self._orders, orders, strict=True):
-                kept.take_over(order)
-            if sent is not None:
-                self._sent.copy_(sent)
-        self._names, self._numbers, self._place_on_device = names, numbers, None
+            return
+        for kept, order in zip(self._orders, orders, strict=True):
+            kept.take_over(order)
+        if names:
+            self._sent.copy_(sent)
+        self._place_on_device = None
 
     def take(self, i, as_always):
         """Take the step of a number, on one full batch of each fold; `as_always` takes it without a recording."""
@@ -95,8 +99,10 @@ class RecordedSteps:
         if self._recording is None and self._may_record and self._n_taken > 2:
             self._record()
         if self._recording is None:
-            # On the stream on which is recorded, the second time.
-            (Recorder(self._device).warm_up(as_always) if self._n_taken == 2 else as_always())
+            if self._may_record and self._n_taken == 2:
+                Recorder(self._device).warm_up(as_always)
+            else:
+                as_always()
             return
         if self._place_on_device != i:
             self._number.fill_(i)
@@ -127,3 +133,8 @@ class RecordedSteps:
         recording, self._recording = self._recording, None
         if recording is not None:
             recording.close()
+
+
+def _on_device(coefficients):
+    """Names of the coefficients of a step that are on the device."""
+    return [name for name, value in coefficients.items() if isinstance(value, torch.Tensor)]
