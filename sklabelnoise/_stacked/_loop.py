@@ -167,7 +167,7 @@ def train_replicas(
             for i, iteration in enumerate(iterations):
                 if follows_progress:
                     criterion.progress = (iteration + 1) / n_iterations
-                # Folds with a last batch of another size take their step apart: no padding enters a loss or a statistic.
+                # Folds with a last batch of another size take their step apart: no padding enters a loss or statistic.
                 for part, rows in _equal_batches(folds, i * batch_size, batch_size):
                     as_always = partial(step, part, i, orders, rows, coefficients[i])
                     if recorded is not None and i < n_full:

@@ -6,20 +6,15 @@ coefficient which changes from step to step comes from the device rounds otherwi
 host: on a device that records, it comes from there in the steps that are not recorded, too.
 """
 
-import threading
-
 import torch
 from torch import nn
 
-from sklabelnoise._compat import has_hooks, under_dispatch_modes
+from sklabelnoise._compat import has_hooks
 from sklabelnoise._stacked._network import chain_of
 from sklabelnoise.losses import DMLoss, PerExampleLoss
 from sklabelnoise.modules._draws import current_draws, may_draw
-from sklabelnoise.training._recorder import DEVICES, Recorder
+from sklabelnoise.training._recorder import DEVICES, Recorder, is_undisturbed, pays
 from sklabelnoise.training._schedules import constant
-
-# Steps to be replayed for which recording pays.
-_WORTH = 50
 
 
 def can_be_recorded(network, criterion, folds, schedules):
@@ -35,8 +30,6 @@ def can_be_recorded(network, criterion, folds, schedules):
         and getattr(criterion, "normalization", None) != "integral"
         and all(schedule is constant for schedule in schedules)
         and all(fold.preprocess is None and not fold.data.on_host and fold.data.X.ndim == 2 for fold in folds)
-        and not under_dispatch_modes()
-        and threading.current_thread() is threading.main_thread()
     )
 
 
@@ -62,10 +55,12 @@ class RecordedSteps:
     """
 
     def __init__(self, take_step, network, *, batch_size, n_steps):
-        self._take_step, self._device = take_step, next(iter(network.parameters.values())).device
+        parameters = network.parameters.values()
+        self._take_step, self._device = take_step, next(iter(parameters)).device
         drawing = any(isinstance(layer, nn.Dropout) for layer in network.module.modules())
         self._drawing, self._size = drawing, batch_size
-        self._may_record, self._n_taken = n_steps >= _WORTH, 0
+        self._may_record = pays(n_steps, parameters, batch_size) and is_undisturbed(self._device)
+        self._n_taken = 0
         self._recording = self._place_on_device = None
 
     def begin(self, orders, coefficients):
