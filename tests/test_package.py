@@ -136,7 +136,7 @@ for name in losses.NAMES:
     getattr(losses, name)
 print(float(losses.nce_rce(torch.zeros(2, 3), labels).sum()))
 """
-    # skorch itself does without -OO only.
+    # Not networks: skorch itself cannot be loaded without docstrings.
     done = subprocess.run([sys.executable, "-OO", "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert float(done.stdout) > 0
