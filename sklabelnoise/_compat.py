@@ -7,7 +7,7 @@ it, so that what needs no torch does not load it.
 
 from __future__ import annotations
 
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from functools import cache, partial
 from inspect import signature
 from typing import TYPE_CHECKING
@@ -98,6 +98,7 @@ __all__ = [
     "dispatch_mode",
     "fit_and_score",
     "fit_context",
+    "forget_recording",
     "fused_adam_stepped",
     "fused_optimizer_devices",
     "has_callbacks",
@@ -105,14 +106,16 @@ __all__ = [
     "has_step_hooks",
     "has_tensor_hooks",
     "insert_error_scores",
+    "is_compiled_in_place",
     "num_samples",
     "overload_with_generator",
+    "register_generator",
     "safe_globals",
     "safe_indexing",
     "safe_split",
     "score_fitted",
-    "under_dispatch_modes",
     "under_functorch_transforms",
+    "under_modes",
     "unrecorded_step",
     "warn_or_raise_about_fit_failures",
     "with_callbacks",
@@ -284,14 +287,57 @@ def under_functorch_transforms():
     return torch._C._are_functorch_transforms_active()
 
 
-def under_dispatch_modes():
-    """Whether somebody in this thread hears of every operation of torch, as :func:`dispatch_mode` allows.
+def under_modes():
+    """Whether somebody in this thread hears of every operation of torch, or of every tensor that it saves.
 
-    Private; goes when torch names a way to ask.
+    Private; goes when torch names a way to ask. Before 2.8 it can't be asked who hears of tensors that are saved.
     """
     import torch
 
-    return torch._C._len_torch_dispatch_stack() > 0
+    modes = torch._C._len_torch_dispatch_stack() + torch._C._len_torch_function_stack()
+    hooks_of_saving = getattr(torch._C._autograd, "_top_saved_tensors_default_hooks", None)
+    return modes > 0 or (hooks_of_saving is not None and hooks_of_saving(True) is not None)
+
+
+def is_compiled_in_place(module):
+    """Whether ``module.compile()`` was called, which leaves a module its class; goes when torch names a way to ask."""
+    return module._compiled_call_impl is not None
+
+
+def register_generator(graph, generator):
+    """Tell a CUDA graph of a generator that is drawn from; torch from 2.14 on finds out, and warns of being told."""
+    import torch
+
+    if torch.__version__ < (2, 14):
+        graph.register_generator_state(generator)
+
+
+def forget_recording(pool, device, generators):
+    """Bring torch's allocator and generators back from a recording that failed, which newer versions do themselves.
+
+    Else the one asks the graph that is gone for every tensor, gives no memory back, and may stop the process; the
+    others refuse to draw. Private: what torch does at the end of a recording that succeeds.
+
+    Parameters
+    ----------
+    pool : tuple of int
+        Where the recording had its memory.
+    device : torch.device
+        The GPU, with its number.
+    generators : list of torch.Generator
+        Those that were recorded, torch's own included.
+    """
+    import torch
+
+    names = "_cuda_endAllocateToPool", "_cuda_endAllocateCurrentStreamToPool"
+    end = next((getattr(torch._C, name) for name in names if hasattr(torch._C, name)), None)
+    if end is not None:
+        with suppress(RuntimeError):  # it has ended
+            end(device.index, pool)
+            torch._C._cuda_releasePool(device.index, pool)
+    if torch.__version__ < (2, 13):
+        for generator in generators:
+            generator.graphsafe_set_state(generator.clone_state())
 
 
 def has_tensor_hooks(tensor):

@@ -11,6 +11,8 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from sklabelnoise.training import _recorder
+
 
 class Tape(TorchDispatchMode):
     """Operations of torch, kept with all that they were given."""
@@ -88,6 +90,9 @@ class Recording:
 @contextmanager
 def recording_in(file, recorder=Recorder, worth=1):
     """A block in which the CPU can record what a file of the package records; yields the recordings made."""
-    with mock.patch.multiple(file, DEVICES=("cpu",), Recorder=recorder, _WORTH=worth):
-        with mock.patch.object(Recorder, "made", []) as made:
-            yield made
+    with (
+        mock.patch.multiple(file, DEVICES=("cpu",), Recorder=recorder),
+        mock.patch.object(_recorder, "_WORTH", worth),
+        mock.patch.object(Recorder, "made", []) as made,
+    ):
+        yield made

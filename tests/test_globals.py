@@ -7,14 +7,18 @@ import signal
 import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
+from scipy.sparse import csr_array
+from sklearn import config_context
 from sklearn.datasets import make_blobs
 from sklearn.linear_model import LogisticRegression, Ridge
 
 from sklabelnoise import (
     DMClassifier,
     DMClassifierCV,
+    NoisyLabelClassifier,
     ProSelfLCClassifier,
     RobustLossClassifier,
     StochasticLabelRefinery,
@@ -159,3 +163,42 @@ def test_calls_keep_to_another_default_dtype():
     finally:
         torch.set_default_dtype(torch.float32)
     assert model.predict_proba(X).dtype == np.float32
+
+
+# And nothing that a program sets for its own use changes what calls compute.
+
+RATINGS = ["good and cheap", "bad and late", "good and fast", "bad and dear"] * 15
+COLORS = pd.DataFrame({"size": X[:, 0], "color": np.array(["red", "blue", "green"])[y]})
+LABELS = np.where(np.arange(60) % 2, "bad", "good")
+
+
+@pytest.mark.parametrize("output", ["pandas", "polars"])
+@pytest.mark.parametrize("rows", [X, np.where(X > 5, np.nan, X), np.repeat(X, 300, axis=1), csr_array(X)])
+def test_the_output_that_transformers_are_set_to_is_none_of_the_ensembles(rows, output):
+    members = ["kernel_ridge", "neighbors", "boosting"]
+    plain = NoisyLabelClassifier(members, random_state=0).fit(rows, y)
+    with config_context(transform_output=output):
+        model = NoisyLabelClassifier(members, random_state=0).fit(rows, y)
+        assert np.array_equal(model.predict_proba(rows), plain.predict_proba(rows))
+    assert (model.members_["status"] == "used").all()
+
+
+@pytest.mark.parametrize(
+    "rows, labels", [(X, y), (RATINGS, LABELS), (COLORS, y), (csr_array(X), y), (images, np.arange(24) % 2)]
+)
+@pytest.mark.filterwarnings("ignore:The predictions disagree")
+def test_nor_of_the_audits(rows, labels, monkeypatch):
+    judge = "sklabelnoise.audit._default_classifier._classifier"
+    monkeypatch.setattr(judge, lambda random_state: NoisyLabelClassifier(["neighbors"], random_state=random_state))
+    plain = audit_labels(None, rows, labels, random_state=0).proba
+    with config_context(transform_output="pandas"):
+        assert np.array_equal(audit_labels(None, rows, labels, random_state=0).proba, plain)
+
+
+def test_nor_of_the_displays():
+    pytest.importorskip("matplotlib", reason="the display of a refinery is a picture")
+    from sklabelnoise.inspection import RefineryDisplay
+
+    with config_context(transform_output="pandas"):
+        display = RefineryDisplay.from_estimator(StochasticLabelRefinery(LogisticRegression(), random_state=0), X, y)
+        display.plot()

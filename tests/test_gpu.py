@@ -22,7 +22,6 @@ from torch import nn
 from torch.utils.data import Dataset
 
 from sklabelnoise import DMClassifier, DMClassifierCV, ProSelfLCClassifier, RobustLossClassifier
-from sklabelnoise._stacked import _recorded_steps
 from sklabelnoise.losses import BATCH_CRITERIA, NAMES, ROW_CRITERIA, make_criterion
 from sklabelnoise.model_selection import FusedGridSearchCV, fused_cross_val_predict
 from sklabelnoise.modules import ResNet20
@@ -275,8 +274,7 @@ def recording(worth=1):
         return made[-1]
 
     with (
-        mock.patch.object(_recorded_step, "_WORTH", worth),
-        mock.patch.object(_recorded_steps, "_WORTH", worth),
+        mock.patch.object(_recorder, "_WORTH", worth),
         mock.patch.object(_recorder.Recorder, "record", noted),
     ):
         yield made

@@ -127,6 +127,21 @@ def test_without_an_address_the_readme_stays_as_it_is_and_the_build_says_so():
     assert text == (ROOT / "README.md").read_text(encoding="utf-8")
 
 
+def test_what_needs_no_skorch_runs_without_docstrings():
+    code = """
+import torch
+from sklabelnoise import StochasticLabelRefinery, audit, datasets, losses, metrics, noise
+labels = torch.tensor([0, 1])
+for name in losses.NAMES:
+    getattr(losses, name)
+print(float(losses.nce_rce(torch.zeros(2, 3), labels).sum()))
+"""
+    # Not networks: skorch itself cannot be loaded without docstrings.
+    done = subprocess.run([sys.executable, "-OO", "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert float(done.stdout) > 0
+
+
 @pytest.mark.slow  # asks the index for setuptools
 def test_the_distributions_hold_what_they_should(tmp_path):
     pytest.importorskip("build", reason="the extra release is not installed")

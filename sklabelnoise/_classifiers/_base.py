@@ -27,6 +27,7 @@ from sklabelnoise.modules import MLP
 from sklabelnoise.modules._draws import seeded
 from sklabelnoise.training._building import NetBuilder, plain, takes_channels_last
 from sklabelnoise.training._callbacks import EpochProgressBar, SklearnTasks
+from sklabelnoise.training._callers_torch import callers_torch_aside
 from sklabelnoise.training._device import resolve_device
 from sklabelnoise.training._early_stopping import forget_best_weights, hold_out
 from sklabelnoise.training._epoch_record import history_frame
@@ -262,9 +263,9 @@ class BaseNoisyLabelClassifier(CallbackSupportMixin, NetClassifier):
     def _fitting(self):
         """A block that fits: all processes go through it together, and what fails leaves the fitted state.
 
-        The caller may be in ``torch.inference_mode()`` or ``torch.no_grad()``; here there are derivatives.
+        What the caller has torch set to does not matter here.
         """
-        with keeping_fitted_state(self), joined(self._net_params.get("accelerator")), torch.inference_mode(False):
+        with keeping_fitted_state(self), joined(self._net_params.get("accelerator")), callers_torch_aside():
             yield
 
     def _train(self, X, y, data, validation, *, net=None, partial=False):

@@ -17,6 +17,7 @@ from sklabelnoise._classifiers import _file_format
 from sklabelnoise._classifiers._logits_classifier import LogitsClassifier
 from sklabelnoise._classifiers._parameters import SWITCHES
 from sklabelnoise.modules import MLP
+from sklabelnoise.training._callers_torch import callers_torch_aside
 from sklabelnoise.training._device import resolve_device
 from sklabelnoise.training._optimizer import resolve_optimizer
 from sklabelnoise.training._training_set import check_inputs, check_training_set
@@ -306,9 +307,9 @@ class NetClassifier(LogitsClassifier):
         ValueError
             If the file is damaged, foreign or of another class, or its tensors do not fit the module.
         """
-        header, tensors = _file_format.read(path, cls)
-        try:
-            with torch.inference_mode(False):  # training may go on with it
+        with callers_torch_aside():  # training may go on with it
+            header, tensors = _file_format.read(path, cls)
+            try:
                 return cls._from_saved(header, tensors, module)
-        except (ValueError, *_file_format.WRONG_CONTENT) as error:
-            raise ValueError(f"{str(path)!r} can't be loaded as a fitted {cls.__name__}: {error}") from error
+            except (ValueError, *_file_format.WRONG_CONTENT) as error:
+                raise ValueError(f"{str(path)!r} can't be loaded as a fitted {cls.__name__}: {error}") from error

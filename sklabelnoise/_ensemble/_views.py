@@ -2,6 +2,7 @@
 
 import numpy as np
 import scipy.sparse
+from sklearn import config_context
 from sklearn.impute import MissingIndicator, SimpleImputer
 from sklearn.preprocessing import QuantileTransformer, StandardScaler
 
@@ -40,6 +41,8 @@ class Views:
     _sparse = False
     _components = None
 
+    # Arrays, whatever scikit-learn is set to give users of its transformers.
+    @config_context(transform_output="default")
     def fit(self, X):
         """Learn medians, scales, ranks and components.
 
@@ -80,6 +83,7 @@ class Views:
             self._components = Components().fit(self._standard.transform(filled))
         return self
 
+    @config_context(transform_output="default")
     def transform(self, X, names=NAMES):
         """Rows in each of the named views.
 

@@ -23,6 +23,7 @@ from sklabelnoise._fused._folds import Fold, SplitData, make_folds, validated_ro
 from sklabelnoise._fused._plan import plan_fits, reason_of
 from sklabelnoise._fused._training import train_stack
 from sklabelnoise._stacked._criterion import NotStackableError
+from sklabelnoise.training._callers_torch import callers_torch_aside, steps_with_callers_torch_aside
 from sklabelnoise.training._training_set import take_rows
 
 
@@ -121,8 +122,7 @@ class Fits:
         self.stack_of, self.apart_by, self.reasons, self.unusable_modules = {}, [], {}, set()
         self._done = set()
 
-    # Whoever calls may be in a block without derivatives, and what is made there has none ever after.
-    @torch.inference_mode(False)
+    @steps_with_callers_torch_aside
     def __iter__(self):
         for plan in plan_fits(self.candidates, self.make_folds, share_seed=self.share_seed):
             for fit in self._together(plan):
@@ -189,7 +189,7 @@ class Fits:
                 self.reasons[number] = reason
 
 
-@torch.inference_mode(False)
+@callers_torch_aside()
 def _fitted(data, trained, replica):
     return data.with_classifier(trained.fold_number, trained.fitted(replica))
 

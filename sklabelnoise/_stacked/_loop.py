@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from contextlib import closing, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 
@@ -155,29 +156,30 @@ def train_replicas(
             batch_size=batch_size,
             n_steps=(max_epochs - first) * n_full,
         )
-    for epoch in range(first, max_epochs):
-        orders = [_Order(fold, generator) for fold, generator in zip(folds, generators, strict=True)]
-        iterations = range(epoch * n_batches, (epoch + 1) * n_batches)
-        factors = [_factor(schedules, iteration, n_iterations) for iteration in iterations]
-        coefficients = optimizer.coefficients(iterations, factors, changing_on_device=recorded is not None)
-        if recorded is not None:
-            recorded.begin(orders, coefficients)
-        for i, iteration in enumerate(iterations):
-            if follows_progress:
-                criterion.progress = (iteration + 1) / n_iterations
-            # Folds with a last batch of another size take their step apart: no padding enters a loss or a statistic.
-            for part, rows in _equal_batches(folds, i * batch_size, batch_size):
-                as_always = partial(step, part, i, orders, rows, coefficients[i])
-                if recorded is not None and i < n_full:
-                    recorded.take(i, as_always)
-                else:
-                    as_always()
-        log.lr[epoch] = optimizer.rates["lr"] * factors[-1]
-        sums.write(log, epoch)
-        if kept is not None:
-            kept.offer(partial(snapshot, epoch + 1, *trained), is_last=epoch + 1 == max_epochs)
-        if advance is not None:
-            advance(1 / max_epochs)
+    with nullcontext() if recorded is None else closing(recorded):
+        for epoch in range(first, max_epochs):
+            orders = [_Order(fold, generator) for fold, generator in zip(folds, generators, strict=True)]
+            iterations = range(epoch * n_batches, (epoch + 1) * n_batches)
+            factors = [_factor(schedules, iteration, n_iterations) for iteration in iterations]
+            coefficients = optimizer.coefficients(iterations, factors, changing_on_device=recorded is not None)
+            if recorded is not None:
+                recorded.begin(orders, coefficients)
+            for i, iteration in enumerate(iterations):
+                if follows_progress:
+                    criterion.progress = (iteration + 1) / n_iterations
+                # Folds with a last batch of another size take their step apart: no padding enters a loss or statistic.
+                for part, rows in _equal_batches(folds, i * batch_size, batch_size):
+                    as_always = partial(step, part, i, orders, rows, coefficients[i])
+                    if recorded is not None and i < n_full:
+                        recorded.take(i, as_always)
+                    else:
+                        as_always()
+            log.lr[epoch] = optimizer.rates["lr"] * factors[-1]
+            sums.write(log, epoch)
+            if kept is not None:
+                kept.offer(partial(snapshot, epoch + 1, *trained), is_last=epoch + 1 == max_epochs)
+            if advance is not None:
+                advance(1 / max_epochs)
     _note_infinite_parameters(network, log)
     return log
 

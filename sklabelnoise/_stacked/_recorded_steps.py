@@ -6,20 +6,15 @@ coefficient which changes from step to step comes from the device rounds otherwi
 host: on a device that records, it comes from there in the steps that are not recorded, too.
 """
 
-import threading
-
 import torch
 from torch import nn
 
-from sklabelnoise._compat import has_hooks, under_dispatch_modes
+from sklabelnoise._compat import has_hooks
 from sklabelnoise._stacked._network import chain_of
 from sklabelnoise.losses import DMLoss, PerExampleLoss
 from sklabelnoise.modules._draws import current_draws, may_draw
-from sklabelnoise.training._recorder import DEVICES, Recorder
+from sklabelnoise.training._recorder import DEVICES, Recorder, is_undisturbed, pays
 from sklabelnoise.training._schedules import constant
-
-# Steps to be replayed for which recording pays.
-_WORTH = 50
 
 
 def can_be_recorded(network, criterion, folds, schedules):
@@ -35,8 +30,6 @@ def can_be_recorded(network, criterion, folds, schedules):
         and getattr(criterion, "normalization", None) != "integral"
         and all(schedule is constant for schedule in schedules)
         and all(fold.preprocess is None and not fold.data.on_host and fold.data.X.ndim == 2 for fold in folds)
-        and not under_dispatch_modes()
-        and threading.current_thread() is threading.main_thread()
     )
 
 
@@ -62,32 +55,38 @@ class RecordedSteps:
     """
 
     def __init__(self, take_step, network, *, batch_size, n_steps):
-        self._take_step, self._device = take_step, next(iter(network.parameters.values())).device
+        parameters = network.parameters.values()
+        self._take_step, self._device = take_step, next(iter(parameters)).device
         drawing = any(isinstance(layer, nn.Dropout) for layer in network.module.modules())
         self._drawing, self._size = drawing, batch_size
-        self._may_record, self._n_taken = n_steps >= _WORTH, 0
-        self._orders = self._recording = self._numbers = None
+        self._may_record = pays(n_steps, parameters, batch_size) and is_undisturbed(self._device)
+        self._n_taken = 0
+        self._recording = self._place_on_device = None
 
     def begin(self, orders, coefficients):
         """Take in the orders of the rows and the coefficients of the steps of an epoch."""
-        names = [name for name, value in coefficients[0].items() if isinstance(value, torch.Tensor)]
+        names = _on_device(coefficients[-1])
+        numbers = {name: value for name, value in coefficients[-1].items() if name not in names}
+        # Those of SGD's first step may be others, which is not recorded: but all must be in one place.
+        may_record = self._may_record and all(_on_device(step) == names for step in coefficients)
+        if self._recording is not None and not (may_record and (names, numbers) == (self._names, self._numbers)):
+            self.close()
+            may_record = False
+        self._may_record, self._names, self._numbers = may_record, names, numbers
+        if not may_record:
+            return
         sent = None
         if names:
             sent = torch.stack([step[name] for step in coefficients for name in names])
             sent = sent.view(len(coefficients), len(names), -1)
-        # Of the last step: that of SGD's first is another.
-        numbers = {name: value for name, value in coefficients[-1].items() if name not in names}
-        if self._recording is not None and numbers != self._numbers:
-            self.close()
-            self._may_record = False
-        if self._orders is None:
+        if self._recording is None:
             self._orders, self._sent = orders, sent
-        else:
-            for kept, order in zip(self._orders, orders, strict=True):
-                kept.take_over(order)
-            if sent is not None:
-                self._sent.copy_(sent)
-        self._names, self._numbers, self._place_on_device = names, numbers, None
+            return
+        for kept, order in zip(self._orders, orders, strict=True):
+            kept.take_over(order)
+        if names:
+            self._sent.copy_(sent)
+        self._place_on_device = None
 
     def take(self, i, as_always):
         """Take the step of a number, on one full batch of each fold; `as_always` takes it without a recording."""
@@ -95,8 +94,10 @@ class RecordedSteps:
         if self._recording is None and self._may_record and self._n_taken > 2:
             self._record()
         if self._recording is None:
-            # On the stream on which is recorded, the second time.
-            (Recorder(self._device).warm_up(as_always) if self._n_taken == 2 else as_always())
+            if self._may_record and self._n_taken == 2:
+                Recorder(self._device).warm_up(as_always)
+            else:
+                as_always()
             return
         if self._place_on_device != i:
             self._number.fill_(i)
@@ -127,3 +128,8 @@ class RecordedSteps:
         recording, self._recording = self._recording, None
         if recording is not None:
             recording.close()
+
+
+def _on_device(coefficients):
+    """Names of the coefficients of a step that are on the device."""
+    return [name for name, value in coefficients.items() if isinstance(value, torch.Tensor)]

@@ -64,7 +64,8 @@ def _preparation(X):
     if numbers.ndim > 2 or numbers.dtype == np.uint8:
         n_features = int(np.prod(numbers.shape[1:]))
         components = PCA(min(_N_COMPONENTS, n_features, len(numbers) // 2), random_state=0)
-        return [FunctionTransformer(_flat), components]
+        # An array, whatever scikit-learn is set to give users of its transformers: pixels have no names.
+        return [FunctionTransformer(_flat).set_output(transform="default"), components]
     return []
 
 

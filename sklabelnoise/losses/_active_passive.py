@@ -88,24 +88,25 @@ def _sum(active, passive, *, tuned, reference, example, alpha=1.0, beta=1.0, **d
         arguments.append(inspect.Parameter(key, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=kind))
     loss.__signature__ = inspect.Signature(arguments, return_annotation="torch.Tensor")
     loss.__name__ = loss.__qualname__ = name
-    loss.__doc__ = DOCSTRING.format(
-        active_title=_title(active),
-        passive_title=_title(passive),
-        active=active.__name__,
-        passive=passive.__name__,
-        name=name,
-        alpha=alpha,
-        beta=beta,
-        tuned=tuned,
-        entries="".join(
-            f"    {key} : {'bool' if isinstance(default, bool) else 'float or tensor'}, default={default!r}\n"
-            f"        Of :func:`{part.__name__}`.\n"
-            for part in (active, passive)
-            for key, (default, _) in hyper[part].items()
-        ),
-        reference=reference,
-        example=example,
-    )
+    if active.__doc__:  # python -OO strips docstrings
+        loss.__doc__ = DOCSTRING.format(
+            active_title=_title(active),
+            passive_title=_title(passive),
+            active=active.__name__,
+            passive=passive.__name__,
+            name=name,
+            alpha=alpha,
+            beta=beta,
+            tuned=tuned,
+            entries="".join(
+                f"    {key} : {'bool' if isinstance(default, bool) else 'float or tensor'}, default={default!r}\n"
+                f"        Of :func:`{part.__name__}`.\n"
+                for part in (active, passive)
+                for key, (default, _) in hyper[part].items()
+            ),
+            reference=reference,
+            example=example,
+        )
     domains = {key: domain for key, (_, domain) in known.items()}
     return per_example_loss(uniform_remainder=True, **domains)(loss)
 

@@ -8,11 +8,13 @@ import torch
 from sklabelnoise.modules._draws import captured, may_draw, seeded
 from sklabelnoise.training._augmentation import average_over_views
 from sklabelnoise.training._batches import DatasetData
+from sklabelnoise.training._callers_torch import callers_torch_aside
 from sklabelnoise.training._device import generator_on
 from sklabelnoise.training._failures import naming_batch_size
 from sklabelnoise.training._module import input_of_last_linear, last_linear, twin, uncompiled
 
 
+@callers_torch_aside()
 def map_batches(net, X, function, *, own_module=False):
     """Apply a function to rows batch by batch, in evaluation mode.
 
@@ -138,6 +140,7 @@ def embedding(net, X):
     return map_batches(net, X, features, own_module=by_hook).numpy()
 
 
+@callers_torch_aside()
 def rows_at_once(net, X, limit):
     """About `limit` rows of X that are predicted, alone, in the same batches as among the others."""
     batch_size = net.get_iterator(net.get_dataset(X)).batch_size

@@ -19,25 +19,22 @@ recording is gone when the fit ends.
 """
 
 import copy
-import threading
 from contextlib import contextmanager, nullcontext
 from itertools import chain
 
 import torch
 from torch import nn
 
-from sklabelnoise._compat import has_hooks, has_step_hooks, has_tensor_hooks, under_dispatch_modes
+from sklabelnoise._compat import has_hooks, has_step_hooks, has_tensor_hooks, is_compiled_in_place
 from sklabelnoise.modules import MLP
 from sklabelnoise.modules._draws import Dropout, current_draws, may_draw
 from sklabelnoise.training._batches import TensorData
 from sklabelnoise.training._drawing_parts import is_foreign
 from sklabelnoise.training._optimizer import clear_gradients, take_step
 from sklabelnoise.training._processes import current_processes
-from sklabelnoise.training._recorder import DEVICES, Recorder
+from sklabelnoise.training._recorder import DEVICES, Recorder, is_undisturbed, pays
 from sklabelnoise.training._schedules import constant
 
-# Steps to be replayed for which recording pays: it takes the host about as long as ten steps.
-_WORTH = 50
 # Layers whose forward pass does the same operations every time, and nothing else.
 _LAYERS = frozenset(
     [
@@ -106,7 +103,7 @@ class RecordedStep:
             n_replayed = (self._epochs_left + 1) * (len(self._data) // iterator.batch_size) if baked else 0
             while self._attempts and self._attempts[0] and not _has_fused_step(self._net.optimizer_):
                 self._attempts.pop(0)
-            if n_replayed < _WORTH or not self._attempts:
+            if not self._attempts or not pays(n_replayed, self._net.module_.parameters(), iterator.batch_size):
                 return iterator, train_step
             self._size, self._train_step = iterator.batch_size, train_step
         return self._batches(iterator), self
@@ -250,9 +247,7 @@ def _can_be_recorded(net, data):
         and net.augment is None
         and net.preprocess is None
         and current_processes() is None
-        and not under_dispatch_modes()
-        # Operations that other threads ask for meanwhile must not be recorded with ours, nor fail because of it.
-        and threading.current_thread() is threading.main_thread()
+        and is_undisturbed(data.X.device)
         and not (may_draw(module) or has_hooks(module))
         and all(map(_is_known, module.modules()))
         and all(_is_plain(p, data) for p in module.parameters())
@@ -265,7 +260,8 @@ def _can_be_recorded(net, data):
 
 def _is_known(layer):
     # Without a momentum batch normalization counts its batches on the host.
-    return type(layer) in _LAYERS and not (isinstance(layer, nn.BatchNorm1d) and layer.momentum is None)
+    counts = isinstance(layer, nn.BatchNorm1d) and layer.momentum is None
+    return type(layer) in _LAYERS and not counts and not is_compiled_in_place(layer)
 
 
 def _is_plain(parameter, data):

@@ -2,17 +2,65 @@
 
 import gc
 import itertools
-from contextlib import contextmanager, suppress
+import os
+import threading
+from contextlib import contextmanager
 from functools import cache
 
 import torch
 
-# Types of devices that can record.
-DEVICES = ("cuda",)
+from sklabelnoise._compat import forget_recording, register_generator, under_modes
+
+# Types of devices that can record. AMD's go by the same name, and were never tried.
+DEVICES = ("cuda",) if torch.version.hip is None else ()
+# Steps to be replayed for which recording pays: it takes the host about as long as ten steps.
+_WORTH = 50
+# Products of a number and a parameter in a step that takes a GPU longer than the host takes to ask for it: to record it
+# would double its memory for nothing.
+_LARGE = 2**33
 # Recordings after which torch is asked for the memory of those that are gone: it keeps some MiB of each until it finds
 # no more, whoever else may want them, and to give everything back at once takes some milliseconds.
 _KEPT = 32
 _n_closed = itertools.count(1)
+
+
+def pays(n_steps, parameters, batch_size):
+    """Whether to record a step pays.
+
+    Parameters
+    ----------
+    n_steps : int
+        How often it will be taken.
+    parameters : iterable of Tensor
+        What is trained.
+    batch_size : int
+        Rows that each parameter meets in a step.
+    """
+    return n_steps >= _WORTH and batch_size * sum(p.numel() for p in parameters) <= _LARGE
+
+
+def is_undisturbed(device):
+    """Whether what this thread asks a device for can be recorded now: nobody hears of it, adds to it, or waits for it.
+
+    A failure to record is not left to chance: torch is not made for going on after one.
+    """
+    return (
+        # Operations that other threads ask for meanwhile must not be recorded with ours, nor fail because of it.
+        threading.current_thread() is threading.main_thread()
+        and not under_modes()
+        # which looks at each derivative
+        and not torch.is_anomaly_enabled()
+        # where older versions of torch look at the places that something is written to
+        and not torch.are_deterministic_algorithms_enabled()
+        # which keeps copies of parameters from one step to the next
+        and not torch.is_autocast_enabled(device.type)
+        and (device.type != "cuda" or _keeps_memory_apart())
+    )
+
+
+def _keeps_memory_apart():
+    """Whether the memory of a recording is given to nobody else: allocators of a user's know of no recordings."""
+    return torch.cuda.get_allocator_backend() == "native" and "PYTORCH_NO_CUDA_MEMORY_CACHING" not in os.environ
 
 
 class Recorder:
@@ -42,18 +90,17 @@ class Recorder:
         generators : list of torch.Generator
             Those it draws from, beside torch's own.
         """
-        graph = torch.cuda.CUDAGraph()
-        with self._aside(), _without_garbage_collection():
+        with self._aside() as stream, _without_garbage_collection():
+            graph, pool = torch.cuda.CUDAGraph(), torch.cuda.graph_pool_handle()
             for generator in generators:
-                graph.register_generator_state(generator)
-            graph.capture_begin(capture_error_mode="thread_local")
+                register_generator(graph, generator)
             try:
+                graph.capture_begin(pool, capture_error_mode="thread_local")
                 function()
+                graph.capture_end()
             except BaseException:
-                with suppress(RuntimeError):
-                    graph.capture_end()
+                _give_up(graph, pool, stream.device, generators)
                 raise
-            graph.capture_end()
         return Recording(graph)
 
     @contextmanager
@@ -61,9 +108,22 @@ class Recorder:
         usual = torch.cuda.current_stream(self._device)
         stream = _stream(usual.device)
         stream.wait_stream(usual)
-        with torch.cuda.stream(stream):
-            yield
-        usual.wait_stream(stream)
+        try:
+            with torch.cuda.stream(stream):
+                yield stream
+        finally:
+            usual.wait_stream(stream)
+
+
+def _give_up(graph, pool, device, generators):
+    """End a recording in which something failed, or was interrupted."""
+    try:
+        graph.capture_end()
+    except RuntimeError:
+        graph.reset()
+        forget_recording(pool, device, [torch.cuda.default_generators[device.index], *generators])
+    else:
+        graph.reset()
 
 
 class Recording:

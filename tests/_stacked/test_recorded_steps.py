@@ -1,5 +1,6 @@
 """Laws of recorded steps of a stack: they are the steps that are not recorded, or none are."""
 
+from contextlib import nullcontext
 from unittest import mock
 
 import numpy as np
@@ -11,7 +12,7 @@ from sklabelnoise._stacked import _recorded_steps
 from sklabelnoise._stacked._loop import train_replicas
 from sklabelnoise.model_selection import FusedGridSearchCV, fused_cross_val_predict
 from sklabelnoise.modules import MLP
-from tests.tape import Recorder, recording_in
+from tests.tape import Recorder, Recording, recording_in
 
 N, D, C = 150, 12, 3
 # of the two folds of 75 rows
@@ -90,6 +91,17 @@ def test_recorded_searches_find_the_same(rows, name):
     np.testing.assert_allclose(recorded, elsewhere, rtol=1e-4)
 
 
+def test_a_search_over_dampenings_whose_first_step_knows_none_is_not_recorded(rows):
+    grid = {"optimizer": ["SGD"], "optimizer__momentum": [0.9], "optimizer__dampening": [0.0, 0.5]}
+    for batch_size in (16, 75):  # many steps an epoch, and one
+        recorded, able, elsewhere, made = three_ways(
+            lambda size=batch_size: searched(make(batch_size=size), grid, rows)
+        )
+        assert bool(made) == (batch_size == 75)
+        np.testing.assert_array_equal(recorded, able)
+        np.testing.assert_allclose(recorded, elsewhere, rtol=1e-4)
+
+
 class Own(MLP):
     """A network of a user's."""
 
@@ -135,6 +147,20 @@ def test_a_recording_that_fails_leaves_everything_as_it_was(rows):
     assert len(made) == 1
     with recording_in(_recorded_steps, worth=np.inf):
         np.testing.assert_array_equal(found, left_out(model, rows))
+
+
+@pytest.mark.parametrize("error", [None, KeyboardInterrupt])
+def test_no_recording_is_left_of_a_training_however_it_ends(rows, error):
+    class Interrupted(Recording):
+        def replay(self):
+            if error is not None and self.n_replays == N_FULL:
+                raise error
+            super().replay()
+
+    with recording_in(_recorded_steps) as made, mock.patch("tests.tape.Recording", Interrupted):
+        with nullcontext() if error is None else pytest.raises(error):
+            left_out(make(), rows)
+    assert [recording.is_closed for recording in made] == [True]
 
 
 @pytest.mark.parametrize("weighted", [False, True])

@@ -166,6 +166,12 @@ def drawing(n_features, n_classes):
     return nn.Sequential(nn.Dropout(0.5), nn.Linear(n_features, n_classes))
 
 
+def compiled(n_features, n_classes):
+    layer = nn.Linear(n_features, n_classes)
+    layer._compiled_call_impl = layer._call_impl  # as ``layer.compile()`` does
+    return nn.Sequential(layer)
+
+
 class Watching(Callback):
     def on_epoch_end(self, net, **kwargs):
         self.seen_ = net.history[-1]["train_loss"]
@@ -196,6 +202,7 @@ NOT_RECORDED = {
     "hook": (DMClassifier, {"module": with_hook, "module__hidden": None}),
     "hook on a gradient": (DMClassifier, {"module": with_hook_on_gradient, "module__hidden": None}),
     "batches counted on the host": (DMClassifier, {"module": counting_on_the_host, "module__hidden": None}),
+    "compiled in place": (DMClassifier, {"module": compiled, "module__hidden": None}),
     "torch's generator": (DMClassifier, {"module": drawing, "module__hidden": None}),
     "emphasis of a user": (DMClassifier, {"emphasis": half}),
     "progress": (ProSelfLCClassifier, {}),
