@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.utils.parallel import delayed
 
-from sklabelnoise._compat import safe_indexing
+from sklabelnoise._compat import num_samples, safe_indexing
 from sklabelnoise._foundation._in_parallel import as_they_come
 from sklabelnoise._foundation._last_step import last_step
 from sklabelnoise._foundation._numeric_columns import note_what_is_no_number
@@ -273,9 +273,21 @@ def _fit_piece(key, fit, estimator, X, y, targets, sample_weight, split, seed, a
     predicted = fit.predict(model, left_out)
     rng = np.random.default_rng(seed)
     for _ in range(n_augment):
-        predicted = predicted + fit.predict(model, augment(left_out, rng))
+        predicted = predicted + fit.predict(model, _augmented(augment, left_out, rng))
     losses = np.asarray(getattr(last_step(model), "loss_curve_", ()), dtype=np.float64)
     return key, predicted / (1 + n_augment), model if keep_model else None, losses
+
+
+def _augmented(augment, X, rng):
+    """Rows as the user's function changes them, of which there must be as many."""
+    changed = augment(X, rng)
+    try:
+        found = f"{num_samples(changed)} rows"
+    except TypeError:  # of what has none
+        found = f"a {type(changed).__name__}"
+    if found != f"{num_samples(X)} rows":
+        raise ValueError(f"augment must return a row for each of the {num_samples(X)} rows of its X. Got {found}.")
+    return changed
 
 
 def _mean_curve(curves):

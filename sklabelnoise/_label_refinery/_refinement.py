@@ -112,6 +112,11 @@ class BaseLabelRefinery(MetaEstimatorMixin, BaseEstimator, metaclass=ABCMeta):
         if isinstance(self.estimator, list):
             if not self.estimator:
                 raise ValueError("The 'estimator' parameter must be an estimator or a list of them. Got an empty list.")
+            for one in self.estimator:
+                if not hasattr(one, "fit"):
+                    raise ValueError(
+                        f"The 'estimator' parameter must be an estimator or a list of them. Got {one!r} in the list."
+                    )
             return self.estimator
         if self.estimator is not None:
             return [self.estimator]
