@@ -137,7 +137,8 @@ for name in losses.NAMES:
 print(float(losses.nce_rce(torch.zeros(2, 3), labels).sum()))
 """
     # Not networks: skorch itself cannot be loaded without docstrings.
-    done = subprocess.run([sys.executable, "-OO", "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    without_docstrings = [sys.executable, "-OO", "-c", code]
+    done = subprocess.run(without_docstrings, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
     assert float(done.stdout) > 0
 

@@ -78,8 +78,9 @@ def find_label_issues(
         raise ValueError(f'which must be "confident", "disagree" or "all", got {which!r}.')
     if rank_by not in ("quality", "margin"):
         raise ValueError(f'rank_by must be "quality" or "margin", got {rank_by!r}.')
-    names = row_names(proba, y)
+    given = proba
     codes, proba, classes = check_evidence(y, proba, classes)
+    names = row_names(given, y)
     if which == "confident":
         suggested = confident_classes(codes, proba)
         position = np.arange(len(codes))

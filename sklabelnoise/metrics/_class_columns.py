@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from sklabelnoise._foundation._frames import pandas_frame
+from sklabelnoise._foundation._given import of_tensor
 
 
 def class_columns(table, labels, *, argument, ordered=False):
@@ -44,6 +45,7 @@ def class_columns(table, labels, *, argument, ordered=False):
     TypeError
         If `table` is a frame that cannot be read.
     """
+    table = of_tensor(table)
     columns, values = _columns_and_values(table, argument, ordered)
     if columns is None:
         return None, table

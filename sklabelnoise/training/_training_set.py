@@ -13,7 +13,7 @@ from torch.utils.data import ConcatDataset, DataLoader, Dataset, IterableDataset
 from sklabelnoise._compat import safe_indexing
 from sklabelnoise._foundation._class_names import named_labels
 from sklabelnoise._foundation._classes import check_rows_sum_to_one, encode
-from sklabelnoise._foundation._given import as_labels, check_weights, of_tensor
+from sklabelnoise._foundation._given import as_labels, check_weights
 from sklabelnoise._foundation._image_files import image_paths, read_images
 from sklabelnoise._foundation._numeric_columns import check_no_texts, check_numeric_columns, with_nan_for_na
 from sklabelnoise._foundation._warning_filters import callers_filters
@@ -431,7 +431,7 @@ def _encode(y, classes, columns, name):
 def _check_soft_labels(soft_labels, columns, classes, n_rows):
     if columns is not None:
         soft_labels = in_class_order(soft_labels, columns, classes, argument="soft_labels")
-    soft_labels = _as_numbers(of_tensor(soft_labels), "soft_labels")
+    soft_labels = _as_numbers(soft_labels, "soft_labels")
     if soft_labels.shape != (n_rows, len(classes)):
         raise ValueError(
             f"soft_labels must have shape (n_samples, n_classes) = {(n_rows, len(classes))}, the columns in the order "

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from scipy.sparse import csr_array
 from sklearn.naive_bayes import GaussianNB
 
 from sklabelnoise import (
@@ -17,6 +18,7 @@ from sklabelnoise import (
 )
 from sklabelnoise._foundation._given import as_labels, check_none_missing
 from sklabelnoise.audit import audit_labels, estimate_noise_rate, estimate_transition_matrix, find_label_issues
+from sklabelnoise.metrics import expected_calibration_error
 from sklabelnoise.model_selection import FusedGridSearchCV, fused_cross_val_predict
 
 X = np.random.default_rng(0).normal(size=(40, 3))
@@ -168,3 +170,20 @@ def test_labels_weights_and_groups_may_be_tensors_of_any_kind(as_tensor):
         for s in (as_tensor(soft), soft)
     ]
     np.testing.assert_array_equal(*softly)
+
+
+@pytest.mark.parametrize("as_tensor", AS_TENSORS.values(), ids=AS_TENSORS)
+def test_probabilities_may_be_tensors_of_any_kind(as_tensor):
+    proba = np.where(LABELS[:, None] == [0, 1], 0.75, 0.25)
+    proba[:3] = proba[:3, ::-1]
+    given = as_tensor(proba)
+    issues, expected = (find_label_issues(LABELS, table) for table in (given, proba))
+    pd.testing.assert_frame_equal(issues, expected, check_dtype=False)  # those of a tensor of float32 are float32
+    assert estimate_noise_rate(LABELS, given) == estimate_noise_rate(LABELS, proba)
+    assert expected_calibration_error(LABELS, given) == expected_calibration_error(LABELS, proba)
+
+
+@pytest.mark.parametrize("call", [find_label_issues, estimate_noise_rate, estimate_transition_matrix])
+def test_sparse_probabilities_are_refused(call):
+    with pytest.raises(TypeError, match="Sparse data was passed for proba"):
+        call(LABELS, csr_array(np.eye(2)[LABELS]))
