@@ -5,12 +5,15 @@ as everything else stays the same.
 """
 
 import pickle
+from contextlib import contextmanager
 from functools import partial
+from unittest import mock
 
 import numpy as np
 import pytest
 import scipy.sparse
 import torch
+from sklearn.base import clone
 from skorch.callbacks import Checkpoint, EarlyStopping
 from torch import nn
 from torch.utils.data import Dataset
@@ -23,6 +26,7 @@ from sklabelnoise import (
     RobustLossClassifier,
     StochasticLabelRefinery,
 )
+from sklabelnoise._stacked import _recorded_steps
 from sklabelnoise.losses import (
     NAMES,
     ROW_CRITERIA,
@@ -36,7 +40,7 @@ from sklabelnoise.losses import (
 )
 from sklabelnoise.model_selection import FusedGridSearchCV, fused_cross_val_predict
 from sklabelnoise.modules import ResNet20
-from sklabelnoise.training import CropFlip, Cutout, LearningDynamics, MeanPrediction
+from sklabelnoise.training import CropFlip, Cutout, LearningDynamics, MeanPrediction, _recorded_step, _recorder
 from tests.simulated_device import DEVICE, DeviceError, DeviceTensor, per_batch, simulated_device
 
 N, N_CLASSES = 192, 3
@@ -163,6 +167,51 @@ def test_weights_and_soft_labels_cost_nothing_for_a_batch(table, soft, weights, 
     more = {"sample_weight": weights, "soft_labels": soft}
     more = more if given == "both" else {given: more[given]}
     assert per_batch(lambda size: CLASSIFIERS[name](**parameters(size)).fit(X, y, **more)) == NOTHING
+
+
+@contextmanager
+def counting_what_is_recorded():
+    """A block in which what would be recorded is asked for once; yields waits and copies of each, which none may have.
+
+    A CUDA graph holds operations of the device alone, and whatever else is tried while it is recorded spoils it.
+    """
+    counted = []
+    with simulated_device() as device:
+
+        class Recorder:
+            def __init__(self, device):
+                pass
+
+            def warm_up(self, function):
+                return function()
+
+            def record(self, function, generators):
+                before = device.waits.copy(), device.copies.copy()
+                function()
+                counted.append((dict(device.waits - before[0]), dict(device.copies - before[1])))
+                raise RuntimeError("nothing is recorded here")
+
+        changes = {"DEVICES": (DEVICE.type,), "Recorder": Recorder, "is_undisturbed": lambda device: True}
+        with (
+            # whose parameters are of a class of their own here
+            mock.patch.multiple(_recorded_step, _is_plain=lambda parameter, data: True, **changes),
+            mock.patch.multiple(_recorded_steps, **changes),
+            mock.patch.object(_recorder, "_WORTH", 1),
+        ):
+            yield counted
+    assert device.refused == []
+
+
+NOT_RECORDED = ["callable", "proselflc", "proselflc at temperature", "elr", "truncated gce", "forward", "own network"]
+
+
+@pytest.mark.parametrize("name", [name for name in CLASSIFIERS if name not in NOT_RECORDED])
+@pytest.mark.parametrize("more", [False, True])
+def test_what_is_recorded_of_a_training_neither_waits_nor_copies(table, soft, weights, name, more):
+    given = {"sample_weight": weights, "soft_labels": soft} if more else {}
+    with counting_what_is_recorded() as counted:
+        CLASSIFIERS[name](**parameters(32)).fit(*table, **given)
+    assert counted == [({}, {})]
 
 
 LOSSES = {
@@ -323,6 +372,18 @@ def test_a_fused_search_costs_nothing_for_a_batch(table, weights, name, weighted
         assert search.fused_["fused"].all()
 
     assert per_batch(run) == NOTHING
+
+
+@pytest.mark.parametrize("name", ["emphasis", "rates", "betas", "momenta", "gce"])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_what_is_recorded_of_a_fused_search_neither_waits_nor_copies(table, weights, name, weighted):
+    estimator, grid = GRIDS[name]
+    estimator = clone(estimator).set_params(**parameters(16, lr_schedule="constant"))
+    with counting_what_is_recorded() as counted:
+        search = FusedGridSearchCV(estimator, grid, cv=2, refit=False)
+        search.fit(*table, **({"sample_weight": weights} if weighted else {}))
+    assert search.fused_["fused"].all()
+    assert counted == [({}, {})]
 
 
 @pytest.mark.parametrize("kind", ["images", "sparse", "soft"])

@@ -9,10 +9,9 @@ host: on a device that records, it comes from there in the steps that are not re
 import torch
 from torch import nn
 
-from sklabelnoise._compat import has_hooks
 from sklabelnoise._stacked._network import chain_of
-from sklabelnoise.losses import DMLoss, PerExampleLoss
-from sklabelnoise.modules._draws import current_draws, may_draw
+from sklabelnoise.modules._draws import current_draws
+from sklabelnoise.training._recorded_step import repeats_itself, tensors_of
 from sklabelnoise.training._recorder import DEVICES, Recorder, is_undisturbed, pays
 from sklabelnoise.training._schedules import constant
 
@@ -23,19 +22,13 @@ def can_be_recorded(network, criterion, folds, schedules):
     return (
         device.type in DEVICES
         and chain_of(network.module) is not None
-        and type(criterion) in (DMLoss, PerExampleLoss)
-        and not (may_draw(criterion) or has_hooks(criterion))
-        and all(value.device == device for value in _tensors_of(criterion))
+        and repeats_itself(criterion)
+        and all(value.device == device for value in tensors_of(criterion))
         # which is computed on the host
         and getattr(criterion, "normalization", None) != "integral"
         and all(schedule is constant for schedule in schedules)
         and all(fold.preprocess is None and not fold.data.on_host and fold.data.X.ndim == 2 for fold in folds)
     )
-
-
-def _tensors_of(criterion):
-    held = {**getattr(criterion, "hyper", {}), **vars(getattr(criterion, "emphasis", criterion))}
-    return [value for value in held.values() if isinstance(value, torch.Tensor)]
 
 
 class RecordedSteps:

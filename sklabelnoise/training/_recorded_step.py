@@ -7,8 +7,9 @@ not asked again, so a step is recorded only where nothing but numbers on the dev
 - Rows are a table on the device. The numbers of the rows of an epoch are there before its first batch; the recorded
   step counts batches, gathers the rows of the next one, and writes its loss and predictions behind those before.
 - The network consists of layers of torch and of this package that are known to do nothing beside (`_LAYERS`), the
-  criterion is ours and depends on neither progress nor row numbers, and nobody hears of a step: no hooks, no callbacks
-  of a user's. Callbacks of skorch may change things between epochs; what they can change is compared before each.
+  criterion is one of ours that depend on neither progress nor row numbers, and nobody hears of a step: no hooks, no
+  callbacks of a user's. Callbacks of skorch may change things between epochs; what they can change is compared before
+  each.
 - The step of the optimizer is recorded too where that is one operation and its learning rate stays; elsewhere it is
   taken as always, behind the recorded gradients.
 
@@ -26,6 +27,7 @@ import torch
 from torch import nn
 
 from sklabelnoise._compat import has_hooks, has_step_hooks, has_tensor_hooks, is_compiled_in_place
+from sklabelnoise.losses import DMLoss, PerExampleLoss
 from sklabelnoise.modules import MLP
 from sklabelnoise.modules._draws import Dropout, current_draws, may_draw
 from sklabelnoise.training._batches import TensorData
@@ -113,10 +115,9 @@ class RecordedStep:
         numbers_alone = copy.copy(iterator)
         numbers_alone.data = self._data.without_inputs()
         batches = list(numbers_alone)
-        numbers = torch.cat([batch.indices for batch in batches])
-        if self._order is None:
-            self._order = torch.empty_like(numbers)
-        self._order.copy_(numbers)
+        numbers = [batch.indices for batch in batches]
+        # The recorded step reads it where it was.
+        self._order = torch.cat(numbers) if self._order is None else torch.cat(numbers, out=self._order)
         self._place, self._place_on_device = -1, None
         yield from batches
 
@@ -222,7 +223,7 @@ class RecordedStep:
         tensors = chain(module.parameters(), module.buffers())
         baked = [
             [(id(tensor), tensor.data_ptr(), tensor.requires_grad) for tensor in tensors],
-            [(id(part), part.training) for part in chain(module.modules(), criterion.modules())],
+            [(id(part), _settings(part)) for part in chain(module.modules(), criterion.modules())],
             id(optimizer),
         ]
         if self._recorded is None or self._with_optimizer:
@@ -243,7 +244,7 @@ def _can_be_recorded(net, data):
         and data.X.ndim == 2
         and not net.used_hooks_
         and not any(is_foreign(callback) for _, callback in net.callbacks_)
-        and not (net.needs_closure_ or net.follows_progress_ or net.needs_indices_ or net.amp or net.compile)
+        and not (net.needs_closure_ or net.amp or net.compile)
         and net.augment is None
         and net.preprocess is None
         and current_processes() is None
@@ -251,11 +252,17 @@ def _can_be_recorded(net, data):
         and not (may_draw(module) or has_hooks(module))
         and all(map(_is_known, module.modules()))
         and all(_is_plain(p, data) for p in module.parameters())
-        and net.knows_derivative_
-        and not (may_draw(criterion) or has_hooks(criterion) or _keeps_tensors(criterion))
+        and repeats_itself(criterion)
+        # which it may have to send to the device for each batch
+        and not tensors_of(criterion)
         and type(optimizer) is getattr(torch.optim, type(optimizer).__name__, None)
         and not has_step_hooks(optimizer)
     )
+
+
+def _settings(part):
+    """What is set in a layer or criterion, whether it trains among it."""
+    return {name: value for name, value in vars(part).items() if isinstance(value, int | float | str | None)}
 
 
 def _is_known(layer):
@@ -273,11 +280,15 @@ def _is_plain(parameter, data):
     )
 
 
-def _keeps_tensors(criterion):
-    """Whether a criterion has numbers as tensors, which it may have to send to the device for each batch."""
-    settings = getattr(criterion, "hyper", {}), vars(getattr(criterion, "emphasis", criterion))
-    held = chain(criterion.parameters(), criterion.buffers(), *(kept.values() for kept in settings))
-    return any(isinstance(value, torch.Tensor) for value in held)
+def repeats_itself(criterion):
+    """Whether a criterion does the same operations for every batch, and nothing else that anybody could notice."""
+    return type(criterion) in (DMLoss, PerExampleLoss) and not (may_draw(criterion) or has_hooks(criterion))
+
+
+def tensors_of(criterion):
+    """The numbers that a criterion has as tensors."""
+    held = {**getattr(criterion, "hyper", {}), **vars(getattr(criterion, "emphasis", criterion))}
+    return [value for value in held.values() if isinstance(value, torch.Tensor)]
 
 
 def _has_fused_step(optimizer):

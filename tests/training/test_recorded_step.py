@@ -207,6 +207,7 @@ NOT_RECORDED = {
     "emphasis of a user": (DMClassifier, {"emphasis": half}),
     "progress": (ProSelfLCClassifier, {}),
     "row numbers": (RobustLossClassifier, {"loss": "elr"}),
+    "whole batches": (RobustLossClassifier, {"loss": "ohem"}),
     "callback of a user": (DMClassifier, {"callbacks": [Watching()]}),
     "hook of a batch": (DMClassifier, {"callbacks": [WatchingBatches()]}),
     "augmentation": (DMClassifier, {"augment": scaled}),
@@ -300,10 +301,13 @@ def test_what_a_callback_of_skorch_changes_between_epochs_is_not_missed(rows):
     def schedules():
         return make(callbacks=[LRScheduler("StepLR", step_size=1, gamma=0.5)], max_epochs=4)
 
-    for build in (rates, freezes, schedules):
+    def drops():
+        return make(callbacks=[DropsMore()], max_epochs=6, module__dropout=0.2)
+
+    for build in (rates, freezes, schedules, drops):
         recorded, as_always, made = fit_both(build, rows)
         assert_same(learned(recorded), learned(as_always))
-        assert len(made) == {rates: 2, freezes: 2, schedules: 0}[build]
+        assert len(made) == {rates: 2, freezes: 2, schedules: 0, drops: 2}[build]
         assert all(recording.is_closed for recording in made)
 
 
@@ -315,6 +319,17 @@ class Steps(Callback):
     def on_epoch_begin(self, net, **kwargs):
         for group in net.optimizer_.param_groups:
             group["lr"] = 1e-3 / len(net.history)
+
+
+class DropsMore(Callback):
+    """Drops more units from the fourth epoch on."""
+
+    __module__ = "skorch.callbacks"  # as if skorch had written it
+
+    def on_epoch_begin(self, net, **kwargs):
+        for layer in net.module_.modules():
+            if isinstance(layer, nn.Dropout) and len(net.history) == 4:
+                layer.p = 0.6
 
 
 @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])

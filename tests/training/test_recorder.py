@@ -249,6 +249,12 @@ def test_nothing_is_recorded_in_memory_that_others_get(monkeypatch, backend, cac
     assert is_undisturbed(torch.device("cuda", 0)) == (backend == "native" and caches)
 
 
+@pytest.mark.parametrize("waits", ["0", "1"])
+def test_nothing_is_recorded_where_the_host_waits_for_each_operation(monkeypatch, waits):
+    monkeypatch.setenv("CUDA_LAUNCH_BLOCKING", waits)
+    assert is_undisturbed(CPU) == (waits == "0")
+
+
 @pytest.mark.parametrize("version", [None, "6.4"])
 def test_a_device_of_amd_does_not_record(version):
     with mock.patch.object(torch.version, "hip", version):
