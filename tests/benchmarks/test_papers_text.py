@@ -266,6 +266,12 @@ class TestOtherTablesOfOneCore:
         assert falls.loc[f"{loss}-DN", noisy].gt(0.1).all()
         assert falls.loc[[loss, "CCE-DN"], noisy].lt(0.04).all(axis=None)
 
+    def test_a_tenth_of_the_rate_helps_gce_dn_and_leaves_few_labels_with_the_whole_step(self):
+        final, spread = of_first_seed("cifar10_explained"), of_first_seed("cifar10_explained", "emphasis_variance")
+        slow, fast = (final.loc[name, "symmetric 0.4"] for name in ("GCE-DN, lr 0.01", "GCE-DN"))
+        assert 0.1 < slow - fast and of_first_seed("dm_table2").loc["GCE", "r=0.4"] - slow > 0.1
+        assert max(spread.loc["GCE-DN, lr 0.01", "symmetric 0.4"]) > 20
+
     def test_optimizers(self):
         final, memorized = of_first_seed("dm_table7"), of_first_seed("dm_table7", "memorized").loc["CCE"]
         gain = final.sub(final.loc["CCE"])
@@ -300,6 +306,9 @@ class TestOtherTablesOfOneCore:
         assert memorized.loc["CCE", pairs].gt(0.9).all() and memorized.loc["ProSelfLC", pairs].gt(0.55).all()
         curve = of_first_seed("proselflc_table4", "curve").loc["ProSelfLC", "symmetric 0.6"]
         assert max(curve) > 0.2 and max(curve[-2:]) < 0.025
+        slower = of_first_seed("proselflc_figure2", "curve")["symmetric 0.6"]["ProSelfLC, slope=8"]
+        assert slower[-1] - final.loc["CCE", "symmetric 0.6"] > 0.05
+        assert min(slower[1:]) > 0.1
 
 
 class TestSteps:
