@@ -15,6 +15,8 @@ _LARGEST_SCORE = 3.0
 MOST_STORED = 200
 # Beyond, thirty networks would have gigabytes of weights, and boosted trees sort columns most of the time.
 _MOST_COLUMNS = 1_000
+# Numbers beyond are taken for this one: trees and networks see single precision, which ends at 2**128.
+_LARGEST = 2.0**120
 
 
 class Views:
@@ -40,6 +42,7 @@ class Views:
     NAMES = ("given", "binned", "standard", "common", "normal", "linear")
     _sparse = False
     _components = None
+    _exponents = None
 
     # Arrays, whatever scikit-learn is set to give users of its transformers.
     @config_context(transform_output="default")
@@ -65,6 +68,8 @@ class Views:
             self._check_complete(X)
             self._components = Components().fit(X)
             return self
+        self._exponents = _exponents(X)
+        X = self._in_range(X)
         self._imputer = SimpleImputer(strategy="median", keep_empty_features=True).fit(X)
         self._indicator = None
         if np.isnan(X).any():
@@ -122,6 +127,7 @@ class Views:
         }
 
     def _of_dense(self, X, names):
+        X = self._in_range(X)
         views = {"given": np.ascontiguousarray(X, dtype=np.float32)}
         views["binned"] = views["given"]
         if set(names) <= {"given", "binned"} and (self._components is None or "binned" not in names):
@@ -147,6 +153,13 @@ class Views:
                 f"X must have no missing values where it is sparse and has more than {MOST_STORED} columns, got NaN."
             )
 
+    def _in_range(self, X):
+        """Rows of numbers that single precision has; the same where they were such all along."""
+        if self._exponents is not None:
+            X = np.ldexp(X, -self._exponents)
+        low, high = _ends(X)
+        return X if low.min() >= -_LARGEST and high.max() <= _LARGEST else np.clip(X, -_LARGEST, _LARGEST)
+
     def _filled(self, X):
         # What was never missing in training has no mark; the median serves.
         filled = self._imputer.transform(X) if np.isnan(X).any() else X
@@ -161,6 +174,21 @@ class Views:
         scores = self._ranks.transform(filled[:, self._many_valued])
         ranked[:, self._many_valued] = np.clip(scores, -_LARGEST_SCORE, _LARGEST_SCORE)
         return ranked
+
+
+def _ends(X):
+    """Smallest and largest number of each column, zero among them; what is missing does not count."""
+    return np.fmin.reduce(X, axis=0, initial=0), np.fmax.reduce(X, axis=0, initial=0)
+
+
+def _exponents(X):
+    """Powers of two to divide each column by, so that what is usual in it is in range; None where all columns are."""
+    low, high = _ends(X)
+    exponents = np.zeros(X.shape[1], dtype=int)
+    for j in np.flatnonzero(np.maximum(-low, high) > _LARGEST):
+        usual = np.nanmedian(np.abs(X[:, j]))
+        exponents[j] = np.frexp(usual)[1] if usual > np.sqrt(_LARGEST) else 0
+    return exponents if exponents.any() else None
 
 
 def _dense(X):
