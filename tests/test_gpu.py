@@ -440,6 +440,71 @@ def test_a_recording_that_fails_leaves_everything_as_it_was(table, error):
     assert_same_bits(*fit_both(build, X, y), X)
 
 
+WAITING = """
+import numpy as np
+import torch
+from sklabelnoise import DMClassifier
+from sklabelnoise.training import _recorded_step, _recorder
+X, y = np.random.default_rng(0).normal(size=(192, 5)).astype(np.float32), np.arange(192) % 3
+part, tried, _recorder._WORTH = _recorded_step.RecordedStep._recorded_part, [], np.inf
+settings = dict(max_epochs=3, batch_size=32, module__dropout=0.3, device="{device}", random_state=0)
+fit = lambda: DMClassifier(**settings).fit(X, y)
+as_always = fit().predict_proba(X)
+
+def waiting(self):
+    part(self)
+    tried.append(1)
+    self._losses.sum().item()
+
+_recorder._WORTH, _recorded_step.RecordedStep._recorded_part = 1, waiting
+for _ in range(3):
+    np.testing.assert_array_equal(fit().predict_proba(X), as_always)
+    torch.rand(8, device="{device}")
+_recorded_step.RecordedStep._recorded_part = part
+np.testing.assert_array_equal(fit().predict_proba(X), as_always)
+if "{device}" == "cuda":
+    assert len(tried) == 3
+    # torch's allocator goes on as well: it gives back what it kept where more is asked for
+    torch.cuda.empty_cache()
+    free, _ = torch.cuda.mem_get_info()
+    for share in (0.6, 0.7):
+        torch.empty(int(share * free), dtype=torch.uint8, device="cuda")
+"""
+
+
+def test_a_recording_that_waits_for_the_device_leaves_torch_as_it_was():
+    # in a process of its own: torch is not made for going on after one
+    command = [sys.executable, "-c", WAITING.format(device=DEVICE)]
+    finished = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert finished.returncode == 0, finished.stderr
+
+
+@pytest.mark.filterwarnings("ignore:Anomaly Detection has been enabled")
+@pytest.mark.parametrize("name", ["anomaly", "deterministic", "autocast"])
+def test_where_torch_is_told_to_do_more_nothing_is_recorded(table, name):
+    X, y = table
+    if name == "deterministic" and ON_GPU and "CUBLAS_WORKSPACE_CONFIG" not in os.environ:
+        pytest.skip("cuBLAS needs CUBLAS_WORKSPACE_CONFIG=:4096:8 from the start")
+    blocks = {
+        "anomaly": lambda: torch.autograd.set_detect_anomaly(True),
+        "deterministic": deterministic,
+        "autocast": lambda: torch.autocast(torch.device(DEVICE).type, dtype=torch.bfloat16),
+    }
+    with recording() as made, blocks[name]():
+        DMClassifier(**settings()).fit(X, y)
+    assert not made
+    assert torch.rand(4, device=DEVICE).isfinite().all()
+
+
+@contextmanager
+def deterministic():
+    torch.use_deterministic_algorithms(True)
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(False)
+
+
 STACKED = {
     "derivative": (DMClassifier, {}, {"beta": [2, 8], "lr": [1e-3, 1e-2]}),
     "one rate": (DMClassifier, {}, {"beta": [2, 8]}),

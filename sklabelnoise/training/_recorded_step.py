@@ -20,7 +20,7 @@ recording is gone when the fit ends.
 """
 
 import copy
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from itertools import chain
 
 import torch
@@ -86,7 +86,7 @@ class RecordedStep:
         self._device = torch.device(net.device)
         # Whether the optimizer's step is recorded, for each recording that may still be made.
         self._attempts = [True, False] if net.lr_schedule is constant else [False]
-        self._recorded, self._n_full, self._order = None, 0, None
+        self._recorded, self._n_full = None, 0
 
     def __reduce__(self):
         # A recording belongs to tensors of this process: there is none in a copy, or in a pickle.
@@ -97,7 +97,8 @@ class RecordedStep:
         self._epochs_left -= 1
         if self._recorded is None and not self._attempts:
             return iterator, train_step
-        baked = self._baked_in() if _can_be_recorded(self._net, self._data) else None
+        possible = iterator.data is self._data and _can_be_recorded(self._net, self._data)
+        baked = self._baked_in() if possible else None
         if self._recorded is not None and baked != self._baked:
             self.close()
             self._n_full = 0
@@ -117,7 +118,7 @@ class RecordedStep:
         batches = list(numbers_alone)
         numbers = [batch.indices for batch in batches]
         # The recorded step reads it where it was.
-        self._order = torch.cat(numbers) if self._order is None else torch.cat(numbers, out=self._order)
+        self._order = torch.cat(numbers) if self._recorded is None else torch.cat(numbers, out=self._order)
         self._place, self._place_on_device = -1, None
         yield from batches
 
@@ -205,9 +206,11 @@ class RecordedStep:
         recorded, self._recorded = self._recorded, None
         if recorded is None:
             return
-        for p, gradient in zip(self._parameters, self._gradients, strict=True):
-            if gradient is not None and p.grad is gradient:
-                p.grad = gradient.clone()
+        # On a full device they stay where they are, which keeps that memory.
+        with suppress(torch.cuda.OutOfMemoryError):
+            for p, gradient in zip(self._parameters, self._gradients, strict=True):
+                if gradient is not None and p.grad is gradient:
+                    p.grad = gradient.clone()
         self._gradients = self._parameters = None
         self._number = self._within = self._predicted = self._losses = None
         recorded.close()

@@ -367,6 +367,28 @@ def test_ctrl_c_while_steps_are_replayed_keeps_what_was_learned(rows):
     assert np.isfinite(model.predict_proba(rows[0])).all()
 
 
+def test_on_a_full_device_the_reason_of_a_training_that_ends_is_told(rows):
+    def full(gradient, *args, **kwargs):
+        if len(made) and any(gradient is p.grad for p in net.module_.parameters()):
+            refused.append(gradient)
+            raise torch.cuda.OutOfMemoryError("no room for a copy")
+        return clone(gradient, *args, **kwargs)
+
+    class Interrupts(Callback):
+        __module__ = "skorch.callbacks"  # as if skorch had written it
+
+        def on_epoch_end(self, net_, **kwargs):
+            nonlocal net
+            net = net_
+            raise KeyboardInterrupt
+
+    net, refused, clone = None, [], torch.Tensor.clone
+    with able_to_record() as made, mock.patch.object(torch.Tensor, "clone", full), pytest.raises(KeyboardInterrupt):
+        make(callbacks=[Interrupts()], iterator_train__drop_last=True).fit(*rows)
+    assert len(refused) == 1
+    assert made[0].is_closed
+
+
 def test_a_loss_that_overflows_is_told_of_with_its_batch(rows):
     said = []
     for block in (able_to_record(), mock.MagicMock()):
