@@ -11,6 +11,7 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
+from joblib import parallel_config
 from scipy.sparse import csr_matrix
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.datasets import make_blobs
@@ -114,6 +115,11 @@ def left_out(predict):
     return predict(DMClassifier(**QUICK), X, y, cv=3, method="predict_proba")
 
 
+def in_threads():
+    with parallel_config("threading"):
+        return cross_val_predict(DMClassifier(**QUICK), X, y, cv=3, method="predict_proba", n_jobs=2)
+
+
 def audited():
     return audit_labels(DMClassifier(**QUICK), X, y, random_state=0).issues["quality"].to_numpy()
 
@@ -166,7 +172,7 @@ CASES = {
     ),
     "one by one": partial(search, DMClassifier(early_stopping=True, **QUICK), {"beta": [0, 8]}),
     "GridSearchCV": lambda: GridSearchCV(DMClassifier(**QUICK), {"beta": [0, 8]}, cv=3).fit(X, y).predict_proba(X),
-    "in threads": lambda: cross_val_predict(DMClassifier(**QUICK), X, y, cv=3, method="predict_proba", n_jobs=2),
+    "in threads": in_threads,
     "fused_cross_val_predict": partial(left_out, fused_cross_val_predict),
     "cross_val_predict": partial(left_out, cross_val_predict),
     "refinery": partial(refined, DMClassifier(**QUICK)),
