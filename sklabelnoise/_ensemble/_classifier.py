@@ -125,7 +125,7 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
         Estimate of ``T[i, j] = P(given = j | true = i)``; rows sum to one.
 
     noise_rate_ : float
-        Estimated share of wrong labels.
+        Estimated share of wrong labels, by `transition_matrix_`.
 
     estimators_ : dict of str to list
         The fitted models of each member that is used; a member predicts by their mean.
