@@ -271,6 +271,8 @@ class TestOtherTablesOfOneCore:
         slow, fast = (final.loc[name, "symmetric 0.4"] for name in ("GCE-DN, lr 0.01", "GCE-DN"))
         assert 0.1 < slow - fast and of_first_seed("dm_table2").loc["GCE", "r=0.4"] - slow > 0.1
         assert max(spread.loc["GCE-DN, lr 0.01", "symmetric 0.4"]) > 20
+        final = final["symmetric 0.4"]
+        assert final["MSE-DN, lr 0.01"] - final["MSE-DN"] > 0.25 and final["MSE-DN, lr 0.01"] - final["CCE"] > 0.04
 
     def test_optimizers(self):
         final, memorized = of_first_seed("dm_table7"), of_first_seed("dm_table7", "memorized").loc["CCE"]
