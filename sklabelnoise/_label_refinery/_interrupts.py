@@ -34,14 +34,17 @@ class InterruptWatch:
 
     def __enter__(self):
         if threading.current_thread() is threading.main_thread():
-            self._watches = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+            self._before = signal.getsignal(signal.SIGINT)
+            # Another watch may be around this one, or be left of a block in whose very end Ctrl-C came.
+            is_watch = isinstance(getattr(self._before, "__self__", None), InterruptWatch)
+            self._watches = is_watch or self._before is signal.default_int_handler
         if self._watches:
             signal.signal(signal.SIGINT, self._note)
         return self
 
     def __exit__(self, *args):
         if self._watches and signal.getsignal(signal.SIGINT) == self._note:
-            signal.signal(signal.SIGINT, signal.default_int_handler)
+            signal.signal(signal.SIGINT, self._before)
 
     def check(self):
         """Raise the KeyboardInterrupt that came since the block began, if one did."""
@@ -50,4 +53,4 @@ class InterruptWatch:
 
     def _note(self, number, frame):
         self._interrupted = True
-        signal.default_int_handler(number, frame)
+        self._before(number, frame)

@@ -118,6 +118,38 @@ def test_without_ctrl_c_nothing_is_raised():
         watch.check()
 
 
+def is_noticed(watch):
+    """Whether a Ctrl-C that somebody keeps to himself is noticed by a watch."""
+    with pytest.raises(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGINT)
+    try:
+        watch.check()
+    except KeyboardInterrupt:
+        return True
+    return False
+
+
+def test_a_watch_within_another_notices_as_well():
+    before = signal.getsignal(signal.SIGINT)
+    with InterruptWatch() as outer:
+        with InterruptWatch() as inner:
+            assert is_noticed(inner)
+        with InterruptWatch() as later:
+            later.check()
+        assert is_noticed(outer)
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_a_watch_notices_after_one_whose_end_an_interrupt_came_before():
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        InterruptWatch().__enter__()  # as Ctrl-C in the first line of __exit__ leaves it
+        with InterruptWatch() as watch:
+            assert is_noticed(watch)
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def time_of_a_fit(model, X, y):
     """Seconds that a fit takes at least: of three, so that a moment's load on the machine does not count."""
     times = []
