@@ -240,8 +240,9 @@ class TestOtherTablesOfOneCore:
         final = of_first_seed("cifar10_human")
         assert final["worse"].sort_values().index[-2:].tolist() == ["DM, lam=0.5", "ELR"]
         gain = final.sub(final.loc["CCE"])
-        assert (gain.loc["DM, lam=1"] < 0).all() and gain.loc["DM, lam=1", ["random1", "aggregate"]].max() < -0.05
-        assert (gain.loc["ELR"].drop(["worse"]) > 0.03).all() and gain.loc["DM, lam=0.5", "random1"] > 0.04
+        assert (gain.loc["DM, lam=1"] < 0).all() and gain.loc["DM, lam=1"].drop("worse").max() < -0.05
+        assert (gain.loc["ELR"].drop(["worse"]) > 0.03).all()
+        assert gain.loc["DM, lam=0.5", ["random1", "random2"]].min() > 0.04
         assert gain.loc[["GCE", "ProSelfLC", "DM, lam=0.5"], "aggregate"].abs().max() < 0.0105
 
     def test_losses_of_table_2_at_each_rate(self):
