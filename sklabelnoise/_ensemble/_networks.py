@@ -58,10 +58,7 @@ class NetworkStack:
 
     def add_grid(self, name, estimator, grid):
         """The member of an estimator and the settings of its grid."""
-        return self.add(
-            name,
-            [(setting, cloned_with(estimator, setting)) for setting in settings_of(grid)],
-        )
+        return self.add(name, [(setting, cloned_with(estimator, setting)) for setting in settings_of(grid)])
 
     def result(self, name, rows, work, seed):
         """Result of a member; the first that is asked for trains them all."""

@@ -5,10 +5,10 @@ from contextlib import contextmanager
 from inspect import signature
 
 import numpy as np
-from sklearn.base import clone
 from sklearn.utils.parallel import delayed
 
 from sklabelnoise._compat import num_samples, safe_indexing
+from sklabelnoise._foundation._cloned import cloned_with
 from sklabelnoise._foundation._in_parallel import as_they_come
 from sklabelnoise._foundation._last_step import last_step
 from sklabelnoise._foundation._numeric_columns import note_what_is_no_number
@@ -253,7 +253,6 @@ def seeded_clone(estimator, seed):
         Unfitted. An integer ``random_state`` stays; None, and a generator, which parallel fits cannot share, become
         integers.
     """
-    estimator = clone(estimator)
     rng = np.random.RandomState(seed)
     parameters = estimator.get_params(deep=True)
     seeds = {
@@ -261,8 +260,7 @@ def seeded_clone(estimator, seed):
         for name in sorted(parameters)
         if name.rpartition("__")[2] == "random_state" and not isinstance(parameters[name], (int, np.integer))
     }
-    estimator.set_params(**seeds)  # what it returns is nothing for scikit-learn's FrozenEstimator
-    return estimator
+    return cloned_with(estimator, seeds)
 
 
 def _fit_piece(key, fit, estimator, X, y, targets, sample_weight, split, seed, augment, n_augment, keep_model):

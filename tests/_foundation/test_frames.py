@@ -13,7 +13,7 @@ class Column:
     shape = (2,)
 
     def __arrow_c_stream__(self, requested_schema=None):
-        raise NotImplementedError
+        raise NotImplementedError("a column that is taken for a frame would be read here")
 
 
 @pytest.mark.parametrize("table", [Column(), pd.Series([1, 2]), np.zeros((2, 2)), [[1, 2]], None, "text"])
