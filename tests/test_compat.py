@@ -81,6 +81,13 @@ def test_private_names_are_imported_in_one_room_only(path):
         assert not list(private_names(path.read_text()))
 
 
+@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_who_hears_of_a_module_is_asked_in_one_room_only(path):
+    """torch keeps hooks in private attributes of each module, and those of every module elsewhere."""
+    if path.name != "_compat.py":
+        assert not re.findall(r"\b_(?:global_)?(?:forward|backward)(?:_pre)?_hooks\b", path.read_text())
+
+
 def test_every_private_name_has_a_line_on_why():
     lines = (PACKAGE / "_compat.py").read_text().splitlines()
     imports = [i for i, line in enumerate(lines) if line.startswith("from ") and list(private_names(line))]

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import nn
 from torch.func import functional_call
 
+from sklabelnoise._compat import has_hooks
 from sklabelnoise._stacked._shared_rows import SharedRows
 from sklabelnoise._stacked._traced_chain import traced_chain
 from sklabelnoise.modules import MLP
@@ -85,12 +86,11 @@ class StackedNetwork:
 
     def _tensors_of(self, name, layer):
         """Names in the state of what a layer of the chain holds, by the layer's own names for it."""
-        if not any((layer._parameters, layer._buffers)):
+        if not _own_tensors(layer):  # as activations, which have no name where the chain was traced
             return {}
         first = self._first_names()
-        layer = self.module.get_submodule(name)  # the chain may be one of a copy
-        own = {**layer._parameters, **layer._buffers}
-        return {attribute: first[id(tensor)] for attribute, tensor in own.items() if tensor is not None}
+        own = _own_tensors(self.module.get_submodule(name))  # the chain may be one of a copy
+        return {attribute: first[id(tensor)] for attribute, tensor in own.items()}
 
     def leaves(self, folds=slice(None)):
         """Parameters of some folds as leaves of a new graph; they share memory with the stacked ones."""
@@ -155,12 +155,18 @@ class StackedNetwork:
         return {id(t): name for name, t in (*self.module.named_parameters(), *self.module.named_buffers())}
 
 
+def _own_tensors(layer):
+    """Parameters and buffers that a layer holds itself, by its names for them."""
+    named = (layer.named_parameters, layer.named_buffers)
+    return {name: tensor for own in named for name, tensor in own(recurse=False, remove_duplicate=False)}
+
+
 def chain_of(module):
     """Layers of a module in the order they are applied, as pairs (name, layer); None where that is not known.
 
     Only exact classes without hooks are known: a subclass, a hook or a parametrisation may compute something else.
     """
-    if any((module._forward_hooks, module._forward_pre_hooks, module._backward_hooks, module._backward_pre_hooks)):
+    if has_hooks(module):
         return None
     if type(module) is MLP:
         children = [("layers", module.layers), ("output", module.output)]

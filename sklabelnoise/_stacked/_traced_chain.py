@@ -12,6 +12,8 @@ import torch.nn.functional as F
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
+from sklabelnoise._compat import has_hooks
+
 # Functions that treat every number by itself, and the layers that do the same with equal arguments.
 _LAYERS = {
     **dict.fromkeys((F.relu, torch.relu, torch.Tensor.relu), nn.ReLU),
@@ -26,7 +28,6 @@ _LAYERS = {
     F.softplus: nn.Softplus,
 }
 _FLATTEN = (torch.flatten, torch.Tensor.flatten)
-_HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
 
 
 def traced_chain(module, X):
@@ -39,7 +40,7 @@ def traced_chain(module, X):
     X : Tensor of shape (n_rows, ...)
         A few inputs, preprocessed.
     """
-    if any(getattr(layer, name) for layer in module.modules() for name in _HOOKS):
+    if any(map(has_hooks, module.modules())):
         return None
     module = copy.deepcopy(module)  # a forward pass may change its buffers
     try:

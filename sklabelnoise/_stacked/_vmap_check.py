@@ -66,9 +66,9 @@ def _fails_under_vmap(module, X):
     def leave(layer, inputs, output):
         running.pop()
 
-    for layer in module.modules():
-        layer.register_forward_pre_hook(enter)
-        layer.register_forward_hook(leave)
+    # Hooks of the user's are part of what is compared afterwards: only these are taken away.
+    handles = [layer.register_forward_pre_hook(enter) for layer in module.modules()]
+    handles += [layer.register_forward_hook(leave) for layer in module.modules()]
     names = {id(layer): name for name, layer in module.named_modules()}
     try:
         for training in (True, False):
@@ -80,9 +80,8 @@ def _fails_under_vmap(module, X):
                 reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
                 return f"{_describe(names[id(layer)], layer)} can't run under vmap: {reason}"
     finally:
-        for layer in module.modules():
-            layer._forward_pre_hooks.clear()
-            layer._forward_hooks.clear()
+        for handle in handles:
+            handle.remove()
     return None
 
 

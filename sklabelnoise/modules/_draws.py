@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from torch import nn
 from torch.utils import checkpoint
 
-from sklabelnoise._compat import dispatch_mode, overload_with_generator
+from sklabelnoise._compat import dispatch_mode, has_hooks, overload_with_generator
 
 _thread = threading.local()
 # Held while torch's own generator stands in for one of ours; a thread that holds it may ask again.
@@ -31,7 +31,6 @@ _NOTHING = nullcontext()
 # Files of torch.nn whose modules all draw, and the modules elsewhere that do.
 _DRAWING_FILES = ("dropout", "rnn", "transformer")
 _DRAWING_MODULES = ("FractionalMaxPool2d", "FractionalMaxPool3d", "MultiheadAttention", "RReLU")
-_HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
 
 
 class Draws:
@@ -190,10 +189,10 @@ def may_draw(part):
     """
     if isinstance(part, nn.Module):
         known = _is_ours(part) or _is_plain_layer(part)
-        if not known or "forward" in vars(part) or any(getattr(part, name, None) for name in _HOOKS):
+        if not known or "forward" in vars(part) or has_hooks(part):
             return True
         own = vars(part) if _is_ours(part) else {}
-        inner = (value for name, value in own.items() if name not in _HOOKS and name != "_modules")
+        inner = (value for name, value in own.items() if name != "_modules")
         return any(map(may_draw, part.children())) or any(map(may_draw, inner))
     if isinstance(part, dict):
         return any(map(may_draw, part.values()))

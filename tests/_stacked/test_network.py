@@ -5,6 +5,7 @@ import copy
 import pytest
 import torch
 from torch import nn
+from torch.nn.modules.module import register_module_forward_hook
 
 from sklabelnoise._stacked._network import StackedNetwork, chain_of
 from sklabelnoise.modules import MLP
@@ -134,6 +135,13 @@ def test_hooks_and_subclasses_are_not_taken_for_known_layers():
     hooked = nn.Sequential(nn.Linear(2, 2))
     hooked[0].register_forward_hook(lambda layer, inputs, output: -output)
     assert chain_of(hooked) is None
+    plain = nn.Sequential(nn.Linear(2, 2))
+    of_every_module = register_module_forward_hook(lambda layer, inputs, output: -output)
+    try:
+        assert chain_of(plain) is None
+    finally:
+        of_every_module.remove()
+    assert chain_of(plain) is not None
     parametrised = nn.Sequential(nn.utils.parametrizations.weight_norm(nn.Linear(2, 2)))
     assert chain_of(parametrised) is None
 

@@ -85,3 +85,17 @@ def test_the_check_leaves_the_random_generator_alone():
     state = torch.get_rng_state()
     why_not_stackable(module, torch.ones(4, 3))
     assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_a_hook_of_the_users_takes_part_in_the_comparison():
+    """It counts its calls, which all replicas share: alone it gives other values at each call."""
+    calls = []
+
+    def scaled(layer, inputs, output):
+        calls.append(layer)
+        return output * len(calls)
+
+    module = nn.Sequential(nn.Linear(3, 2))
+    module.register_forward_hook(scaled)
+    assert why_not_stackable(module, torch.randn(5, 3)) == "module Sequential gives other values under vmap"
+    assert list(module._forward_hooks.values()) == [scaled]
