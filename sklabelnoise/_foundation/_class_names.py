@@ -1,6 +1,29 @@
-"""Names of classes that data sets keep beside the numbers of their labels."""
+"""What data sets keep beside their items: all labels, and the names of classes that these are numbers of."""
 
 import numpy as np
+
+from sklabelnoise._foundation._given import of_tensor
+
+
+def kept_labels(dataset):
+    """The labels of a data set that keeps them all: in an attribute of a usual name, or as the second of its tensors.
+
+    Parameters
+    ----------
+    dataset : object
+        With a length.
+
+    Returns
+    -------
+    labels : ndarray of shape (n_samples,) or None
+        None where only its items have them.
+    """
+    for name in ("targets", "labels", "y"):
+        values = getattr(dataset, name, None)
+        if values is not None and np.ndim(values) == 1 and len(values) == len(dataset):
+            return np.asarray(of_tensor(values))
+    tensors = getattr(dataset, "tensors", ())
+    return of_tensor(tensors[1]) if len(tensors) >= 2 and tensors[1].ndim == 1 else None
 
 
 def named_labels(dataset, labels):

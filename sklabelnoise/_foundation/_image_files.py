@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from sklearn.utils.parallel import Parallel, delayed
 
+from sklabelnoise._foundation._given import of_tensor
 from sklabelnoise._foundation._progress import Progress
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
@@ -172,8 +173,7 @@ def _sides(image):
 
 def channels_first(image):
     """A picture of pillow, an array or a tensor as an array; pictures of pillow with their channels first."""
-    is_picture = hasattr(image, "convert") and isinstance(getattr(image, "mode", None), str)
-    array = np.asarray(image.numpy(force=True) if hasattr(image, "numpy") else image)
-    if not is_picture:
+    array = np.asarray(of_tensor(image))
+    if not is_pillow_image(image):
         return array
     return array[None] if array.ndim == 2 else np.moveaxis(array, -1, 0)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sklabelnoise._foundation._class_names import by_name, named_labels
+from sklabelnoise._foundation._class_names import by_name, kept_labels, named_labels
 from sklabelnoise._foundation._image_files import is_pillow_image
 
 
@@ -40,7 +40,6 @@ class Datasets:
 
     def __init__(self, dataset, column=None):
         self._dataset = dataset
-        self._column = column
         self.is_hugging_face = is_hugging_face(dataset)
         if self.is_hugging_face:
             self._label_column = column or _label_column(dataset)
@@ -58,13 +57,9 @@ class Datasets:
         return named_labels(base, self._labels_of(base, rows))
 
     def _labels_of(self, base, rows):
-        for name in ("targets", "labels", "y"):
-            values = getattr(base, name, None)
-            if values is not None and np.ndim(values) == 1 and len(values) == len(base):
-                return np.asarray(values)[rows]
-        tensors = getattr(base, "tensors", ())
-        if len(tensors) >= 2 and tensors[1].ndim == 1:
-            return tensors[1].numpy(force=True)[rows]
+        kept = kept_labels(base)
+        if kept is not None:
+            return kept[rows]
         items = [self._item(row) for row in range(len(self))]
         if items and not (isinstance(items[0], tuple | list) and len(items[0]) > 1):
             raise ValueError(

@@ -5,6 +5,7 @@ import os
 import numpy as np
 import pandas as pd
 
+from sklabelnoise._foundation._given import of_tensor
 from sklabelnoise._foundation._image_files import are_image_paths, is_pillow_image
 from sklabelnoise._label_report._datasets import Datasets, is_dataset
 from sklabelnoise._label_report._views import picture_at
@@ -34,9 +35,7 @@ def as_rows(X, y, *, takes_datasets):
     if not is_dataset(X):
         if y is None:
             raise ValueError("y must hold the labels, got None: only a Dataset brings its own.")
-        if hasattr(X, "numpy") and hasattr(X, "detach"):  # a tensor of torch
-            X = X.numpy(force=True)
-        return X, y, None, None
+        return of_tensor(X), y, None, None
     dataset = Datasets(X, y if isinstance(y, str) else None)
     labels = dataset.labels if y is None or isinstance(y, str) else y
     if len(labels) != len(dataset):
@@ -58,7 +57,7 @@ def _features_of(dataset):
         return items
     if is_pillow_image(first):
         return np.stack([small_picture(item) for item in items])
-    items = [item.numpy(force=True) if hasattr(item, "numpy") else np.asarray(item) for item in items]
+    items = [np.asarray(of_tensor(item)) for item in items]
     shapes = {item.shape for item in items}
     if len(shapes) > 1:
         raise ValueError(

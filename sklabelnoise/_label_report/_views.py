@@ -10,6 +10,7 @@ import pandas as pd
 from scipy import sparse
 
 from sklabelnoise._foundation._frames import pandas_frame
+from sklabelnoise._foundation._given import of_tensor
 from sklabelnoise._foundation._image_files import are_image_paths, is_pillow_image
 from sklabelnoise._label_report._datasets import Datasets, is_dataset
 from sklabelnoise._label_report._speaking_values import SpeakingValues, as_text
@@ -250,7 +251,7 @@ def _shorten(text, length):
 
 def pixels_of(image):
     """Height x width, or height x width x 3, in uint8."""
-    image = image.numpy(force=True) if hasattr(image, "numpy") else np.asarray(image)
+    image = np.asarray(of_tensor(image))
     if image.size == 0:
         raise ValueError(f"Images must have pixels, got shape {image.shape}.")
     if image.ndim == 3 and image.shape[0] in (1, 3, 4) and image.shape[-1] not in (1, 3, 4):

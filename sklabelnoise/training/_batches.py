@@ -112,12 +112,10 @@ class TensorData(SkorchDataset):
         `on_host` are the same numbers on the host, which a device is asked for where they are needed and not given.
         The inputs are those of a `part` of the rows, X where they are there already.
         """
-        if X is not None:
-            pass
-        elif self.on_host:
+        if X is None and self.on_host:
             on_host = index.cpu() if on_host is None else on_host
             X = self.rows(on_host if part is None else on_host[part])
-        else:
+        elif X is None:
             X = self.X.index_select(0, index if part is None else index[part])
         labels = self.labels.index_select(0, index)
         target = labels if self.soft_targets is None else self.soft_targets.index_select(0, index)

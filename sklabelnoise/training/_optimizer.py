@@ -8,7 +8,7 @@ import torch
 from sklabelnoise._compat import fused_adam_stepped, fused_optimizer_devices, unrecorded_step
 
 # Those of torch whose step is one operation where it is told so, and the arguments by which a user says otherwise.
-_WITH_FUSED_STEP = (torch.optim.SGD, torch.optim.Adam, torch.optim.AdamW)
+WITH_FUSED_STEP = (torch.optim.SGD, torch.optim.Adam, torch.optim.AdamW)
 _WAYS_OF_STEPPING = ("optimizer__fused", "optimizer__foreach", "optimizer__capturable", "optimizer__differentiable")
 
 
@@ -86,7 +86,7 @@ def take_step(optimizer):
 def takes_fused_step(optimizer, params, module, device):
     """Whether an optimizer class can step on a module in one operation, and `params` leave the choice open."""
     return (
-        optimizer in _WITH_FUSED_STEP
+        optimizer in WITH_FUSED_STEP
         and torch.device(device).type in fused_optimizer_devices()
         and params.keys().isdisjoint(_WAYS_OF_STEPPING)
         and all(p.is_floating_point() for p in module.parameters())

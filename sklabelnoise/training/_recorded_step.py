@@ -32,7 +32,7 @@ from sklabelnoise.modules import MLP
 from sklabelnoise.modules._draws import Dropout, current_draws, may_draw
 from sklabelnoise.training._batches import TensorData
 from sklabelnoise.training._drawing_parts import is_foreign
-from sklabelnoise.training._optimizer import clear_gradients, take_step
+from sklabelnoise.training._optimizer import WITH_FUSED_STEP, clear_gradients, take_step
 from sklabelnoise.training._processes import current_processes
 from sklabelnoise.training._recorder import DEVICES, Recorder, is_undisturbed, pays
 from sklabelnoise.training._schedules import constant
@@ -45,7 +45,6 @@ _LAYERS = frozenset(
         nn.LogSigmoid, nn.Hardsigmoid, nn.Tanh, nn.Hardtanh, nn.Hardswish, nn.Softplus, nn.Softsign,
     ]
 )  # fmt: skip
-_WITH_FUSED_STEP = (torch.optim.SGD, torch.optim.Adam, torch.optim.AdamW)
 
 
 @contextmanager
@@ -296,7 +295,7 @@ def tensors_of(criterion):
 
 def _has_fused_step(optimizer):
     """Whether the step of an optimizer is one operation whose settings are numbers."""
-    return type(optimizer) in _WITH_FUSED_STEP and all(
+    return type(optimizer) in WITH_FUSED_STEP and all(
         group.get("fused") and not any(isinstance(value, torch.Tensor) for value in group.values())
         for group in optimizer.param_groups
     )

@@ -11,9 +11,9 @@ from sklearn.utils.validation import validate_data
 from torch.utils.data import ConcatDataset, DataLoader, Dataset, IterableDataset, Subset
 
 from sklabelnoise._compat import safe_indexing
-from sklabelnoise._foundation._class_names import named_labels
+from sklabelnoise._foundation._class_names import kept_labels, named_labels
 from sklabelnoise._foundation._classes import check_rows_sum_to_one, encode
-from sklabelnoise._foundation._given import as_labels, check_weights
+from sklabelnoise._foundation._given import as_labels, check_weights, of_tensor
 from sklabelnoise._foundation._image_files import image_paths, read_images
 from sklabelnoise._foundation._numeric_columns import check_no_texts, check_numeric_columns, with_nan_for_na
 from sklabelnoise._foundation._warning_filters import callers_filters
@@ -308,7 +308,7 @@ def _as_array(X, name="X"):
     if not isinstance(X, torch.Tensor):
         return X
     try:
-        return (X.float() if X.dtype == torch.bfloat16 else X).numpy(force=True)
+        return of_tensor(X)
     except (TypeError, RuntimeError) as error:
         raise TypeError(
             f"{name} must be a dense tensor of a type that NumPy has, or a CSR matrix of SciPy, got {X.layout} of "
@@ -372,13 +372,9 @@ def read_labels(dataset):
 
 
 def _own_labels(dataset):
-    for name in ("targets", "labels", "y"):
-        values = getattr(dataset, name, None)
-        if values is not None and np.ndim(values) == 1 and len(values) == len(dataset):
-            return np.asarray(values)
-    tensors = getattr(dataset, "tensors", ())
-    if len(tensors) >= 2 and tensors[1].ndim == 1:
-        return tensors[1].numpy(force=True)
+    kept = kept_labels(dataset)
+    if kept is not None:
+        return kept
     first = _item(dataset, 0)
     if not isinstance(first, tuple | list) or len(first) < 2:
         raise ValueError(

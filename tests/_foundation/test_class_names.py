@@ -1,9 +1,11 @@
-"""Labels by the names that data sets keep of their classes."""
+"""Labels that data sets keep, and by the names that they keep of their classes."""
 
 import numpy as np
 import pytest
+import torch
+from torch.utils.data import TensorDataset
 
-from sklabelnoise._foundation._class_names import named_labels
+from sklabelnoise._foundation._class_names import kept_labels, named_labels
 
 
 class With:
@@ -55,3 +57,28 @@ def test_a_class_of_several_words_has_them_all():
         "crane",
         "tench, Tinca tinca",
     ]
+
+
+class Three(With):
+    def __len__(self):
+        return 3
+
+
+@pytest.mark.parametrize("name", ["targets", "labels", "y"])
+@pytest.mark.parametrize(
+    "kind", [list, np.array, lambda values: torch.tensor(values, dtype=torch.float).requires_grad_()]
+)
+def test_labels_are_found_where_data_sets_keep_them(name, kind):
+    assert kept_labels(Three(**{name: kind([2, 0, 1])})).tolist() == [2, 0, 1]
+
+
+def test_the_second_of_several_tensors_are_the_labels():
+    X, y = torch.zeros(3, 2), torch.tensor([2, 0, 1])
+    assert kept_labels(TensorDataset(X, y)).tolist() == [2, 0, 1]
+    assert kept_labels(TensorDataset(X)) is None
+    assert kept_labels(TensorDataset(X, X)) is None
+
+
+@pytest.mark.parametrize("values", [[0, 1], [[0, 1]] * 3, "abc", None])
+def test_what_is_no_label_for_each_item_is_not_taken_for_labels(values):
+    assert kept_labels(Three(targets=values)) is None
