@@ -52,13 +52,13 @@ def fit_families(families, rows, work, seed, *, n_jobs=None, verbose=0, time_lim
     ValueError
         If none could be fitted.
     """
-    statuses = _too_long(families, rows)
+    costs = {family.name: _cost(family, rows) for family in families}
+    statuses = _too_long(costs)
     for name in statuses:
         warnings.warn(f"Member {name!r} {statuses[name]}.", UserWarning, stacklevel=4)
     todo = [family for family in families if family.name not in statuses]
-    costs = {family.name: _cost(family, rows) for family in todo}
     # Counted in the seconds that each is expected to take; of the user's own nothing is known.
-    expected = {name: cost or 1.0 for name, cost in costs.items()}
+    expected = {family.name: costs[family.name] or 1.0 for family in todo}
     bar = Progress(sum(expected.values()), "members", unit="expected seconds", shown=verbose)
 
     def fit_one(family):
@@ -132,9 +132,8 @@ def _cost(family, rows):
     return family.cost(len(rows), n_features, rows.n_classes, len(rows.splits), rows.by_folds)
 
 
-def _too_long(families, rows):
-    """Families that would take longer than all others together."""
-    costs = {family.name: _cost(family, rows) for family in families}
+def _too_long(costs):
+    """Of families with their seconds those that would take longer than all others together, and what to say of it."""
     statuses = {}
     for name in sorted(costs, key=costs.get, reverse=True):
         rest = sum(cost for other, cost in costs.items() if other != name and other not in statuses)

@@ -53,12 +53,13 @@ class BagOfTrees:
             What the new tree says about them.
         """
         rows = np.arange(len(codes)) if rows is None else rows
+        # Trees know the classes of their bag; one row of weight zero for each class makes them know all.
+        one_of_each = np.unique(codes, return_index=True)[1]
         for seed in seeds:
             drawn = np.random.RandomState(seed).randint(len(rows), size=min(len(rows), self.most_rows))
             times = np.bincount(rows[drawn], minlength=len(codes))
             bag = np.flatnonzero(times)
-            # Trees know the classes of their bag; one row of weight zero for each class makes them know all.
-            known = np.concatenate([bag, self._one_of_each(codes)])
+            known = np.concatenate([bag, one_of_each])
             mass = np.concatenate([times[bag] * weight[bag], np.zeros(len(known) - len(bag))])
             tree = copy(self.tree)
             tree.random_state = seed
@@ -66,10 +67,6 @@ class BagOfTrees:
             self.trees.append(tree)
             left = np.flatnonzero(times == 0)
             yield left, tree.predict_proba(X[left], check_input=False)
-
-    @staticmethod
-    def _one_of_each(codes):
-        return np.unique(codes, return_index=True)[1]
 
     def predict_proba(self, X):
         """Mean probabilities of the trees, shape (n_samples, n_classes)."""
@@ -144,14 +141,14 @@ class Forest(Family):
 
     def _first_trees(self, rows, X, leaf, seeds):
         """The Brier score that all trees would have, and the probabilities of the first few."""
-        votes = np.zeros((len(rows), rows.n_classes))
+        votes, targets = np.zeros((len(rows), rows.n_classes)), rows.targets
         squares, times = np.zeros(len(rows)), np.zeros(len(rows))
         for out, proba in self._left_out_votes(rows, X, leaf, seeds, models=[]):
             votes[out] += proba
-            squares[out] += np.sum((proba - rows.targets[out]) ** 2, axis=1)
+            squares[out] += np.sum((proba - targets[out]) ** 2, axis=1)
             times[out] += 1
         seen = times > 1
-        together = np.sum((votes - times[:, None] * rows.targets) ** 2, axis=1)[seen]
+        together = np.sum((votes - times[:, None] * targets) ** 2, axis=1)[seen]
         squares, n = squares[seen], times[seen]
         # Products of different trees are the score of endless trees; each tree alone adds its share of the variance.
         endless = (together - squares) / (n * (n - 1))

@@ -1,5 +1,7 @@
 """Logistic regression over its penalty, left out by folds."""
 
+from copy import deepcopy
+
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
@@ -43,7 +45,7 @@ class Linear(Family):
                 # Penalties so strong leave little to gain after 200 steps.
                 with callers_filters((ConvergenceWarning, "")):
                     model.set_params(C=C).fit(X[train], codes, rows.weight[train])
-                path.append(_copy(model))
+                path.append(deepcopy(model))  # which further fits do not change
         return path, [
             at_all_classes(model.predict_proba(X[test]), model.classes_, np.arange(rows.n_classes), fill=0)
             for model in path
@@ -59,11 +61,3 @@ class OneClass:
     def predict_proba(self, X):
         """Certainty."""
         return np.ones((len(X), 1))
-
-
-def _copy(model):
-    """A fitted copy that further fits of a warm-started model do not change."""
-    copy = LogisticRegression(**model.get_params())
-    for name in ("classes_", "coef_", "intercept_", "n_features_in_", "n_iter_"):
-        setattr(copy, name, np.copy(getattr(model, name)) if name != "n_features_in_" else model.n_features_in_)
-    return copy

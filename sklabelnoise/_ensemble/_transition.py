@@ -10,6 +10,7 @@ import numpy as np
 from scipy.special import gammaln
 
 from sklabelnoise._ensemble._combination import deconvolve
+from sklabelnoise.noise._anchors import anchor_sets
 
 _LEAST_ANCHORS = 10
 # Few unanimous rows are no sample of their class: anchors cover this share of what it wins at least.
@@ -70,7 +71,7 @@ def estimate_transition(votes, given_proba, codes, sample_weight=None):
     T, structure = anchored, first
     for _ in range(_N_ROUNDS):
         clean = deconvolve(given_proba, sharpened(T, structure))
-        T, structure = shrink_by_evidence(count_labels(surest_rows(clean), codes, mass, n_classes))
+        T, structure = shrink_by_evidence(count_labels(anchor_sets(clean), codes, mass, n_classes))
     gate = ramp((first + structure) / 2)
     return Transition((1 - gate) * anchored + gate * sharpened(T, structure), gate, (first, structure))
 
@@ -96,7 +97,7 @@ def simple_transition(given_proba, codes, sample_weight=None):
     """
     n_classes = given_proba.shape[1]
     mass = np.ones(len(codes)) if sample_weight is None else sample_weight
-    counts = count_labels(surest_rows(given_proba), codes, mass, n_classes)
+    counts = count_labels(anchor_sets(given_proba), codes, mass, n_classes)
     counts = counts + symmetric_of(counts)
     return counts / counts.sum(axis=1, keepdims=True)
 
@@ -128,17 +129,6 @@ def anchors_of_votes(votes, given_proba):
             rows = own[np.lexsort((-given_proba[own, label], -tally[own, label]))[:least]]
         anchors.append(rows)
     return anchors
-
-
-def surest_rows(proba):
-    """The surest half of the rows predicted as each class, ten rows if there are as many; row numbers of each class."""
-    predicted = proba.argmax(axis=1)
-    rows = []
-    for label in range(proba.shape[1]):
-        own = np.flatnonzero(predicted == label)
-        most = max(_LEAST_ANCHORS, (len(own) + 1) // 2)
-        rows.append(own[np.argsort(-proba[own, label], kind="stable")[:most]])
-    return rows
 
 
 def count_labels(rows, codes, mass, n_classes):

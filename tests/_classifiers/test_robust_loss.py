@@ -15,7 +15,7 @@ from sklabelnoise import RobustLossClassifier, StochasticLabelRefinery
 from sklabelnoise.losses import NAMES, ELRLoss, PerExampleLoss, cross_entropy, forward, gce
 from sklabelnoise.model_selection import FusedGridSearchCV
 from sklabelnoise.noise import corrupt_labels, pair_flip_transition_matrix
-from sklabelnoise.noise._anchors import anchor_sets, transition_matrix_of_predictions
+from sklabelnoise.noise._anchors import transition_matrix_of_predictions
 
 FAST = {"max_epochs": 3, "random_state": 0}
 
@@ -121,33 +121,6 @@ def flipped():
     """Three classes in order around a triangle, a third of the labels moved on to the next one."""
     X, y_clean = make_blobs(600, centers=[[0, 0], [0, 4], [4, 0]], random_state=0)
     return X, corrupt_labels(y_clean, pair_flip_transition_matrix(3, 0.35), random_state=0), y_clean
-
-
-class TestReadingTheMatrixOffPredictions:
-    def test_a_network_that_has_learned_the_noise_reveals_it(self):
-        T = pair_flip_transition_matrix(4, 0.3)
-        proba = T[np.arange(40) % 4]
-        np.testing.assert_allclose(transition_matrix_of_predictions(proba), T, rtol=0, atol=1e-15)
-
-    def test_a_row_is_the_mean_over_the_surest_half(self):
-        rng = np.random.default_rng(0)
-        proba = rng.dirichlet(np.ones(3), 90).astype(np.float32)
-        T = transition_matrix_of_predictions(proba)
-        for i in range(3):
-            own = proba[proba.argmax(axis=1) == i].astype(np.float64)
-            surest = own[np.argsort(-own[:, i])][: -(-len(own) // 2)]
-            # single precision predictions sum to one within 1e-7
-            np.testing.assert_allclose(T[i], surest.mean(axis=0), rtol=0, atol=1e-6)
-        np.testing.assert_allclose(T.sum(axis=1), 1, rtol=0, atol=1e-15)
-
-    def test_a_class_that_is_never_predicted_is_free_of_noise(self):
-        T = transition_matrix_of_predictions(np.array([[0.6, 0.3, 0.1], [0.2, 0.7, 0.1]]))
-        np.testing.assert_allclose(T, [[0.6, 0.3, 0.1], [0.2, 0.7, 0.1], [0, 0, 1]], rtol=0, atol=1e-15)
-
-    def test_small_classes_count_ten_rows(self):
-        proba = np.repeat([[0.9, 0.1], [0.2, 0.8]], [40, 12], axis=0)
-        assert [len(rows) for rows in anchor_sets(proba)] == [20, 10]
-        assert [len(rows) for rows in anchor_sets(proba[:43])] == [20, 3]
 
 
 @pytest.mark.parametrize("loss", ["forward", "backward", forward])

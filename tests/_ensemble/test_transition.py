@@ -11,7 +11,6 @@ from sklabelnoise._ensemble._transition import (
     sharpened,
     shrink_by_evidence,
     simple_transition,
-    surest_rows,
 )
 from sklabelnoise.noise import pair_flip_transition_matrix, symmetric_transition_matrix
 
@@ -125,7 +124,6 @@ def test_only_rows_that_a_class_wins_stand_for_it():
     anchors = anchors_of_votes(votes, proba)
     assert anchors[1].tolist() == [0, 1, 2, 3]
     assert len(anchors[0]) == 11 and len(anchors[2]) == 0
-    assert [len(rows) for rows in surest_rows(proba)] == [15, 0, 0]
 
 
 def test_a_class_that_wins_no_row_is_as_noisy_as_all_others_and_disturbs_none():
