@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import re
-import warnings
 from hashlib import blake2b
 from numbers import Integral, Real
 from typing import TYPE_CHECKING
@@ -16,6 +15,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from sklabelnoise._compat import Interval, StrOptions, fit_context
+from sklabelnoise._foundation._callers_line import warn
 from sklabelnoise._foundation._progress import Progress
 from sklabelnoise._foundation._seeds import MAX_SEED
 
@@ -293,10 +293,9 @@ class PVDBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
             raise ValueError("Nothing to train: with negative=0, hs must be True, got False.")
         unlabeled = self.unlabeled
         if not isinstance(self.unlabelled, str):
-            warnings.warn(
+            warn(
                 "The parameter unlabelled is called unlabeled now; the old name goes in version 0.3.",
                 FutureWarning,
-                stacklevel=3,
             )
             unlabeled = self.unlabelled if unlabeled is None else unlabeled
         if unlabeled is not None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from functools import lru_cache
 from numbers import Real
 from typing import TYPE_CHECKING
@@ -12,6 +11,7 @@ import numpy as np
 from sklabelnoise._classifiers._base import BaseNoisyLabelClassifier
 from sklabelnoise._classifiers._parameters import document_common
 from sklabelnoise._compat import Interval, StrOptions
+from sklabelnoise._foundation._callers_line import warn
 from sklabelnoise.losses import DMEmphasis, DMLoss, check_emphasis
 from sklabelnoise.modules import MLP
 
@@ -169,13 +169,11 @@ class DMClassifier(BaseNoisyLabelClassifier):
         ours = self.module is None or self.module is MLP
         two_labels = len(data.classes) == 2 and data.soft_targets is None
         if table and ours and two_labels and not continues and self._nobody_chose_the_emphasis():
-            warnings.warn(
+            warn(
                 f"lam={self.lam} and beta={self.beta}, the defaults of DMClassifier, are meant for images of many "
                 "classes; on tables of two classes they learn wrong labels much as cross entropy does. "
                 "DMClassifierCV() chooses both by cross-validation on the given labels, and NoisyLabelClassifier() "
                 "is the estimator to call first; values of your own, these included, are taken without this warning.",
-                UserWarning,
-                stacklevel=2,
             )
 
     def _nobody_chose_the_emphasis(self):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-import warnings
 from functools import partial
 from numbers import Integral
 from typing import TYPE_CHECKING
@@ -27,6 +26,7 @@ from sklabelnoise._classifiers._net_classifier import NetClassifier
 from sklabelnoise._classifiers._parameters import common_constraints, document_common
 from sklabelnoise._classifiers._saving import members_from_saved, members_to_saved
 from sklabelnoise._compat import Interval, fit_context, num_samples
+from sklabelnoise._foundation._callers_line import warn
 from sklabelnoise._foundation._checkpoint import Checkpoint
 from sklabelnoise._foundation._classes import at_all_classes
 from sklabelnoise._foundation._fitted_state import keeping_fitted_state
@@ -279,9 +279,7 @@ class DMClassifierCV(NetClassifier):
         pairs = check_candidates(self.candidates)
         scorer = check_scoring(DMClassifier(), scoring=self.scoring)
         if is_misleading(scorer):
-            warnings.warn(
-                f"scoring={self.scoring!r} on noisy labels rewards fitting the noise; use 'accuracy'.", stacklevel=2
-            )
+            warn(f"scoring={self.scoring!r} on noisy labels rewards fitting the noise; use 'accuracy'.")
         with keeping_fitted_state(self), joined(self._net_params.get("accelerator")) as processes:
             data = self._check_training_set(X, y, sample_weight, soft_labels)
             labels = data.classes[data.all_labels]
@@ -318,11 +316,10 @@ class DMClassifierCV(NetClassifier):
         if failed.all():
             raise ValueError(f"No candidate could be trained and scored, got: {trials.first_failure()}")
         if failed.any():
-            warnings.warn(
+            warn(
                 f"{failed.sum()} of {len(pairs)} candidates could not be trained and scored in every fold: "
                 f"{trials.first_failure()}",
                 FitFailedWarning,
-                stacklevel=3,
             )
         best = int(self.scores_["score"].argmax())
         self.lam_, self.beta_ = pairs[best]

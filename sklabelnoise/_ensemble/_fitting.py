@@ -1,7 +1,6 @@
 """All families fitted at the same time, and what became of each."""
 
 import time
-import warnings
 from zlib import crc32
 
 import numpy as np
@@ -10,6 +9,7 @@ from sklearn.exceptions import ConvergenceWarning, FitFailedWarning
 from sklearn.utils.parallel import Parallel, delayed
 
 from sklabelnoise._ensemble._one_thread import one_thread
+from sklabelnoise._foundation._callers_line import warn
 from sklabelnoise._foundation._progress import Progress
 from sklabelnoise._foundation._seeds import MAX_SEED
 from sklabelnoise._foundation._warning_filters import callers_filters
@@ -55,7 +55,7 @@ def fit_families(families, rows, work, seed, *, n_jobs=None, verbose=0, time_lim
     costs = {family.name: _cost(family, rows) for family in families}
     statuses = _too_long(costs)
     for name in statuses:
-        warnings.warn(f"Member {name!r} {statuses[name]}.", UserWarning, stacklevel=4)
+        warn(f"Member {name!r} {statuses[name]}.")
     todo = [family for family in families if family.name not in statuses]
     # Counted in the seconds that each is expected to take; of the user's own nothing is known.
     expected = {family.name: costs[family.name] or 1.0 for family in todo}
@@ -88,15 +88,13 @@ def _warn_of_failures(statuses, todo, fitted, time_limit):
     if not fitted:
         raise ValueError(f"members must have one at least that can be fitted, got: {reasons}.")
     if failed:
-        warnings.warn(f"Members are left out: {reasons}.", FitFailedWarning, stacklevel=5)
+        warn(f"Members are left out: {reasons}.", FitFailedWarning)
     if settings := [f"{name!r} with {failure}" for name, family in fitted.items() for failure in family.failures]:
-        warnings.warn(f"Settings of members are left out: {_in_short(settings)}.", FitFailedWarning, stacklevel=5)
+        warn(f"Settings of members are left out: {_in_short(settings)}.", FitFailedWarning)
     if late:
-        warnings.warn(
+        warn(
             f"time_limit={time_limit} was over before {', '.join(map(repr, late))} could be finished: the combination "
             "does without.",
-            UserWarning,
-            stacklevel=5,
         )
 
 

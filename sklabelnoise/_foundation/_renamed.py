@@ -1,6 +1,6 @@
 """Names that are spelled another way now, kept for one release."""
 
-import warnings
+from sklabelnoise._foundation._callers_line import warn
 
 
 def old_names(module, names):
@@ -30,10 +30,9 @@ def old_names(module, names):
         if name not in names:
             raise AttributeError(f"module {module!r} has no attribute {name!r}")
         new = names[name]
-        warnings.warn(
+        warn(
             f"{module}.{name} is called {new.__name__} now; the old name goes in version 0.3.",
             FutureWarning,
-            stacklevel=2,
         )
         return new
 

@@ -4,7 +4,6 @@
 alike. It asks `_plan`, which asks `_folds`, and trains each stack by `_training`.
 """
 
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -16,6 +15,7 @@ import torch
 from sklearn.base import clone
 from sklearn.utils.parallel import delayed
 
+from sklabelnoise._foundation._callers_line import warn
 from sklabelnoise._foundation._classes import at_all_classes
 from sklabelnoise._foundation._in_parallel import as_they_come
 from sklabelnoise._foundation._work import Work
@@ -159,7 +159,7 @@ class Fits:
                     yield from self._train(stack, plan.data)
                 except Exception as error:  # a user's module or loss may fail in ways that no probe shows
                     reason = f"training together failed: {reason_of(error)}"
-                    warnings.warn(f"Candidates are fitted one by one: {reason}.", UserWarning, stacklevel=2)
+                    warn(f"Candidates are fitted one by one: {reason}.")
                     self._leave_alone(stack.numbers, reason)
                     stacks.remove(stack)
 

@@ -1,6 +1,5 @@
 """Fit any scikit-learn classifier or regressor to a distribution over the classes instead of one label a row."""
 
-import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +12,7 @@ from sklearn.utils.metadata_routing import get_routing_for_object
 from sklearn.utils.validation import has_fit_parameter
 
 from sklabelnoise._compat import BaseSearchCV, safe_indexing
+from sklabelnoise._foundation._callers_line import warn
 from sklabelnoise._foundation._classes import at_all_classes
 from sklabelnoise._foundation._last_step import last_step
 from sklabelnoise._label_refinery._copies import copies, most_copies, rows_to_fit
@@ -131,12 +131,10 @@ def choose_method(estimator, method, n_samples):
         else:
             method = "argmax"
             why = against[0] if against else "its fit takes no sample_weight"
-            warnings.warn(
+            warn(
                 f"{name} can be given the most probable class only (soft_label_method='argmax'), because {why}. "
                 "Labels then change nothing before their argmax does. A regressor, such as RandomForestRegressor for "
                 "RandomForestClassifier, learns the soft labels themselves.",
-                UserWarning,
-                stacklevel=4,
             )
     if method == "soft_labels" and not takes(estimator, "soft_labels"):
         raise ValueError(f"soft_label_method='soft_labels' needs a fit with an argument soft_labels. Got {name}.")
@@ -151,10 +149,8 @@ def choose_method(estimator, method, n_samples):
             "CalibratedClassifierCV, or pass a regressor."
         )
     if method == "replicate" and (reasons := against + reasons_for_caution(estimator)):
-        warnings.warn(
+        warn(
             f"Soft labels reach {name} as repeated, weighted rows, which is not exact here: {'; '.join(reasons)}.",
-            UserWarning,
-            stacklevel=4,
         )
     return method
 

@@ -1,6 +1,5 @@
 """An audit: a classifier is fitted to the given labels, and asked what it says of them."""
 
-import warnings
 from contextlib import contextmanager
 
 import numpy as np
@@ -12,6 +11,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.parallel import delayed
 
 from sklabelnoise._compat import safe_split
+from sklabelnoise._foundation._callers_line import warn
 from sklabelnoise._foundation._classes import at_all_classes
 from sklabelnoise._foundation._given import as_labels
 from sklabelnoise._foundation._in_parallel import as_they_come
@@ -146,11 +146,10 @@ class _Fits:
                 lacking |= {*range(len(classes))} - {*known.tolist()}
                 bar.advance()
         if lacking:
-            warnings.warn(
+            warn(
                 f"Some fold was fitted without any row of {classes[sorted(lacking)].tolist()}, so that the rows it "
                 "left out have probability 0 of that class, and are doubted for it. Fewer folds may help.",
                 RuntimeWarning,
-                stacklevel=3,
             )
         return proba
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import TYPE_CHECKING, overload
 
 import numpy as np
 import pandas as pd
 
+from sklabelnoise._foundation._callers_line import warn
 from sklabelnoise._foundation._whole_files import write_whole
 from sklabelnoise._label_report._decisions import REMOVE, UNSURE, decided_rows, fingerprint_of
 from sklabelnoise._label_report._evidence import check_evidence, row_names
@@ -344,11 +344,9 @@ class LabelReport:
             keep[removed], weight[removed], weight[unsure] = False, 0.0, unsure_weight
             return y_corrected, keep, weight
         if len(removed) or len(unsure):
-            warnings.warn(
+            warn(
                 f"The decisions remove {len(removed)} rows and are unsure of {len(unsure)}, which labels alone do not "
                 "say: return_rows=True returns which rows to keep and their weights as well.",
-                UserWarning,
-                stacklevel=2,
             )
         return y_corrected
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sklabelnoise._foundation._callers_line import warn
 from sklabelnoise._label_report._evidence import check_evidence, confident_classes
 from sklabelnoise._label_report._reliability import GOOD, reliability_of
 from sklabelnoise.noise._anchors import joint_of_anchor_sets
@@ -162,7 +162,7 @@ def estimate_noise(codes, proba, method):
     rate = float(1 - np.trace(joint))
     reliability, reason = reliability_of(codes, proba, rate)
     if reliability != GOOD:
-        warnings.warn(reason, UserWarning, stacklevel=3)
+        warn(reason)
     return T, rate, reliability, reason
 
 

@@ -3,13 +3,13 @@
 import copy
 import dataclasses
 import inspect
-import warnings
 from collections.abc import Mapping
 from contextlib import contextmanager
 
 import torch
 from torch import nn
 
+from sklabelnoise._foundation._callers_line import warn
 from sklabelnoise.training._module import last_linear, twin
 
 # Where torchvision's and timm's factories say what weights they load, and what means none.
@@ -221,11 +221,9 @@ def _built(factory):
     for argument, none in _NO_WEIGHTS.items():
         parameter = inspect.signature(factory).parameters.get(argument)
         if parameter is not None and parameter.default is none:
-            warnings.warn(
+            warn(
                 f"backbone {name} is built with random weights, whose features say little: "
                 f"functools.partial({name}, {argument}=...) loads trained ones.",
-                UserWarning,
-                stacklevel=4,
             )
     try:
         built = factory()

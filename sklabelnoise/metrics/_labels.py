@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,6 +9,7 @@ from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.metrics import roc_auc_score
 from sklearn.utils import check_array, check_consistent_length, column_or_1d
 
+from sklabelnoise._foundation._callers_line import warn
 from sklabelnoise._foundation._given import check_same_kind
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def _share(part, whole, what):
     """Share of the rows of `whole` that are also in `part`; NaN, with a warning, where there are none."""
     if not whole.any():
-        warnings.warn(f"{what} is not defined: no label is wrong.", UndefinedMetricWarning, stacklevel=3)
+        warn(f"{what} is not defined: no label is wrong.", UndefinedMetricWarning)
         return np.nan
     return float(np.mean(part[whole]))
 
@@ -51,7 +51,7 @@ def label_recovery(y_clean: Labels, y_noisy: ArrayLike, y_corrected: ArrayLike) 
     y_clean, y_noisy, y_corrected = check_same_kind(y_clean=y_clean, y_noisy=y_noisy, y_corrected=y_corrected)
     before = np.count_nonzero(y_noisy != y_clean)
     if before == 0:
-        warnings.warn("label_recovery is not defined: no label is wrong.", UndefinedMetricWarning, stacklevel=2)
+        warn("label_recovery is not defined: no label is wrong.", UndefinedMetricWarning)
         return np.nan
     return float(1 - np.count_nonzero(y_corrected != y_clean) / before)
 

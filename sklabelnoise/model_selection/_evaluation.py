@@ -1,7 +1,6 @@
 """Fitting and scoring the candidates of a search, together where that is possible."""
 
 import time
-import warnings
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import product
@@ -12,6 +11,7 @@ from sklearn.utils.parallel import delayed
 
 from sklabelnoise._classifiers._known_predictions import KnownPredictions, predictions_suffice
 from sklabelnoise._compat import MultimetricScorer, check_method_params, fit_and_score, safe_indexing, score_fitted
+from sklabelnoise._foundation._callers_line import warn
 from sklabelnoise._foundation._cloned import cloned_with
 from sklabelnoise._foundation._in_parallel import in_order
 from sklabelnoise._foundation._progress import Progress
@@ -127,7 +127,7 @@ class Evaluation:
     def _fit_alone(self, keys, *, n_jobs, pre_dispatch, caller, contexts, advance):
         """Ordinary fits, scored where they were fitted, as scikit-learn's search does them."""
         for reason in sorted(self.fits.unusable_modules):
-            warnings.warn(f"Candidates are fitted one by one, not together: {reason}.", UserWarning, stacklevel=2)
+            warn(f"Candidates are fitted one by one, not together: {reason}.")
         tasks = (
             delayed(fit_and_score)(
                 clone(self.estimator),

@@ -1,10 +1,10 @@
 """Training that ends before its last epoch: by a callback of the user, or by the accuracy on held-out rows."""
 
-import warnings
-
 import numpy as np
 from sklearn.model_selection import train_test_split
 from skorch.callbacks import EarlyStopping
+
+from sklabelnoise._foundation._callers_line import warn
 
 _NAME = "early_stopping"
 
@@ -76,9 +76,7 @@ def stopped_early(net):
 
 def keep_interrupted_epoch(history):
     """Say that somebody interrupted the epoch that runs; where it has no loss yet, the history goes without it."""
-    warnings.warn(
-        f"Training was interrupted in epoch {len(history)}; the network is kept as it was then.", stacklevel=4
-    )
+    warn(f"Training was interrupted in epoch {len(history)}; the network is kept as it was then.")
     if "train_loss" not in history[-1]:
         history.pop()
 

@@ -4,12 +4,12 @@ import copy
 import functools
 import inspect
 import itertools
-import warnings
 
 import numpy as np
 import torch
 from torch import nn
 
+from sklabelnoise._foundation._callers_line import warn
 from sklabelnoise.modules._draws import captured
 
 # Names under which modules declare the number of inputs of one example, of channels, and of classes.
@@ -177,11 +177,9 @@ def warn_of_probabilities(outputs, name):
     """
     outputs = outputs.detach().float()
     if outputs.shape[1] > 1 and bool(((outputs >= 0).all(1) & ((outputs.sum(1) - 1).abs() < 1e-3)).all()):
-        warnings.warn(
+        warn(
             f"module {name} seems to end in a softmax: its outputs for the first rows are probabilities. It must "
             "return logits, of which the loss and predict_proba take the softmax: leave the softmax at its end out.",
-            UserWarning,
-            stacklevel=2,
         )
 
 

@@ -1,9 +1,9 @@
 """Features of one order of magnitude: what a network wants of a table."""
 
-import warnings
-
 import numpy as np
 from scipy import sparse
+
+from sklabelnoise._foundation._callers_line import warn
 
 # Largest over smallest column by magnitude from which on a network learns from the largest alone at first.
 _MAX_SCALE_RATIO = 1_000
@@ -33,12 +33,10 @@ def warn_of_scales(X, classifier, names=None):
         f"{f'column {j}' if names is None else repr(names[j])} up to {sizes[j]:.3g} in magnitude"
         for j in (smallest, largest)
     ]
-    warnings.warn(
+    warn(
         f"The features of X differ in scale by more than a factor of {_MAX_SCALE_RATIO:,}: {' and '.join(described)}. "
         "A network learns little from the small ones; put a StandardScaler first: "
         f"make_pipeline(StandardScaler(), {classifier}()).",
-        UserWarning,
-        stacklevel=2,
     )
 
 
