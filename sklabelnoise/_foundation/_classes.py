@@ -24,7 +24,7 @@ def encode(y, classes=None, *, name="y"):
     Raises
     ------
     ValueError
-        If y is not one-dimensional, or holds a label that is not in `classes`.
+        If y is not one-dimensional, if it holds a label that is not in `classes`, or these hold one twice.
 
     Examples
     --------
@@ -42,6 +42,7 @@ def encode(y, classes=None, *, name="y"):
     if classes is None:
         return found, codes
     classes = np.asarray(classes)
+    check_distinct(classes)
     names, labels = _numbers(classes), _numbers(found)
     order = np.argsort(names)
     if (names.dtype.kind in "OU") != (labels.dtype.kind in "OU"):
@@ -54,6 +55,28 @@ def encode(y, classes=None, *, name="y"):
             f"{name} must hold labels of the classes {classes.tolist()} only, got {found[unknown].tolist()}."
         )
     return classes, order[position][codes]
+
+
+def check_distinct(classes, name="classes"):
+    """Refuse classes of which one is named twice: it would have two columns.
+
+    Raises
+    ------
+    ValueError
+        Naming the first that comes again.
+
+    Examples
+    --------
+    >>> check_distinct(["a", "b", "a"])
+    Traceback (most recent call last):
+    ...
+    ValueError: classes must be distinct, got 'a' twice.
+    """
+    seen = set()
+    for label in np.asarray(classes).tolist():
+        if label in seen:
+            raise ValueError(f"{name} must be distinct, got {label!r} twice.")
+        seen.add(label)
 
 
 def _numbers(labels):
@@ -103,6 +126,20 @@ def at_all_classes(values, classes, all_classes, *, fill):
     whole = np.full((len(values), len(all_classes)), fill, dtype=values.dtype)
     whole[:, np.searchsorted(all_classes, classes)] = values
     return whole
+
+
+def check_probabilities(proba, name):
+    """Refuse a table whose rows are no probabilities of classes; rounding is forgiven.
+
+    Raises
+    ------
+    ValueError
+        Naming the range of its values, or the row that is farthest from summing to one.
+    """
+    # A mean of equal float64 numbers may exceed them by rounding; cleanlab allows for as much.
+    if proba.min() < -1e-6 or proba.max() > 1 + 1e-6:
+        raise ValueError(f"{name} must hold probabilities, got values from {proba.min():g} to {proba.max():g}.")
+    check_rows_sum_to_one(proba, name, tolerance=1e-3)
 
 
 def check_rows_sum_to_one(values, name, *, tolerance, hint=""):

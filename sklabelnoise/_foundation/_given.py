@@ -1,5 +1,6 @@
 """What is given for each row, checked in one way everywhere: labels, none of them missing, and weights."""
 
+import itertools
 from collections.abc import Iterator
 
 import numpy as np
@@ -146,7 +147,7 @@ def check_same_kind(**labels):
         other.
 
     ValueError
-        If they have different lengths, or more dimensions than one.
+        If they are empty, have different lengths, more dimensions than one, or their rows in different orders.
 
     Examples
     --------
@@ -155,13 +156,115 @@ def check_same_kind(**labels):
     ...
     TypeError: y_clean and y_noisy must hold labels of one kind, got number and text.
     """
-    columns = [column_or_1d(as_labels(y, name)) for name, y in labels.items()]
+    check_same_rows(**labels)
+    columns = check_comparable(**labels)
     check_consistent_length(*columns)
+    if len(columns[0]) == 0:
+        raise ValueError(f"{next(iter(labels))} must hold one label at least, got none.")
+    return columns
+
+
+def check_comparable(**labels):
+    """Columns of labels, checked, of which one may be equal to one of another; they may have different lengths.
+
+    Parameters
+    ----------
+    **labels : array-like of shape (n_samples,)
+        By the names that messages call them.
+
+    Returns
+    -------
+    columns : list of ndarray
+
+    Raises
+    ------
+    TypeError
+        As :func:`as_labels`, or if some are texts and others numbers.
+
+    ValueError
+        If one has more dimensions than one.
+
+    Examples
+    --------
+    >>> check_comparable(query_labels=["ann"], gallery_labels=["ann", "bob"])
+    [array(['ann'], dtype='<U3'), array(['ann', 'bob'], dtype='<U3')]
+    """
+    columns = [column_or_1d(as_labels(y, name)) for name, y in labels.items()]
     kinds = [_KINDS.get(column.dtype.kind, "text") for column in columns]
     if len(set(kinds)) > 1:
         names, kinds = " and ".join(labels), " and ".join(dict.fromkeys(kinds))
         raise TypeError(f"{names} must hold labels of one kind, got {kinds}.")
     return columns
+
+
+def check_same_rows(**columns):
+    """Refuse what pandas knows to be of the same rows in different orders: rows belong together by position.
+
+    Parameters
+    ----------
+    **columns : object
+        What is given for each row, by the names that messages call it. Only what has an index of pandas is compared.
+
+    Raises
+    ------
+    ValueError
+        If two of them have the same index in two orders.
+
+    Examples
+    --------
+    >>> check_same_rows(y=pd.Series([1, 2]), quality=pd.Series([0.1, 0.2], index=[1, 0]))
+    Traceback (most recent call last):
+    ...
+    ValueError: y and quality must have their rows in the same order, got the same index in two orders. Take \
+    quality.loc[y.index], or the values alone if they are in the same order.
+    """
+    frames = {name: data for name, data in columns.items() if isinstance(data, pd.Series | pd.DataFrame)}
+    for (first, one), (second, other) in itertools.pairwise(frames.items()):
+        if len(one) != len(other) or one.index.equals(other.index):
+            continue
+        if one.index.is_unique and other.index.isin(one.index).all() and other.index.is_unique:
+            raise ValueError(
+                f"{first} and {second} must have their rows in the same order, got the same index in two orders. "
+                f"Take {second}.loc[{first}.index], or the values alone if they are in the same order."
+            )
+
+
+def check_flags(flags, name):
+    """Yes or no for each row: booleans, or the numbers 1 and 0; nothing else is taken for one of them.
+
+    Parameters
+    ----------
+    flags : array-like of shape (n_rows,)
+        Flags as the user passed them.
+    name : str
+        What to call them.
+
+    Returns
+    -------
+    flags : ndarray of bool of shape (n_rows,)
+
+    Raises
+    ------
+    TypeError
+        If they are no numbers.
+
+    ValueError
+        If one is missing, or is neither 1 nor 0. Detectors of scikit-learn call outliers -1 and all others 1.
+
+    Examples
+    --------
+    >>> check_flags([1, -1], "is_issue")
+    Traceback (most recent call last):
+    ...
+    ValueError: is_issue must hold True and False, or 1 and 0, got -1.
+    """
+    flags = column_or_1d(as_labels(flags, name))
+    if flags.dtype.kind not in "biuf":
+        raise TypeError(f"{name} must hold True and False, or 1 and 0, got {type(flags.tolist()[0]).__name__}.")
+    neither = (flags != 0) & (flags != 1)
+    if neither.any():
+        raise ValueError(f"{name} must hold True and False, or 1 and 0, got {flags[neither][0]}.")
+    return flags.astype(bool)
 
 
 def _values_of(y):

@@ -4,12 +4,11 @@ import numpy as np
 import pandas as pd
 from sklearn.utils import check_array, check_consistent_length, column_or_1d
 
-from sklabelnoise._foundation._classes import check_rows_sum_to_one, encode
+from sklabelnoise._foundation._classes import check_distinct, check_probabilities, encode
 from sklabelnoise._foundation._given import as_labels
 from sklabelnoise.metrics._class_columns import class_columns, complete_in_class_order
 
-# A mean of equal float64 numbers may exceed them by rounding; cleanlab allows for as much.
-_ROUNDING = 1e-6
+_ROUNDING = 1e-6  # of means, as `check_probabilities` allows for
 
 
 def check_evidence(y, proba, classes=None, *, argument="proba"):
@@ -29,6 +28,7 @@ def check_evidence(y, proba, classes=None, *, argument="proba"):
     y = column_or_1d(as_labels(y))
     found, codes = encode(y)
     known = found if classes is None else column_or_1d(as_labels(classes, "classes"))
+    check_distinct(known)
     columns, proba = class_columns(proba, known, argument=argument, ordered=classes is not None)
     proba = check_array(proba, dtype=[np.float64, np.float32], input_name=argument)
     check_consistent_length(y, proba)
@@ -51,9 +51,7 @@ def check_evidence(y, proba, classes=None, *, argument="proba"):
     codes = encode(found, classes)[1][codes]
     if len(classes) < 2:
         raise ValueError(f"An audit needs at least 2 classes, got one class: {classes.tolist()[0]!r}.")
-    if proba.min() < -_ROUNDING or proba.max() > 1 + _ROUNDING:
-        raise ValueError(f"{argument} must hold probabilities, got values from {proba.min():g} to {proba.max():g}.")
-    check_rows_sum_to_one(proba, argument, tolerance=1e-3)
+    check_probabilities(proba, argument)
     return codes, proba, classes
 
 

@@ -10,6 +10,7 @@ from sklabelnoise._foundation._style import new_axes, shorten
 from sklabelnoise._label_report._report_display import ReportDisplay
 from sklabelnoise._label_report._transition import estimate_transition_matrix
 from sklabelnoise.noise import check_transition_matrix, realized_transition_matrix
+from sklabelnoise.noise._transition_matrices import in_order_of_classes, named_classes
 
 if TYPE_CHECKING:
     from typing import Any, Self
@@ -29,11 +30,11 @@ class TransitionMatrixDisplay(ReportDisplay, kind="transition_matrix"):
 
     Parameters
     ----------
-    transition_matrix : array-like of shape (n_classes, n_classes)
-        ``T[i, j] = P(given = j | true = i)``; rows sum to one.
+    transition_matrix : array-like or DataFrame of shape (n_classes, n_classes)
+        ``T[i, j] = P(given = j | true = i)``; rows sum to one. The rows and columns of a frame are found by name.
 
     classes : array-like of shape (n_classes,), default=None
-        Names of the classes.
+        Names of the classes, in the order of the rows. None takes those of a frame, else numbers.
 
     Attributes
     ----------
@@ -64,9 +65,12 @@ class TransitionMatrixDisplay(ReportDisplay, kind="transition_matrix"):
     text_: NDArray[Any] | None
 
     def __init__(self, transition_matrix: ArrayLike, classes: Labels | None = None):
+        names = named_classes(transition_matrix)[0]
+        if classes is not None:
+            transition_matrix = in_order_of_classes(transition_matrix, classes)
         self.transition_matrix = check_transition_matrix(transition_matrix)
         n_classes = len(self.transition_matrix)
-        self.classes = np.arange(n_classes) if classes is None else np.asarray(classes)
+        self.classes = np.asarray(classes if classes is not None else range(n_classes) if names is None else names)
         if len(self.classes) != n_classes:
             raise ValueError(f"classes must name each of {n_classes} classes, got {len(self.classes)}.")
 

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 
 from sklabelnoise._compat import under_functorch_transforms
-from sklabelnoise.losses._declare import Interval, TransitionMatrix, per_example_loss
+from sklabelnoise.losses._declare import Interval, TransitionMatrix, as_matrix, per_example_loss
 from sklabelnoise.losses._log_odds import log_probabilities, with_derivative_of
 from sklabelnoise.losses._margin import check_targets, expected_value, log, over_samples
 
@@ -24,7 +24,7 @@ def _prepared(loss, prepare, transition_matrix, logits):
     A tensor is used batch after batch, so this is kept: copies between devices, and an inverse, would be waited for.
     """
     is_tensor = isinstance(transition_matrix, torch.Tensor)
-    matrix = transition_matrix if is_tensor else torch.as_tensor(transition_matrix)
+    matrix = transition_matrix if is_tensor else as_matrix(transition_matrix)
     n_classes = logits.shape[-1]
     if matrix.shape[-2:] != (n_classes, n_classes):
         raise ValueError(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from sklabelnoise.losses._declare import as_matrix
 from sklabelnoise.losses._log_odds import cross_entropy_and_derivative
 from sklabelnoise.losses._margin import check_targets, shares, weighted_mean
 from sklabelnoise.losses._protocol import Criterion
@@ -67,7 +68,7 @@ class PerExampleLoss(Criterion):
         self.function = get_loss(loss)
         if not callable(loss):
             # matrices become tensors once, not at every batch
-            hyper = {name: torch.as_tensor(v) if isinstance(v, np.ndarray | list) else v for name, v in hyper.items()}
+            hyper = {name: as_matrix(v) if isinstance(v, np.ndarray | list) else v for name, v in hyper.items()}
             check_hyper_parameters(loss, hyper)
         self.loss = loss
         self.reduction = reduction

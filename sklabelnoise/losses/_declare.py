@@ -9,6 +9,7 @@ import numbers
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 
 if TYPE_CHECKING:
@@ -78,6 +79,11 @@ class OneOf:
         return "one of " + ", ".join(map(repr, self.options))
 
 
+def as_matrix(value):
+    """Numbers as a tensor; those of NumPy are copied, since it may have locked them, of which torch warns."""
+    return torch.tensor(value) if isinstance(value, np.ndarray) else torch.as_tensor(value)
+
+
 @dataclass(frozen=True)
 class TransitionMatrix:
     """Square matrices, perhaps stacked, of P(given = j | true = i).
@@ -92,7 +98,7 @@ class TransitionMatrix:
 
     def __contains__(self, value):
         try:
-            matrix = torch.as_tensor(value).double()
+            matrix = as_matrix(value).double()
         except (TypeError, ValueError, RuntimeError):
             return False
         if matrix.dim() < 2 or matrix.shape[-1] != matrix.shape[-2] or not matrix.isfinite().all():
@@ -105,7 +111,8 @@ class TransitionMatrix:
 
     def __str__(self):
         also = "an inverse (got a singular matrix)" if self.invertible else "no column of zeros"
-        return f"a square matrix with entries of at least 0, rows that sum to one and {also}"
+        matrix = "a square matrix with entries of at least 0"
+        return f"{matrix}, rows that sum to one and {also}, as an array or a tensor in the order of the classes"
 
 
 def check_hyper_parameter(loss, name, value, domain):

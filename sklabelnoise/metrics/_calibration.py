@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from sklearn.utils import check_array, check_consistent_length, column_or_1d
 
-from sklabelnoise._foundation._given import as_labels
+from sklabelnoise._foundation._classes import check_distinct, check_probabilities
+from sklabelnoise._foundation._given import as_labels, check_same_rows, check_weights
 from sklabelnoise.metrics._class_columns import class_columns
 
 if TYPE_CHECKING:
@@ -57,6 +58,12 @@ def expected_calibration_error(
     error : float
         0 for calibrated confidence, at most 1.
 
+    Raises
+    ------
+    ValueError
+        If rows of `proba` are no probabilities (logits, say), if weights are negative, missing or all zero, or if
+        labels and columns do not fit each other.
+
     References
     ----------
     Guo, Pleiss, Sun and Weinberger: "On Calibration of Modern Neural Networks", ICML 2017, equation 3.
@@ -68,12 +75,16 @@ def expected_calibration_error(
     >>> round(expected_calibration_error([0, 1, 1, 1], proba), 2)
     0.3
     """
+    check_same_rows(y_true=y_true, proba=proba, sample_weight=sample_weight)
     y_true = column_or_1d(as_labels(y_true, "y_true"))
     known = np.unique(y_true) if labels is None else np.asarray(labels)
+    check_distinct(known, "labels")
     columns, proba = class_columns(proba, known, argument="proba", ordered=labels is not None)
     proba = check_array(proba, dtype=np.float64, input_name="proba")
-    check_consistent_length(y_true, proba, sample_weight)
-    if not isinstance(n_bins, Integral) or n_bins < 1:
+    check_consistent_length(y_true, proba)
+    check_probabilities(proba, "proba")
+    weight = check_weights(sample_weight, len(y_true))
+    if not isinstance(n_bins, Integral) or isinstance(n_bins, bool) or n_bins < 1:
         raise ValueError(f"n_bins must be a positive integer, got {n_bins!r}.")
     if strategy not in ("uniform", "quantile"):
         raise ValueError(f'strategy must be "uniform" or "quantile", got {strategy!r}.')
@@ -82,9 +93,10 @@ def expected_calibration_error(
         raise ValueError(f"proba must have a column for each of {len(labels)} labels, got {proba.shape[1]} columns.")
     if set(y_true.tolist()).isdisjoint(labels.tolist()):  # texts beside numbers: every row would count as wrong
         raise ValueError(f"y_true must hold labels of the classes {labels.tolist()}, got none, but {y_true[0]!r}.")
+    counted = weight > 0  # the others would move the edges of bins of equally many rows
+    y_true, proba, weight = y_true[counted], proba[counted], weight[counted]
     confidence = proba.max(axis=1)
     correct = labels[proba.argmax(axis=1)] == y_true
-    weight = np.ones(len(y_true)) if sample_weight is None else column_or_1d(sample_weight).astype(np.float64)
     if strategy == "uniform":
         # Bins are open on the left; the small shift keeps 0.3 out of the bin above when 10 * 0.3 rounds up.
         bins = np.ceil(confidence * n_bins - 1e-9).astype(np.intp) - 1

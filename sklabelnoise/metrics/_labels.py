@@ -10,7 +10,7 @@ from sklearn.metrics import roc_auc_score
 from sklearn.utils import check_array, check_consistent_length, column_or_1d
 
 from sklabelnoise._foundation._callers_line import warn
-from sklabelnoise._foundation._given import check_same_kind
+from sklabelnoise._foundation._given import check_flags, check_same_kind, check_same_rows
 
 if TYPE_CHECKING:
     from sklabelnoise._foundation._types import ArrayLike, Labels
@@ -138,15 +138,22 @@ def detection_scores(
         ``auc``, the probability that a wrong label ranks before a right one; ``precision``, the share of the issues
         that are wrong; ``recall``, the share of the wrong labels that are issues.
 
+    Raises
+    ------
+    ValueError
+        If there are no wrong labels or no right ones, if flags are neither True and False nor 1 and 0, or if two
+        columns of pandas have the same index in different orders, as ``find_label_issues(...)["quality"]``, the worst
+        first, and the truth in the order of the rows.
+
     Examples
     --------
     >>> from sklabelnoise.metrics import detection_scores
     >>> detection_scores([True, False, True, False], [0.1, 0.2, 0.3, 0.9])
     {'auc': 0.75, 'precision': 0.5, 'recall': 0.5}
     """
-    check_consistent_length(is_mislabeled, label_quality)
-    is_mislabeled, label_quality = column_or_1d(is_mislabeled), column_or_1d(label_quality)
-    is_mislabeled = is_mislabeled.astype(bool)
+    check_same_rows(is_mislabeled=is_mislabeled, label_quality=label_quality, is_issue=is_issue)
+    check_consistent_length(is_mislabeled, label_quality, is_issue)
+    is_mislabeled, label_quality = check_flags(is_mislabeled, "is_mislabeled"), column_or_1d(label_quality)
     check_array(label_quality, ensure_2d=False, input_name="label_quality")
     n_wrong = np.count_nonzero(is_mislabeled)
     if n_wrong in (0, len(is_mislabeled)):
@@ -157,8 +164,7 @@ def detection_scores(
         is_issue = np.zeros(len(is_mislabeled), dtype=bool)
         is_issue[np.argsort(label_quality, kind="stable")[:n_wrong]] = True
     else:
-        check_consistent_length(is_mislabeled, is_issue)
-        is_issue = column_or_1d(is_issue).astype(bool)
+        is_issue = check_flags(is_issue, "is_issue")
     hits = np.count_nonzero(is_issue & is_mislabeled)
     n_issues = np.count_nonzero(is_issue)
     return {

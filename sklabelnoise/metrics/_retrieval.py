@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from numbers import Integral
 from typing import TYPE_CHECKING
 
 import numpy as np
 from sklearn.utils import check_array, check_consistent_length, column_or_1d
+
+from sklabelnoise._foundation._given import as_labels, check_comparable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,6 +24,9 @@ _BLOCK = 1024
 
 def _unit_rows(features, name):
     features = check_array(features, dtype=[np.float64, np.float32], input_name=name)
+    # By the largest entry first: squares of very large and very small ones are infinite or zero.
+    largest = np.abs(features).max(axis=1, keepdims=True)
+    features = features / np.where(largest > 0, largest, 1)
     length = np.linalg.norm(features, axis=1, keepdims=True)
     return features / np.where(length > 0, length, 1)
 
@@ -60,7 +66,7 @@ def average_sets(features: ArrayLike, sets: ArrayLike) -> tuple[NDArray[Any], ND
     """
     features = check_array(features, dtype=[np.float64, np.float32], input_name="features")
     check_consistent_length(features, sets)
-    unique_sets, members = np.unique(column_or_1d(sets), return_inverse=True)
+    unique_sets, members = np.unique(column_or_1d(as_labels(sets, "sets")), return_inverse=True)
     order = np.argsort(members, kind="stable")
     starts = np.searchsorted(members[order], np.arange(len(unique_sets)))
     # The sum has the direction of the mean.
@@ -75,7 +81,7 @@ def retrieval_scores(
     *,
     query_groups: ArrayLike | None = None,
     gallery_groups: ArrayLike | None = None,
-    ranks: Sequence[int] = (1, 5, 10, 20),
+    ranks: int | Sequence[int] = (1, 5, 10, 20),
 ) -> dict[str, float]:
     """Mean average precision and cumulative matching characteristic of ranking a gallery by cosine similarity.
 
@@ -97,7 +103,7 @@ def retrieval_scores(
         For example the cameras. Gallery rows with the identity *and* the group of a query are left out of its ranking,
         because they are too easy to find. Give both or none.
 
-    ranks : sequence of int, default=(1, 5, 10, 20)
+    ranks : int or sequence of int, default=(1, 5, 10, 20)
         Ranks of the cumulative matching characteristic.
 
     Returns
@@ -122,15 +128,19 @@ def retrieval_scores(
     {'map': 0.5833333333333333, 'cmc_1': 0.0, 'cmc_2': 1.0}
     """
     queries, gallery = _unit_rows(queries, "queries"), _unit_rows(gallery, "gallery")
-    query_labels, gallery_labels = column_or_1d(query_labels), column_or_1d(gallery_labels)
+    query_labels, gallery_labels = check_comparable(query_labels=query_labels, gallery_labels=gallery_labels)
     check_consistent_length(queries, query_labels, query_groups)
     check_consistent_length(gallery, gallery_labels, gallery_groups)
+    ranks = [ranks] if isinstance(ranks, Integral) else list(ranks)
+    for k in ranks:
+        if not isinstance(k, Integral) or isinstance(k, bool) or k < 1:
+            raise ValueError(f"ranks must hold positive integers, got {k!r}.")
     if queries.shape[1] != gallery.shape[1]:
         raise ValueError(f"gallery must have the {queries.shape[1]} features of queries, got {gallery.shape[1]}.")
     if (query_groups is None) != (gallery_groups is None):
         raise ValueError("query_groups and gallery_groups belong together, got only one of them.")
     if query_groups is not None:
-        query_groups, gallery_groups = column_or_1d(query_groups), column_or_1d(gallery_groups)
+        query_groups, gallery_groups = check_comparable(query_groups=query_groups, gallery_groups=gallery_groups)
 
     average_precision, first_match = [], []
     for start in range(0, len(queries), _BLOCK):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from numbers import Real
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ from sklearn.utils import check_array, check_consistent_length, check_random_sta
 from sklabelnoise._compat import safe_indexing
 from sklabelnoise._foundation._classes import encode
 from sklabelnoise._foundation._given import as_labels
-from sklabelnoise.noise._transition_matrices import check_rate, check_transition_matrix
+from sklabelnoise.noise._transition_matrices import check_rate, check_transition_matrix, in_order_of_classes
 
 if TYPE_CHECKING:
     from typing import Any
@@ -37,8 +38,8 @@ def corrupt_labels(
     y : array-like of shape (n_samples,)
         True labels, of any sortable dtype, which is kept.
 
-    transition_matrix : array-like of shape (n_classes, n_classes)
-        ``T[i, j] = P(given = j | true = i)``; rows sum to one.
+    transition_matrix : array-like or DataFrame of shape (n_classes, n_classes)
+        ``T[i, j] = P(given = j | true = i)``; rows sum to one. The rows and columns of a frame are found by name.
 
     classes : array-like of shape (n_classes,), default=None
         The labels in the order of the rows of `transition_matrix`. None takes the sorted labels found in `y`.
@@ -70,7 +71,7 @@ def corrupt_labels(
     0.4
     """
     classes, true = encode(column_or_1d(as_labels(y)), classes)
-    T = check_transition_matrix(transition_matrix, len(classes))
+    T = check_transition_matrix(in_order_of_classes(transition_matrix, classes), len(classes))
     rng = check_random_state(random_state)
     if exact_counts:
         return classes[_draw_exact_counts(true, T, rng)]
@@ -154,12 +155,13 @@ def corrupt_labels_by_instance(
     True
     """
     check_rate(rate)
-    if not isinstance(spread, Real) or not spread >= 0:
-        raise ValueError(f"spread must be a number of at least 0, got {spread!r}.")
+    if not isinstance(spread, Real) or not 0 <= spread < np.inf:
+        raise ValueError(f"spread must be a finite number of at least 0, got {spread!r}.")
     X = check_array(X, allow_nd=True, dtype=[np.float64, np.float32], input_name="X")
     y = column_or_1d(as_labels(y))
     check_consistent_length(X, y)
-    X = X.reshape(len(X), -1)
+    largest = min(1e150, float(np.finfo(X.dtype).max))  # sums of larger numbers have no softmax
+    X = X.reshape(len(X), -1).clip(-largest, largest)
     classes, true = encode(y)
     if len(classes) < 2:
         raise ValueError(f"y needs at least 2 classes, got one class: {classes.tolist()[0]!r}.")
@@ -236,6 +238,8 @@ def subsample_classes(
             )
         parts = np.array([1.0, ratio])
     else:
+        if not isinstance(ratio, Mapping):
+            raise TypeError(f"ratio must be a number or a dict of label to parts, got {ratio!r}.")
         if set(ratio) != set(classes.tolist()):
             raise ValueError(f"ratio must name each label of y, {classes.tolist()}, got {list(ratio)}.")
         parts = np.array([ratio[label] for label in classes.tolist()], dtype=np.float64)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -101,6 +102,8 @@ def expected_noise_rate(transition_matrix: ArrayLike, *, class_prior: ArrayLike 
     0.15
     """
     T = check_transition_matrix(transition_matrix)
+    if isinstance(class_prior, Mapping):
+        raise TypeError(f"class_prior must hold {len(T)} shares in the order of the classes, got {class_prior!r}.")
     prior = np.ones(len(T)) if class_prior is None else np.asarray(class_prior, dtype=np.float64)
     if prior.shape != (len(T),) or not np.isfinite(prior).all() or prior.min() < 0 or prior.sum() == 0:
         raise ValueError(f"class_prior must hold {len(T)} shares, none negative and not all zero, got {class_prior!r}.")

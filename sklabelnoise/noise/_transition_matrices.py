@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from numbers import Integral, Real
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,8 @@ import numpy as np
 from sklearn.utils import check_array, check_random_state
 
 from sklabelnoise._foundation._classes import check_rows_sum_to_one
+from sklabelnoise._foundation._frames import pandas_frame
+from sklabelnoise._foundation._given import as_labels
 
 if TYPE_CHECKING:
     from typing import Any, Literal
@@ -38,6 +41,10 @@ def _check_n_classes(n_classes):
         raise ValueError(f"n_classes must be an integer of at least 2, got {n_classes!r}.")
 
 
+def _is_class(number, n_classes):
+    return isinstance(number, Integral) and not isinstance(number, bool) and 0 <= number < n_classes
+
+
 def check_rate(rate):
     if not isinstance(rate, Real) or not 0 <= rate < 1:
         raise ValueError(f"rate must be a number in [0, 1), got {rate!r}.")
@@ -48,8 +55,9 @@ def check_transition_matrix(transition_matrix: ArrayLike, n_classes: int | None 
 
     Parameters
     ----------
-    transition_matrix : array-like of shape (n_classes, n_classes)
-        ``T[i, j] = P(given = j | true = i)``: no negative entry, every row sums to one.
+    transition_matrix : array-like or DataFrame of shape (n_classes, n_classes)
+        ``T[i, j] = P(given = j | true = i)``: no negative entry, every row sums to one. A frame that names rows and
+        columns is put into the order of its rows.
 
     n_classes : int, default=None
         The number of classes it has to have; None accepts any.
@@ -62,7 +70,7 @@ def check_transition_matrix(transition_matrix: ArrayLike, n_classes: int | None 
     ------
     ValueError
         If it is not square, not of the expected size, holds NaN or negative entries, or has a row that does not sum to
-        one.
+        one, or if a frame has other names for its rows than for its columns.
 
     Examples
     --------
@@ -71,7 +79,7 @@ def check_transition_matrix(transition_matrix: ArrayLike, n_classes: int | None 
     array([[0.9, 0.1],
            [0.2, 0.8]])
     """
-    T = check_array(transition_matrix, dtype=np.float64, input_name="transition_matrix")
+    T = check_array(named_classes(transition_matrix)[1], dtype=np.float64, input_name="transition_matrix")
     if T.shape[0] != T.shape[1]:
         raise ValueError(f"transition_matrix must be square, got shape {T.shape}.")
     if n_classes is not None and len(T) != n_classes:
@@ -81,6 +89,59 @@ def check_transition_matrix(transition_matrix: ArrayLike, n_classes: int | None 
     hint = " Its columns do; is it transposed?" if np.allclose(T.sum(axis=0), 1, rtol=0, atol=1e-6) else ""
     check_rows_sum_to_one(T, "transition_matrix", tolerance=1e-6, hint=hint)
     return T
+
+
+def named_classes(transition_matrix):
+    """The classes that a frame names its rows and columns after, and its values with both in the order of the rows.
+
+    Returns
+    -------
+    names : list or None
+        None for what is no frame, and for one whose rows and columns are only numbered.
+
+    values : array-like of shape (n_classes, n_classes)
+
+    Raises
+    ------
+    ValueError
+        If rows and columns are named after different classes, or one name comes twice.
+    """
+    frame = pandas_frame(transition_matrix, "transition_matrix")
+    if frame is None:
+        return None, transition_matrix
+    rows, columns = (None if _is_numbered(names) else names.tolist() for names in (frame.index, frame.columns))
+    if rows is None or columns is None:  # a frame without an index has its rows in the order of its columns
+        return (columns if rows is None else rows), frame.to_numpy()
+    # One that was read from a file has texts for the names of its columns, and numbers for those of its rows.
+    place = {str(name): j for j, name in enumerate(columns)}
+    if not len(place) == len(rows) == len(columns) or {str(name) for name in rows} != place.keys():
+        raise ValueError(
+            f"transition_matrix must have rows and columns named after the same classes, got {rows} and {columns}."
+        )
+    return rows, frame.to_numpy()[:, [place[str(name)] for name in rows]]
+
+
+def in_order_of_classes(transition_matrix, classes):
+    """A transition matrix in the order of classes, by the names of its rows and columns if it has any.
+
+    Raises
+    ------
+    ValueError
+        If it is named after anything but these classes.
+    """
+    names, values = named_classes(transition_matrix)
+    if names is None:
+        return values
+    place = {str(name): i for i, name in enumerate(names)}
+    classes = np.asarray(classes).tolist()
+    if not len(place) == len(names) == len(classes) or {str(label) for label in classes} != place.keys():
+        raise ValueError(f"transition_matrix must be named after the classes {classes}, got {names}.")
+    order = [place[str(label)] for label in classes]
+    return np.asarray(values)[np.ix_(order, order)]
+
+
+def _is_numbered(names):
+    return names.tolist() == list(range(len(names)))
 
 
 def symmetric_transition_matrix(n_classes: int, rate: float, *, include_true_class: bool = False) -> NDArray[Any]:
@@ -161,9 +222,11 @@ def asymmetric_transition_matrix(n_classes: int, rate: float, flips: dict[int, i
     """
     _check_n_classes(n_classes)
     check_rate(rate)
+    if not isinstance(flips, Mapping):
+        raise TypeError(f"flips must be a dict of one class to another, got {flips!r}.")
     T = np.eye(n_classes)
     for true, given in flips.items():
-        if not (0 <= true < n_classes and 0 <= given < n_classes) or true == given:
+        if not (_is_class(true, n_classes) and _is_class(given, n_classes)) or true == given:
             raise ValueError(
                 f"flips must map one class to another, both in 0 to {n_classes - 1}, got {true!r}: {given!r}."
             )
@@ -307,7 +370,7 @@ def superclass_transition_matrix(
     >>> int(T[0].argsort()[-2])  # apples (0) become mushrooms (51)
     51
     """
-    superclasses = np.asarray(superclasses)
+    superclasses = np.asarray(as_labels(superclasses, "superclasses"))
     if superclasses.ndim != 1:
         raise ValueError(f"superclasses must be one-dimensional, got shape {superclasses.shape}.")
     if flip not in ("next", "pair"):

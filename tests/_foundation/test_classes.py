@@ -57,3 +57,8 @@ def test_the_row_that_is_farthest_off_is_named():
 def test_a_row_that_is_not_a_number_is_refused():
     with pytest.raises(ValueError, match="got nan in row 1"):
         check_rows_sum_to_one(np.array([[0.5, 0.5], [np.nan, 0.0]]), "proba", tolerance=1e-3)
+
+
+def test_classes_named_twice_are_refused():
+    with pytest.raises(ValueError, match=r"classes must be distinct, got 'a' twice\."):
+        encode(["a", "b"], classes=["a", "b", "a"])

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sklabelnoise._label_report._evidence import confident_classes
+from sklabelnoise._label_report._evidence import check_evidence, confident_classes
 from sklabelnoise.audit import (
     LabelReport,
     audit_labels,
@@ -114,3 +114,7 @@ class TestConfidentClasses:
     def test_a_class_with_no_given_label_claims_nothing(self):
         codes = np.array([0, 0, 0, 1, 1])
         assert 2 not in confident_classes(codes, self.PROBA)
+
+    def test_a_class_named_twice_is_refused(self):
+        with pytest.raises(ValueError, match="classes must be distinct, got 1 twice"):
+            check_evidence([0, 1], self.PROBA[:2], [0, 1, 1])

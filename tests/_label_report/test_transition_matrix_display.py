@@ -1,6 +1,7 @@
 """The display of a transition matrix: its cells are the matrix."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from sklabelnoise.audit import estimate_transition_matrix
@@ -44,3 +45,11 @@ class TestTransitionMatrix:
             TransitionMatrixDisplay([[0.5, 0.4], [0, 1]])
         with pytest.raises(ValueError, match="classes must name each of 2 classes, got 1"):
             TransitionMatrixDisplay(np.eye(2), ["a"])
+
+
+def test_a_frame_names_the_classes():
+    T = pd.DataFrame([[0.1, 0.9], [0.7, 0.3]], index=["b", "a"], columns=["a", "b"])
+    display = TransitionMatrixDisplay(T)
+    assert display.classes.tolist() == ["b", "a"]
+    assert display.transition_matrix.tolist() == [[0.9, 0.1], [0.3, 0.7]]
+    assert TransitionMatrixDisplay(T, ["a", "b"]).transition_matrix.tolist() == [[0.7, 0.3], [0.1, 0.9]]

@@ -1,6 +1,7 @@
 """Forward and backward correction by a transition matrix."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -140,3 +141,17 @@ def test_what_is_no_transition_matrix_is_refused(matrix):
 def test_matrix_of_another_size_is_refused(loss):
     with pytest.raises(ValueError, match=r"shape \(4, 4\) to go with logits of 4 classes, got shape \(3, 3\)"):
         loss(torch.zeros(2, 4), torch.tensor([0, 1]), transition_matrix=T)
+
+
+@pytest.mark.parametrize("loss", [forward, backward])
+def test_a_matrix_that_numpy_has_locked_is_taken_without_a_warning(loss, recwarn):
+    locked = np.full((3, 3), 0.1) + 0.7 * np.eye(3)
+    locked.flags.writeable = False
+    loss(torch.zeros(2, 3), torch.tensor([0, 1]), transition_matrix=locked)
+    PerExampleLoss(loss.__name__, transition_matrix=locked)
+    assert not recwarn.list
+
+
+def test_a_frame_has_another_order_than_the_logits():
+    with pytest.raises(ValueError, match="as an array or a tensor in the order of the classes, got"):
+        PerExampleLoss("forward", transition_matrix=pd.DataFrame(np.eye(3)))

@@ -75,8 +75,21 @@ class TestExpectedCalibrationError:
             ({"proba": [[np.nan, 1], [0, 1]]}, "proba contains NaN"),
             ({"n_bins": 0}, "n_bins must be a positive integer, got 0"),
             ({"strategy": "equal"}, "strategy must be"),
+            ({"proba": [[3.0, -2.0], [-1.0, 2.0]]}, "proba must hold probabilities, got values from -2 to 3"),
+            ({"proba": [[0.5, 0.1], [0.4, 0.6]]}, "Rows of proba must sum to 1, got 0.6 in row 0"),
+            ({"labels": [0, 0]}, "labels must be distinct, got 0 twice"),
+            ({"sample_weight": [-1, 1]}, "Negative values in data passed to `sample_weight`"),
+            ({"sample_weight": [np.nan, 1]}, "sample_weight contains NaN"),
+            ({"sample_weight": [0, 0]}, "Sample weights must contain at least one non-zero number"),
         ],
     )
     def test_bad_input_is_named(self, kwargs, message):
         with pytest.raises(ValueError, match=message):
             metrics.expected_calibration_error(**{"y_true": [0, 1], "proba": np.eye(2)} | kwargs)
+
+    @pytest.mark.parametrize("strategy", ["uniform", "quantile"])
+    def test_rows_of_weight_zero_are_not_there(self, rng, strategy):
+        proba, y = rng.dirichlet(np.ones(3), 60), np.arange(60) % 3
+        weight = np.arange(60) % 4 > 1
+        alone = metrics.expected_calibration_error(y[weight], proba[weight], strategy=strategy)
+        assert metrics.expected_calibration_error(y, proba, sample_weight=weight, strategy=strategy) == alone

@@ -1,11 +1,13 @@
 """What became of wrong labels, and whether they were found: hand values and scikit-learn."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.metrics import precision_score, recall_score, roc_auc_score
 
 from sklabelnoise import metrics
+from sklabelnoise.audit import find_label_issues
 
 
 @pytest.fixture
@@ -76,3 +78,53 @@ class TestDetection:
     def test_nan_quality_is_refused(self):
         with pytest.raises(ValueError, match="label_quality contains NaN"):
             metrics.detection_scores([False, True], [0.1, np.nan])
+
+
+class TestFlagsAndRows:
+    truth, quality = [True, False, True, False], [0.1, 0.2, 0.3, 0.9]
+
+    @pytest.mark.parametrize(
+        "flags", [[1, 0, 1, 0], [1.0, 0.0, 1.0, 0.0], pd.array([True, False, True, False], dtype="boolean")]
+    )
+    def test_ones_and_zeros_are_flags_in_any_type(self, flags):
+        expected = metrics.detection_scores(self.truth, self.quality, is_issue=self.truth)
+        assert metrics.detection_scores(flags, self.quality, is_issue=flags) == expected
+
+    @pytest.mark.parametrize("argument", ["is_mislabeled", "is_issue"])
+    @pytest.mark.parametrize(
+        ("flags", "message"),
+        [
+            ([1, -1, 1, -1], "must hold True and False, or 1 and 0, got -1"),  # as detectors of outliers say it
+            ([1, 0.3, 1, 0], "must hold True and False, or 1 and 0, got 0.3"),
+            (["True", "False", "True", "False"], "must hold True and False, or 1 and 0, got str"),
+            ([1, 0, np.nan, 0], "must not hold missing labels, got one in row 2"),
+            (np.array([True, False, None, False], dtype=object), "must not hold missing labels, got one in row 2"),
+        ],
+    )
+    def test_what_is_no_flag_is_refused(self, argument, flags, message):
+        arguments = {"is_mislabeled": self.truth, "label_quality": self.quality, argument: flags}
+        with pytest.raises((ValueError, TypeError), match=f"^{argument} {message}"):
+            metrics.detection_scores(**arguments)
+
+    def test_issues_that_are_sorted_are_not_taken_for_rows_in_order(self):
+        y, proba = [0, 0, 1, 1], [[0.9, 0.1], [0.2, 0.8], [0.1, 0.9], [0.4, 0.6]]
+        wrong = pd.Series([False, True, False, False])
+        issues = find_label_issues(pd.Series(y), proba, which="all")
+        with pytest.raises(
+            ValueError, match=r"label_quality must have their rows in the same order.*label_quality.loc"
+        ):
+            metrics.detection_scores(wrong, issues["quality"])
+        assert metrics.detection_scores(wrong, issues["quality"].loc[wrong.index])["auc"] == 1
+
+    @pytest.mark.parametrize("name", ["label_recovery", "memorization_rate", "correction_rate"])
+    def test_columns_of_pandas_in_two_orders_are_refused(self, name):
+        y = pd.Series([0, 1, 1], index=["a", "b", "c"])
+        with pytest.raises(ValueError, match="y_noisy must have their rows in the same order"):
+            getattr(metrics, name)(y, y[::-1], [0, 1, 1])
+        other = pd.Series([0, 1, 1], index=["a", "b", "d"])  # other rows, or other names: nothing is known of them
+        assert metrics.label_recovery(y, [1, 1, 1], other) == 1
+
+    @pytest.mark.parametrize("name", ["label_recovery", "memorization_rate", "correction_rate"])
+    def test_no_label_at_all_is_refused(self, name):
+        with pytest.raises(ValueError, match=r"^y_clean must hold one label at least, got none"):
+            getattr(metrics, name)([], [], [])

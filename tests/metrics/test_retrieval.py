@@ -67,3 +67,38 @@ class TestRetrieval:
         good = {"queries": [[1, 0]], "query_labels": [0], "gallery": [[1, 0]], "gallery_labels": [0]}
         with pytest.raises(ValueError, match=message):
             metrics.retrieval_scores(**good | kwargs)
+
+    @pytest.mark.parametrize("scale", [1e-300, 1e-30, 1e30, 1e300])
+    @pytest.mark.parametrize("dtype", [np.float32, np.float64])
+    def test_only_directions_count(self, rng, scale, dtype):
+        if dtype == np.float32:
+            scale = np.clip(scale, 1e-30, 1e30)
+        queries, gallery, labels = rng.normal(size=(9, 4)), rng.normal(size=(20, 4)), np.arange(20) % 3
+        expected = metrics.retrieval_scores(queries, labels[:9], gallery, labels)
+        scaled = (features.astype(dtype) * dtype(scale) for features in (queries, gallery))
+        queries, gallery = scaled
+        assert metrics.retrieval_scores(queries, labels[:9], gallery, labels) == pytest.approx(expected)
+        lengths = np.linalg.norm(metrics.average_sets(gallery, labels)[0], axis=1)
+        np.testing.assert_allclose(lengths, 1, rtol=1e-5)
+
+    @pytest.mark.parametrize(
+        ("kwargs", "error", "message"),
+        [
+            ({"ranks": (0,)}, ValueError, "ranks must hold positive integers, got 0"),
+            ({"ranks": (2.5,)}, ValueError, "ranks must hold positive integers, got 2.5"),
+            ({"query_labels": ["0", "1"]}, TypeError, "query_labels and gallery_labels must hold labels of one kind"),
+            ({"query_labels": [0, None]}, ValueError, "query_labels must not hold missing labels, got one in row 1"),
+            (
+                {"query_groups": ["1", "2"], "gallery_groups": [1, 2]},
+                TypeError,
+                "query_groups and gallery_groups must hold labels of one kind",
+            ),
+        ],
+    )
+    def test_what_could_never_match_is_refused(self, kwargs, error, message):
+        arguments = {"queries": np.eye(2), "query_labels": [0, 1], "gallery": np.eye(2), "gallery_labels": [0, 1]}
+        with pytest.raises(error, match=message):
+            metrics.retrieval_scores(**arguments | kwargs)
+
+    def test_one_rank_is_a_list_of_one(self):
+        assert metrics.retrieval_scores(np.eye(2), [0, 1], np.eye(2), [0, 1], ranks=1) == {"map": 1, "cmc_1": 1}

@@ -174,3 +174,49 @@ def test_bad_input_is_named(name):
     call, message = BAD[name]
     with pytest.raises(ValueError, match=message):
         call()
+
+
+class TestNamesOfClasses:
+    T = pd.DataFrame([[0.0, 1.0, 0.0], [0.0, 1.0, 0.0], [1.0, 0.0, 0.0]], index=list("cab"), columns=list("cab"))
+
+    @pytest.mark.parametrize("classes", [None, ["b", "c", "a"]])
+    @pytest.mark.parametrize(
+        "of",
+        [lambda T: T, lambda T: T[["a", "b", "c"]], lambda T: T.loc[["b", "a", "c"]]],
+        ids=["T", "columns", "rows"],
+    )
+    def test_a_frame_says_by_name_which_class_becomes_which(self, of, classes):
+        y_noisy = noise.corrupt_labels(["a", "b", "c"], of(self.T), classes=classes)  # c -> a, a -> a, b -> c
+        assert y_noisy.tolist() == ["a", "c", "a"]
+
+    def test_a_frame_from_a_file_has_texts_for_columns_and_numbers_for_rows(self, tmp_path):
+        T = self.T.set_axis([7, 3, 5]).set_axis([7, 3, 5], axis=1)
+        T.to_csv(tmp_path / "T.csv")
+        read = pd.read_csv(tmp_path / "T.csv", index_col=0)
+        assert noise.corrupt_labels([3, 5, 7], read).tolist() == [3, 7, 3]
+
+    def test_a_frame_without_names_is_in_the_order_of_the_classes(self):
+        T = pd.DataFrame(self.T.to_numpy())
+        assert noise.corrupt_labels(["a", "b", "c"], T).tolist() == ["b", "b", "a"]
+
+    @pytest.mark.parametrize("index, columns", [("cab", "cax"), ("cab", "caa"), ("xyz", "xyz")])
+    def test_a_frame_with_other_names_is_refused(self, index, columns):
+        T = self.T.set_axis(list(index)).set_axis(list(columns), axis=1)
+        with pytest.raises(ValueError, match=r"transition_matrix must .*named after the"):
+            noise.corrupt_labels(["a", "b", "c"], T)
+
+    def test_a_class_named_twice_is_refused(self):
+        with pytest.raises(ValueError, match="classes must be distinct, got 1 twice"):
+            noise.corrupt_labels([0, 1], np.eye(3), classes=[0, 1, 1])
+
+
+def test_features_beyond_all_bounds_make_labels_wrong_as_often_as_others():
+    X, y = np.random.default_rng(0).uniform(size=(3000, 3)), np.arange(3000) % 3
+    y_noisy = noise.corrupt_labels_by_instance(X * 1e308, y, 0.0, spread=0, random_state=0)
+    np.testing.assert_array_equal(y_noisy, y)
+
+
+@pytest.mark.parametrize("ratio", [None, [1, 2], pd.Series([1, 2], index=[1, 2])])
+def test_a_ratio_is_a_number_or_a_dict(ratio):
+    with pytest.raises(TypeError, match="ratio must be a number or a dict of label to parts, got"):
+        noise.subsample_classes(np.ones((4, 1)), [1, 1, 2, 2], ratio)

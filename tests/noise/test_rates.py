@@ -29,3 +29,8 @@ def test_bad_input_is_named(name):
     call, message = BAD[name]
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_shares_of_classes_are_in_their_order():
+    with pytest.raises(TypeError, match="class_prior must hold 2 shares in the order of the classes, got"):
+        noise.expected_noise_rate(np.eye(2), class_prior={1: 1, 0: 2})

@@ -1,6 +1,7 @@
 """Noise models of the literature: closed forms, what is drawn from them, and what they refuse."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from sklabelnoise import noise
@@ -128,3 +129,25 @@ def test_bad_input_is_named(name):
     call, message = BAD[name]
     with pytest.raises(ValueError, match=message):
         call()
+
+
+@pytest.mark.parametrize("flips", [{True: 2}, {0.5: 1}, {"0": "1"}, {0: 1.5}, {0: None}])
+def test_flips_are_of_numbers_of_classes(flips):
+    with pytest.raises(ValueError, match="flips must map one class to another, both in 0 to 2, got"):
+        noise.asymmetric_transition_matrix(3, 0.2, flips)
+
+
+def test_flips_are_a_dict():
+    with pytest.raises(TypeError, match="flips must be a dict of one class to another, got"):
+        noise.asymmetric_transition_matrix(3, 0.2, [(0, 1)])
+
+
+def test_superclasses_are_labels():
+    with pytest.raises(ValueError, match="superclasses must not hold missing labels, got one in row 2"):
+        noise.superclass_transition_matrix(["a", "a", None, None], 0.2)
+
+
+def test_a_frame_is_checked_in_the_order_of_its_rows():
+    T = pd.DataFrame([[0.1, 0.9], [0.7, 0.3]], index=["a", "b"], columns=["b", "a"])
+    assert noise.check_transition_matrix(T).tolist() == [[0.9, 0.1], [0.3, 0.7]]
+    assert noise.expected_noise_rate(T) == pytest.approx(0.2)
