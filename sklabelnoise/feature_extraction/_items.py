@@ -9,8 +9,8 @@ from torch.utils.data import DataLoader, Dataset, IterableDataset, Subset, defau
 
 from sklabelnoise._foundation._image_files import channels_first, check_files, image_paths, is_pillow_image, read_image
 from sklabelnoise.modules._draws import captured, seeded
-from sklabelnoise.training._batches import as_tensor
 from sklabelnoise.training._named_rows import NamedRows
+from sklabelnoise.training._streams import as_tensor
 
 
 class Items:

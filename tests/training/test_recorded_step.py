@@ -14,6 +14,7 @@ import pytest
 import torch
 from skorch.callbacks import Callback, EarlyStopping, Freezer, LRScheduler
 from torch import nn
+from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from sklabelnoise import DMClassifier, ProSelfLCClassifier, RobustLossClassifier
 from sklabelnoise.losses import BetaEmphasis
@@ -228,6 +229,19 @@ def test_what_might_differ_from_step_to_step_is_not_recorded(rows, name):
     recorded, as_always, made = fit_both(build, rows)
     assert not made
     assert_same(learned(recorded), learned(as_always))
+
+
+@pytest.mark.parametrize("optimizer", ["AdamW", "RMSprop"])
+def test_steps_that_somebody_hears_of_are_not_recorded(rows, optimizer):
+    heard = []
+    hook = register_optimizer_step_post_hook(lambda *args: heard.append(args))
+    try:
+        with able_to_record() as made:
+            make(optimizer=optimizer).fit(*rows)
+    finally:
+        hook.remove()
+    assert not made
+    assert len(heard) == 3 * -(-N // SIZE)
 
 
 def test_few_steps_are_not_worth_it(rows):
