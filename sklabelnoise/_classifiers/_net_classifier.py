@@ -287,7 +287,7 @@ class NetClassifier(LogitsClassifier):
         """Load a classifier that was saved by `save`.
 
         It predicts as the saved one did, on the device its parameter `device` names, or on the CPU where this machine
-        has no such device. The state of the optimiser is not part of the file: training that goes on starts it anew.
+        has no such device. The state of the optimizer is not part of the file: training that goes on starts it anew.
 
         Parameters
         ----------

@@ -40,7 +40,7 @@ COMMON = {
     "weight_decay": Common(
         [Interval(Real, 0, None, closed="left"), None],
         """float, default=None
-        Weight decay of the optimiser.""",
+        Weight decay of the optimizer.""",
     ),
     "max_epochs": Common(
         [Interval(Integral, 1, None, closed="left"), None],
@@ -124,7 +124,7 @@ COMMON = {
     "warm_start": Common(
         ["boolean"],
         """bool, default=False
-        Let `fit` continue with the weights and the optimiser of the last call, and the parameters as they are now.""",
+        Let `fit` continue with the weights and the optimizer of the last call, and the parameters as they are now.""",
     ),
     "random_state": Common(
         ["random_state"],

@@ -62,9 +62,9 @@ class RobustLossClassifier(BaseNoisyLabelClassifier):
     -----
     Where a row surely is of class i, a network that is trained on the given labels predicts row i of the transition
     matrix. The paper reads it off the row surest of class i, or at the 97th percentile [1]_. But the surest row is
-    one whose label the network has memorised, and a percentile over all rows misses rare classes. Here row i is the
+    one whose label the network has memorized, and a percentile over all rows misses rare classes. Here row i is the
     mean prediction over the surest half of the rows predicted as class i; a class that no row is predicted as is taken
-    to be free of noise. A network that memorises its labels still sees less noise than there is.
+    to be free of noise. A network that memorizes its labels still sees less noise than there is.
 
     The first network has the same `random_state`, held-out rows and copies of the callbacks. With `warm_start` the
     estimate of the first `fit` stays, as it does in `partial_fit` after `fit`. `partial_fit` without a `fit` before it

@@ -1,10 +1,10 @@
-"""What the displays share: axes, colours, and plain frames."""
+"""What the displays share: axes, colors, and plain frames."""
 
 from itertools import cycle
 
 import numpy as np
 
-# Okabe and Ito's palette, which stays apart in the common forms of colour blindness.
+# Okabe and Ito's palette, which stays apart in the common forms of color blindness.
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 RIGHT, WRONG, NEUTRAL = PALETTE[0], PALETTE[1], "#8A929C"
 
@@ -47,7 +47,7 @@ def new_axes(ax, **kwargs):
 
 
 def class_colors(n_classes):
-    """One colour a class, as an array of shape (n_classes, 3)."""
+    """One color a class, as an array of shape (n_classes, 3)."""
     mpl = pyplot().matplotlib
     if n_classes <= len(PALETTE):
         return np.array([mpl.colors.to_rgb(color) for color in PALETTE[:n_classes]])

@@ -55,7 +55,7 @@ class Candidate:
     builder : NetBuilder
         Makes its nets.
     net : NoisyLabelNet
-        That of the first fold, initialised.
+        That of the first fold, initialized.
     used : dict
         The training parameters.
     rates, options : dict

@@ -146,7 +146,7 @@ class StochasticLabelRefinery(ClassifierMixin, BaseLabelRefinery):
 
     * "soft_labels": `fit` has an argument of that name, as all classifiers of this library do.
     * "regression": the estimator is a regressor. It is fitted to the probabilities as several outputs, one regressor
-      a class where it can only have one; predictions are clipped at zero and normalised. For trees this is the Gini
+      a class where it can only have one; predictions are clipped at zero and normalized. For trees this is the Gini
       criterion with soft labels, and for forests the exact way, since a bootstrap then draws objects.
     * "replicate": each row is repeated once for every class, weighted with its probability. Exact wherever the
       objective is a weighted sum over rows: logistic regression, naive Bayes, boosting on log loss, trees without

@@ -210,10 +210,10 @@ def repeated(X, numbers, estimator, *, rows=None):
 def quantized(values, n_values):
     """Move the values of a feature to at most so many of them, in a way that trees on histograms do not notice.
 
-    Boosting on histograms splits a feature between neighbouring values, if there are few, and otherwise at quantiles,
+    Boosting on histograms splits a feature between neighboring values, if there are few, and otherwise at quantiles,
     which for weighted rows it computes one by one at the cost of many fits. So the values are cut into quantile bins,
     each bin is cut in its middle, and the values of each half become the outermost one of the bin. Every split between
-    neighbours that are left then parts the values that came as it parts those that went: a tree grown on the one
+    neighbors that are left then parts the values that came as it parts those that went: a tree grown on the one
     predicts the other.
 
     Parameters

@@ -33,7 +33,7 @@ def grade(values, thresholds, grades):
 
 
 def halfway_thresholds(grades):
-    """Thresholds in the middle between neighbouring grades.
+    """Thresholds in the middle between neighboring grades.
 
     Parameters
     ----------
@@ -96,7 +96,7 @@ def check_thresholds(thresholds, grades):
     Parameters
     ----------
     thresholds : array-like
-        One number between each two neighbouring grades.
+        One number between each two neighboring grades.
     grades : ndarray of shape (n_grades,)
         The grades in ascending order.
 

@@ -23,7 +23,7 @@ _WIDTH = 0.06  # of the bars, as a share of the width
 
 
 class LabelFlowDisplay(ReportDisplay, kind="flow"):
-    """Flow of rows from one labelling to another: a band for each pair of classes, as wide as there are rows.
+    """Flow of rows from one labeling to another: a band for each pair of classes, as wide as there are rows.
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ class LabelFlowDisplay(ReportDisplay, kind="flow"):
         Names of the classes.
 
     names : tuple of str, default=("given", "corrected")
-        Names of the two labellings.
+        Names of the two labelings.
 
     Attributes
     ----------
@@ -78,7 +78,7 @@ class LabelFlowDisplay(ReportDisplay, kind="flow"):
         classes: Labels | None = None,
         names: tuple[str, ...] = ("given", "corrected"),
     ) -> Self:
-        """Display of two labellings of the same rows.
+        """Display of two labelings of the same rows.
 
         Parameters
         ----------
@@ -89,7 +89,7 @@ class LabelFlowDisplay(ReportDisplay, kind="flow"):
             Labels in the order to draw them, from the top. None sorts those found.
 
         names : tuple of str, default=("given", "corrected")
-            Names of the two labellings.
+            Names of the two labelings.
 
         Returns
         -------

@@ -46,7 +46,7 @@ def estimate_transition_matrix(
         * "anchor_points" reads the probabilities of the one row surest of each class [2]_. They have to be calibrated
           for the *given* labels; networks, which are surer than they should be, make it see too little noise.
         * "predictions" takes the most probable class for the truth. Every error of the model counts as noise; for one
-          fit that does not memorise, whose opinion of its training rows leaves little error to count.
+          fit that does not memorize, whose opinion of its training rows leaves little error to count.
 
     classes : array-like of shape (n_classes,), default=None
         The labels in the order of the columns of `proba`. None takes the sorted labels of `y`.

@@ -152,7 +152,7 @@ class TransitionMatrixDisplay(ReportDisplay, kind="transition_matrix"):
             Axes to draw in. None makes a new figure.
 
         cmap : str or Colormap, default="Blues"
-            Colours of the shares.
+            Colors of the shares.
 
         colorbar : bool, default=True
             Whether to draw one.

@@ -8,7 +8,7 @@ from sklabelnoise.training._device import free_memory
 _CPU_BYTES = 192 * 2**20
 # Share of the free memory of an accelerator.
 _SHARE_OF_FREE = 0.5
-# Parameters, gradients, two moments of the optimiser, and two intermediate results of its step.
+# Parameters, gradients, two moments of the optimizer, and two intermediate results of its step.
 _COPIES_OF_PARAMETERS = 6
 # Each layer's output is kept for the backward pass, which makes its gradient and an intermediate result.
 _COPIES_OF_ACTIVATIONS = 3

@@ -40,7 +40,7 @@ _ELEMENTWISE = (
 class StackedNetwork:
     """G x K networks of one architecture: G folds, and in each fold K replicas that see the same batches.
 
-    Parameters and buffers are stacked to shape (G, K, ...). A chain of linear layers, batch normalisations, dropouts
+    Parameters and buffers are stacked to shape (G, K, ...). A chain of linear layers, batch normalizations, dropouts
     and elementwise activations is written out in batched matrix products, in which the first linear layers of the
     replicas of a fold are one product, and so is a module of a user that amounts to one; any other module runs under
     two nested :func:`torch.vmap`.
@@ -164,7 +164,7 @@ def _own_tensors(layer):
 def chain_of(module):
     """Layers of a module in the order they are applied, as pairs (name, layer); None where that is not known.
 
-    Only exact classes without hooks are known: a subclass, a hook or a parametrisation may compute something else.
+    Only exact classes without hooks are known: a subclass, a hook or a parametrization may compute something else.
     """
     if has_hooks(module):
         return None

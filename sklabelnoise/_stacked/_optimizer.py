@@ -1,11 +1,11 @@
-"""One optimiser step for many stacked networks, each with rates of its own."""
+"""One optimizer step for many stacked networks, each with rates of its own."""
 
 import numpy as np
 import torch
 
 STACKABLE = (torch.optim.SGD, torch.optim.Adam, torch.optim.AdamW)
 
-# Options of torch's optimisers that choose how a step is computed, not which step.
+# Options of torch's optimizers that choose how a step is computed, not which step.
 _IMPLEMENTATION = ("foreach", "fused", "capturable", "differentiable", "decoupled_weight_decay")
 # Coefficients of Adam that change from step to step where its rates stay.
 _CHANGING = ("root", "rate")
@@ -129,7 +129,7 @@ class StackedOptimizer:
 
 
 def optimizer_options(optimizer):
-    """Split the options of a torch optimiser into rates, which may differ between replicas, and the rest.
+    """Split the options of a torch optimizer into rates, which may differ between replicas, and the rest.
 
     Parameters
     ----------

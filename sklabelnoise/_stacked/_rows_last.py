@@ -1,4 +1,4 @@
-"""Softmax of logits whose rows, not classes, are neighbours in memory."""
+"""Softmax of logits whose rows, not classes, are neighbors in memory."""
 
 import torch
 import torch.nn.functional as F
@@ -19,7 +19,7 @@ class RowsLast(TorchFunctionMode):
 
     The logits of a stacked network are stored as (..., n_classes, n_rows) and seen as (..., n_rows, n_classes). torch's
     kernel for the last dimension copies such a tensor first, and is many times slower for few classes than the one for
-    other dimensions, which takes neighbouring rows at once. The numbers are the same up to rounding.
+    other dimensions, which takes neighboring rows at once. The numbers are the same up to rounding.
 
     Examples
     --------

@@ -2,7 +2,7 @@
 
 Under :func:`torch.vmap` a linear layer whose weights are of many networks becomes a batch of products, for which rows
 that all of them share are repeated. Here the weights of the networks lie below one another in place of that, as if
-they were one layer of many units; what comes out has neighbouring rows in memory, which is where the layers behind,
+they were one layer of many units; what comes out has neighboring rows in memory, which is where the layers behind,
 and the loss over few classes, are fastest. A convolution is treated so by torch itself.
 """
 

@@ -76,7 +76,7 @@ def fetch_cifar10(
     n_retries: int = 3,
     delay: float = 1.0,
 ) -> Bunch:
-    """Load CIFAR-10, 60,000 colour images of ten kinds of things [1]_.
+    """Load CIFAR-10, 60,000 color images of ten kinds of things [1]_.
 
     The images come from the files of a shared folder, if they are there, else from
     the official archive (170 MB), whose checksum is verified at every call. The
@@ -160,7 +160,7 @@ def fetch_cifar100(
     n_retries: int = 3,
     delay: float = 1.0,
 ) -> Bunch:
-    """Load CIFAR-100, 60,000 colour images of a hundred kinds of things in 20 groups [1]_.
+    """Load CIFAR-100, 60,000 color images of a hundred kinds of things in 20 groups [1]_.
 
     Where the images come from is as for :func:`fetch_cifar10`; the official archive
     has 169 MB.

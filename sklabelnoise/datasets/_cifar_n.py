@@ -51,7 +51,7 @@ def fetch_cifar_n(
 ) -> Bunch:
     """Load CIFAR-10 or CIFAR-100 with labels from people, many of them wrong [1]_.
 
-    Three workers of a crowdsourcing service labelled each training image of
+    Three workers of a crowdsourcing service labeled each training image of
     CIFAR-10, one each of CIFAR-100. This is real label noise, which depends on the
     image. The test labels are the official ones.
 

@@ -33,7 +33,7 @@ def load_digits_noisy(
     ----------
     noise_rate : float, default=0.4
         Probability that a training label is replaced by another class; the
-        realised share differs a little.
+        realized share differs a little.
 
     noise : {"symmetric", "pair_flip"} or array-like of shape (10, 10), default="symmetric"
         How labels are replaced: by any other digit with equal probability, by

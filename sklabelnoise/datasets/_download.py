@@ -23,7 +23,7 @@ _CHUNK = 2**20
 
 @dataclass(frozen=True)
 class RemoteFile:
-    """A file, where to get it, and how to recognise it."""
+    """A file, where to get it, and how to recognize it."""
 
     name: str
     url: str

@@ -223,7 +223,7 @@ class EmphasisDisplay:
             Axes for the histogram of the data, if `ax` is given.
 
         color : color, default=None
-            Colour of curve, mode and histogram.
+            Color of curve, mode and histogram.
 
         mark_mode : bool, default=True
             Whether to mark where the weight is greatest.
@@ -245,7 +245,7 @@ class EmphasisDisplay:
             # legend and of the count of curves above.
             ax.scatter(self.mode, self.weight.max(), color=color, zorder=3, s=28, label=f"_mode {self.mode:.2f}")
             ax.vlines(self.mode, 0, self.weight.max(), color=color, lw=0.8, ls=":")
-        ax.set(xlim=(0, 1), ylabel="normalised emphasis" if self.density else "weight w(p)")
+        ax.set(xlim=(0, 1), ylabel="normalized emphasis" if self.density else "weight w(p)")
         ax.set_ylim(0, 1.06 * max(line.get_ydata().max() for line in ax.get_lines()))
         remove_frame(ax)
         if self.name is not None:

@@ -198,7 +198,7 @@ class LearningDynamicsDisplay:
         return self
 
     def _handles(self, quantity, colors):
-        """Legend of several networks: a colour each, then a style for each kind of line."""
+        """Legend of several networks: a color each, then a style for each kind of line."""
         from matplotlib.lines import Line2D
 
         names = [Line2D([], [], color=color, label=name) for name, color in colors.items()]

@@ -1,4 +1,4 @@
-"""Scores for work with wrong labels: what was recovered, memorised, detected, how calibrated and how well ranked."""
+"""Scores for work with wrong labels: what was recovered, memorized, detected, how calibrated and how well ranked."""
 
 from sklabelnoise._foundation._renamed import old_names
 from sklabelnoise.metrics._calibration import expected_calibration_error

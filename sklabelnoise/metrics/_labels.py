@@ -1,4 +1,4 @@
-"""What became of wrong labels: recovered, memorised, corrected, detected. For data whose true labels are known."""
+"""What became of wrong labels: recovered, memorized, corrected, detected. For data whose true labels are known."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def label_recovery(y_clean: Labels, y_noisy: ArrayLike, y_corrected: ArrayLike) 
 
     See Also
     --------
-    correction_rate : Looks at the wrong labels only, not at right ones that were spoilt.
+    correction_rate : Looks at the wrong labels only, not at right ones that were spoiled.
 
     Examples
     --------

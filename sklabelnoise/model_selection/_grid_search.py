@@ -47,11 +47,11 @@ class FusedGridSearchCV(GridSearchCV):
 
     It takes and gives what :class:`sklearn.model_selection.GridSearchCV` does, with the same scores, in a fraction of
     the time. For a classifier of this package, or a :class:`~sklearn.pipeline.Pipeline` that ends in one, candidates
-    that differ only in numbers of the loss, in rates of the optimiser, in `lr_schedule`, `class_weight` or
+    that differ only in numbers of the loss, in rates of the optimizer, in `lr_schedule`, `class_weight` or
     `random_state` are trained on all folds at once: their parameters are stacked, folds share a step, candidates share
     the batch, and transformers are fitted once per fold. Candidates that also differ in the architecture, the number
     of epochs or the batch size form stacks of their own. What can't be trained together (other estimators, early
-    stopping, callbacks, augmentation, other optimisers than SGD, Adam and AdamW, modules that can't run under
+    stopping, callbacks, augmentation, other optimizers than SGD, Adam and AdamW, modules that can't run under
     :func:`torch.vmap`) is fitted by ordinary fits through joblib. `fused_` says which and why.
 
     Parameters

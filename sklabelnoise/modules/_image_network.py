@@ -15,7 +15,7 @@ class ImageNetwork(nn.Module):
         width).
 
     in_channels : int
-        Number of colour channels.
+        Number of color channels.
 
     n_features : int
         Number of feature maps of `body`.
@@ -37,7 +37,7 @@ class ImageNetwork(nn.Module):
         self.body = body
         self.dropout = Dropout(dropout) if dropout else nn.Identity()
         self.output = nn.Linear(n_features, n_classes)
-        _initialise(self)
+        _initialize(self)
 
     def forward_features(self, x):
         """Feature maps averaged over the image, shape (n_samples, n_features)."""
@@ -66,7 +66,7 @@ class ImageNetwork(nn.Module):
         return x.permute(0, 3, 1, 2) if self.channels_last else x
 
 
-def _initialise(network):
+def _initialize(network):
     """Draw the weights so that activations neither grow nor vanish with depth, in place.
 
     Convolutions and linear layers are normal with variance 2 / fan-in, biases

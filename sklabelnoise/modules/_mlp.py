@@ -82,7 +82,7 @@ class MLP(nn.Module):
         widths = (hidden,) if isinstance(hidden, Integral) else tuple(hidden)
         layers = []
         for n_in, n_out in zip((n_features, *widths), widths, strict=False):
-            # Batch normalisation subtracts a bias again: its gradient would be rounding noise.
+            # Batch normalization subtracts a bias again: its gradient would be rounding noise.
             layers.append(nn.Linear(n_in, n_out, bias=not batch_norm))
             if batch_norm:
                 layers.append(nn.BatchNorm1d(n_out))

@@ -1,4 +1,4 @@
-"""Residual networks that normalise and rectify before each convolution (He et al., ECCV 2016)."""
+"""Residual networks that normalize and rectify before each convolution (He et al., ECCV 2016)."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from sklabelnoise.modules._image_network import ImageNetwork, convolution_3x3, o
 
 
 class _PreActBlock(nn.Module):
-    """Two times batch normalisation, rectifier, convolution, and the path around them.
+    """Two times batch normalization, rectifier, convolution, and the path around them.
 
-    In the first block of a stage both paths start from the normalised input, in the
+    In the first block of a stage both paths start from the normalized input, in the
     others the shortcut is the input itself (He et al., ECCV 2016, appendix).
     """
 
@@ -36,13 +36,13 @@ class PreActResNet18(ImageNetwork):
 
     The network of most papers on noisy labels: the 18-layer design for ImageNet
     with a 3 x 3 convolution in front, for images of 32 x 32 pixels, and with
-    normalisation and rectifier before each convolution [1]_. Four stages of two
+    normalization and rectifier before each convolution [1]_. Four stages of two
     blocks have 64, 128, 256 and 512 feature maps.
 
     Parameters
     ----------
     in_channels : int
-        Number of colour channels. The estimators fill it in.
+        Number of color channels. The estimators fill it in.
 
     n_classes : int
         Number of outputs (logits). The estimators fill it in.

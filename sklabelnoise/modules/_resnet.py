@@ -85,7 +85,7 @@ _PARAMETERS = """
 Parameters
 ----------
 in_channels : int
-    Number of colour channels. The estimators fill it in.
+    Number of color channels. The estimators fill it in.
 
 n_classes : int
     Number of outputs (logits). The estimators fill it in.
@@ -94,7 +94,7 @@ shortcut : {"A", "B"}, default="A"
     The path around a block that changes the number of maps. ``"A"``, which
     the paper uses on CIFAR, takes every second pixel and sets the new maps to
     zero; it has no parameters. ``"B"`` is a 1 x 1 convolution with batch
-    normalisation.
+    normalization.
 
 dropout : float, default=0.0
     Probability of dropping an averaged feature before the linear layer.

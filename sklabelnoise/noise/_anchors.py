@@ -66,7 +66,7 @@ def transition_matrix_of_predictions(proba):
     """Transition matrix of the noise that a model of the *given* labels has learned.
 
     Where a row surely is of class i, the probabilities of its given label are row i of the transition matrix. The row
-    surest of a class alone would be one whose label the network has memorised, whose probabilities show no noise: the
+    surest of a class alone would be one whose label the network has memorized, whose probabilities show no noise: the
     mean over the anchor set of the class stands in its place.
 
     Parameters

@@ -45,7 +45,7 @@ def corrupt_labels(
         The labels in the order of the rows of `transition_matrix`. None takes the sorted labels found in `y`.
 
     exact_counts : bool, default=False
-        False draws each label independently, so the realised rate varies around the asked one. True flips as many
+        False draws each label independently, so the realized rate varies around the asked one. True flips as many
         labels of each class, to each class, as `transition_matrix` asks for (rounded so that no count is off by one
         or more), and draws only which ones.
 
@@ -120,7 +120,7 @@ def corrupt_labels_by_instance(
     Parameters
     ----------
     X : array-like of shape (n_samples, ...)
-        Features, flattened behind the first axis. Their scale matters: standardised columns (or images) make rows that
+        Features, flattened behind the first axis. Their scale matters: standardized columns (or images) make rows that
         look alike get the same wrong label, and features near zero make any wrong label as likely as another.
 
     y : array-like of shape (n_samples,)

@@ -1,4 +1,4 @@
-"""How much noise there is: asked for by a transition matrix, or realised in given labels."""
+"""How much noise there is: asked for by a transition matrix, or realized in given labels."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ class CropFlip:
     size is cut at a random place, and the window is mirrored left to right with
     probability one half. This is what residual networks are trained with on
     CIFAR [1]_. There, as in the experiments of derivative manipulation, the zeros
-    are the mean colour, because the mean was subtracted before; zeros of raw
+    are the mean color, because the mean was subtracted before; zeros of raw
     images are black.
 
     Parameters
@@ -72,8 +72,8 @@ class CropFlip:
 class Cutout:
     """Set one square of every image to zero.
 
-    The centre of the square is uniform over the image, so that part of the square
-    may lie outside [1]_. Zero is the mean colour where the images were normalised
+    The center of the square is uniform over the image, so that part of the square
+    may lie outside [1]_. Zero is the mean color where the images were normalized
     before, as in the paper, and black in raw images.
 
     Parameters

@@ -62,7 +62,7 @@ class NetBuilder:
     patience: int | None
 
     def build(self, tensors, data, device, seed):
-        """A fresh, initialised net for some data.
+        """A fresh, initialized net for some data.
 
         Parameters
         ----------
@@ -103,7 +103,7 @@ class NetBuilder:
         return build_module(self.module, self.module_params, input_shape=input_shape, n_classes=n_classes)
 
     def wrap(self, module, preprocess, used, device, seed):
-        """An initialised net around a module that is ready on its device."""
+        """An initialized net around a module that is ready on its device."""
         check_learning_rate(used["lr"], next(module.parameters()).dtype)
         optimizer = resolve_optimizer(used["optimizer"])
         of_optimizer = optimizer_params(optimizer, used)
@@ -223,7 +223,7 @@ def _augmentation(used, module):
 
 
 def _image_scaler(tensors, module, dtype):
-    """Normalisation by the training statistics, for images only."""
+    """Normalization by the training statistics, for images only."""
     if not isinstance(tensors, TensorData) or tensors.X.ndim != 4:
         return None
     scaler = ImageScaler.from_images(tensors.X, channels_last=takes_channels_last(module), dtype=dtype)

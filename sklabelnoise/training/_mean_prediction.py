@@ -18,7 +18,7 @@ class MeanPrediction(TrainingLogits):
     """Average the predictions for each training row over the epochs.
 
     Networks learn right labels before wrong ones, so the average still tells them apart where the network has
-    memorised both in the end. It costs no forward pass: the predictions are those that training makes anyway.
+    memorized both in the end. It costs no forward pass: the predictions are those that training makes anyway.
 
     Attributes
     ----------

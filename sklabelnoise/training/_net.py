@@ -63,7 +63,7 @@ class NoisyLabelNet(ClassifierMixin, NeuralNet):
     augment : callable, default=None
         ``augment(batch, generator)``, applied to training batches on the device; the generator is on it, too.
     preprocess : callable, default=None
-        Applied to every batch before augmentation and module (normalised images are padded with their mean colour).
+        Applied to every batch before augmentation and module (normalized images are padded with their mean color).
     amp : bool, "bfloat16" or "float16", default=False
         Run the module under autocast, see :mod:`~sklabelnoise.training._precision`.
     """
@@ -127,7 +127,7 @@ class NoisyLabelNet(ClassifierMixin, NeuralNet):
             super().__setattr__(name, value)
 
     def initialize_history(self):
-        # The last step of skorch's initialisation, and one that AccelerateMixin, which has its own, does not skip.
+        # The last step of skorch's initialization, and one that AccelerateMixin, which has its own, does not skip.
         # A history of its own for each training, so that a copy of the net keeps what it had.
         self.history_ = History()
         self.order_generator_ = torch.Generator().manual_seed(self.seed)
@@ -140,7 +140,7 @@ class NoisyLabelNet(ClassifierMixin, NeuralNet):
         return self
 
     def __deepcopy__(self, memo):
-        # skorch's own way, through its pickling, would leave the optimiser with other tensors than the module's. One
+        # skorch's own way, through its pickling, would leave the optimizer with other tensors than the module's. One
         # memo for all parts keeps them together, and needs nothing that can be pickled.
         copied = object.__new__(type(self))
         memo[id(self)] = copied
@@ -220,7 +220,7 @@ class NoisyLabelNet(ClassifierMixin, NeuralNet):
 
     @torch.enable_grad()
     def fit_epochs(self, data, *, epochs, continues=False, observers=(), keep_interrupted=False, same_bits=True):
-        """Train for some epochs on prepared data; the net must be initialised.
+        """Train for some epochs on prepared data; the net must be initialized.
 
         Parameters
         ----------

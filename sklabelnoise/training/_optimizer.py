@@ -13,12 +13,12 @@ _WAYS_OF_STEPPING = ("optimizer__fused", "optimizer__foreach", "optimizer__captu
 
 
 def resolve_optimizer(optimizer):
-    """The optimiser class that a name in ``torch.optim`` means; a class is returned as it is.
+    """The optimizer class that a name in ``torch.optim`` means; a class is returned as it is.
 
     Raises
     ------
     ValueError
-        If ``torch.optim`` has no optimiser of that name.
+        If ``torch.optim`` has no optimizer of that name.
     """
     if not isinstance(optimizer, str):
         return optimizer
@@ -50,7 +50,7 @@ def _declared(function):
 
 
 def takes_weight_decay(optimizer):
-    """Whether an optimiser class has weight decay; LBFGS has none."""
+    """Whether an optimizer class has weight decay; LBFGS has none."""
     return "weight_decay" in _declared(optimizer)
 
 
@@ -96,12 +96,12 @@ def takes_fused_step(optimizer, params, module, device):
 
 
 def optimizer_params(optimizer, used):
-    """Arguments of skorch's net for this optimiser, from the training parameters `used`.
+    """Arguments of skorch's net for this optimizer, from the training parameters `used`.
 
     Raises
     ------
     ValueError
-        If the optimiser does not take an argument it was given.
+        If the optimizer does not take an argument it was given.
     """
     declared = _declared(optimizer)
     params = {name: value for name, value in used.items() if name.startswith("optimizer__")}

@@ -1,4 +1,4 @@
-"""Normalisation of images by the statistics of the training set."""
+"""Normalization of images by the statistics of the training set."""
 
 import math
 
@@ -32,7 +32,7 @@ class ImageScaler(nn.Module):
         self.register_buffer("inverse_std", (1 / std).to(dtype).view(shape))
 
     def forward(self, x):
-        """Normalised images, same shape."""
+        """Normalized images, same shape."""
         return (x.to(self.mean.dtype) - self.mean) * self.inverse_std
 
     @classmethod

@@ -93,7 +93,7 @@ def test_the_search_trains_as_the_estimators_do(blobs):
     ).fit(X, y)  # fmt: skip
     with torch.inference_mode():
         proba = module(torch.from_numpy(X)).softmax(dim=1).numpy()
-    # fused and looped optimiser steps round differently: nine steps in float32
+    # fused and looped optimizer steps round differently: nine steps in float32
     np.testing.assert_allclose(model.predict_proba(X), proba, atol=1e-5)
 
 

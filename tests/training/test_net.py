@@ -125,7 +125,7 @@ def test_the_recorded_accuracy_and_loss_weigh_rows_and_not_batches(rows):
 
 
 class Watch(Callback):
-    """Records what the optimiser and the criterion are set to in every training batch."""
+    """Records what the optimizer and the criterion are set to in every training batch."""
 
     def on_train_begin(self, net, **kwargs):
         self.lrs, self.progress = [], []
