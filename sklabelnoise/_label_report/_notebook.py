@@ -8,7 +8,7 @@ from sklabelnoise._label_report._views import view_of
 
 _N_ROWS = 10
 _LABELS = ("given_label", "suggested_label")
-_CELL = "padding:.25em .6em;text-align:left;vertical-align:middle;border-bottom:1px solid #8884;"
+_CELL = "padding:.25em .6em;text-align:left;vertical-align:middle;border-bottom:1px solid #8884;overflow-wrap:anywhere;"
 
 
 def summary_html(report):
@@ -50,13 +50,13 @@ def _worst(report):
     rows = []
     for issue, content in zip(issues.to_dict("records"), contents, strict=True):
         cells = [issue["row"], *([issue["id"]] if report.ids is not None else [])]
-        cells += [issue["given_label"], issue["suggested_label"], f"{issue['quality']:.3f}"]
+        cells += [issue["given_label"], issue["suggested_label"], f"{issue['quality']:.4f}"]
         if isinstance(content, str) and content.startswith("data:image/"):
             shown = f'<img alt="row {issue["row"]}" src="{_escaped(content)}" style="max-height:64px">'
         else:
             shown = _escaped(_shorten(view.line(content) if content else ""))
-        cells = "".join(f'<td style="{_CELL}">{_escaped(cell)}</td>' for cell in cells)
-        rows.append(f'<tr>{cells}<td style="{_CELL}">{shown}</td></tr>')
+        cells = "".join(f'<td dir="auto" style="{_CELL}">{_escaped(cell)}</td>' for cell in cells)
+        rows.append(f'<tr>{cells}<td dir="auto" style="{_CELL}min-width:14em;">{shown}</td></tr>')
     body = "".join(rows)
     return f'<table style="border-collapse:collapse"><thead><tr>{header}</tr></thead><tbody>{body}</tbody></table>'
 

@@ -87,7 +87,12 @@ def _bins_of(column):
 
 def as_text(value):
     """A value of a table in few characters."""
+    if value is None or value is pd.NA or value is pd.NaT:
+        return "missing"
     if isinstance(value, float | np.floating):
-        return f"{value:.4g}"
+        if np.isnan(value):
+            return "missing"
+        # Four digits, but amounts of money and the like as people write them, not as 3.953e+04.
+        return f"{value:.0f}" if 1e4 <= abs(value) < 1e15 else f"{value:.4g}"
     text = str(value)
     return text if len(text) <= _MAX_LENGTH else text[: _MAX_LENGTH - 1] + "…"

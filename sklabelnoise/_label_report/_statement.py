@@ -7,7 +7,10 @@ def statement(report):
     """The number of doubted labels, the noise rate, and how the two belong together."""
     n, n_doubted = len(report.y), len(report.issues)
     share = f"{n_doubted:,} of {n:,} labels ({n_doubted / n:.1%})"
-    doubted = f"{share} are in doubt: the model finds another class likelier."
+    verb = "is" if n_doubted == 1 else "are"
+    doubted = f"{share} {verb} in doubt: the model finds another class likelier."
+    if not n_doubted:
+        doubted = f"None of {n:,} labels is in doubt: the model finds no other class clearly likelier."
     if report.reliability == NONE:
         return f"{doubted} How many labels are wrong cannot be told. {report.reliability_reason}"
     if report.noise_rate_interval is None:

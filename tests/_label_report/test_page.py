@@ -211,6 +211,42 @@ class TestShows:
         page.one(".matrix td.wrong button").click()
         assert page.rows == report.issues.query(f"given_label == {given} and suggested_label == {true}")["row"].tolist()
 
+    def test_how_likely_the_given_label_is_among_many_classes(self, browser, tmp_path):
+        proba = np.full((40, 20), 0.05)
+        proba[:, 0], proba[:, 1:] = 0.43, 0.03  # the given label is one of nineteen equals, most of them not listed
+        report = LabelReport(np.arange(40) % 20, proba, in_sample=True)
+        page = Page(browser, report.to_html(tmp_path / "report.html"))
+        assert {text.split()[-2] for text in page.column("given")} == {"3"}
+
+    @pytest.mark.parametrize(
+        ("doubted", "said"), [(0, "None of 30 labels is"), (1, "1 of 30 labels (3.3%) is in doubt")]
+    )
+    def test_a_page_of_nothing_or_of_one(self, browser, tmp_path, doubted, said):
+        y = np.arange(30) % 2
+        proba = np.where(np.eye(2)[y] == 1, 0.9, 0.1)
+        proba[:doubted] = proba[:doubted, ::-1]
+        page = Page(browser, LabelReport(y, proba, in_sample=True).to_html(tmp_path / "report.html"))
+        assert said in page.one(".statement").text
+        assert len(page.rows) == doubted
+        assert ("No label is in doubt" in page.one("#issues").text) == (doubted == 0)
+        assert page.one("#done").get_property("value") == 0
+        page.press("m")
+        assert page.text("all-text").startswith(("0 rows match", "1 row matches")[doubted])
+
+    def test_names_from_right_to_left_keep_the_figures_beside_them_in_place(self, browser, tmp_path):
+        y = np.array(["\u05db\u05df", "\u05dc\u05d0"])[np.arange(20) % 2]
+        texts = ["\u05e9\u05dc\u05d5\u05dd \u05e2\u05d5\u05dc\u05dd (1)."] * 20
+        report = LabelReport(y, np.eye(2)[1 - np.arange(20) % 2], X=texts, in_sample=True)
+        page = Page(browser, report.to_html(tmp_path / "report.html", title="\u05d1\u05d3\u05d9\u05e7\u05d4 1"))
+        name, share = (page.one(f"td.given {part}").rect for part in ("bdi", "small"))
+        assert name["x"] + name["width"] <= share["x"] + 1  # the figure follows the name
+        style = "return getComputedStyle(document.querySelector('td .text')).direction"
+        assert page.browser.execute_script(style) == "rtl"
+        page.start()
+        page.press("a")
+        assert f"accepted \u2068{report.issues['suggested_label'].iloc[0]}\u2069. z" in page.text("status")
+        assert pd.read_csv(page.download())["label"].tolist() == [report.issues["suggested_label"].iloc[0]]
+
 
 class TestDecides:
     def test_one_key_a_row_and_the_next_comes_by_itself(self, page, animals):
@@ -317,6 +353,31 @@ class TestDecides:
         page.press("a")
         assert page.text("progress") == "1 of 60 decided (1 accepted)"
         assert page.current == animals.issues["row"].iloc[1]
+
+    def test_the_dialog_of_a_row_has_a_button_a_decision(self, page, animals):
+        page.one("td.content button").click()
+        page.one("#detail-decide [data-decision=reject]").click()
+        assert page.text("progress") == "1 of 60 decided (1 kept)"
+        assert page.current == animals.issues["row"].iloc[1]
+        page.press(UP, ENTER)
+        assert page.one("#detail-decide [data-decision=reject]").get_attribute("aria-pressed") == "true"
+        page.one("#detail-decide [data-decision=relabel]").click()
+        assert page.browser.execute_script("return document.activeElement.id") == "picker-search"
+
+    def test_a_browser_that_keeps_nothing_is_named(self, page):
+        page.browser.execute_script(
+            "window.native = Storage.prototype.setItem;"
+            "Storage.prototype.setItem = () => { throw new Error('refused'); }"
+        )
+        page.start()
+        assert not page.one("#not-kept").is_displayed()
+        page.press("a")
+        assert "download your decisions before you close it" in page.one("#not-kept").text.replace("\n", " ")
+        left = "return !dispatchEvent(new Event('beforeunload', {cancelable: true}))"
+        assert page.browser.execute_script(left)  # the browser asks before it closes the page
+        page.browser.execute_script("Storage.prototype.setItem = window.native")
+        page.press("k")
+        assert not page.one("#not-kept").is_displayed() and not page.browser.execute_script(left)
 
 
 class TestFiles:
@@ -472,11 +533,76 @@ class TestEveryone:
         row.find_element("css selector", "[data-decision=accept]").click()
         assert page.text("progress") == "1 of 60 decided (1 accepted)"
 
+    @pytest.mark.parametrize("opener", ["files", "mass", "help-open"])
+    def test_a_dialog_of_the_bar_ends_where_it_was_opened(self, page, opener):
+        page.browser.execute_script("document.getElementById(arguments[0]).focus()", opener)
+        page.press(ENTER)
+        page.press(ESCAPE)
+        assert page.browser.execute_script("return document.activeElement.id") == opener
+
+    @pytest.mark.parametrize("opener", ["td.content button", "#help-open"])
+    def test_on_a_phone_a_long_dialog_begins_at_its_head(self, page, opener):
+        page.size("phone")
+        page.one(opener).click()
+        assert page.one("dialog[open] h2").is_displayed()
+        top = page.browser.execute_script("return document.querySelector('dialog[open]').scrollTop")
+        assert top == 0
+
+    def test_from_the_matrix_one_comes_to_its_rows(self, page):
+        page.one("#noise summary").click()
+        for _ in range(100):  # it is built when it is opened
+            if buttons := page.browser.find_elements("css selector", ".confusions button"):
+                break
+            time.sleep(0.05)
+        buttons[0].send_keys(ENTER)
+        assert page.current == page.rows[0]
+
+    def test_keys_of_one_letter_can_be_switched_off(self, page):
+        page.start()
+        page.press("?")
+        page.one("#keys-on").click()
+        page.press(ESCAPE)
+        page.browser.refresh()  # it is remembered
+        page.start()
+        page.press("a", "1", ENTER, "k")  # nor in the dialog of a row
+        assert page.browser.execute_script("return document.getElementById('detail').open")
+        page.press(ESCAPE, DOWN)
+        assert page.text("progress") == "0 of 60 decided"
+        page.one("#help-open").click()
+        page.one("#keys-on").click()
+        page.press(ESCAPE)
+        page.start()
+        page.press("a")
+        assert page.text("progress") == "1 of 60 decided (1 accepted)"
+
+    def test_on_paper_stand_all_rows_and_what_was_decided(self, nasty, nasty_report):
+        nasty.start()
+        nasty.press("a")
+        nasty.browser.execute_script("dispatchEvent(new Event('beforeprint'))")
+        assert nasty.rows == nasty_report.issues["row"].tolist()
+        nasty.browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+        first, second = nasty.browser.find_elements("css selector", "#issues tbody tr")[:2]
+        shown = [
+            [b.text for b in row.find_elements("css selector", "button") if b.is_displayed()] for row in (first, second)
+        ]
+        assert not nasty.one("#bar").is_displayed()
+        nasty.browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
+        assert shown == [["Accept"], []]
+
     def test_the_bar_stays_in_sight(self, page):
         top = page.browser.execute_script(
             "scrollTo(0, 3000); return document.getElementById('bar').getBoundingClientRect().top"
         )
         assert abs(top) < 1
+
+    def test_a_long_text_is_read_by_keys(self, browser, tmp_path):
+        texts = ["one line\n" * 200] * 20
+        report = LabelReport(np.arange(20) % 2, np.eye(2)[1 - np.arange(20) % 2], X=texts, in_sample=True)
+        page = Page(browser, report.to_html(tmp_path / "report.html"))
+        page.start()
+        page.press(ENTER, "\ue004")  # Tab comes to the text first
+        assert page.browser.execute_script("return document.activeElement.getAttribute('aria-label')") == "text"
+        assert page.one("#detail-body .text").get_attribute("tabindex") == "0"
 
     def test_pictures_say_what_they_are(self, browser, tmp_path):
         X = np.random.default_rng(0).integers(0, 255, (20, 8, 8), dtype=np.uint8)
@@ -504,7 +630,7 @@ def test_two_thousand_pictures_are_usable_within_two_seconds(browser, many):
         page.start()
         page.press("a")
         page.one("th [data-sort=margin]").click()
-        assert "of 2000 decided" in page.text("progress")
+        assert "of 2,000 decided" in page.text("progress")
         seconds.append(time.perf_counter() - start)
     assert min(seconds) < 2
 

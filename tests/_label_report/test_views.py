@@ -125,6 +125,15 @@ class TestValues:
         X = pd.DataFrame({"a": [np.nan, 1] * 4, "b": pd.array([True, None] * 4, dtype="boolean"), "c": [[1], [2]] * 4})
         assert len(seen(X)[1][0]) == 3
 
+    def test_values_as_people_write_them(self):
+        X = pd.DataFrame({
+            "income": [39530.12] * 8, "share": [0.123456] * 8, "tiny": [1.5e-7] * 8, "huge": [1e20] * 8,
+            "gap": [np.nan] * 8, "word": [None] * 8, "day": pd.Series([pd.NaT] * 8, dtype="M8[ns]"),
+            "count": pd.array([None] * 8, dtype="Int64"),
+        })  # fmt: skip
+        expected = ["39530", "0.1235", "1.5e-07", "1e+20", *["missing"] * 4]
+        assert seen(X)[0].full(0) == expected
+
     @pytest.mark.parametrize("kind", ["csr", "csc", "coo", "lil", "dok", "bsr", "dia"])
     @pytest.mark.parametrize("container", ["array", "matrix"])
     def test_sparse_rows_show_their_largest_entries(self, kind, container):

@@ -9,22 +9,23 @@
 
   const times = (ratio) => ` ×${ratio >= 10 ? Math.round(ratio) : ratio.toFixed(1)}`;
 
+  // Of the classes behind the first nine the page knows the given one alone.
   const sharesOf = (issue) => (code) => {
-    const found = issue.top.find(([other]) => other === code);
-    return found ? `${Math.round(100 * found[1])}\u00a0%` : "";
+    const [, share] = issue.top.find(([other]) => other === code) || (code === issue.given ? [code, issue.quality] : []);
+    return share === undefined ? "" : `${Math.round(100 * share)}\u00a0%`;
   };
 
   function briefOf(issue) {
     const { content } = issue;
-    if (data.kind === "image") return pictureOf(content, `row ${issue.row}, given ${data.names[issue.given]}`);
-    if (data.kind === "text") return element("div", { class: "text" }, content);
+    if (data.kind === "image") return pictureOf(content, `row ${issue.row}, given ${nameOf(issue.given)}`);
+    if (data.kind === "text") return element("div", { class: "text", dir: "auto" }, content);
     if (data.kind !== "values") return "";
     const list = element("ul", { class: "values" });
     for (const [name, value, ratio] of content) {
-      const item = element("li", {}, element("b", {}, name), " ", value);
+      const item = element("li", {}, element("b", {}, element("bdi", {}, name)), " ", element("bdi", {}, value));
       if (ratio !== null && ratio >= 1.1) {
-        item.append(element("small", { title: `${ratio} times as frequent among ${data.names[issue.suggested]} as ` +
-          `among ${data.names[issue.given]}` }, times(ratio)));
+        item.append(element("small", { title: `${ratio} times as frequent among ${nameOf(issue.suggested)} as ` +
+          `among ${nameOf(issue.given)}` }, times(ratio)));
       }
       list.append(item);
     }
@@ -40,11 +41,14 @@
 
   function wholeOf(issue) {
     if (data.kind === "image") {
-      const parts = [pictureOf(issue.content, `row ${issue.row}, given ${data.names[issue.given]}`)];
+      const parts = [pictureOf(issue.content, `row ${issue.row}, given ${nameOf(issue.given)}`)];
       if (issue.id) parts.push(element("p", { class: "id" }, issue.id));
       return element("div", { class: "whole" }, ...parts);
     }
-    if (data.kind === "text") return element("div", { class: "whole text" }, fullText(issue));
+    if (data.kind === "text") {
+      return element("div", { class: "whole text", dir: "auto", tabindex: "0", role: "region", "aria-label": "text" },
+        fullText(issue));
+    }
     return "";
   }
 
@@ -59,9 +63,9 @@
       for (const row of rows) {
         const content = data.others[row];
         list.append(element("li", {}, data.kind === "image"
-          ? pictureOf(content, `row ${row}, ${data.names[code]}`) : element("div", { class: "text" }, content)));
+          ? pictureOf(content, `row ${row}, ${nameOf(code)}`) : element("div", { class: "text", dir: "auto" }, content)));
       }
-      whole.append(element("section", {}, element("h3", {}, `most alike among ${data.names[code]} (${role})`), list));
+      whole.append(element("section", {}, element("h3", {}, "most alike among ", named(code), ` (${role})`), list));
     }
     return whole;
   }
@@ -72,7 +76,7 @@
     const others = groups.flatMap(([, code, rows]) => rows.map((row) => [row, code, data.full[row]]));
     const head = element("tr", {}, element("th", { scope: "col" }, "column"),
       element("th", { scope: "col" }, `row ${issue.row}`),
-      ...others.map(([row, code]) => element("th", { scope: "col" }, `${row}: ${data.names[code]}`)));
+      ...others.map(([row, code]) => element("th", { scope: "col" }, `${row}: `, named(code))));
     const body = element("tbody");
     // The values that speak for the suggestion come first.
     const order = mine.map((_, j) => j).sort((a, b) => (ratios.get(mine[b][0]) || 0) - (ratios.get(mine[a][0]) || 0));
@@ -84,8 +88,8 @@
         ...others.map(([, , values]) => element("td", {}, data.columns ? values[j] : ""))));
     }
     const table = element("table", { class: "compare" },
-      element("caption", {}, "×: how many times as frequent a value like this is in the suggested class as in the " +
-        "given one; the other columns are the rows most alike that nobody doubts"),
+      element("caption", {}, element("span", {}, "×: how many times as frequent a value like this is in the suggested class as in the " +
+        "given one; the other columns are the rows most alike that nobody doubts")),
       element("thead", {}, head), body);
     return element("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "values" }, table);
   }
@@ -96,8 +100,8 @@
       const role = code === issue.given ? " (given)" : code === issue.suggested ? " (suggested)" : "";
       const meter = element("span", { class: "meter", "aria-hidden": "true" });
       meter.style.setProperty("--share", share);
-      list.append(element("li", {}, element("span", {}, element("kbd", {}, rank + 1), ` ${data.names[code]}${role}`), meter,
-        element("span", { class: "number" }, `${(100 * share).toFixed(1)} %`)));
+      list.append(element("li", {}, element("span", {}, element("kbd", {}, rank + 1), " ", named(code), role), meter,
+        element("span", { class: "number" }, `${(100 * share).toFixed(1)}\u00a0%`)));
     }
     return list;
   }

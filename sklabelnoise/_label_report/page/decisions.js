@@ -9,17 +9,23 @@
     let decided = new Map();
     let reviewer = "";
     let past = [], future = [];
+    let keysOfOneLetter = true;
+    let isKept = true;  // what a browser that refuses storage takes back when the page is closed
     try {
       // A browser may refuse storage to pages opened from a file; decisions then live until the page is closed.
       const kept = JSON.parse(localStorage.getItem(key) || "{}");
       decided = new Map(kept.decided || []);
       reviewer = kept.reviewer || "";
+      keysOfOneLetter = kept.keysOfOneLetter !== false;
     } catch { /* as above */ }
 
     function keep() {
       try {
-        localStorage.setItem(key, JSON.stringify({ reviewer, decided: [...decided] }));
-      } catch { /* as above */ }
+        localStorage.setItem(key, JSON.stringify({ reviewer, keysOfOneLetter, decided: [...decided] }));
+        isKept = true;
+      } catch {
+        isKept = false;
+      }
     }
 
     function put(row, value) {
@@ -32,6 +38,9 @@
       decisionOf: (row) => (decided.get(row) || {}).decision || "",
       get reviewer() { return reviewer; },
       set reviewer(name) { reviewer = name; keep(); },
+      get keysOfOneLetter() { return keysOfOneLetter; },
+      set keysOfOneLetter(on) { keysOfOneLetter = on; keep(); },
+      get isKept() { return isKept; },
       get nextUndo() { return past.at(-1); },
       get nextRedo() { return future.at(-1); },
       // One step: changes is a list of [row, value after it], value undefined for none.
@@ -74,8 +83,8 @@
     a.decision === b.decision && labelAfter(issue, a) === labelAfter(issue, b);
 
   function wordsFor(issue, value) {
-    if (value.decision === "relabel") return `relabeled ${data.names[value.label]}`;
-    return value.decision === "accept" ? `accepted ${data.names[issue.suggested]}` : WORDS[value.decision];
+    if (value.decision === "relabel") return `relabeled ${nameOf(value.label)}`;
+    return value.decision === "accept" ? `accepted ${nameOf(issue.suggested)}` : WORDS[value.decision];
   }
 
   // Decisions of a file, by row; an error says what is wrong with it.
@@ -101,7 +110,7 @@
       }
       if (!issue) throw new Error(`Row ${at(line, "row")} is not on this page.`);
       if (names.includes("given_label") && codeOf(at(line, "given_label")) !== issue.given) {
-        throw new Error(`These decisions are about other data: row ${row} was given ${data.names[issue.given]}, ` +
+        throw new Error(`These decisions are about other data: row ${row} was given ${nameOf(issue.given)}, ` +
           `they say ${at(line, "given_label")}.`);
       }
       if (decision && !(decision in WORDS)) throw new Error(`Row ${row} has the unknown decision ${decision}.`);

@@ -2,19 +2,23 @@
     node.addEventListener("click", () => node.closest("dialog").close());
   }
   for (const node of document.querySelectorAll("dialog")) {
-    // Back to the row one came from.
-    node.addEventListener("close", () => {
-      const row = lineOf.get(view.current);
-      if (row && !document.querySelector("dialog[open]")) row.focus({ preventScroll: true });
-    });
+    // Back to the row that it was about; those about the whole list end where they were opened, as the browser does it.
+    if (["detail", "picker", "note"].includes(node.id)) {
+      node.addEventListener("close", () => {
+        const row = lineOf.get(view.current);
+        if (row && !document.querySelector("dialog[open]")) row.focus({ preventScroll: true });
+      });
+    }
     node.addEventListener("click", (event) => { if (event.target === node) node.close(); });
   }
 
   function detail(issue) {
     setCurrent(issue);
-    byId("detail-title").textContent =
-      `Row ${issue.row}: given ${data.names[issue.given]}, suggested ${data.names[issue.suggested]}`;
+    byId("detail-title").replaceChildren(`Row ${issue.row}: given `, named(issue.given), ", suggested ",
+      named(issue.suggested));
     byId("detail-body").replaceChildren(wholeOf(issue), rankingOf(issue), neighborsOf(issue));
+    byId("detail-decide").replaceChildren(...decisionButtons(issue, () => byId("detail").close()));
+    markButtons(byId("detail-decide"), store.get(issue.row));
     byId("detail").showModal();
   }
 
@@ -35,7 +39,9 @@
       const found = ranked.filter((code) => data.names[code].toLowerCase().includes(wanted));
       byId("picker-list").replaceChildren(...found.slice(0, 100).map((code) => {
         const number = ranked.indexOf(code) < 9 ? `${ranked.indexOf(code) + 1} ` : "";
-        return element("li", {}, button(`${number}${data.names[code]}`, {}, () => take(code)));
+        const choice = button(number, {}, () => take(code));
+        choice.append(named(code));
+        return element("li", {}, choice);
       }));
       return found;
     };
@@ -79,8 +85,9 @@
 
   function massActions() {
     const decided = view.matching.filter((issue) => store.decisionOf(issue.row));
-    byId("all-text").textContent = `${counted(view.matching.length, "row")} match the filters, ${decided.length} of them ` +
-      "decided already. This can be undone.";
+    byId("all-text").textContent = `${counted(view.matching.length, "row")} ` +
+      `${view.matching.length === 1 ? "matches" : "match"} the filters, ${grouped(decided.length)} of them decided already. ` +
+      "This can be undone.";
     byId("all-decided").checked = false;
     byId("all-buttons").replaceChildren(
       button("Accept all", {}, () => decideAll("accept")),

@@ -1,7 +1,7 @@
   const CHUNK = 60;
   const BUTTONS = [
-    ["accept", "Accept", "a", (issue) => `accept ${data.names[issue.suggested]} for row ${issue.row}`],
-    ["reject", "Keep", "k", (issue) => `keep ${data.names[issue.given]} for row ${issue.row}`],
+    ["accept", "Accept", "a", (issue) => `accept ${nameOf(issue.suggested)} for row ${issue.row}`],
+    ["reject", "Keep", "k", (issue) => `keep ${nameOf(issue.given)} for row ${issue.row}`],
     ["relabel", "Other…", "o", (issue) => `choose another class for row ${issue.row}`],
     ["unsure", "Unsure", "u", (issue) => `unsure of row ${issue.row}`],
     ["remove", "Remove", "x", (issue) => `remove row ${issue.row}`],
@@ -14,14 +14,27 @@
   const view = { sort: "quality", ascending: true, matching: issues, current: null };
   const lineOf = new Map();
 
+  // One button a decision; `leave` is called before it is taken.
+  function decisionButtons(issue, leave) {
+    return BUTTONS.map(([decision, text, key, says]) => button(text, { "data-decision": decision,
+      title: `${says(issue)} (${key})`, "aria-label": `${text} (${key}): ${says(issue)}`, "aria-pressed": "false" }, () => {
+      leave();
+      if (decision === "relabel") pickClass(issue);
+      else decide(issue, { decision });
+    }));
+  }
+
+  function markButtons(group, value) {
+    for (const node of group.querySelectorAll("button[data-decision]")) {
+      node.setAttribute("aria-pressed", String(node.dataset.decision === ((value || {}).decision || "")));
+    }
+  }
+
   function line(issue) {
     const row = element("tr", { role: "row", tabindex: "-1", "data-row": issue.row });
     const cell = (className, ...children) => element("td", { role: "cell", class: className }, ...children);
     const buttons = element("div", { class: "decide", role: "group", "aria-label": `decision on row ${issue.row}` });
-    for (const [decision, text, key, says] of BUTTONS) {
-      buttons.append(button(text, { "data-decision": decision, "aria-label": `${text} (${key}): ${says(issue)}`,
-        "aria-pressed": "false" }, () => (decision === "relabel" ? pickClass(issue) : decide(issue, { decision }))));
-    }
+    buttons.append(...decisionButtons(issue, () => {}));
     buttons.append(button("✎", { class: "plain comment", "aria-label": `comment on row ${issue.row} (c)` },
       () => comment(issue)));
     const brief = cell("content", briefOf(issue));
@@ -30,10 +43,10 @@
     }
     const share = sharesOf(issue);
     row.append(
-      cell("name", element("b", {}, issue.row), ...(issue.id ? [element("br"), element("small", {}, issue.id)] : [])),
+      cell("name", element("b", {}, issue.row), ...(issue.id ? [element("br"), element("small", {}, element("bdi", {}, issue.id))] : [])),
       brief,
-      cell("label given", data.names[issue.given], element("small", {}, ` ${share(issue.given)}`)),
-      cell("label suggested", data.names[issue.suggested], element("small", {}, ` ${share(issue.suggested)}`)),
+      cell("label given", named(issue.given), element("small", {}, ` ${share(issue.given)}`)),
+      cell("label suggested", named(issue.suggested), element("small", {}, ` ${share(issue.suggested)}`)),
       cell("number quality", issue.quality.toFixed(4)),
       cell("number margin", issue.margin.toFixed(4)),
       cell("decision", buttons, element("p", { class: "outcome" })),
@@ -51,13 +64,11 @@
     const value = store.get(issue.row) || {};
     row.dataset.decision = value.decision || "";
     row.classList.toggle("conflict", Boolean(value.other));
-    for (const node of row.querySelectorAll("[data-decision]")) {
-      node.setAttribute("aria-pressed", String(node.dataset.decision === value.decision));
-    }
+    markButtons(row, value);
     const outcome = row.querySelector(".outcome");
     outcome.replaceChildren();
-    if (value.decision === "relabel") outcome.append(`→ ${data.names[value.label]} `);
-    if (value.comment) outcome.append(element("i", {}, `“${value.comment}”`));
+    if (value.decision === "relabel") outcome.append("→ ", named(value.label), " ");
+    if (value.comment) outcome.append(element("i", {}, "“", element("bdi", {}, value.comment), "”"));
     if (value.other) {
       const who = value.other.by || "another reviewer";
       outcome.append(element("b", {}, ` ${who}: ${wordsFor(issue, value.other)} `),
@@ -151,12 +162,12 @@
     }
     byId("order").value = String(ORDERS.findIndex(([sort, up]) => sort === view.sort && up === view.ascending));
     const n = view.matching.length;
-    byId("matching").textContent = n === issues.length ? `all ${counted(n, "row")}` : `${counted(n, "row")} of ${issues.length}`;
+    byId("matching").textContent = n === issues.length ? `all ${counted(n, "row")}` : `${counted(n, "row")} of ${grouped(issues.length)}`;
     lineOf.clear();
     body.replaceChildren();
     append();
     if (!view.matching.length) {
-      body.append(element("tr", { role: "row" }, element("td", { role: "cell", colspan: "7" }, "No row matches the filters.")));
+      body.append(element("tr", { role: "row" }, element("td", { role: "cell", colspan: "7" }, issues.length ? "No row matches the filters." : "No label is in doubt, so there is nothing to review.")));
     }
     const first = view.matching[0];
     if (first) setCurrent(view.matching.includes(view.current) && lineOf.get(view.current) ? view.current : first);
@@ -192,12 +203,13 @@
         decided += 1;
       }
     }
-    const words = Object.keys(WORDS).filter((word) => counts[word]).map((word) => `${counts[word]} ${WORDS[word]}`);
+    const words = Object.keys(WORDS).filter((word) => counts[word]).map((word) => `${grouped(counts[word])} ${WORDS[word]}`);
     if (conflicts) words.push(counted(conflicts, "conflict"));
-    byId("progress").textContent = `${decided} of ${issues.length} decided` + (words.length ? ` (${words.join(", ")})` : "");
-    byId("done").value = issues.length ? decided / issues.length : 1;
+    byId("progress").textContent = `${grouped(decided)} of ${grouped(issues.length)} decided` + (words.length ? ` (${words.join(", ")})` : "");
+    byId("done").value = issues.length ? decided / issues.length : 0;
     byId("undo").disabled = !store.nextUndo;
     byId("redo").disabled = !store.nextRedo;
+    byId("not-kept").hidden = store.isKept;
     byId("undo").title = store.nextUndo ? `Undo: ${store.nextUndo.what} (z)` : "";
   }
 

@@ -52,7 +52,7 @@
       event.preventDefault();
       return;
     }
-    if (dialog) {
+    if (dialog && (store.keysOfOneLetter || event.key.length > 1)) {
       dialog.close();
       // With the arrows one goes on looking.
       if (["ArrowDown", "ArrowUp", "n", "p"].includes(event.key)) {
@@ -64,6 +64,8 @@
     }
     // On a button Enter and Space press it.
     if (event.target.closest("button, summary") && (event.key === "Enter" || event.key === " ")) return;
+    // Speech input and unsteady hands press letters that nobody meant.
+    if (!store.keysOfOneLetter && event.key.length === 1 && event.key !== " ") return;
     const issue = view.current;
     if (/^[1-9]$/.test(event.key)) {
       const code = issue && rankedClasses(issue)[+event.key - 1];
@@ -82,7 +84,7 @@
     const counts = new Map();
     for (const issue of issues) counts.set(issue[role], (counts.get(issue[role]) || 0) + 1);
     byId(id).append(new Option("any", ""), ...[...counts.keys()].sort((a, b) => a - b).map((code) =>
-      new Option(`${data.names[code]} (${counts.get(code)})`, code)));
+      new Option(`${nameOf(code)} (${grouped(counts.get(code))})`, code)));
   }
 
   byId("decision").append(...[["", "any"], ["open", "open"], ["decided", "decided"], ["accept", "accepted"],
@@ -118,6 +120,11 @@
     const open = byId("bar").classList.toggle("open");
     byId("filters-toggle").setAttribute("aria-expanded", String(open));
   });
+  byId("keys-on").checked = store.keysOfOneLetter;
+  byId("keys-on").addEventListener("change", () => { store.keysOfOneLetter = byId("keys-on").checked; });
+  addEventListener("beforeunload", (event) => { if (!store.isKept) event.preventDefault(); });
+  // On paper stand all rows that match the filters, and of the decisions those that were taken.
+  addEventListener("beforeprint", () => { while (lineOf.size < view.matching.length) append(); });
   byId("reviewer").addEventListener("change", () => { store.reviewer = byId("reviewer").value.trim(); });
   byId("download").addEventListener("click", downloadCsv);
   byId("label-studio").addEventListener("click", labelStudioTasks);

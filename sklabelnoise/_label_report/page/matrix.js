@@ -3,12 +3,12 @@
     const host = byId("matrix");
     if (host.childElementCount) return;
     const { classes, shares, low, high, note } = data.matrix;
-    const names = classes.map((code) => data.names[code]);
+    const names = classes.map(nameOf);
     const dense = names.length > 12;
     const head = element("tr", {}, element("th", { scope: "col" }, "true ↓ given →"),
-      ...names.map((name) => element("th", { scope: "col", title: name }, element("span", {}, name))));
+      ...classes.map((code, j) => element("th", { scope: "col", title: names[j] }, element("span", {}, named(code)))));
     const rows = names.map((name, i) => {
-      const row = element("tr", {}, element("th", { scope: "row", title: name }, name));
+      const row = element("tr", {}, element("th", { scope: "row", title: name }, named(classes[i])));
       names.forEach((given, j) => {
         const share = shares[i][j];
         const percent = Math.round(100 * share);
@@ -34,10 +34,10 @@
   function confusions() {
     if (!data.confusions.length) return "";
     const rows = data.confusions.map(([truth, given, share]) => element("tr", {},
-      element("td", {}, data.names[truth]), element("td", {}, data.names[given]),
+      element("td", {}, named(truth)), element("td", {}, named(given)),
       element("td", { class: "number" }, `${(100 * share).toFixed(1)} %`),
       element("td", {}, button("show", { class: "plain", "aria-label":
-        `show rows given ${data.names[given]} that may be ${data.names[truth]}` }, () => filterBy(given, truth)))));
+        `show rows given ${nameOf(given)} that may be ${nameOf(truth)}` }, () => filterBy(given, truth)))));
     return element("table", { class: "confusions" },
       element("caption", {}, "Most frequent mistakes"),
       element("thead", {}, element("tr", {}, ...["truth", "given", "share of the class", "rows"].map((name) =>
@@ -50,9 +50,11 @@
     byId("suggested").value = String(suggested);
     // A pair that is on no row of the list has no entry to choose.
     if (byId("given").value === "" || byId("suggested").value === "") {
-      say(`No row of the list was given ${data.names[given]} and may be ${data.names[suggested]}.`);
+      say(`No row of the list was given ${nameOf(given)} and may be ${nameOf(suggested)}.`);
       byId("given").value = byId("suggested").value = "";
     }
     refresh();
+    // On to the rows, also for those who use no mouse.
+    if (view.matching.length) lineOf.get(view.current).focus({ preventScroll: true });
     byId("bar").scrollIntoView({ block: "start" });
   }

@@ -16,7 +16,18 @@
     return node;
   }
 
-  const counted = (n, word) => `${n} ${word}${n === 1 ? "" : "s"}`;
+  // Names that are written from right to left must not draw the words and figures around them into their direction.
+  const RIGHT_TO_LEFT = /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]/;
+  const nameOf = (code) => (RIGHT_TO_LEFT.test(data.names[code]) ? `\u2068${data.names[code]}\u2069` : data.names[code]);
+
+  // The same for the page: a name may be broken where its parts meet.
+  function named(code) {
+    const parts = data.names[code].split(/(?<=[_./-])(?=[^_./-])/);
+    return element("bdi", {}, ...parts.flatMap((part, i) => (i ? [element("wbr"), part] : [part])));
+  }
+
+  const grouped = (n) => n.toLocaleString("en");
+  const counted = (n, word) => `${grouped(n)} ${word}${n === 1 ? "" : "s"}`;
 
   // A spreadsheet would run a cell that begins with one of these; the quote makes it text.
   function cellOf(value) {
