@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from sklabelnoise._foundation._types import ArrayLike, CrossValidation, Labels, RandomState
+    from sklabelnoise._foundation._types import ArrayLike, CrossValidation, Labels, RandomState, RowsByNumber
 
 
 class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
@@ -446,23 +446,44 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
         proba = self.predict_proba(X)
         return self.classes_[proba.argmax(axis=1)]
 
-    def report(self, X: ArrayLike | None = None) -> LabelReport:
+    def report(
+        self,
+        X: ArrayLike | list[Any] | RowsByNumber | None = None,
+        *,
+        display: ArrayLike | list[Any] | RowsByNumber | None = None,
+        ids: ArrayLike | None = None,
+    ) -> LabelReport:
         """The labels to doubt, from what the fit knows already.
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, ...), default=None
-            The training rows, to show them to a reviewer.
+        X : array-like of shape (n_samples, ...), list or Dataset, default=None
+            The training rows, in the order of the fit, to show them to a reviewer.
+
+        display : array-like of shape (n_samples, ...), list or Dataset, default=None
+            What a person sees of each row where that is not `X`: texts, images or paths of images, say.
+
+        ids : array-like of shape (n_samples,), default=None
+            What the rows are called where they come from: they stand in the column ``id`` of the report's `issues`.
 
         Returns
         -------
         report : LabelReport
+
+        Raises
+        ------
+        ValueError
+            If `X`, `display` or `ids` have another number of rows than the fit had.
+
+        See Also
+        --------
+        sklabelnoise.audit.audit_labels : The same with any classifier.
         """
         check_is_fitted(self)
         # Labels that only rows of weight zero have are no classes of the fit.
         classes = np.union1d(self.classes_, self.given_labels_)
         proba = at_all_classes(self.oof_proba_, self.classes_, classes, fill=0)
-        return LabelReport(self.given_labels_, proba, classes=classes, X=X)
+        return LabelReport(self.given_labels_, proba, classes=classes, X=X, display=display, ids=ids)
 
     # Saving
 

@@ -57,7 +57,9 @@ def embed_dataset(
 
     preprocess : callable, default=None
         Makes of an item what the network takes: ``weights.transforms()`` of torchvision, or a tokenizer that returns
-        tensors or a dict of them. None leaves items as they are; for pictures and a network of timm it is timm's own.
+        tensors or a dict of them, or a function of yours, from a picture of pillow to a tensor of floats (channels,
+        height, width). None leaves items as they are, which arrays of floats may be; for pictures and a network of timm
+        it is timm's own.
 
     output : str or int, default=None
         Which entry of a dict or tuple, where the backbone returns one.
@@ -166,7 +168,8 @@ def _preprocess(network, items):
     if own is None and network.wants_floats:
         raise ValueError(
             f"preprocess must make of the images what backbone {network.name} was trained on, as weights.transforms() "
-            "of torchvision or timm.data.create_transform does, got None."
+            "of torchvision or timm.data.create_transform does (or a function of yours, from a picture to a tensor of "
+            "floats), got None."
         )
     return own
 

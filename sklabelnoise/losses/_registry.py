@@ -74,6 +74,13 @@ BATCH_CRITERIA = {"ohem": OHEMLoss, "peer": PeerLoss}
 
 CRITERIA = {**ROW_CRITERIA, **BATCH_CRITERIA}
 
+# What is no loss of one value per example, and is asked for by name all the same.
+_WITH_CLASSES_OF_THEIR_OWN = {
+    "dm": "losses.DMLoss, which DMClassifier trains with",
+    "derivative_manipulation": "losses.DMLoss, which DMClassifier trains with",
+    "proselflc": "losses.ProSelfLCLoss, which ProSelfLCClassifier trains with",
+}
+
 
 def _nearest(name, names):
     """The likeliest meanings of a misspelt name, else all there are."""
@@ -93,9 +100,10 @@ def _find(loss):
     if isinstance(loss, str) and loss in CRITERIA:
         return CRITERIA[loss]
     if not isinstance(loss, str) or loss not in NAMES:
+        own = _WITH_CLASSES_OF_THEIR_OWN.get(loss) if isinstance(loss, str) else None
+        hint = f"that is {own}" if own else f"the nearest are {_nearest(loss, [*NAMES, *CRITERIA])}"
         raise ValueError(
-            f"loss must be a callable or a name of sklabelnoise.losses.NAMES, got {loss!r}; "
-            f"the nearest are {_nearest(loss, [*NAMES, *CRITERIA])}."
+            f"loss must be a callable or a name of sklabelnoise.losses.NAMES, got {loss!r}; {hint}."
         )
     return NAMES[loss]
 

@@ -75,6 +75,17 @@ def test_a_report_needs_no_further_fit(whole):
     assert np.array_equal(report.proba, model.oof_proba_)
 
 
+def test_a_report_shows_what_a_reviewer_knows_the_rows_by(whole):
+    model, X, *_ = whole
+    names = [f"row {i}" for i in range(len(X))]
+    report = model.report(X, display=names, ids=names)
+    assert report.fingerprint == model.report().fingerprint
+    assert report.issues["id"].tolist() == [names[row] for row in report.issues["row"]]
+    assert report.display == names
+    with pytest.raises(ValueError, match=rf"ids must have one row for each of {len(X)} labels, got 3"):
+        model.report(X, ids=names[:3])
+
+
 def test_an_audit_of_a_fitted_model_needs_no_further_fit(whole, monkeypatch):
     model, X, _, y = whole
     report = model.report(X)

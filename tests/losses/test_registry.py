@@ -9,7 +9,8 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from sklabelnoise import losses
+import sklabelnoise
+from sklabelnoise import RobustLossClassifier, losses
 from sklabelnoise.losses import BATCH_CRITERIA, NAMES, ROW_CRITERIA, PerExampleLoss, emphasis_of, hyper_parameters
 
 N_CLASSES = 4
@@ -329,6 +330,23 @@ def test_unknown_name_lists_the_nearest():
         losses.make_criterion("truncated_gc")
     with pytest.raises(ValueError, match="got None"):
         losses.get_loss(None)
+
+
+@pytest.mark.parametrize(
+    ("name", "criterion", "classifier"),
+    [
+        ("dm", "DMLoss", "DMClassifier"),
+        ("derivative_manipulation", "DMLoss", "DMClassifier"),
+        ("proselflc", "ProSelfLCLoss", "ProSelfLCClassifier"),
+    ],
+)
+def test_the_core_methods_are_led_to_their_classes(name, criterion, classifier):
+    message = f"got '{name}'; that is losses.{criterion}, which {classifier} trains with"
+    with pytest.raises(ValueError, match=message):
+        losses.make_criterion(name)
+    with pytest.raises(ValueError, match=message):
+        RobustLossClassifier(loss=name).fit([[0.0], [1.0]], [0, 1])
+    assert hasattr(losses, criterion) and hasattr(sklabelnoise, classifier)
 
 
 def test_row_criteria_are_no_functions_of_a_batch():
