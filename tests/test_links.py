@@ -74,7 +74,13 @@ def name_of(path):
 
 def test_the_texts_are_found():
     found = {name_of(path) for path in TEXTS}
-    assert {"README.md", "benchmarks/README.md", "benchmarks/papers/README.md", "examples/README.md"} <= found
+    assert {
+        "README.md",
+        "CONTRIBUTING.md",
+        "benchmarks/README.md",
+        "benchmarks/papers/README.md",
+        "examples/README.md",
+    } <= found
 
 
 @pytest.mark.parametrize("path", TEXTS, ids=name_of)

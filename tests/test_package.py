@@ -87,8 +87,8 @@ def test_the_citation_names_this_version():
 
 
 def test_the_changelog_has_an_entry_of_this_version():
-    readme = (ROOT / "README.md").read_text()
-    assert re.search(rf"^### {re.escape(sklabelnoise.__version__)}\b", readme, re.MULTILINE)
+    changelog = (ROOT / "CHANGELOG.md").read_text()
+    assert re.search(rf"^## {re.escape(sklabelnoise.__version__)}\b", changelog, re.MULTILINE)
 
 
 SOURCE = "https://forge.example/someone/sklabelnoise"

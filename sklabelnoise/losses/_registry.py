@@ -102,9 +102,7 @@ def _find(loss):
     if not isinstance(loss, str) or loss not in NAMES:
         own = _WITH_CLASSES_OF_THEIR_OWN.get(loss) if isinstance(loss, str) else None
         hint = f"that is {own}" if own else f"the nearest are {_nearest(loss, [*NAMES, *CRITERIA])}"
-        raise ValueError(
-            f"loss must be a callable or a name of sklabelnoise.losses.NAMES, got {loss!r}; {hint}."
-        )
+        raise ValueError(f"loss must be a callable or a name of sklabelnoise.losses.NAMES, got {loss!r}; {hint}.")
     return NAMES[loss]
 
 

@@ -354,7 +354,9 @@ class TestImages:
 
     @pytest.mark.parametrize("as_data", [list, Pictures, lambda paths: np.zeros((2, 3, 6, 6), dtype=np.uint8)])
     def test_pixels_are_refused_without_what_the_network_was_trained_on(self, picture_files, as_data):
-        with pytest.raises(ValueError, match=r"preprocess must make of the images .*weights\.transforms\(\).*of yours.*got None"):
+        with pytest.raises(
+            ValueError, match=r"preprocess must make of the images .*weights\.transforms\(\).*of yours.*got None"
+        ):
             embed_dataset(network(Classifier), as_data(picture_files[0]))
 
     def test_the_preprocessing_of_a_network_of_timm_is_known(self, picture_files, monkeypatch):
