@@ -275,9 +275,9 @@ class TestInterface:
         first = search.fit(X, y).cv_results_["mean_test_score"]
         assert (search.fit(X, y).cv_results_["mean_test_score"] == first).all()
 
-    def test_memory_decides_how_many_are_trained_at_once(self, noisy, monkeypatch):
+    @pytest.mark.parametrize("grid", [{"lam": [0, 0.5, 1]}, {"class_weight": [{"a": 5}, "balanced", {"c": 5}]}])
+    def test_memory_decides_how_many_are_trained_at_once(self, noisy, grid, monkeypatch):
         X, y = noisy
-        grid = {"lam": [0, 0.5, 1]}
         whole = FusedGridSearchCV(DMClassifier(**SMALL), grid, cv=3, scoring="neg_log_loss").fit(X, y)
         for n_bytes in (1, 5_000, 400_000):  # one replica and one row at a time, two replicas to predict, to train
             monkeypatch.setattr("sklabelnoise._stacked._memory._CPU_BYTES", n_bytes)

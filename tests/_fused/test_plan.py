@@ -1,0 +1,141 @@
+"""Candidates share a stack where nothing but numbers and seeds sets them apart, and what does is said."""
+
+from functools import partial
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from sklearn.model_selection import KFold
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MinMaxScaler, StandardScaler
+from torch import nn
+
+from sklabelnoise import DMClassifier, RobustLossClassifier
+from sklabelnoise._fused._folds import make_folds
+from sklabelnoise._fused._plan import plan_fits
+from sklabelnoise.modules import MLP
+
+N, D, C = 60, 4, 3
+RNG = np.random.default_rng(0)
+X, Y = RNG.normal(size=(N, D)), np.arange(N) % C
+SOFT = pd.DataFrame(RNG.dirichlet(np.ones(C), N))
+SPLITS = list(KFold(2, shuffle=True, random_state=0).split(X))
+
+
+class Scaled(nn.Module):
+    """A network whose representation does not tell one from another."""
+
+    def __init__(self, n_features, n_classes, scale=1.0):
+        super().__init__()
+        self.layer, self.scale = nn.Linear(n_features, n_classes), scale
+
+    def forward(self, x):
+        return self.scale * self.layer(x)
+
+
+def of_weights(seed):
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return MLP(D, C, hidden=(4,))
+
+
+def make(kind=DMClassifier, **more):
+    given = {"module__hidden": (4,), "max_epochs": 2, "batch_size": 20, "device": "cpu", "random_state": 0, **more}
+    return kind(**{name: value for name, value in given.items() if value is not None})
+
+
+def plans(candidates, **fit_params):
+    return list(plan_fits(candidates, partial(make_folds, X=X, y=Y, splits=SPLITS, fit_params=fit_params)))
+
+
+def stacks(candidates, **fit_params):
+    """Numbers of the candidates of each stack, and what sets it apart from the first."""
+    found = [(stack.numbers, stack.apart_by) for plan in plans(candidates, **fit_params) for stack in plan.stacks]
+    assert sorted(number for numbers, _ in found for number in numbers) == list(range(len(candidates)))
+    return found
+
+
+SGD = {"optimizer": "SGD", "optimizer__momentum": 0.9}
+NO_HIDDEN = {"module__hidden": None}
+NUMBERS = {
+    "emphasis": [{"lam": 0}, {"lam": 1, "beta": 8}],
+    "rates": [{"lr": 0.1}, {"lr": 0.2, "weight_decay": 0.1}],
+    "momentum": [{**SGD}, {**SGD, "optimizer__momentum": 0.5}],
+    "schedule": [{}, {"lr_schedule": "cosine"}],
+    "weights of classes": [{}, {"class_weight": "balanced"}, {"class_weight": {0: 2}}],
+    "seeds": [{"random_state": 0}, {"random_state": 1}, {"random_state": 2}],
+}
+
+
+@pytest.mark.parametrize("differing", NUMBERS.values(), ids=NUMBERS)
+def test_candidates_that_differ_in_numbers_or_seeds_share_a_stack(differing):
+    assert stacks([make(**parameters) for parameters in differing]) == [(list(range(len(differing))), "")]
+
+
+APART = {
+    "another architecture": ({}, {"module__hidden": (5,)}),
+    "another architecture, which is not seen": (
+        {"module": Scaled, **NO_HIDDEN},
+        {"module": Scaled, "module__scale": 2.0, **NO_HIDDEN},
+    ),
+    "other initial weights": (
+        {"module": of_weights(0), **NO_HIDDEN},
+        {"module": of_weights(1), **NO_HIDDEN},
+    ),
+    "another optimizer": ({"optimizer": "Adam"}, {"optimizer": "AdamW"}),
+    "another max_epochs": ({}, {"max_epochs": 3}),
+    "another batch_size": ({}, {"batch_size": 21}),
+    "another option of the optimizer": (SGD, {**SGD, "optimizer__nesterov": True}),
+    "loss.normalization differs in more than numbers": ({}, {"normalization": "none"}),
+}
+
+
+@pytest.mark.parametrize("trait", APART)
+def test_candidates_that_differ_in_a_trait_are_apart_and_it_is_named(trait):
+    first, second = APART[trait]
+    assert stacks([make(**first), make(**second)]) == [([0], ""), ([1], trait.partition(",")[0])]
+
+
+def test_weights_of_classes_change_the_targets_where_labels_are_soft():
+    candidates = [make(), make(class_weight={0: 2})]
+    assert stacks(candidates, soft_labels=SOFT) == [([0], ""), ([1], "another class_weight")]
+
+
+def test_the_same_candidates_under_other_seeds_join_their_stack():
+    candidates = [make(lam=lam, random_state=seed) for seed in (0, 1) for lam in (0, 1)]
+    (plan,) = plans(candidates)
+    (stack,) = plan.stacks
+    assert [[one.number for one in ones] for ones in stack.by_seed] == [[0, 1], [2, 3]]
+    assert [len({one.seed for one in ones}) for ones in stack.by_seed] == [1, 1]
+
+
+OTHER_REPLICAS = {
+    "loss": {"lam": 3},
+    "rates": {"lr": 0.3},
+    "schedule": {"lr_schedule": "cosine"},
+    "weights of rows": {"class_weight": {0: 2}},
+}
+
+
+@pytest.mark.parametrize("differing", OTHER_REPLICAS.values(), ids=OTHER_REPLICAS)
+def test_candidates_of_another_seed_that_are_no_replicas_of_these_stay_apart(differing):
+    candidates = [make(lam=1, random_state=0), make(random_state=1, **{"lam": 1, **differing})]
+    assert stacks(candidates) == [([0], ""), ([1], "another random_state")]
+
+
+def test_other_transformers_make_other_plans():
+    candidates = [make_pipeline(scaler, make()) for scaler in (StandardScaler(), MinMaxScaler(), StandardScaler())]
+    assert [numbers for numbers, _ in stacks(candidates)] == [[0, 2], [1]]
+
+
+def test_who_is_fitted_alone_does_not_keep_others_from_a_stack():
+    candidates = [make(), make(early_stopping=True), make(RobustLossClassifier, loss="elr"), make(lam=1)]
+    (plan,) = plans(candidates)
+    assert [stack.numbers for stack in plan.stacks] == [[0, 3]]
+    assert plan.reasons == {1: "early_stopping ends each training by itself", 2: "ELRLoss remembers every row"}
+
+
+def test_without_a_seed_candidates_share_one_where_they_are_compared():
+    candidates = [make(random_state=None, lam=lam) for lam in (0, 1)]
+    assert stacks(candidates) == [([0, 1], "")]
