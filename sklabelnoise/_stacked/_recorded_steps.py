@@ -59,15 +59,13 @@ class RecordedSteps:
     def begin(self, orders, coefficients):
         """Take in the orders of the rows and the coefficients of the steps of an epoch."""
         names = _on_device(coefficients[-1])
-        numbers = {name: value for name, value in coefficients[-1].items() if name not in names}
-        # Those of SGD's first step may be others, which is not recorded: but all must be in one place.
-        may_record = self._may_record and all(_on_device(step) == names for step in coefficients)
-        if self._recording is not None and not (may_record and (names, numbers) == (self._names, self._numbers)):
-            self.close()
-            may_record = False
-        self._may_record, self._names, self._numbers = may_record, names, numbers
-        if not may_record:
+        # Those of SGD's first step may be others, which is not recorded: but all must be in one place. Where the rates
+        # stay, so do the numbers of all later ones, which a recording takes for granted.
+        self._may_record = self._may_record and all(_on_device(step) == names for step in coefficients)
+        if not self._may_record:
             return
+        self._names = names
+        self._numbers = {name: value for name, value in coefficients[-1].items() if name not in names}
         sent = None
         if names:
             sent = torch.stack([step[name] for step in coefficients for name in names])
