@@ -12,12 +12,13 @@ from sklearn.pipeline import Pipeline
 
 from sklabelnoise._foundation._seeds import draw_seed
 from sklabelnoise._fused._folds import build_net
+from sklabelnoise._stacked._augmentation import stackable_augmentation
 from sklabelnoise._stacked._criterion import NotStackableError, check_stacked_criterion, stack_criteria
 from sklabelnoise._stacked._equality import same
 from sklabelnoise._stacked._optimizer import STACKABLE, optimizer_options
 from sklabelnoise._stacked._vmap_check import why_not_stackable
 from sklabelnoise.training._building import NetBuilder
-from sklabelnoise.training._device import resolve_device
+from sklabelnoise.training._device import generator_on, resolve_device
 from sklabelnoise.training._net import NoisyLabelNet
 
 
@@ -89,6 +90,7 @@ class Candidate:
                 for name in ("optimizer", "max_epochs", "batch_size", "device", "dtype")
             },
             "another option of the optimizer": self.options,
+            "another augment": self.net.augment,
             "another class_weight": self._of_all_folds("X", "soft_targets"),
         }
 
@@ -284,8 +286,7 @@ def check_stackable(estimator):
 
 def _rates_and_options(net):
     """Those of its optimizer, of a net that can be trained in a stack."""
-    if net.augment is not None:
-        raise NotStackableError("augment draws random numbers for each training")
+    stackable_augmentation(net.augment)
     if net.criterion_.needs_indices:
         raise NotStackableError(f"{type(net.criterion_).__name__} remembers every row")
     optimizer = net.optimizer_
@@ -344,8 +345,12 @@ def _why_unusable(stack, fold):
     candidate = stack.by_seed[0][0]
     data = fold.with_rows(candidate.sets[0].take(np.arange(min(4, len(candidate.sets[0])))))
     X = data.as_tensors(torch.device(candidate.net.device)).rows(np.arange(len(data)))
-    preprocess = candidate.net.preprocess
-    return why_not_stackable(candidate.net.module_, X if preprocess is None else preprocess(X))
+    net = candidate.net
+    X = X if net.preprocess is None else net.preprocess(X)
+    if net.augment is not None:
+        # What it can't do with these rows, or draws otherwise, it says here, and not in the middle of a training.
+        stackable_augmentation(net.augment)(X.clone(), generator_on(net.device, candidate.seed))
+    return why_not_stackable(net.module_, X)
 
 
 def check_criteria(candidates):

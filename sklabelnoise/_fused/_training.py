@@ -10,6 +10,7 @@ from sklearn.base import clone
 
 from sklabelnoise._fused._folds import build_net, takes_statistics
 from sklabelnoise._fused._kept_training import KeptTraining
+from sklabelnoise._stacked._augmentation import stackable_augmentation
 from sklabelnoise._stacked._criterion import stack_criteria
 from sklabelnoise._stacked._equality import same
 from sklabelnoise._stacked._loop import StackedFold, TrainingLog, replica_logits, train_replicas
@@ -178,6 +179,7 @@ def _seeded_folds(stack, folds):
                 state={**dict(net.module_.named_parameters()), **dict(net.module_.named_buffers())},
                 sample_weight=_weights([other.sets[number].sample_weight for other in candidates], device, net.dtype),
                 preprocess=net.preprocess,
+                augment=stackable_augmentation(net.augment),
             )
             seeded_folds.append(_SeededFold(number, candidates, stacked, net))
     return seeded_folds

@@ -9,11 +9,13 @@ from functools import cached_property, partial
 import numpy as np
 import torch
 
+from sklabelnoise._stacked._criterion import NotStackableError
 from sklabelnoise._stacked._memory import rows_within_memory
 from sklabelnoise._stacked._recorded_steps import RecordedSteps, can_be_recorded
 from sklabelnoise._stacked._rows_last import RowsLast
 from sklabelnoise._stacked._snapshot import restore, snapshot
 from sklabelnoise.training._batches import PREDICTION_ROWS, TensorData
+from sklabelnoise.training._device import generator_on
 from sklabelnoise.training._failures import nonfinite_loss_message, nonfinite_parameter_message
 
 
@@ -28,13 +30,16 @@ class StackedFold:
     rows : LongTensor of shape (n_rows,)
         Row numbers in `data` to train on, on its device.
     seed : int
-        Seeds the order of the rows.
+        Seeds the order of the rows and the augmentation.
     state : dict
         The ``state_dict`` that all replicas of the fold start from.
     sample_weight : Tensor of shape (K or 1, n_rows), default=None
         Weights of the rows, for each replica or for all of them.
     preprocess : callable, default=None
         Applied to every batch before the module.
+    augment : callable, default=None
+        ``augment(batch, generator)``, applied to training batches behind `preprocess`, once for all replicas; see
+        :func:`~sklabelnoise._stacked._augmentation.stackable_augmentation`.
     """
 
     data: TensorData
@@ -43,6 +48,7 @@ class StackedFold:
     state: dict
     sample_weight: torch.Tensor | None = None
     preprocess: Callable | None = None
+    augment: Callable | None = None
 
     def n_batches(self, batch_size):
         """Batches in one epoch."""
@@ -58,6 +64,15 @@ class StackedFold:
         batch = self.data.batch(rows, on_host)
         X, labels = batch
         return X if self.preprocess is None else self.preprocess(X), labels, batch.target
+
+    def has_batches_of(self, other):
+        """Whether training takes the same batches from both, though they may start from other weights."""
+        return (
+            self.seed == other.seed
+            and self.augment == other.augment
+            and self.preprocess is other.preprocess
+            and all(getattr(self, name) is getattr(other, name) for name in ("data", "rows", "sample_weight"))
+        )
 
     def of_replicas(self, replicas):
         """The same fold for a slice of its replicas."""
@@ -138,10 +153,10 @@ def train_replicas(
     n_batches = folds[0].n_batches(batch_size)
     n_iterations = max_epochs * n_batches
     log = _empty_log(max_epochs, network.n_folds, network.n_replicas)
-    generators = [torch.Generator().manual_seed(fold.seed) for fold in folds]
+    sources = _Sources(folds)
     follows_progress = criterion.progress is not None
     criterion.train()
-    trained, first = (network, optimizer, generators, log), 0
+    trained, first = (network, optimizer, sources.generators, log), 0
     if kept is not None and (state := kept.load()) is not None:
         first = restore(state, *trained)
     if advance is not None and first:
@@ -158,7 +173,7 @@ def train_replicas(
         )
     with nullcontext() if recorded is None else closing(recorded):
         for epoch in range(first, max_epochs):
-            orders = [_Order(fold, generator) for fold, generator in zip(folds, generators, strict=True)]
+            orders = sources.orders()
             iterations = range(epoch * n_batches, (epoch + 1) * n_batches)
             factors = [_factor(schedules, iteration, n_iterations) for iteration in iterations]
             coefficients = optimizer.coefficients(iterations, factors, changing_on_device=recorded is not None)
@@ -231,14 +246,36 @@ def replica_logits(network, fold_number, fold, rows, replicas=slice(None)):
     return torch.cat(chunks, dim=1)
 
 
-class _Order:
-    """Rows of a fold in the order of one epoch, with their weights."""
+class _Sources:
+    """What the batches of some folds are drawn from; folds that take the same batches share them."""
 
-    def __init__(self, fold, generator):
+    def __init__(self, folds):
+        self._of = [next(i for i, other in enumerate(folds) if fold.has_batches_of(other)) for fold in folds]
+        self._folds = {i: folds[i] for i in self._of}
+        self._orders = {i: torch.Generator().manual_seed(fold.seed) for i, fold in self._folds.items()}
+        self._views = {
+            i: generator_on(fold.rows.device, fold.seed) for i, fold in self._folds.items() if fold.augment is not None
+        }
+
+    @property
+    def generators(self):
+        """All generators, as a snapshot of the training has to hold them."""
+        return [*self._orders.values(), *self._views.values()]
+
+    def orders(self):
+        """The order of each fold in the next epoch."""
+        drawn = {i: _Order(fold, self._orders[i], self._views.get(i)) for i, fold in self._folds.items()}
+        return [drawn[i] for i in self._of]
+
+
+class _Order:
+    """Rows of a fold in the order of one epoch, with their weights, and the generator that they are augmented by."""
+
+    def __init__(self, fold, generator, views=None):
         order = torch.randperm(len(fold.rows), generator=generator)
         self.on_host = fold.rows_on_host[order] if fold.data.on_host else None
         order = order.to(fold.rows.device)
-        self.fold, self.rows = fold, fold.rows[order]
+        self.fold, self.rows, self.views = fold, fold.rows[order], views
         self.weight = None if fold.sample_weight is None else fold.sample_weight[:, order]
 
     def take_over(self, other):
@@ -249,7 +286,8 @@ class _Order:
 
     def batch(self, places):
         """Inputs, labels and targets of the rows at some places of the order."""
-        return self.fold.batch(self.rows[places], None if self.on_host is None else self.on_host[places])
+        X, *others = self.fold.batch(self.rows[places], None if self.on_host is None else self.on_host[places])
+        return (X if self.views is None else self.fold.augment(X, self.views), *others)
 
 
 def _equal_batches(folds, first, batch_size):
@@ -264,14 +302,37 @@ def _equal_batches(folds, first, batch_size):
 
 def _stack_batches(orders, rows, n_replicas):
     """One batch of each fold: inputs (g, n, ...), labels (g, n), targets (g, K, n[, C]), weights (g, K, n) or None."""
-    batches = [order.batch(rows) for order in orders]
-    X, labels, targets = (torch.stack(tensors) for tensors in zip(*batches, strict=True))
+    X, labels, targets = _batches_of_folds(orders, rows)
     targets = targets.unsqueeze(1).expand(-1, n_replicas, *targets.shape[1:])
     if all(order.weight is None for order in orders):
         return X, labels, targets, None
     ones = X.new_ones(1, labels.shape[1])
     weights = [ones if order.weight is None else order.weight[:, rows] for order in orders]
     return X, labels, targets, torch.stack([weight.expand(n_replicas, -1) for weight in weights])
+
+
+def _batches_of_folds(orders, rows):
+    """Inputs, labels and targets of one batch of each fold, stacked."""
+    if all(order.views is None for order in orders):
+        batches = {id(order): order.batch(rows) for order in orders}
+        return (torch.stack(tensors) for tensors in zip(*(batches[id(order)] for order in orders), strict=True))
+    # One by one into their place: the batches of all folds are there once, not beside one another as well.
+    made, stacked = {}, None
+    for place, order in enumerate(orders):
+        if id(order) in made:
+            for stack in stacked:
+                stack[place] = stack[made[id(order)]]
+            continue
+        made[id(order)] = place
+        batch = order.batch(rows)
+        if stacked is None:
+            stacked = [tensor.new_empty(len(orders), *tensor.shape) for tensor in batch]
+        for stack, tensor in zip(stacked, batch, strict=True):
+            if (tensor.shape, tensor.dtype) != (stack.shape[1:], stack.dtype):
+                raise NotStackableError("augment gives the batches of several folds other shapes")
+            stack[place] = tensor
+        del batch, tensor
+    return stacked
 
 
 def _factor(schedules, iteration, n_iterations):

@@ -27,7 +27,8 @@ def can_be_recorded(network, criterion, folds, schedules):
         # which is computed on the host
         and getattr(criterion, "normalization", None) != "integral"
         and all(schedule is constant for schedule in schedules)
-        and all(fold.preprocess is None and not fold.data.on_host and fold.data.X.ndim == 2 for fold in folds)
+        and all(fold.preprocess is fold.augment is None for fold in folds)
+        and all(not fold.data.on_host and fold.data.X.ndim == 2 for fold in folds)
     )
 
 

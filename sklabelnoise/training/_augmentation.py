@@ -204,6 +204,15 @@ def resolve_augmentation(augment, *, channels_last=False):
     )
 
 
+def steps_of(augmentation):
+    """The augmentations, as they were passed or named, that a resolved one applies one after the other."""
+    if isinstance(augmentation, _Sequence):
+        return [step for inner in augmentation.steps for step in steps_of(inner)]
+    if isinstance(augmentation, (_Checked, _ChannelsLast)):
+        return steps_of(augmentation.augmentation)
+    return [augmentation]
+
+
 @dataclass(frozen=True)
 class _Checked:
     """An augmentation that says what is wrong with a batch it cannot transform, or that it spoiled."""

@@ -4,6 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
+import torch
 from joblib import parallel_config
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.exceptions import FitFailedWarning
@@ -28,7 +29,10 @@ class TestOrdinaryFits:
             (DMClassifier(**SMALL, optimizer="RMSprop"), "optimizer RMSprop is none of SGD, Adam, AdamW"),
             (DMClassifier(**SMALL, optimizer="Adam", optimizer__amsgrad=True), "optimizer__amsgrad is set"),
             (DMClassifier(**SMALL, iterator_train__drop_last=True), "iterator_train__drop_last is set"),
-            (DMClassifier(**SMALL, augment=lambda batch, generator: batch), "augment draws random numbers"),
+            (
+                DMClassifier(**SMALL, augment=lambda batch, generator: batch + torch.rand_like(batch)),
+                "augment draws random numbers that are not from the generator it is given",
+            ),
         ],
         ids=["early-stopping", "optimizer", "option", "iterator", "augment"],
     )
