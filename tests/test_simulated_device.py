@@ -402,6 +402,27 @@ def test_a_fused_search_of_other_rows_costs_what_they_are(table, images, soft, k
     assert list(spent["copies"].values()) == ([2 * 2 * 1] if kind == "sparse" else [])  # epochs, folds, batches more
 
 
+@pytest.mark.parametrize("augment", [name for name in AUGMENTATIONS if name != "none"])
+def test_augmented_images_of_a_fused_search_stay_on_the_device(images, augment):
+    grid = {"beta": [2, 8], "random_state": [0, 1]}
+
+    def run(size):
+        model = DMClassifier(OwnImageNetwork, **parameters(size, augment=AUGMENTATIONS[augment]))
+        assert FusedGridSearchCV(model, grid, cv=2, refit=False).fit(*images).fused_["fused"].all()
+
+    assert per_batch(run) == NOTHING
+
+
+def test_views_of_a_search_are_drawn_by_the_device_as_in_a_fit_alone(images):
+    X, y = images
+    with simulated_device() as device:
+        model = DMClassifier(OwnImageNetwork, **parameters(64, augment="crop-flip", optimizer="SGD", lr=0.01))
+        found = fused_cross_val_predict(model, X, y, cv=[(np.arange(N), np.arange(N))], method="predict_proba")
+        alone = clone(model).fit(X, y).predict_proba(X)
+        assert device.refused == []
+    np.testing.assert_allclose(found, alone, rtol=1e-3, atol=1e-5)
+
+
 def test_a_choice_of_the_emphasis_costs_nothing_for_a_batch(table):
     X, y = table
 

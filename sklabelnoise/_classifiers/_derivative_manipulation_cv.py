@@ -101,7 +101,7 @@ class DMClassifierCV(NetClassifier):
         As in :class:`DMClassifier`.
 
     n_jobs : int, default=None
-        Jobs of joblib, for candidates that can't be trained together (early stopping, augmentation, callbacks).
+        Jobs of joblib, for candidates that can't be trained together (early stopping, callbacks).
 
     checkpoint : str or path-like, default=None
         Folder where fits are kept as they are finished, and trainings of many candidates at once every half minute, in

@@ -1,8 +1,8 @@
 """Augmentations of single fits that draw the same in a stack, and those of which that can't be told.
 
-In a fit alone an augmentation is called with one batch after the other and a generator of its own. A stack calls it with
-the same batches and such a generator for each order of the rows, but not one fit after the other. So it must keep
-nothing from call to call, and draw from that generator alone.
+A fit alone calls its augmentation with one batch after the other and a generator of its own. A stack does so for each
+order of the rows that it trains on, in turns, and once for all replicas that follow it. The draws are the same where
+the augmentation keeps nothing from call to call, and draws from that generator alone.
 """
 
 import dis

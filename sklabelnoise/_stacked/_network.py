@@ -43,7 +43,7 @@ class StackedNetwork:
     Parameters and buffers are stacked to shape (G, K, ...). A chain of linear layers, batch normalizations, dropouts
     and elementwise activations is written out in batched matrix products, in which the first linear layers of the
     replicas of a fold are one product, and so is a module of a user that amounts to one; any other module runs under
-    two nested :func:`torch.vmap`.
+    two nested :func:`torch.vmap`, or by itself where G and K are one.
 
     Parameters
     ----------
@@ -121,6 +121,8 @@ class StackedNetwork:
         if self.chain is None:
             self.module.train(training)
             with captured(self.may_draw):
+                if len(X) == n_replicas == 1:
+                    return _alone(self.module, state, X)
                 return nested_vmap(self.module)(state, X)
         # Rows come last in the hidden layers: then no layer rearranges memory, and statistics run along it.
         hidden, shared = X.flatten(2).mT, True
@@ -198,6 +200,12 @@ def nested_vmap(module):
 
     replicas = torch.vmap(logits, in_dims=(0, None), randomness="different")
     return torch.vmap(replicas, in_dims=(0, 0), randomness="different")
+
+
+def _alone(module, state, X):
+    """The same for G = K = 1, where there is nothing to go over: under ``vmap`` it would take longer."""
+    state = {name: tensor[0, 0] for name, tensor in state.items()}
+    return functional_call(module, state, (X[0],)).unsqueeze(0).unsqueeze(0)
 
 
 def _linear_of_shared(X, weight, bias=None):

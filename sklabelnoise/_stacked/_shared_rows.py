@@ -3,21 +3,26 @@
 Under :func:`torch.vmap` a linear layer whose weights are of many networks becomes a batch of products, for which rows
 that all of them share are repeated. Here the weights of the networks lie below one another in place of that, as if
 they were one layer of many units; what comes out has neighboring rows in memory, which is where the layers behind,
-and the loss over few classes, are fastest. A convolution is treated so by torch itself.
+and the loss over few classes, are fastest. A convolution is treated so by torch itself, a batch normalization in a file
+of its own.
 """
 
 import torch
 import torch.nn.functional as F
 from torch.overrides import TorchFunctionMode
 
+from sklabelnoise._stacked._norm_of_replicas import BatchNormOfReplicas
+
 
 class SharedRows(TorchFunctionMode):
-    """Within this block, inside two nested :func:`torch.vmap`, linear layers with stacked weights are computed at once.
+    """Within this block, inside two nested :func:`torch.vmap`, stacked layers are computed at once.
+
+    These are linear layers and batch normalizations.
 
     Parameters
     ----------
     parameters : sequence of Tensor
-        The stacked parameters, as the function under ``vmap`` sees them; other linear layers are left alone.
+        The stacked parameters and buffers, as the function under ``vmap`` sees them; layers of others are left alone.
     """
 
     def __init__(self, parameters):
@@ -30,7 +35,17 @@ class SharedRows(TorchFunctionMode):
             bias = bias[0] if bias else None
             if x.dim() == 2 and id(weight) in self.stacked and (bias is None or id(bias) in self.stacked):
                 return _LinearOfReplicas.apply(x, weight, bias)
+        elif func is F.batch_norm:
+            x, *numbers, training, momentum, eps = _arguments(*args, **(kwargs or {}))
+            given = [tensor for tensor in numbers if tensor is not None]
+            if x.dim() > 1 and given and all(id(tensor) in self.stacked for tensor in given):
+                return BatchNormOfReplicas.apply(x, *numbers, training, momentum, eps)
         return func(*args, **(kwargs or {}))
+
+
+def _arguments(input, running_mean, running_var, weight=None, bias=None, training=False, momentum=0.1, eps=1e-5):
+    """Those of ``torch.nn.functional.batch_norm`` in their order, however it was called."""
+    return input, running_mean, running_var, weight, bias, training, momentum, eps
 
 
 class _Folded(torch.autograd.Function):

@@ -50,9 +50,14 @@ class FusedGridSearchCV(GridSearchCV):
     that differ only in numbers of the loss, in rates of the optimizer, in `lr_schedule`, `class_weight` or
     `random_state` are trained on all folds at once: their parameters are stacked, folds share a step, candidates share
     the batch, and transformers are fitted once per fold. Candidates that also differ in the architecture, the number
-    of epochs or the batch size form stacks of their own. What can't be trained together (other estimators, early
-    stopping, callbacks, augmentation, other optimizers than SGD, Adam and AdamW, modules that can't run under
+    of epochs, the batch size or the augmentation form stacks of their own. What can't be trained together (other
+    estimators, early stopping, callbacks, other optimizers than SGD, Adam and AdamW, modules that can't run under
     :func:`torch.vmap`) is fitted by ordinary fits through joblib. `fused_` says which and why.
+
+    Each fold is augmented as in a fit of its own, once for all candidates of one seed. A callable of yours as
+    `augment` is trained together where its code shows that it draws the same then: it is a function, no object or
+    method, that refers to constants, to torch, :mod:`math` and other such functions alone, assigns to nothing outside
+    of itself, and draws from the generator that it is given. Else its candidates are fitted by ordinary fits, too.
 
     Parameters
     ----------
