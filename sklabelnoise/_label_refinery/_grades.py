@@ -45,6 +45,7 @@ def halfway_thresholds(grades):
     thresholds : ndarray of shape (n_grades - 1,)
         The midpoints.
     """
+    grades = grades.astype(np.float64)  # sums of small integers would wrap round
     return (grades[1:] + grades[:-1]) / 2
 
 

@@ -11,7 +11,7 @@ from sklearn.utils import get_tags
 from sklearn.utils.metadata_routing import get_routing_for_object
 from sklearn.utils.validation import has_fit_parameter
 
-from sklabelnoise._compat import BaseSearchCV, safe_indexing
+from sklabelnoise._compat import BaseSearchCV, num_samples, safe_indexing
 from sklabelnoise._foundation._callers_line import warn
 from sklabelnoise._foundation._classes import at_all_classes
 from sklabelnoise._foundation._last_step import last_step
@@ -216,6 +216,9 @@ class ValueFit(_TargetFit):
             Predicted values, float64.
         """
         values = np.asarray(model.predict(X), dtype=np.float64)
+        if values.ndim == 2 and values.shape[1] == 1:
+            values = values[:, 0]  # networks of other libraries give columns
+        _check_shape(f"predict of {type(model).__name__}", values, (num_samples(X),))
         _check_finite(model, values)
         return values
 
@@ -272,6 +275,8 @@ class DistributionFit(_TargetFit):
             proba = predicted_columns(model.predict(X), self.classes, argument=what).astype(np.float64).clip(min=0)
         else:
             proba = self._aligned(model, model.predict_proba(X))
+            what = f"predict_proba of {type(model).__name__}"
+        _check_shape(what, proba, (num_samples(X), len(self.classes)))
         _check_finite(model, proba)
         total = proba.sum(axis=1, keepdims=True)
         # Where nothing positive was predicted there is no opinion: all classes alike.
@@ -367,6 +372,14 @@ def _routed(head, sample_weight):
         return {}
     wanted = get_routing_for_object(head).consumes("fit_transform", ["sample_weight"])
     return _weights(sample_weight) if wanted else {}
+
+
+def _check_shape(what, predicted, expected):
+    """NumPy would repeat one row for all, or say something about shapes that names nobody."""
+    if predicted.shape != expected:
+        raise ValueError(
+            f"{what} must return an array of shape {expected}, a row for each of X. Got {predicted.shape}."
+        )
 
 
 def _check_finite(model, predicted):

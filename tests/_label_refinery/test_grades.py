@@ -76,3 +76,9 @@ def test_weights_equal_repetition():
 def test_thresholds_that_do_not_fit_the_grades_are_refused(thresholds):
     with pytest.raises(ValueError, match="must be 4 increasing numbers, one between each two of the 5 grades"):
         check_thresholds(thresholds, GRADES)
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.uint8, np.int16, np.float16, np.float32])
+def test_halfway_is_between_grades_of_any_type(dtype):
+    grades = np.array([0, 80, 120])
+    assert halfway_thresholds(grades.astype(dtype)).tolist() == [40, 100]

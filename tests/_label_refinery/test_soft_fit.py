@@ -1,5 +1,7 @@
 """Soft labels through estimators that know hard labels only."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -154,7 +156,7 @@ class TestOtherMethods:
             def predict(self, X):
                 return np.array([[-1.0, 1.0, 3.0], [-1.0, -2.0, 0.0]])
 
-        proba = DistributionFit(CLASSES, "regression").predict(Odd(), None)
+        proba = DistributionFit(CLASSES, "regression").predict(Odd(), np.zeros((2, 1)))
         np.testing.assert_allclose(proba, [[0, 0.25, 0.75], [1 / 3, 1 / 3, 1 / 3]])
 
     def test_a_regressor_of_one_value_is_fitted_column_by_column(self, soft):
@@ -298,7 +300,7 @@ class TestBadPredictions:
                 return np.ones((5, 2))
 
         with pytest.raises(ValueError, match=r"a column for each of its 3 classes. Got shape \(5, 2\)"):
-            DistributionFit(CLASSES, "argmax").predict(Short(), None)
+            DistributionFit(CLASSES, "argmax").predict(Short(), np.zeros((5, 1)))
 
     def test_nan_is_not_passed_on(self):
         class Broken(BaseEstimator):
@@ -306,4 +308,36 @@ class TestBadPredictions:
                 return np.array([1.0, np.nan])
 
         with pytest.raises(ValueError, match="Broken must predict finite values"):
-            ValueFit().predict(Broken(), None)
+            ValueFit().predict(Broken(), np.zeros((2, 1)))
+
+    @pytest.mark.parametrize("shape", [(3,), (1,), (4, 2), ()])
+    def test_values_that_are_not_one_a_row_are_refused(self, shape):
+        class Other(BaseEstimator):
+            def predict(self, X):
+                return np.ones(shape)
+
+        message = (
+            rf"predict of Other must return an array of shape \(4,\), a row for each of X. Got {re.escape(str(shape))}"
+        )
+        with pytest.raises(ValueError, match=message):
+            ValueFit().predict(Other(), np.zeros((4, 1)))
+
+    def test_a_column_of_values_is_one_a_row(self):
+        class Column(BaseEstimator):
+            def predict(self, X):
+                return np.arange(4)[:, None]
+
+        assert ValueFit().predict(Column(), np.zeros((4, 1))).tolist() == [0, 1, 2, 3]
+
+    @pytest.mark.parametrize("method", ["argmax", "regression"])
+    def test_one_distribution_is_not_repeated_for_all_rows(self, method):
+        class One(BaseEstimator):
+            classes_ = CLASSES
+
+            def predict_proba(self, X):
+                return np.full((1, 3), 1 / 3)
+
+            predict = predict_proba
+
+        with pytest.raises(ValueError, match=r"of One must return an array of shape \(4, 3\), a row for each of X"):
+            DistributionFit(CLASSES, method).predict(One(), np.zeros((4, 1)))
