@@ -43,6 +43,8 @@ class Checkpoint:
     code_of : object, default=None
         What names classes and functions by which the arrays are computed: their code, and the versions of libraries,
         are part of the identity.
+    argument : str, default="checkpoint"
+        What messages call the folder.
 
     Attributes
     ----------
@@ -68,12 +70,12 @@ class Checkpoint:
            [0., 1.]])
     """
 
-    def __init__(self, folder, identity, *, code_of=None):
+    def __init__(self, folder, identity, *, code_of=None, argument="checkpoint"):
         try:
             key = _Hasher("md5").hash((identity, code_identity(code_of)))
         except (pickle.PicklingError, AttributeError, TypeError) as error:
             raise TypeError(
-                f"With 'checkpoint' all parameters must be picklable, as their hash names the folder of the run, got: "
+                f"With '{argument}' all parameters must be picklable, as their hash names the folder of the run, got: "
                 f"{error}"
             ) from error
         self.path = Path(folder) / key
@@ -83,7 +85,7 @@ class Checkpoint:
             self.remove("probe")
         except OSError as error:
             raise ValueError(
-                f"The 'checkpoint' parameter must be a folder that can be written. Got {os.fspath(folder)!r}: {error}"
+                f"The '{argument}' parameter must be a folder that can be written. Got {os.fspath(folder)!r}: {error}"
             ) from error
 
     def save(self, name, array):

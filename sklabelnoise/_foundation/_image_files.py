@@ -136,18 +136,27 @@ def read_images(
     if reader is None:
         check_files(paths, name)  # all of them before the first is read: reading may take long
 
-    def pixels(row):
+    def picture(row):
         try:
             image = read_image(paths[row], mode) if reader is None else in_mode(reader(paths[row]), mode)
             if size is not None:
                 image = image.resize((size[1], size[0]))
-            return channels_first(image if preprocess is None else preprocess(image))
+            return image if preprocess is None else preprocess(image)
         except ImportError:
             raise
         except Exception as reason:  # whatever pillow and what the user handed in raise
             raise ValueError(
                 f"{name} must name images that can be read, got {paths[row]!r} in row {row}: {reason}."
             ) from reason
+
+    def pixels(row):
+        image = channels_first(picture(row))
+        if image.ndim == 0 or image.dtype.kind not in "biuf":
+            raise ValueError(
+                f"preprocess must return a picture, an array or a tensor of numbers, got {image.tolist()!r:.60} for "
+                f"{paths[row]!r}."
+            )
+        return image
 
     first = pixels(0)
     images = np.empty((len(paths), *first.shape), dtype=first.dtype)

@@ -138,7 +138,7 @@ def embed_dataset(
             "preprocess": preprocess,
             "output": (output, pool, drop_head),
         }
-        kept = Checkpoint(cache, identity, code_of=(network.code, preprocess))
+        kept = Checkpoint(cache, identity, code_of=(network.code, preprocess), argument="cache")
     note_computation()
     features = None
     with Progress(len(items), "embedding", unit="items", shown=verbose) as bar:

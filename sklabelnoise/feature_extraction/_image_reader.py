@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from sklabelnoise._compat import Interval, StrOptions, fit_context
+from sklabelnoise._compat import Interval, StrOptions, fit_context, num_samples
 from sklabelnoise._foundation._image_files import check_files, image_paths, read_images
 
 if TYPE_CHECKING:
@@ -160,7 +160,7 @@ class ImageReader(TransformerMixin, BaseEstimator):
         if paths is None:
             raise ValueError(
                 "X must be a list, array or Series of paths of images (str that end as .png or .jpg do, or path "
-                f"objects), got {type(X).__name__}."
+                f"objects), got {'an empty ' if num_samples(X) == 0 else ''}{type(X).__name__}."
             )
         return paths
 

@@ -6,7 +6,7 @@ import torch
 
 from sklabelnoise.losses._declare import AT_LEAST_ZERO, Interval, check_values
 from sklabelnoise.losses._log_odds import log_probabilities
-from sklabelnoise.losses._margin import check_targets, weighted_mean
+from sklabelnoise.losses._margin import check_sample_weight, check_targets, weighted_mean
 from sklabelnoise.losses._protocol import Criterion
 from sklabelnoise.losses._targets import as_distribution, cross_entropy, cross_entropy_of
 
@@ -25,6 +25,7 @@ class _BatchLoss(Criterion):
             setattr(self, name, value)
 
     def forward(self, logits, target, sample_weight=None):
+        check_sample_weight(logits, sample_weight)
         if not self.training:
             return weighted_mean(cross_entropy(logits, target), sample_weight)
         logits, target = check_targets(logits, target)

@@ -9,7 +9,7 @@ import torch
 
 from sklabelnoise.losses._declare import as_matrix
 from sklabelnoise.losses._log_odds import cross_entropy_and_derivative
-from sklabelnoise.losses._margin import check_targets, shares, weighted_mean
+from sklabelnoise.losses._margin import check_sample_weight, check_targets, shares, weighted_mean
 from sklabelnoise.losses._protocol import Criterion
 from sklabelnoise.losses._registry import CRITERIA, check_hyper_parameters, get_loss
 from sklabelnoise.losses._targets import cross_entropy
@@ -77,6 +77,7 @@ class PerExampleLoss(Criterion):
         self.hyper = {name: v.clone() if name in inference else v for name, v in hyper.items()}
 
     def forward(self, logits, target, sample_weight=None):
+        check_sample_weight(logits, sample_weight)
         if self.training:
             values = self.function(logits, target, **self.hyper)
             if getattr(values, "shape", None) != logits.shape[:-1]:
@@ -96,6 +97,7 @@ class PerExampleLoss(Criterion):
     def value_and_derivative(self, logits, target, sample_weight=None):
         if self.function is not cross_entropy or self.reduction != "mean" or target.is_floating_point():
             return None
+        check_sample_weight(logits, sample_weight)
         logits, labels = check_targets(logits.detach(), target)
         values, rows = cross_entropy_and_derivative(logits, labels.unsqueeze(-1))
         values = values.squeeze(-1)

@@ -13,6 +13,7 @@ from sklabelnoise._compat import under_functorch_transforms
 from sklabelnoise.losses._emphasis import DMEmphasis
 from sklabelnoise.losses._log_odds import margins, off_the_label, probabilities, put
 from sklabelnoise.losses._margin import (
+    check_sample_weight,
     check_targets,
     expected_value,
     over_samples,
@@ -106,6 +107,7 @@ def derivative_manipulation(
             [-0.0220,  0.0110,  0.0110]])
     """
     _check_options(normalization, damping)
+    check_sample_weight(logits, sample_weight)
     logits, targets = check_targets(logits.detach(), labels)
     rows, scale, _ = _design(logits, targets, emphasis, normalization, damping, sample_weight)
     return rows * scale
@@ -282,6 +284,7 @@ class DMLoss(Criterion):
         self.damping = damping
 
     def forward(self, logits, target, sample_weight=None):
+        check_sample_weight(logits, sample_weight)
         if not self.training:
             return weighted_mean(cross_entropy(logits, target), sample_weight)
 
@@ -298,6 +301,7 @@ class DMLoss(Criterion):
         return _Inject.apply(logits, (value,), (rows, scale), design)
 
     def value_and_derivative(self, logits, target, sample_weight=None):
+        check_sample_weight(logits, sample_weight)
         logits, targets = check_targets(logits.detach(), target)
         rows, scale, distance = _design(logits, targets, self.emphasis, self.normalization, self.damping, sample_weight)
         return weighted_mean(distance, sample_weight), rows.mul_(scale)

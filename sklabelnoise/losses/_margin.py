@@ -16,6 +16,7 @@ def check_targets(logits, targets):
     """Return logits of at least float32, and targets expanded over the leading dimensions of the logits.
 
     Integer targets are labels of shape (..., n_samples); floating targets are distributions of the logits' own shape.
+    One target is never repeated for all samples.
     """
     for name, given in (("logits", logits), ("targets", targets)):
         if not isinstance(given, torch.Tensor):
@@ -27,6 +28,8 @@ def check_targets(logits, targets):
     shape = logits.shape if soft else logits.shape[:-1]
     if targets.shape != shape:
         try:
+            if targets.shape[-1 - soft :] != shape[-1 - soft :]:
+                raise RuntimeError
             targets = targets.expand(shape)
         except RuntimeError:
             kind = "soft targets (floating point)" if soft else "labels (integers)"
@@ -38,6 +41,23 @@ def check_targets(logits, targets):
         return logits, targets.to(logits.dtype)
     # a comparison of dtypes, no look at the values: that would wait for the device
     return logits, targets if targets.dtype == torch.long else targets.long()
+
+
+def check_sample_weight(logits, sample_weight):
+    """Refuse weights that are not one for each sample, over which torch would broadcast in its own way.
+
+    A column beside values of shape (n_samples,) makes a table of them, and a single weight a sum of the mean.
+    """
+    if sample_weight is None:
+        return
+    if not isinstance(sample_weight, torch.Tensor):
+        raise TypeError(f"sample_weight must be a tensor, got {type(sample_weight).__name__}.")
+    shape = logits.shape[:-1]
+    if sample_weight.shape[-1:] != shape[-1:] or sample_weight.dim() > len(shape):
+        raise ValueError(
+            f"sample_weight must have shape {tuple(shape)} to go with logits of shape {tuple(logits.shape)}, got shape "
+            f"{tuple(sample_weight.shape)}."
+        )
 
 
 def over_samples(value):

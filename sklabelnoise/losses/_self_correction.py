@@ -9,7 +9,14 @@ import torch
 
 from sklabelnoise.losses._declare import POSITIVE, Interval, check_hyper_parameter, per_example_loss
 from sklabelnoise.losses._log_odds import log_probabilities
-from sklabelnoise.losses._margin import at_least_float32, check_targets, over_classes, over_samples, weighted_mean
+from sklabelnoise.losses._margin import (
+    at_least_float32,
+    check_sample_weight,
+    check_targets,
+    over_classes,
+    over_samples,
+    weighted_mean,
+)
 from sklabelnoise.losses._protocol import Criterion
 from sklabelnoise.losses._targets import as_distribution, cross_entropy, cross_entropy_of, entropy
 
@@ -336,6 +343,7 @@ class ProSelfLCLoss(Criterion):
         self.progress = 0.0
 
     def forward(self, logits, target, sample_weight=None):
+        check_sample_weight(logits, sample_weight)
         if not self.training:
             return weighted_mean(cross_entropy(logits, target), sample_weight)
         values = proselflc(

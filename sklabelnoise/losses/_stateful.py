@@ -12,10 +12,13 @@ import torch
 
 from sklabelnoise.losses._declare import Interval, check_values
 from sklabelnoise.losses._log_odds import log_probabilities
-from sklabelnoise.losses._margin import check_targets, weighted_mean
+from sklabelnoise.losses._margin import check_sample_weight, check_targets, weighted_mean
 from sklabelnoise.losses._protocol import Criterion
 from sklabelnoise.losses._robust import gce, mae
 from sklabelnoise.losses._targets import cross_entropy, cross_entropy_of
+
+# Bytes and booleans are masks to torch.
+_ROW_NUMBERS = (torch.int64, torch.int32)
 
 
 class RowLoss(Criterion):
@@ -52,6 +55,7 @@ class RowLoss(Criterion):
         self._make_memory(n_samples, n_classes, device=device, dtype=dtype)
 
     def forward(self, logits, target, sample_weight=None, *, indices=None):
+        check_sample_weight(logits, sample_weight)
         if not self.training:
             return weighted_mean(cross_entropy(logits, target), sample_weight)
         name = type(self).__name__
@@ -65,6 +69,12 @@ class RowLoss(Criterion):
         if logits.dim() != 2:
             raise ValueError(f"{name} takes logits of shape (n_samples, n_classes), got shape {tuple(logits.shape)}.")
         logits, target = check_targets(logits, target)
+        indices = torch.as_tensor(indices)
+        if indices.dtype not in _ROW_NUMBERS or indices.shape != logits.shape[:1]:
+            raise ValueError(
+                f"indices must be a row number for each of {len(logits)} samples, got {indices.dtype} of shape "
+                f"{tuple(indices.shape)}."
+            )
         return weighted_mean(self._values(logits, target, indices, sample_weight), sample_weight)
 
     def extra_repr(self):

@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 
     from sklabelnoise._foundation._types import ArrayLike, Estimator, Labels
 
+_OF_THE_BEST = ("best_index_", "best_score_", "best_params_", "best_estimator_", "refit_time_", "feature_names_in_")
+
 
 class FusedGridSearchCV(GridSearchCV):
     """Grid search whose fits are trained together, as stacks of networks.
@@ -257,6 +259,8 @@ class FusedGridSearchCV(GridSearchCV):
         if self.multimetric_ and callable(self.scoring):
             self._check_refit_for_multimetric(out[0]["test_scores"])
             refit_metric = self.refit
+        for name in _OF_THE_BEST:  # of an earlier fit with other settings; where this one fails they come back
+            vars(self).pop(name, None)
         if self.refit or not self.multimetric_:
             self.best_index_ = self._select_best_index(self.refit, refit_metric, results)
             if not callable(self.refit):

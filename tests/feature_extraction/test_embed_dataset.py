@@ -529,3 +529,9 @@ def test_from_files_to_names_of_classes(picture_files):
     features = embed_dataset(network(Classifier), paths, preprocess=floats)
     model = DMClassifier(max_epochs=30, random_state=0).fit(features, y)
     assert (model.predict(features) == y).mean() > 0.9
+
+
+def test_a_cache_that_cannot_be_written_is_called_so(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(ValueError, match=r"The 'cache' parameter must be a folder that can be written\. Got .*file"):
+        embed_dataset(nn.Linear(2, 2), np.ones((3, 2), dtype=np.float32), cache=tmp_path / "file", drop_head=False)

@@ -247,3 +247,18 @@ def test_paths_are_refused_where_only_tables_are_taken(picture_files):
     paths, y = picture_files
     with pytest.raises(ValueError, match=r"NoisyLabelClassifier, got paths of images\. .*embed_dataset"):
         NoisyLabelClassifier().fit(paths, y)
+
+
+@pytest.mark.parametrize("wrong", [None, "a text", [None, 1]], ids=str)
+def test_what_preprocess_returns_is_numbers(picture_files, wrong):
+    with pytest.raises(
+        ValueError, match=r"preprocess must return a picture, an array or a tensor of numbers, got .* for"
+    ):
+        ImageReader(preprocess=lambda picture: wrong).fit(picture_files[0])
+
+
+def test_no_paths_are_called_so(picture_files):
+    reader = ImageReader().fit(picture_files[0])
+    for method in (reader.transform, reader.fit):
+        with pytest.raises(ValueError, match=r"paths of images .*, got an empty list\."):
+            method([])

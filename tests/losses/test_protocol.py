@@ -1,10 +1,13 @@
 """Every criterion is one of the protocol: training asks no object whether it has an attribute."""
 
+from functools import partial
+
 import pytest
 import torch
 
 from sklabelnoise._compat import has_hooks
 from sklabelnoise.losses import (
+    BATCH_CRITERIA,
     NAMES,
     ROW_CRITERIA,
     BetaEmphasis,
@@ -12,6 +15,8 @@ from sklabelnoise.losses import (
     DMLoss,
     PerExampleLoss,
     ProSelfLCLoss,
+    derivative_manipulation,
+    get_loss,
     make_criterion,
 )
 from sklabelnoise.losses._protocol import Criterion, knows_derivative
@@ -126,3 +131,79 @@ def test_a_criterion_that_somebody_listens_to_is_called(register):
 def test_what_is_not_known_is_asked_of_torch(criterion):
     logits, labels = torch.zeros(2, 3), torch.tensor([0, 1])
     assert not knows_derivative(criterion) or criterion.value_and_derivative(logits, labels) is None
+
+
+WRONG_WEIGHTS = {
+    "a column": torch.ones(6, 1),
+    "one for all": torch.ones(1),
+    "a number": torch.tensor(2.0),
+    "too few": torch.ones(5),
+    "a table": torch.ones(6, 6),
+}
+
+
+@pytest.mark.parametrize("weight", WRONG_WEIGHTS.values(), ids=list(WRONG_WEIGHTS))
+@pytest.mark.parametrize("name", ["gce", "cross_entropy", *ROW_CRITERIA, *BATCH_CRITERIA, "DMLoss", "ProSelfLCLoss"])
+@pytest.mark.parametrize("mode", ["train", "eval"])
+def test_weights_that_are_not_one_a_sample_are_refused(name, weight, mode):
+    criterion = {"DMLoss": DMLoss, "ProSelfLCLoss": ProSelfLCLoss}.get(name, partial(make_criterion, name))()
+    rows = {}
+    if name in ROW_CRITERIA:
+        criterion.prepare(6, 3)
+        rows = {"indices": torch.arange(6)}
+    getattr(criterion, mode)()
+    with pytest.raises(ValueError, match=r"sample_weight must have shape \(6,\) to go with logits of shape \(6, 3\)"):
+        criterion(torch.zeros(6, 3, requires_grad=True), torch.zeros(6, dtype=torch.long), weight, **rows)
+    with pytest.raises(TypeError, match=r"sample_weight must be a tensor, got list\."):
+        criterion(torch.zeros(6, 3, requires_grad=True), torch.zeros(6, dtype=torch.long), [1.0] * 6, **rows)
+
+
+@pytest.mark.parametrize("reduction", ["sum", "none"])
+def test_weights_are_one_a_sample_whatever_the_reduction(reduction):
+    criterion = PerExampleLoss("gce", reduction=reduction)
+    with pytest.raises(ValueError, match="sample_weight must have shape"):
+        criterion(torch.zeros(6, 3), torch.zeros(6, dtype=torch.long), torch.ones(6, 1))
+
+
+def test_weights_of_the_derivative_are_one_a_sample():
+    logits, labels = torch.zeros(6, 3), torch.zeros(6, dtype=torch.long)
+    with pytest.raises(ValueError, match="sample_weight must have shape"):
+        derivative_manipulation(logits, labels, DMEmphasis(0.5, 8), sample_weight=torch.ones(6, 1))
+
+
+def test_weights_broadcast_over_replicas():
+    logits, labels, weight = torch.randn(2, 6, 3), torch.zeros(6, dtype=torch.long), torch.rand(6)
+    both = PerExampleLoss("gce")(logits, labels, weight)
+    assert both.tolist() == [PerExampleLoss("gce")(one, labels, weight).item() for one in logits]
+
+
+@pytest.mark.parametrize(
+    "targets",
+    [torch.zeros(1, dtype=torch.long), torch.tensor(0), torch.eye(3)[:1], torch.eye(3)[0]],
+    ids=["one label", "a number", "one row", "a distribution"],
+)
+@pytest.mark.parametrize("name", ["cross_entropy", "gce", "nce", "brier"])
+def test_one_target_is_not_repeated_for_all_samples(name, targets):
+    with pytest.raises(ValueError, match="to go with logits of shape"):
+        get_loss(name)(torch.zeros(6, 3), targets)
+    for_replicas = targets.reshape(1, 3) if targets.is_floating_point() else targets.reshape(1)
+    assert get_loss(name)(torch.zeros(2, 1, 3), for_replicas).shape == (2, 1)
+
+
+@pytest.mark.parametrize(
+    "indices",
+    [
+        torch.ones(6, dtype=torch.bool),
+        torch.ones(6, dtype=torch.uint8),
+        torch.ones(6),
+        torch.arange(5),
+        torch.zeros(6, 1),
+    ],
+    ids=["mask", "bytes", "floats", "too few", "a column"],
+)
+@pytest.mark.parametrize("name", ROW_CRITERIA)
+def test_rows_are_one_number_a_sample(name, indices):
+    criterion = make_criterion(name)
+    criterion.prepare(6, 3)
+    with pytest.raises(ValueError, match="indices must be a row number for each of 6 samples, got torch"):
+        criterion(torch.zeros(6, 3), torch.zeros(6, dtype=torch.long), indices=indices)

@@ -302,3 +302,32 @@ def test_a_search_of_150_fits_is_at_least_five_times_faster_than_one_by_one():
     seconds(GridSearchCV(classifier, one, cv=2, refit=False))  # torch loads parts of itself in the first training
     alone = 30 * seconds(GridSearchCV(classifier, one, cv=5, refit=False))
     assert seconds(FusedGridSearchCV(classifier, grid, cv=5, refit=False)) < alone / 5
+
+
+class TestFittedAgain:
+    FOUND = ("best_index_", "best_score_", "best_params_", "best_estimator_", "refit_time_", "feature_names_in_")
+
+    @pytest.mark.parametrize(
+        ("settings", "gone"),
+        [
+            ({"refit": lambda results: 0}, {"best_score_", "feature_names_in_"}),
+            ({"refit": False}, {"best_estimator_", "refit_time_", "feature_names_in_"}),
+            ({"refit": False, "scoring": ["accuracy", "f1_macro"]}, set(FOUND)),
+        ],
+    )
+    def test_nothing_of_an_earlier_fit_stays(self, noisy, settings, gone):
+        X, y = noisy
+        search = FusedGridSearchCV(DMClassifier(**SMALL), {"lam": [0, 1]}, cv=2).fit(pd.DataFrame(X).add_prefix("x"), y)
+        assert all(hasattr(search, name) for name in self.FOUND)
+        search.set_params(**settings).fit(X, y)
+        assert {name for name in self.FOUND if not hasattr(search, name)} == gone
+
+    def test_all_of_it_stays_where_a_later_fit_fails(self, noisy, monkeypatch):
+        X, y = noisy
+        search = FusedGridSearchCV(DMClassifier(**SMALL), {"lam": [0, 1]}, cv=2, error_score="raise").fit(X, y)
+        before = dict(vars(search))
+        monkeypatch.setattr(DMClassifier, "fit", lambda *_, **__: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            search.set_params(refit=True).fit(X, y)
+        assert vars(search).keys() == before.keys()
+        assert all(vars(search)[name] is value for name, value in before.items())
