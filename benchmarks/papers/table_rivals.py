@@ -21,7 +21,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
-from benchmarks.papers._co_teaching import CoTeachingClassifier
+from benchmarks.papers._co_teaching import co_teaching
 from benchmarks.papers._images import dm, gains, loss, proselflc
 from benchmarks.papers._runner import (
     beside_the_paper,
@@ -44,18 +44,9 @@ TRAINING = {
 TABLES = {"digits": "optdigits", "letters": "letter"}
 
 
-def co_teaching(training):
-    """Two networks by the same training; the released code takes the rate of the noise as what is forgotten."""
-    return CoTeachingClassifier(
-        forget_rate=0.4,
-        hidden=training["module__hidden"],
-        **{name: training[name] for name in ("lr", "batch_size", "max_epochs", "random_state")},
-    )
-
-
 METHODS = {
     **OF_CIFAR10,
-    "co-teaching": co_teaching,
+    "co-teaching": co_teaching(0.4, dtype="float32"),
     "truncated GCE": loss("truncated_gce"),
     "MAE": loss("mae"),
     "MSE": loss("mse"),
