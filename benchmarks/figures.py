@@ -51,7 +51,8 @@ def draw_ranks(data):
         yticks=range(len(data)),
         yticklabels=data.index,
         ylim=(len(data) - 0.5, -0.5),
-        xlim=(min(0.5, best - half), max(len(data), data["rank"].iloc[-1] + half) + 0.5),
+        # No rank is below one, however far half a difference reaches.
+        xlim=(0.5, max(len(data), data["rank"].iloc[-1] + half) + 0.5),
         xlabel=f"mean rank over {data['n_tasks'].iloc[0]} tasks, 1 is best",
     )
     for label, colour in zip(ax.get_yticklabels(), colours, strict=True):
@@ -80,7 +81,7 @@ def draw_gains(data):
             gain = data.loc[method, name]
             if pd.notna(gain):
                 colour = "white" if abs(gain) > 0.6 * LIMIT else "black"
-                ax.text(x, y, f"{gain:+.1f}", ha="center", va="center", fontsize=7, color=colour)
+                ax.text(x, y, f"{gain:+.1f}".replace("-0.0", "+0.0"), ha="center", va="center", fontsize=7, color=colour)
     ax.set(yticks=range(len(data)), yticklabels=data.index, xticks=range(len(data.columns)))
     ax.set_xticklabels([name.replace(" ", "\n") for name in data.columns], fontsize=8)
     ax.tick_params(length=0, labeltop=True, labelbottom=False)
@@ -117,13 +118,15 @@ def draw_cost(data):
     for method, line in best[::-1].iterrows():
         if named and line["seconds"] > 0.7 * named[-1]:
             continue  # its name would lie on that of a better one which takes hardly longer
-        last = not named
         named.append(line["seconds"])
+        # To the upper left of the line there is nothing that a name could lie on; the quickest has no room there.
+        first = method == best.index[0]
         ax.annotate(
-            method, (line["seconds"], line["accuracy"]), xytext=(-4 if last else 4, 5), textcoords="offset points",
-            fontsize=8, ha="right" if last else "left",
+            method, (line["seconds"], line["accuracy"]), xytext=(4 if first else -4, 4), textcoords="offset points",
+            fontsize=8, ha="left" if first else "right",
         )  # fmt: skip
     ax.set(xscale="log", xlabel="processor seconds of a fit, median", ylabel="accuracy with 40 % symmetric noise, %")
+    ax.xaxis.set_major_formatter("{x:g}")
     ax.set_title("The line: nobody is as good in less time", loc="left", fontsize=9)
     ax.legend(frameon=False, loc="lower right")
     return figure
