@@ -67,6 +67,6 @@ output.mkdir(exist_ok=True)
 figure.savefig(output / "calibration.png", dpi=120)
 
 # %%
-# On the grey line a classifier is as often right as it says; above it, it is too modest. Calibrated on wrong labels
+# On the gray line a classifier is as often right as it says; above it, it is too modest. Calibrated on wrong labels
 # (dashed) even a good network learns to say 60 % at most: so often does the *given* label agree. Calibrate on labels
 # that somebody has checked, or not at all.

@@ -2,7 +2,7 @@
 Does a residual network learn people's mistakes by heart?
 =========================================================
 
-CIFAR-10N is CIFAR-10 as workers of a crowdsourcing service labelled it; in its "worse" set 40 % of the labels are
+CIFAR-10N is CIFAR-10 as workers of a crowdsourcing service labeled it; in its "worse" set 40 % of the labels are
 wrong. Nobody drew these mistakes at random: cats are called dogs, and trucks cars. What does a residual network make of
 them when it is trained with cross entropy, with derivative manipulation (DM), with ProSelfLC?
 
@@ -83,7 +83,7 @@ def run(name):
     return {
         "method": name,
         "test accuracy": model.score(X_test, y_test),
-        "wrong labels memorised": memorization_rate(y_train_clean, y_train, predicted),
+        "wrong labels memorized": memorization_rate(y_train_clean, y_train, predicted),
         "wrong labels corrected": correction_rate(y_train_clean, y_train, predicted),
         "right labels learned": np.mean(predicted[intact] == y_train[intact]),
         "history": model.history_,
@@ -99,13 +99,13 @@ print((100 * runs.drop(columns="history")).astype(float).round(1).to_string())
 # 10,000 test images.
 
 figure, (bars, curves) = plt.subplots(1, 2, figsize=(11, 4.6), layout="constrained")
-shares = runs[["wrong labels memorised", "wrong labels corrected"]].astype(float)
+shares = runs[["wrong labels memorized", "wrong labels corrected"]].astype(float)
 shares["neither"] = 1 - shares.sum(axis=1)
 shares.plot.barh(stacked=True, ax=bars, color=["tab:red", "tab:blue", "0.85"])
 bars.set(title="What becomes of the wrong labels", xlabel="share of the wrong labels", ylabel="", xlim=(0, 1))
 bars.invert_yaxis()
 bars.legend(
-    ["memorised", "corrected", "neither"], frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=3
+    ["memorized", "corrected", "neither"], frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=3
 )
 
 for name, row in runs.iterrows():

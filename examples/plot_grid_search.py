@@ -70,7 +70,7 @@ for score, title in SCORES.items():
 # %%
 # Each score as a map: the frame is what it chooses, the star is the best candidate in truth.
 
-figure, axes = plt.subplots(1, 3, figsize=(12, 4), layout="constrained")
+figure, axes = plt.subplots(1, 3, figsize=(12, 4.4), layout="constrained")
 truth = results.pivot(index="param_dmclassifier__lam", columns="param_dmclassifier__beta", values="clean")
 for ax, (score, title) in zip(axes, SCORES.items(), strict=True):
     table = results.pivot(index="param_dmclassifier__lam", columns="param_dmclassifier__beta", values=score)
@@ -79,12 +79,16 @@ for ax, (score, title) in zip(axes, SCORES.items(), strict=True):
         light = image.norm(value) < 0.5
         ax.text(j, i, f"{value:.2f}", ha="center", va="center", color="white" if light else "black")
     i, j = np.unravel_index(np.argmax(table), table.shape)
-    ax.add_patch(plt.Rectangle((j - 0.47, i - 0.47), 0.94, 0.94, fill=False, edgecolor="tab:red", linewidth=3))
+    frame = plt.Rectangle((j - 0.47, i - 0.47), 0.94, 0.94, fill=False, edgecolor="tab:red", linewidth=3)
+    frame.set_label("chosen by this score")
+    ax.add_patch(frame)
     i, j = np.unravel_index(np.argmax(truth), truth.shape)
-    ax.plot(j + 0.33, i + 0.33, marker="*", color="tab:red", markersize=13, markeredgecolor="white")
+    star = {"marker": "*", "color": "tab:red", "markersize": 13, "markeredgecolor": "white", "linestyle": ""}
+    ax.plot(j + 0.33, i + 0.33, **star, label="best in truth")
     ax.set(title=title, xlabel="beta", xticks=range(table.shape[1]), xticklabels=table.columns)
     ax.set(yticks=range(table.shape[0]), yticklabels=table.index)
 axes[0].set_ylabel("lam")
+figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False)
 
 picture = Path("output", "grid_search.png")
 picture.parent.mkdir(exist_ok=True)

@@ -59,8 +59,8 @@ curve.legend(frameon=False, loc="lower right")
 
 # %%
 # The list itself, and what accepting all of it would change. Beside each row stand the measurements that are least like
-# those of its given class. `report.to_html("review.html")` writes the same list as a page with tick boxes, for somebody
-# who knows tumours; the file it downloads goes back into `report.apply`.
+# those of its given class. `report.to_html("review.html")` writes the same list as a page that takes one key a row, for
+# somebody who knows tumors; the file it downloads goes back into `report.apply`.
 
 report = reports["ProSelfLC, one fit"]
 LabelFlowDisplay.from_report(report).plot(ax=flow)

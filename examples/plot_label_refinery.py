@@ -127,7 +127,7 @@ print(f"\nPictures: {Path('output').resolve()}/label_refinery_*.png")
 # The refinery changes labels that the rest of the data contradicts. Where labels are wrong most of its changes are
 # right, whatever classifier is put into it, and the final classifier mostly gains too, but not always.
 #
-# Where no label is wrong it can only do harm, and does: the grey line falls, because at the borders between the classes
+# Where no label is wrong it can only do harm, and does: the gray line falls, because at the borders between the classes
 # the models err and the labels did not. For the same reason the other lines fall again in later rounds. So first ask
 # how much noise there is (``audit.estimate_noise_rate``), and leave clean labels alone; or have ``relabel="suspects"``
 # refine as many labels as are estimated to be wrong, and no others.

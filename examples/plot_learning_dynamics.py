@@ -1,11 +1,11 @@
 """
-What did the network memorise?
+What did the network memorize?
 ==============================
 
 Test accuracy says that wrong labels did harm, not how. :class:`~sklabelnoise.training.LearningDynamics` watches a
 training from inside: how much the network believes right and wrong labels, which wrong ones it has learned by heart,
 and which it predicts as they should have been. Three methods get the same digits, 40 % of them with a wrong label, and
-a budget that is long enough to memorise them.
+a budget that is long enough to memorize them.
 """
 
 # %%
@@ -37,7 +37,7 @@ for model in METHODS.values():
     model.set_params(**LONG, max_epochs=100, callbacks=[dynamics], random_state=0).fit(X_train, digits.y_train)
 
 # %%
-# What each ends with. A wrong label is either learned by heart (memorised), overruled by the right class (corrected),
+# What each ends with. A wrong label is either learned by heart (memorized), overruled by the right class (corrected),
 # or neither.
 
 columns = ["test_accuracy", "corrupted_accuracy", "intact_accuracy", "memorization_rate", "correction_rate"]

@@ -57,7 +57,7 @@ figure, (curve, realised, estimate) = plt.subplots(1, 3, figsize=(16, 5), layout
 for method, values in estimated.items():
     curve.plot(true, values, marker="o", label=METHODS[method])
 curve.axline((0, 0), slope=1, color="grey", ls=":")
-curve.set(xlabel="true noise rate", ylabel="estimate")
+curve.set(xlabel="true noise rate", ylabel="estimated noise rate")
 curve.set_title("on the dotted line an estimate is exact")
 curve.spines[["top", "right"]].set_visible(False)
 curve.legend(frameon=False)

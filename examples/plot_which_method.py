@@ -86,7 +86,7 @@ worsts = behind.loc[shown.index].max(axis=1)
 figure, ax = plt.subplots(figsize=(8, 1.3 + 0.4 * len(shown)), layout="constrained")
 colors = [METHOD_COLORS.get(name, "black") if name == answer else "#b8bec4" for name in shown.index]
 ax.barh(shown.index, shown, color=colors, height=0.6)
-ax.scatter(worsts, shown.index, s=26, color=colors, zorder=2)
+ax.scatter(worsts, shown.index, s=26, color=colors, zorder=2, clip_on=False)
 for height, (name, value) in enumerate(shown.items()):
     ax.annotate(f"{value:.1f}", (value, height), (5, 9), textcoords="offset points", va="center", fontsize=9)
     ax.plot((value, worsts[name]), (name, name), color="#b8bec4", lw=1, zorder=0)

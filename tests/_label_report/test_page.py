@@ -244,7 +244,7 @@ class TestShows:
         assert page.browser.execute_script(style) == "rtl"
         page.start()
         page.press("a")
-        assert f"accepted \u2068{report.issues['suggested_label'].iloc[0]}\u2069. z" in page.text("status")
+        assert f"accepted \u2068{report.issues['suggested_label'].iloc[0]}\u2069. Undo" in page.text("status")
         assert pd.read_csv(page.download())["label"].tolist() == [report.issues["suggested_label"].iloc[0]]
 
 

@@ -114,7 +114,7 @@
       return [issue.row, decision || before.comment ? { decision, by, comment: before.comment } : undefined];
     }));
     refreshRows(affected.map((issue) => issue.row));
-    say(`${what}. z undoes it.`);
+    say(`${what}. Undo (z) takes it back.`);
   }
 
   function files() {
@@ -150,7 +150,7 @@
         byId("decision").value = "conflict";
         refresh();
       }
-      say(`${counted(fresh, "decision")} taken over, ${counted(conflicts, "conflict")}. z undoes it.`);
+      say(`${counted(fresh, "decision")} taken over, ${counted(conflicts, "conflict")}. Undo (z) takes it back.`);
     };
   }
 

@@ -117,7 +117,7 @@
     const what = again ? `row ${issue.row} is open again` : `row ${issue.row}: ${wordsFor(issue, after)}`;
     store.change(what, [[issue.row, again ? kept : after]]);
     refreshRows([issue.row]);
-    say(`${what}. z undoes it.`);
+    say(`${what}. Undo (z) takes it back.`);
     if (!again) focusOnNextOpen(issue);
   }
 
