@@ -68,7 +68,7 @@ LabelIssuesDisplay(report).plot(n_issues=11, figure=bottom)
 
 output = Path("output")
 output.mkdir(exist_ok=True)
-report.to_html(output / "review.html", title="Diagnoses to check")
+report.to_html(output / "diagnoses.html", title="Diagnoses to check")
 y_corrected = report.apply(report.issues.assign(decision="accept"))
 print(f"accepting every suggestion removes {label_recovery(y_clean, y, y_corrected):.0%} of the noise")
 figure.savefig(output / "label_issues.png", dpi=120)
