@@ -81,7 +81,8 @@ def draw_gains(data):
             gain = data.loc[method, name]
             if pd.notna(gain):
                 colour = "white" if abs(gain) > 0.6 * LIMIT else "black"
-                ax.text(x, y, f"{gain:+.1f}".replace("-0.0", "+0.0"), ha="center", va="center", fontsize=7, color=colour)
+                text = f"{gain:+.1f}".replace("-0.0", "+0.0")
+                ax.text(x, y, text, ha="center", va="center", fontsize=7, color=colour)
     ax.set(yticks=range(len(data)), yticklabels=data.index, xticks=range(len(data.columns)))
     ax.set_xticklabels([name.replace(" ", "\n") for name in data.columns], fontsize=8)
     ax.tick_params(length=0, labeltop=True, labelbottom=False)
