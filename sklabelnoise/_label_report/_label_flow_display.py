@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sklabelnoise._foundation._given import check_same_kind
 from sklabelnoise._foundation._style import NEUTRAL, class_colors, new_axes, shorten
 from sklabelnoise._label_report._report_display import ReportDisplay
 
@@ -68,6 +69,8 @@ class LabelFlowDisplay(ReportDisplay, kind="flow"):
                 f"counts must have a row and a column for each of {len(self.classes)} classes, "
                 f"got shape {self.counts.shape}."
             )
+        if not (np.isfinite(self.counts) & (self.counts >= 0)).all():
+            raise ValueError(f"counts must hold numbers of rows, none negative or missing, got {self.counts.tolist()}.")
 
     @classmethod
     def from_labels(
@@ -97,7 +100,8 @@ class LabelFlowDisplay(ReportDisplay, kind="flow"):
         """
         from sklearn.metrics import confusion_matrix
 
-        classes = np.unique(np.concatenate([np.asarray(y_from), np.asarray(y_to)])) if classes is None else classes
+        y_from, y_to = check_same_kind(y_from=y_from, y_to=y_to)
+        classes = np.unique(np.concatenate([y_from, y_to])) if classes is None else classes
         return cls(confusion_matrix(y_from, y_to, labels=classes), classes, names=names)
 
     @classmethod

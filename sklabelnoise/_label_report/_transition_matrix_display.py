@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sklabelnoise._foundation._style import new_axes, shorten
+from sklabelnoise._label_report._evidence import check_evidence
 from sklabelnoise._label_report._report_display import ReportDisplay
 from sklabelnoise._label_report._transition import estimate_transition_matrix
 from sklabelnoise.noise import check_transition_matrix, realized_transition_matrix
@@ -118,7 +119,7 @@ class TransitionMatrixDisplay(ReportDisplay, kind="transition_matrix"):
         display : TransitionMatrixDisplay
         """
         T = estimate_transition_matrix(y, proba, method=method, classes=classes)
-        return cls(T, np.unique(y) if classes is None else classes)
+        return cls(T, check_evidence(y, proba, classes)[2])
 
     @classmethod
     def from_report(cls, report: LabelReport) -> Self:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.integrate import trapezoid
 
+from sklabelnoise._foundation._last_step import last_step
 from sklabelnoise._foundation._style import PALETTE, new_axes, remove_frame
 
 if TYPE_CHECKING:
@@ -89,6 +90,11 @@ class EmphasisDisplay:
     ):
         self.p = np.asarray(p)
         self.weight = np.asarray(weight)
+        if self.weight.ndim != 1 or self.p.shape != self.weight.shape or not np.isfinite(self.weight).all():
+            raise ValueError(
+                f"weight must hold a finite number for each of {self.p.size} points, got shape {self.weight.shape} "
+                f"with {np.count_nonzero(~np.isfinite(self.weight))} that are not finite."
+            )
         self.density = density
         self.label_proba = None if label_proba is None else np.asarray(label_proba)
         self.name = name
@@ -147,8 +153,11 @@ class EmphasisDisplay:
             else:
                 weight = emphasis(p)
         p, weight = p.numpy(), np.asarray(weight, dtype=np.float64)
-        if density:
-            weight = weight / trapezoid(weight, p)
+        if density and weight.shape == p.shape:
+            area = trapezoid(weight, p)
+            if area == 0:
+                raise ValueError("emphasis must have an integral to be divided by, or density=False, got one of 0.")
+            weight = weight / area
         name = name or (emphasis if isinstance(emphasis, str) else getattr(emphasis, "__name__", repr(emphasis)))
         return cls(p, weight, density=density, label_proba=label_proba, name=name)
 
@@ -166,7 +175,7 @@ class EmphasisDisplay:
         Parameters
         ----------
         estimator : DMClassifier or RobustLossClassifier
-            Fitted or not.
+            Fitted or not; of a Pipeline the last step.
 
         density : bool, default=True
             Whether to divide by the integral over [0, 1].
@@ -183,6 +192,7 @@ class EmphasisDisplay:
         """
         from sklabelnoise.losses import DMEmphasis
 
+        estimator = last_step(estimator)
         params, hyper = estimator.get_params(deep=False), {}
         if "loss" in params:
             emphasis = params["loss"]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from sklabelnoise._foundation._last_step import last_step
 from sklabelnoise._foundation._style import (
     METHOD_COLORS,
     NEUTRAL,
@@ -111,7 +113,8 @@ class LearningDynamicsDisplay:
         Parameters
         ----------
         estimator : classifier
-            Fitted with a `LearningDynamics` among its callbacks, or without, for what its `history_` holds anyway.
+            Fitted with a `LearningDynamics` among its callbacks, or without, for what its `history_` holds anyway. Of a
+            Pipeline it is the last step.
 
         name : str, default=None
             None takes the name of its class.
@@ -120,6 +123,7 @@ class LearningDynamicsDisplay:
         -------
         display : LearningDynamicsDisplay
         """
+        estimator = last_step(estimator)
         return cls({name or type(estimator).__name__: estimator.history_})
 
     @classmethod
@@ -135,7 +139,11 @@ class LearningDynamicsDisplay:
         -------
         display : LearningDynamicsDisplay
         """
-        return cls({name: estimator.history_ for name, estimator in estimators.items()})
+        if not isinstance(estimators, Mapping):
+            raise TypeError(
+                f"estimators must be a dict of fitted classifiers by name, got {type(estimators).__name__}."
+            )
+        return cls({name: last_step(estimator).history_ for name, estimator in estimators.items()})
 
     def plot(
         self,

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+import scipy.sparse
 
+from sklabelnoise._foundation._given import as_labels, check_same_kind
 from sklabelnoise._foundation._style import class_colors, pyplot, remove_frame, shorten
 
 if TYPE_CHECKING:
@@ -115,14 +117,18 @@ class RefineryDisplay:
         from sklearn.base import clone
         from sklearn.decomposition import PCA
 
-        classes, codes = np.unique(y, return_inverse=True)
+        if y_clean is not None:
+            y, y_clean = check_same_kind(y=y, y_clean=y_clean)
+        classes, codes = np.unique(as_labels(y), return_inverse=True)
         kept = {0: np.eye(len(classes))[codes]}
 
         def keep(state):
             kept[state.round] = state.soft_labels.copy()
 
         clone(refinery).set_params(n_rounds=max(rounds), callback=keep).fit(X, y)
-        X = np.asarray(X)
+        X = X.toarray() if scipy.sparse.issparse(X) else np.asarray(X)
+        if X.shape[1] == 1:
+            X = np.hstack([X, np.zeros_like(X)])
         positions = X if X.shape[1] == 2 else PCA(2, random_state=0).fit_transform(X)
         return cls(positions, {k: kept[k] for k in rounds if k in kept}, classes, y_clean=y_clean)
 

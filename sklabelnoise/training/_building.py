@@ -89,6 +89,7 @@ class NetBuilder:
         used = training_parameters(module, self.training)
         net = self.wrap(module, preprocess, used, device, seed)
         net.classes_ = np.arange(len(data.classes))  # scorers in skorch's callbacks ask for them
+        net.label_names_, net.feature_names_ = data.classes, data.feature_names
         described = {
             "optimizer": _qualified_name(type(net.optimizer_)),
             "module": _qualified_name(type(uncompiled(module))),

@@ -10,6 +10,8 @@ import torch
 from torch.utils.data import Dataset
 
 from sklabelnoise._foundation._classes import encode
+from sklabelnoise._foundation._frames import pandas_frame
+from sklabelnoise._foundation._given import as_labels
 from sklabelnoise.training._forward import map_batches
 from sklabelnoise.training._watch import TrainingLogits, odds_of
 
@@ -45,14 +47,15 @@ class LearningDynamics(TrainingLogits):
         True labels of the training rows.
 
     X_test : array-like of shape (n_test, ...), default=None
-        Test rows as the network takes them: behind a scaler in a Pipeline, scaled ones.
+        Test rows as the network takes them: behind a scaler in a Pipeline, scaled ones. The columns of a frame are
+        found by name where the network was fitted to one.
 
     y_test : array-like of shape (n_test,), default=None
         Their true labels.
 
     classes : array-like of shape (n_classes,), default=None
-        All classes, sorted. None takes those of `y_clean` and `y_test`; pass them if a class occurs in the given labels
-        only.
+        All classes, in any order. None takes those of `y_clean` and `y_test`; pass them if a class occurs in the given
+        labels only.
 
     Notes
     -----
@@ -97,7 +100,7 @@ class LearningDynamics(TrainingLogits):
         super().on_train_begin(net, X, y, **kwargs)
         self.labels_ = X.labels
         self.clean_, self.test_labels_ = self._encode(len(self.labels_), net)
-        self.test_ = None if self.X_test is None else net.get_dataset(_as_inputs(self.X_test, net))
+        self.test_ = None if self.X_test is None else net.get_dataset(_as_inputs(self.X_test, net, X))
         everything = torch.ones(1, len(self.labels_), device=self.labels_.device)
         right = everything[:0] if self.clean_ is None else (self.labels_ == self.clean_)[None].float()
         self.groups_ = torch.cat([everything, right, 1 - right])  # in the order of _GROUPS
@@ -106,7 +109,8 @@ class LearningDynamics(TrainingLogits):
         """Indices of the true training and test labels among the classes, None where they are not known."""
         if (self.X_test is None) != (self.y_test is None):
             raise ValueError("X_test and y_test belong together, got only one of them.")
-        known = [np.asarray(y) for y in (self.y_clean, self.y_test) if y is not None]
+        named = {"y_clean": self.y_clean, "y_test": self.y_test}
+        known = [as_labels(y, name) for name, y in named.items() if y is not None]
         if not known:
             return None, None
         if self.y_clean is not None and len(self.y_clean) != n_samples:
@@ -116,10 +120,14 @@ class LearningDynamics(TrainingLogits):
         if self.y_test is not None and len(self.y_test) != np.shape(self.X_test)[0]:
             raise ValueError(f"y_test must have {np.shape(self.X_test)[0]} labels as X_test, got {len(self.y_test)}.")
         classes = np.unique(np.concatenate(known)) if self.classes is None else np.asarray(self.classes)
-        codes = [
-            None if y is None else encode(y, classes, name=name)[1]
-            for name, y in (("y_clean", self.y_clean), ("y_test", self.y_test))
-        ]
+        if net.label_names_ is not None and len(classes) == len(net.label_names_):
+            if set(classes.tolist()) != set(net.label_names_.tolist()):
+                raise ValueError(
+                    f"y_clean and y_test must have the classes of the network, {net.label_names_.tolist()}, got "
+                    f"{classes.tolist()}."
+                )
+            classes = net.label_names_
+        codes = [None if y is None else encode(y, classes, name=name)[1] for name, y in named.items()]
         self.n_known_ = len(classes)
         return [None if code is None else torch.as_tensor(code, device=net.device) for code in codes]
 
@@ -205,10 +213,24 @@ class LearningDynamics(TrainingLogits):
         del self.groups_, self.values_, self.seen_, self.variances_
 
 
-def _as_inputs(X, net):
+def _as_inputs(X, net, trained_on):
     """Test rows of any container in the type the network computes in; uint8 images stay as they are."""
+    frame = pandas_frame(X, "X_test") if net.feature_names_ is not None else None
+    if frame is not None:
+        names = net.feature_names_.tolist()
+        if sorted(map(str, frame.columns)) != sorted(names):
+            raise ValueError(
+                f"X_test must have the columns that the network was trained on, {names}, got {list(frame)}."
+            )
+        X = frame[names].to_numpy()
     if isinstance(X, Dataset) or (isinstance(X, np.ndarray) and X.dtype == np.uint8):
         return X
     if scipy.sparse.issparse(X):
         return X.tocsr().astype(net.numpy_dtype)
-    return np.asarray(X, dtype=net.numpy_dtype)
+    X = np.asarray(X, dtype=net.numpy_dtype)
+    shape = getattr(trained_on, "X", X).shape[1:]
+    if X.shape[1:] != tuple(shape):
+        raise ValueError(
+            f"X_test must have rows of shape {tuple(shape)}, as the network was trained on, got {X.shape[1:]}."
+        )
+    return X

@@ -68,6 +68,8 @@ class NoisyLabelNet(ClassifierMixin, NeuralNet):
         Run the module under autocast, see :mod:`~sklabelnoise.training._precision`.
     """
 
+    # What the user calls the classes and the features, for callbacks; None where nobody said.
+    label_names_ = feature_names_ = None
     # Moved between devices when a net is unpickled, beside what skorch registers itself.
     cuda_dependent_attributes_ = ["preprocess"]
     # Parts of the training that runs which may draw random numbers in a way of their own.

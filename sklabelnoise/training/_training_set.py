@@ -53,6 +53,8 @@ class TrainingSet:
         As `X` and `labels`, rows of weight zero included.
     tensor : Tensor or None
         X where the user has it on a device, so that it need not be sent there again.
+    feature_names : ndarray of str or None
+        Names of the columns of X, where it came with some.
     """
 
     X: object
@@ -64,6 +66,7 @@ class TrainingSet:
     all_X: object
     all_labels: np.ndarray
     tensor: torch.Tensor | None = None
+    feature_names: np.ndarray | None = None
 
     def __len__(self):
         return len(self.labels)
@@ -263,7 +266,8 @@ def check_training_set(
         raise ValueError(
             f"Need at least 2 classes with a positive weight to train a classifier, got one class: {classes[present]}."
         )
-    whole = TrainingSet(X, labels, classes, dtype, soft_targets, weight, X, labels, tensor)
+    names = getattr(estimator, "feature_names_in_", None)
+    whole = TrainingSet(X, labels, classes, dtype, soft_targets, weight, X, labels, tensor, names)
     data = whole if weight.all() else whole.take(np.flatnonzero(weight))
     if (data.sample_weight == data.sample_weight[0]).all():
         return replace(data, sample_weight=None)

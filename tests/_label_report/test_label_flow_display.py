@@ -1,6 +1,7 @@
 """The display of changed labels: a band for each pair, as wide as there are rows."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from sklabelnoise.inspection import (
@@ -37,3 +38,26 @@ class TestLabelFlow:
             LabelFlowDisplay.from_labels([0, 1], [0, 1]).plot(changes_only=True)
         with pytest.raises(ValueError, match=r"each of 2 classes, got shape \(3, 3\)"):
             LabelFlowDisplay(np.eye(3), ["a", "b"])
+
+
+@pytest.mark.parametrize("counts", [[[1, -1], [0, 1]], [[1, np.nan], [0, 1]]])
+def test_bands_are_of_rows(counts):
+    with pytest.raises(ValueError, match="counts must hold numbers of rows, none negative or missing, got"):
+        LabelFlowDisplay(counts, ["a", "b"])
+
+
+@pytest.mark.parametrize(
+    ("y_to", "error", "message"),
+    [
+        ([1, 2, 3], TypeError, "y_from and y_to must hold labels of one kind, got text and number"),
+        (["a", None, "b"], ValueError, "y_to must not hold missing labels, got one in row 1"),
+        (
+            pd.Series(["a", "b", "b"], index=[2, 0, 1]),
+            ValueError,
+            "y_from and y_to must have their rows in the same order",
+        ),
+    ],
+)
+def test_two_labelings_are_of_the_same_rows(y_to, error, message):
+    with pytest.raises(error, match=message):
+        LabelFlowDisplay.from_labels(pd.Series(["a", "b", "b"]), y_to)

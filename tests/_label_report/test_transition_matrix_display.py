@@ -53,3 +53,10 @@ def test_a_frame_names_the_classes():
     assert display.classes.tolist() == ["b", "a"]
     assert display.transition_matrix.tolist() == [[0.9, 0.1], [0.3, 0.7]]
     assert TransitionMatrixDisplay(T, ["a", "b"]).transition_matrix.tolist() == [[0.7, 0.3], [0.1, 0.9]]
+
+
+def test_predictions_may_have_a_class_that_nobody_was_given():
+    y, proba = ["a", "b"] * 20, np.tile([[0.8, 0.1, 0.1], [0.1, 0.8, 0.1]], (20, 1))
+    display = TransitionMatrixDisplay.from_predictions(y, pd.DataFrame(proba, columns=["a", "b", "c"])[["c", "a", "b"]])
+    assert display.classes.tolist() == ["a", "b", "c"]
+    np.testing.assert_array_equal(display.transition_matrix, np.eye(3))

@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 from scipy.integrate import trapezoid
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from sklabelnoise import DMClassifier, ProSelfLCClassifier, RobustLossClassifier
 from sklabelnoise.inspection import (
@@ -67,3 +69,24 @@ class TestEmphasis:
     def test_methods_without_an_emphasis_are_refused(self):
         with pytest.raises(ValueError, match=r"must have an emphasis.* got ProSelfLCClassifier"):
             EmphasisDisplay.from_estimator(ProSelfLCClassifier())
+
+    def test_of_a_pipeline_it_is_the_last_step(self):
+        model = DMClassifier(lam=1, beta=4)
+        display = EmphasisDisplay.from_estimator(make_pipeline(StandardScaler(), model))
+        np.testing.assert_array_equal(display.weight, EmphasisDisplay.from_estimator(model).weight)
+
+    @pytest.mark.parametrize(
+        ("emphasis", "message"),
+        [
+            (lambda p: p * 0, "emphasis must have an integral to be divided by, or density=False, got one of 0"),
+            (
+                lambda p: p / 0,
+                r"a finite number for each of 1001 points, got shape \(1001,\) with 1001 that",
+            ),
+            (lambda p: 1.0, r"weight must hold a finite number for each of 1001 points, got shape \(\)"),
+        ],
+        ids=["zero", "infinite", "one number"],
+    )
+    def test_what_is_no_curve_is_refused(self, emphasis, message):
+        with pytest.raises(ValueError, match=message):
+            EmphasisDisplay.from_emphasis(emphasis)

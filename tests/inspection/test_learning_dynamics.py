@@ -3,6 +3,8 @@
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from sklabelnoise import DMClassifier, ProSelfLCClassifier
 from sklabelnoise.inspection import METHOD_COLORS, LearningDynamicsDisplay
@@ -92,3 +94,18 @@ class TestLearningDynamics:
             display.plot("wrong_labels")
         with pytest.raises(ValueError, match=r"quantity must be one of .* got 'loss'"):
             display.plot("loss")
+
+
+def test_of_a_pipeline_it_is_the_last_step(noisy):
+    pipeline = make_pipeline(StandardScaler(), DMClassifier(max_epochs=2, random_state=0)).fit(*noisy[:2])
+    for display in (
+        LearningDynamicsDisplay.from_estimator(pipeline),
+        LearningDynamicsDisplay.from_estimators({"DMClassifier": pipeline}),
+    ):
+        pd.testing.assert_frame_equal(display.histories["DMClassifier"], pipeline[-1].history_)
+
+
+def test_classifiers_without_names_are_refused(noisy):
+    model = DMClassifier(max_epochs=1).fit(*noisy[:2])
+    with pytest.raises(TypeError, match="estimators must be a dict of fitted classifiers by name, got list"):
+        LearningDynamicsDisplay.from_estimators([model])

@@ -1,7 +1,9 @@
 """The display of a refinery: its rounds are those of a fit."""
 
 import numpy as np
+import pandas as pd
 import pytest
+import scipy.sparse
 from sklearn.linear_model import LogisticRegression
 
 from sklabelnoise import StochasticLabelRefinery
@@ -48,3 +50,20 @@ class TestRefinery:
         assert display.plot(axes=axes).axes_[0] is axes[0]
         with pytest.raises(ValueError, match="axes must be at least 2, got 1"):
             display.plot(axes=axes[:1])
+
+
+@pytest.mark.parametrize("form", [scipy.sparse.csr_array, pd.DataFrame, lambda X: X[:, :1]], ids=str)
+def test_rows_of_any_form_have_a_place(noisy, form):
+    X, y, _ = noisy
+    refinery = StochasticLabelRefinery(LogisticRegression(), random_state=0)
+    display = RefineryDisplay.from_estimator(refinery, form(X), y, rounds=(0, 1)).plot()
+    assert display.positions.shape == (150, 2)
+    if form(X).shape == X.shape:
+        dense = RefineryDisplay.from_estimator(refinery, X, y, rounds=(0, 1))
+        np.testing.assert_allclose(display.positions, dense.positions)
+
+
+def test_true_labels_of_another_kind_are_refused(noisy):
+    X, y, _ = noisy
+    with pytest.raises(TypeError, match="y and y_clean must hold labels of one kind, got number and text"):
+        RefineryDisplay.from_estimator(StochasticLabelRefinery(LogisticRegression()), X, y, y_clean=y.astype(str))

@@ -242,3 +242,54 @@ def test_mean_prediction_leaves_unseen_rows_undecided(noisy):
     mean = MeanPrediction()
     DMClassifier(callbacks=[mean], max_epochs=1, batch_size=128, iterator_train__drop_last=True).fit(X, y)
     assert (np.abs(mean.proba_ - 1 / 3) < 1e-7).all(axis=1).sum() == 150 - 128
+
+
+class TestNames:
+    @pytest.mark.parametrize("classes", [None, ["cow", "ant", "bee"]])
+    def test_classes_are_those_of_the_network_whatever_their_order(self, noisy, classes):
+        X, y, y_clean = noisy
+        expected, found = (
+            DMClassifier(max_epochs=2, callbacks=[LearningDynamics(y_clean, classes=order)], random_state=0).fit(X, y)
+            for order in (["ant", "bee", "cow"], classes)
+        )
+        columns = expected.history_.columns.drop("seconds")
+        pd.testing.assert_frame_equal(found.history_[columns], expected.history_[columns])
+
+    @pytest.mark.parametrize("other", [[0, 1, 2], ["ant", "bee", "elk"]])
+    def test_labels_of_other_classes_are_not_taken_for_those_of_the_network(self, noisy, other):
+        X, y, _ = noisy
+        message = r"must have the classes of the network, \['ant', 'bee', 'cow'\], got"
+        with pytest.raises(ValueError, match=message):
+            DMClassifier(max_epochs=1, callbacks=[LearningDynamics(other * 50)]).fit(X, y)
+
+    def test_a_missing_label_is_called_so(self, noisy):
+        X, y, _ = noisy
+        with pytest.raises(ValueError, match="y_clean must not hold missing labels, got one in row 0"):
+            DMClassifier(max_epochs=1, callbacks=[LearningDynamics([None] * len(y))]).fit(X, y)
+
+    def test_columns_of_test_rows_are_found_by_name(self, noisy):
+        X, y, y_clean = noisy
+        X = pd.DataFrame(X).add_prefix("x")
+        plain, turned = (
+            DMClassifier(max_epochs=5, callbacks=[LearningDynamics(X_test=test, y_test=y_clean)], random_state=0)
+            .fit(X, y)
+            .history_["test_accuracy"]
+            .tolist()
+            for test in (X, X[X.columns[::-1]])
+        )
+        assert turned == plain
+
+    @pytest.mark.parametrize("change", [lambda X: X.add_prefix("y"), lambda X: X.iloc[:, 1:]])
+    def test_other_columns_are_refused(self, noisy, change):
+        X, y, y_clean = noisy
+        X = pd.DataFrame(X).add_prefix("x")
+        dynamics = LearningDynamics(X_test=change(X), y_test=y_clean)
+        with pytest.raises(ValueError, match="X_test must have the columns that the network was trained on"):
+            DMClassifier(max_epochs=1, callbacks=[dynamics]).fit(X, y)
+
+    def test_rows_of_another_shape_are_refused(self, noisy):
+        X, y, y_clean = noisy
+        dynamics = LearningDynamics(X_test=X[:, 1:], y_test=y_clean)
+        message = r"X_test must have rows of shape \(5,\), as the network was trained on, got"
+        with pytest.raises(ValueError, match=message):
+            DMClassifier(max_epochs=1, callbacks=[dynamics]).fit(X, y)
