@@ -95,7 +95,7 @@ for name in names:
     beside = left.annotate(f"{score:.1f}", (score, name), (9, 0), textcoords="offset points", va="center")
     beside.set_bbox({"facecolor": "white", "edgecolor": "none", "pad": 1})  # a line behind it stays behind it
 left.axvline(100 * ceiling, color="black", linestyle=":", label="random forest, right labels")
-left.margins(0.13, 0.15)
+left.margins(0.2, 0.15)
 left.set(xlabel="accuracy, %")
 left.set_title("trained on labels of which 20 % are wrong")
 left.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), frameon=False)

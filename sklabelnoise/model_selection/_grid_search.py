@@ -58,7 +58,7 @@ class FusedGridSearchCV(GridSearchCV):
 
     Each fold is augmented as in a fit of its own, once for all candidates of one seed. A callable of yours as
     `augment` is trained together where its code shows that it draws the same then: it is a function, no object or
-    method, that refers to constants, to torch, :mod:`math` and other such functions alone, assigns to nothing outside
+    method, that refers to constants, to torch, ``math`` and other such functions alone, assigns to nothing outside
     of itself, and draws from the generator that it is given. Else its candidates are fitted by ordinary fits, too.
 
     Parameters
