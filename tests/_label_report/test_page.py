@@ -548,6 +548,14 @@ class TestEveryone:
         top = page.browser.execute_script("return document.querySelector('dialog[open]').scrollTop")
         assert top == 0
 
+    @pytest.mark.parametrize("end", [ENTER, ESCAPE])
+    def test_from_the_search_one_comes_to_what_was_found(self, page, end):
+        page.start()
+        page.press("/", "moo", end)
+        assert page.current in page.rows and 0 < len(page.rows) < 60
+        page.press("a")
+        assert page.text("progress") == "1 of 60 decided (1 accepted)"
+
     def test_from_the_matrix_one_comes_to_its_rows(self, page):
         page.one("#noise summary").click()
         for _ in range(100):  # it is built when it is opened

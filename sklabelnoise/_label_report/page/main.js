@@ -41,7 +41,11 @@
     if (dialog && !inDetail(dialog, event)) return;
     const inField = event.target.closest("input, select, textarea");
     if (inField) {
-      if (event.key === "Escape") inField.blur();
+      const isSearch = inField.id === "search";
+      if (event.key === "Escape" || (event.key === "Enter" && isSearch)) {
+        inField.blur();
+        if (isSearch && view.matching.length) focusOn(view.current); // on to what was found
+      }
       return;
     }
     if (event.ctrlKey || event.metaKey) {
