@@ -55,7 +55,7 @@ output.mkdir(exist_ok=True)
 report.to_html(output / "review.html", title="Digits to check")
 
 # %%
-# Here a person would work on the page and download `decisions.csv`. This reviewer can read all digits but one in
+# Here a person would work on the page and download a file of decisions. This reviewer can read all digits but one in
 # twenty, and writes the same file.
 
 reviewer = np.random.default_rng(0)

@@ -267,7 +267,9 @@ class TestDecides:
         rows = animals.issues["row"].tolist()
         for row, decision in zip(rows, ["accept", "reject", "unsure", "remove"], strict=False):
             page.click(row, decision)
-        y, keep, weight = animals.apply(page.download(), return_rows=True)
+        path = page.download()
+        assert f'report.apply("{path.name}")' in page.one("footer").text.replace("\n", " ")
+        y, keep, weight = animals.apply(path, return_rows=True)
         assert np.flatnonzero(y != animals.y).tolist() == [rows[0]]
         assert y[rows[0]] == animals.issues["suggested_label"].iloc[0]
         assert np.flatnonzero(~keep).tolist() == [rows[3]]
