@@ -682,6 +682,7 @@ def test_the_page_is_one_file_with_the_data_escaped(nasty_report, tmp_path):
 def test_the_page_says_what_it_leaves_out(nasty_report, tmp_path):
     page = nasty_report.to_html(tmp_path / "report.html", max_issues=7).read_text(encoding="utf-8")
     assert f"The worst 7 of {len(nasty_report.issues)} labels to doubt are shown." in page
+    assert f"max_issues={len(nasty_report.issues)}" in page
 
 
 def test_a_rate_that_means_nothing_is_not_on_the_page(nasty_report, tmp_path):
