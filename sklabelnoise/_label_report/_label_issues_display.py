@@ -10,7 +10,7 @@ from sklabelnoise._foundation._style import NEUTRAL, pyplot, shorten
 from sklabelnoise._label_report._audit import audit
 from sklabelnoise._label_report._evidence import codes_of
 from sklabelnoise._label_report._report_display import ReportDisplay
-from sklabelnoise._label_report._views import view_of
+from sklabelnoise._label_report._views import view_of_report
 
 if TYPE_CHECKING:
     from typing import Any, Self
@@ -135,13 +135,7 @@ class LabelIssuesDisplay(ReportDisplay, kind="issues"):
         issues = self.report.issues.head(n_issues)
         if len(issues) == 0:
             raise ValueError("There must be labels to doubt to draw, got none.")
-        report = self.report
-        view = view_of(
-            report.X if report.display is None else report.display,
-            report.to_cleanlab()["labels"],
-            len(report.classes),
-            image_shape=image_shape,
-        )
+        view = view_of_report(self.report, image_shape=image_shape)
         if view.kind == "image":
             n_rows = -(-len(issues) // n_columns)
             figure = figure or plt.figure(figsize=(1.25 * n_columns, 1.55 * n_rows), layout="constrained")

@@ -4,7 +4,7 @@ import html
 
 from sklabelnoise._label_report._evidence import codes_of
 from sklabelnoise._label_report._statement import rate_as_figure, statement
-from sklabelnoise._label_report._views import view_of
+from sklabelnoise._label_report._views import view_of_report
 
 _N_ROWS = 10
 _LABELS = ("given_label", "suggested_label")
@@ -35,12 +35,7 @@ def _worst(report):
     issues = report.issues.head(_N_ROWS)
     if issues.empty:
         return ""
-    view = view_of(
-        report.X if report.display is None else report.display,
-        report.to_cleanlab()["labels"],
-        len(report.classes),
-        image_size=64,
-    )
+    view = view_of_report(report, image_size=64)
     try:
         contents = view.brief(issues["row"].to_numpy(), *(codes_of(issues[name], report.classes) for name in _LABELS))
     except ImportError:  # pillow is optional

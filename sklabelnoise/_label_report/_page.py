@@ -11,7 +11,7 @@ from sklabelnoise._label_report._decisions import class_names
 from sklabelnoise._label_report._evidence import codes_of
 from sklabelnoise._label_report._neighbors import neighbors_of
 from sklabelnoise._label_report._statement import rate_as_figure, statement
-from sklabelnoise._label_report._views import view_of
+from sklabelnoise._label_report._views import view_of_report
 
 # Parts of the script, in the order in which they are put together: each may use what those before it define.
 _SCRIPTS = ("data", "text", "decisions", "exports", "contents", "list", "dialogs", "matrix", "main")
@@ -67,13 +67,7 @@ def _data(report, shown, image_shape, image_size):
     rows = shown["row"].to_numpy()
     given, suggested = (codes_of(shown[f"{role}_label"], report.classes) for role in ("given", "suggested"))
     codes = report.to_cleanlab()["labels"]
-    view = view_of(
-        report.X if report.display is None else report.display,
-        codes,
-        len(report.classes),
-        image_shape=image_shape,
-        image_size=image_size,
-    )
+    view = view_of_report(report, image_shape=image_shape, image_size=image_size)
     near = neighbors_of(report, rows, given, suggested) if view.kind != "none" else ([[]] * len(rows),) * 2
     others = np.unique([row for lists in near for found in lists for row in found]).astype(np.int64)
     ranked = np.argsort(-report.proba[rows], axis=1, kind="stable")[:, :_N_RANKED]

@@ -8,7 +8,7 @@ from sklabelnoise._label_report._evidence import as_column, codes_of
 
 def table_of_classes(report):
     """One row a class, as `LabelReport.summary` describes it."""
-    n_classes, codes = len(report.classes), codes_of(report.y, report.classes)
+    n_classes, codes = len(report.classes), report.to_cleanlab()["labels"]
     given = np.bincount(codes, minlength=n_classes)
     total = np.bincount(codes, weights=report.label_quality, minlength=n_classes)
     doubted = np.bincount(codes_of(report.issues["given_label"], report.classes), minlength=n_classes)

@@ -220,6 +220,12 @@ def view_of(data, codes, n_classes, *, image_shape=None, image_size=128):
     return PictureView(X.__getitem__, image_size)
 
 
+def view_of_report(report, **sizes):
+    """How people see the rows of a report: `display` where it has one, else X; `sizes` as of :func:`view_of`."""
+    data = report.X if report.display is None else report.display
+    return view_of(data, report.to_cleanlab()["labels"], len(report.classes), **sizes)
+
+
 def _is_of_objects(data):
     return getattr(getattr(data, "dtype", None), "kind", "") == "O"
 

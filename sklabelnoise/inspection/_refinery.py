@@ -113,10 +113,17 @@ class RefineryDisplay:
         Returns
         -------
         display : RefineryDisplay
+
+        Raises
+        ------
+        ValueError
+            If `rounds` is empty, or the refinery cannot be fitted.
         """
         from sklearn.base import clone
         from sklearn.decomposition import PCA
 
+        if len(rounds) == 0:
+            raise ValueError(f"rounds must name one at least, 0 for the given labels, got {rounds!r}.")
         if y_clean is not None:
             y, y_clean = check_same_kind(y=y, y_clean=y_clean)
         classes, codes = np.unique(as_labels(y), return_inverse=True)

@@ -28,6 +28,11 @@ def noisy(blobs):
 
 
 class TestRefinery:
+    def test_without_a_round_there_is_nothing_to_show(self, noisy):
+        X, y, _ = noisy
+        with pytest.raises(ValueError, match=r"rounds must name one at least, .*, got \[\]"):
+            RefineryDisplay.from_estimator(StochasticLabelRefinery(), X, y, rounds=[])
+
     def test_rounds_are_those_of_a_fit(self, noisy):
         X, y, y_clean = noisy
         refinery = StochasticLabelRefinery(LogisticRegression(), n_rounds=3, random_state=0)
