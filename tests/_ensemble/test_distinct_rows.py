@@ -43,3 +43,16 @@ def test_weights_of_any_size_are_relative(scale):
     relative = np.array([0.5, 1.0, 1.0, 1.5])
     expected = distinct_rows(X, codes, relative).weight
     np.testing.assert_allclose(distinct_rows(X, codes, relative * scale).weight, expected, rtol=1e-12)
+
+
+def test_rows_are_told_apart_by_their_labels_and_by_what_keeps_them_apart():
+    X = np.array([[1.0], [1.0], [1.0], [2.0], [1.0], [1.0]])
+    codes, groups = np.array([0, 0, 1, 0, 0, 0]), np.array([0, 1, 0, 0, 1, 0])
+    together = distinct_rows(X, codes, np.array([1.0, 1, 1, 1, 2, 0]))
+    assert [together.weight[k] for k in together.of_row[:5]] == [4, 4, 1, 1, 4]
+    apart = distinct_rows(X, codes, np.array([1.0, 1, 1, 1, 2, 0]), groups)
+    assert [apart.weight[k] for k in apart.of_row[:5]] == [1, 3, 1, 1, 3]
+    for found in (together, apart):
+        assert found.of_row[5] == -1  # it weighs nothing
+        firsts = [np.flatnonzero(found.of_row == k)[0] for k in range(len(found.rows))]
+        assert found.rows.tolist() == firsts

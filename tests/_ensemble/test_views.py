@@ -21,6 +21,18 @@ def test_values_may_be_missing_in_new_rows_alone(family):
     np.testing.assert_allclose(proba[5:], model.predict_proba(X)[5:], rtol=1e-6)
 
 
+def test_what_is_missing_in_new_rows_is_filled_by_the_medians_of_the_training_rows():
+    X = np.array([[0.0, 10.0], [1.0, np.nan], [2.0, 30.0], [9.0, 20.0]])
+    views = Views().fit(X)
+    new = np.array([[np.nan, 500.0], [7.0, np.nan]])
+    filled = np.array([[1.5, 500.0], [7.0, 20.0]])
+    for name in ("standard", "common", "normal"):
+        marked, plain = views.transform(new)[name], views.transform(filled)[name]
+        np.testing.assert_allclose(marked[:, :2], plain[:, :2])
+        # the second column was missing in training too, and has a mark of its own
+        assert (marked[:, 2] > plain[:, 2]).tolist() == [False, True]
+
+
 @pytest.mark.parametrize("n_values", [0, 1])
 def test_a_column_without_a_value_in_some_fold_keeps_no_family_out(n_values):
     rng = np.random.default_rng(0)

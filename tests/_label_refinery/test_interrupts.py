@@ -140,6 +140,15 @@ def test_a_watch_within_another_notices_as_well():
     assert signal.getsignal(signal.SIGINT) is before
 
 
+def test_every_watch_around_a_ctrl_c_notices_it():
+    with InterruptWatch() as outer, InterruptWatch() as inner:
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+        for watch in (inner, outer):
+            with pytest.raises(KeyboardInterrupt):
+                watch.check()
+
+
 def test_a_watch_notices_after_one_whose_end_an_interrupt_came_before():
     before = signal.getsignal(signal.SIGINT)
     try:

@@ -20,10 +20,11 @@ def test_all_rows_are_ranked_by_their_quality(random_evidence):
     assert find_label_issues(y, proba, which="all", rank_by="margin")["margin"].is_monotonic_increasing
 
 
-def test_equals_a_slow_reference(random_evidence):
+@pytest.mark.parametrize("which", ["disagree", "all"])
+def test_equals_a_slow_reference(which, random_evidence):
     y, proba = random_evidence()
-    issues = find_label_issues(y, proba, which="disagree").set_index("row")
-    assert set(issues.index) == {i for i in range(len(y)) if proba[i].argmax() != y[i]}
+    issues = find_label_issues(y, proba, which=which).set_index("row")
+    assert set(issues.index) == {i for i in range(len(y)) if which == "all" or proba[i].argmax() != y[i]}
     for i, issue in issues.iterrows():
         assert issue["suggested_label"] == proba[i].argmax()
         assert issue["margin"] == pytest.approx(proba[i, y[i]] - np.delete(proba[i], y[i]).max())

@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 import pytest
 
-from sklabelnoise._label_report._reliability import noise_intervals, reliability_of
+from sklabelnoise._label_report._reliability import _given_among_surest, noise_intervals, reliability_of
 from sklabelnoise.audit import LabelReport
 from sklabelnoise.noise import corrupt_labels, symmetric_transition_matrix
 
@@ -93,6 +93,11 @@ def test_noise_of_many_classes_and_few_rows_is_no_reason_to_warn():
         reliability_of(*evidence(0.2, n=150, n_classes=10, seed=seed)[:2], 0.2)[0] != "good" for seed in range(40)
     )
     assert warned <= 40 * 0.1
+
+
+def test_a_row_that_weighs_more_than_all_that_are_wanted_stands_for_them():
+    shares = _given_among_surest(np.array([[50.0, 1.0, 1.0]]), np.array([1, 0, 0]), 2)
+    np.testing.assert_allclose(shares[0], [[0, 1], [0, 1], [0, 1], [2 / 52, 50 / 52]])
 
 
 def test_the_interval_of_the_matrix_is_that_of_its_rows():
