@@ -67,6 +67,23 @@ def test_no_label_is_seen_by_what_predicts_its_row(family):
     assert np.mean(fitted.left_out.argmax(axis=1) == codes) < 0.6
 
 
+@pytest.mark.parametrize("by_folds", [False, True])
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
+def test_a_label_counts_as_much_as_its_row_weighs(family, by_folds):
+    # Every point has both labels, and one of them weighs nine times as much: without weights nothing can be learned.
+    rng = np.random.default_rng(0)
+    points = rng.normal(size=(100, 3))
+    heavy = (points[:, 0] > 0).astype(int)
+    X, codes = np.tile(points, (2, 1)), np.concatenate([heavy, 1 - heavy])
+    fold = np.tile(np.arange(100) % 4, 2)  # both rows of a point are left out together
+    splits = [(np.flatnonzero(fold != k), np.flatnonzero(fold == k)) for k in range(4)]
+    if family.name == "networks":
+        family = TableNetworks(np.arange(2))
+    rows = TrainingRows(Views().fit(X).transform(X), codes, np.repeat([9.0, 1.0], 100), 2, splits, by_folds)
+    proba = family.fit(rows, Work(), 0).predict_proba(rows.views[family.view], 2)
+    assert proba[np.arange(100), heavy].mean() > 0.6  # one half without weights
+
+
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("n_landmarks", [90, 25])
 def test_the_closed_form_leaves_out_one_row_as_fitting_without_it_does(n_landmarks, weighted):
