@@ -179,6 +179,15 @@ def test_progress_stays_at_one_in_a_training_that_goes_on(rows):
     assert len(net.history) == 4
 
 
+def test_a_training_that_goes_on_begins_its_schedule_anew(rows):
+    net = make_net(lr_schedule=make_schedule("cosine"), callbacks=[Watch])
+    net.fit_epochs(as_data(rows), epochs=2)
+    first = watched(net).lrs
+    net.fit_epochs(as_data(rows), epochs=2)
+    assert watched(net).lrs == first
+    assert first[0] > 2 * first[-1]
+
+
 def test_parts_of_a_training_share_its_schedule_and_progress(rows):
     whole = make_net(ProSelfLCLoss(), max_epochs=3, lr_schedule=make_schedule("cosine"), callbacks=[Watch])
     parts = copy.deepcopy(whole)
