@@ -12,6 +12,7 @@ import pytest
 import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
+from skorch.callbacks import Callback
 from torch import nn
 
 from sklabelnoise import DMClassifier, ProSelfLCClassifier, RobustLossClassifier
@@ -163,6 +164,16 @@ def test_a_loaded_classifier_can_go_on(fitted, saved, blobs):
     assert loaded.n_iter_ == 4
     assert loaded.loss_curve_[:2] == fitted.loss_curve_
     assert loaded.loss_curve_[2] < fitted.loss_curve_[0]
+
+
+def test_a_loaded_classifier_knows_how_far_its_training_was(blobs, tmp_path):
+    class Progress(Callback):
+        def on_epoch_end(self, net, **kwargs):
+            net.history.record("progress", net.criterion_.progress)
+
+    ProSelfLCClassifier(batch_size=32, **FAST).fit(*blobs).save(tmp_path / "model")
+    loaded = ProSelfLCClassifier.load(tmp_path / "model").set_params(warm_start=True, callbacks=[Progress])
+    assert loaded.fit(*blobs).history_["progress"][2:].tolist() == [1, 1]
 
 
 def test_a_gpu_in_the_parameters_does_not_keep_a_cpu_from_loading(saved, tmp_path, blobs, fitted):

@@ -132,6 +132,18 @@ def test_few_trees_tell_the_score_of_many():
     assert naive - expected > 0.01
 
 
+def test_as_many_trees_as_there_are_to_be_tell_their_own_score(monkeypatch):
+    rows, forest = make_rows(300), Forest("random_forest")
+    monkeypatch.setattr(Forest, "N_TREES", 30)
+    X, seeds = rows.views["given"], np.arange(300)
+    told, own = [], []
+    for first in range(0, 300, 30):
+        brier, proba = forest._first_trees(rows, X, 3, seeds[first : first + 30])
+        told.append(brier)
+        own.append(rows.scored({}, proba).brier)
+    assert abs(np.mean(told) - np.mean(own)) < 0.004  # a tree is out of .368 of all bags; .632 would be .01 off
+
+
 def test_boosting_after_its_first_rounds_is_what_it_was_then():
     rows = make_rows(200, 2)
     X, train = rows.views["given"], np.arange(200)

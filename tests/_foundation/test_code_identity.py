@@ -35,6 +35,14 @@ def decorated(function):
         return function(*args, **kwargs)
     return wrapper
 
+def times(factor):
+    def decorate(function):
+        @functools.wraps(function)
+        def wrapper(*args, **kwargs):
+            return factor * function(*args, **kwargs)
+        return wrapper
+    return decorate
+
 class Base(GaussianNB):
     scale = 2
 
@@ -57,6 +65,10 @@ class Model(Base):
     @decorated
     def dressed(self):
         return 3
+
+    @times(5)
+    def multiplied(self):
+        return self.scale
 
     inner = functools.partial(shift)
 
@@ -99,6 +111,7 @@ EDITS = {
     "a static method": ("if x in WORDS]", "if x not in WORDS]"),
     "a set": ('"c"', '"d"'),
     "a decorated method": ("return 3", "return 4"),
+    "what a decorator was given": ("@times(5)", "@times(6)"),
     "a decorator": ("return function(*args", "return not function(*args"),
 }
 NO_EDITS = {
