@@ -16,7 +16,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from benchmarks import fused, image_speed, large
+from benchmarks import fused, image_search, image_speed, large
 from benchmarks.rows import RESULTS, append_row, environment
 from sklabelnoise import DMClassifier, RobustLossClassifier
 from sklabelnoise.losses import NAMES, DMLoss, ProSelfLCLoss, make_criterion
@@ -192,6 +192,7 @@ PARTS = {
     "losses": losses,
     "images": images,
     "search": fused.search,
+    "image_search": image_search.search,
     "refinery": fused.refinery,
     "growth": fused.growth,
     "choice": fused.choice,

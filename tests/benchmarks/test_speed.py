@@ -1,10 +1,12 @@
 import numpy as np
 import pytest
+from sklearn.model_selection import GridSearchCV
 from sklearn.utils import check_random_state
 
-from benchmarks import speed
+from benchmarks import image_search, speed
 from benchmarks.speed import compare, hand_written_loop, interleaved
 from sklabelnoise import RobustLossClassifier
+from sklabelnoise.model_selection import FusedGridSearchCV
 
 
 @pytest.fixture
@@ -48,3 +50,12 @@ def test_the_hand_written_loop_does_the_work_of_the_estimator():
     history = hand_written_loop(X, y, hidden=8, batch_size=64, epochs=3, lr=1e-2, seed=seed)
     expected = model.history_[["train_loss", "train_accuracy"]].to_numpy()
     np.testing.assert_allclose(history, expected, rtol=1e-5)  # float32 sums, in another order
+
+
+@pytest.mark.parametrize("network", [image_search.TwoConvolutions, image_search.ResNet8])
+def test_both_searches_over_images_make_the_same_fits_and_ours_makes_them_together(network):
+    X, y = image_search.make_images(n=60, side=8)
+    ours, theirs = (image_search.run(kind, network, 32, X, y, epochs=1) for kind in (FusedGridSearchCV, GridSearchCV))
+    assert ours.fused_["fused"].all() and len(ours.fused_) == 6
+    # of thirty images in a fold, one may be decided otherwise by rounding
+    np.testing.assert_allclose(ours.cv_results_["mean_test_score"], theirs.cv_results_["mean_test_score"], atol=0.034)
