@@ -197,11 +197,14 @@ def check_comparable(**labels):
     return columns
 
 
-def check_same_rows(**columns):
+def check_same_rows(*, numbers=True, **columns):
     """Refuse what pandas knows to be of the same rows in different orders: rows belong together by position.
 
     Parameters
     ----------
+    numbers : bool, default=True
+        Whether the numbers that pandas gives to rows without names are compared as well. The labels of shuffled rows,
+        in a Series of their own, have such numbers and are in order.
     **columns : object
         What is given for each row, by the names that messages call it. Only what has an index of pandas is compared.
 
@@ -219,7 +222,9 @@ def check_same_rows(**columns):
     quality.loc[y.index], or the values alone if they are in the same order.
     """
     frames = {name: data for name, data in columns.items() if isinstance(data, pd.Series | pd.DataFrame)}
-    for (first, one), (second, other) in itertools.pairwise(frames.items()):
+    if not numbers:
+        frames = {name: data for name, data in frames.items() if not isinstance(data.index, pd.RangeIndex)}
+    for (first, one), (second, other) in itertools.combinations(frames.items(), 2):
         if len(one) != len(other) or one.index.equals(other.index):
             continue
         if one.index.is_unique and other.index.isin(one.index).all() and other.index.is_unique:

@@ -13,7 +13,7 @@ from sklearn.utils.parallel import delayed
 from sklabelnoise._compat import safe_split
 from sklabelnoise._foundation._callers_line import warn
 from sklabelnoise._foundation._classes import at_all_classes
-from sklabelnoise._foundation._given import as_labels
+from sklabelnoise._foundation._given import as_labels, check_same_rows
 from sklabelnoise._foundation._in_parallel import as_they_come
 from sklabelnoise._foundation._last_step import last_step
 from sklabelnoise._foundation._numeric_columns import note_what_is_no_number
@@ -53,6 +53,8 @@ def audit(
     """
     if evidence not in ("auto", "fit", "out_of_fold"):
         raise ValueError(f'evidence must be "auto", "fit" or "out_of_fold", got {evidence!r}.')
+    # What is found is told by the names of the rows.
+    check_same_rows(y=y, X=X, display=display, ids=ids, pred_probs=pred_probs, numbers=False)
     if pred_probs is not None:
         if is_dataset(X):
             _, y, shown, paths = as_rows(X, y, takes_datasets=True)
@@ -253,7 +255,10 @@ class _SortedColumns(ClassifierMixin, BaseEstimator):
 def _predict_left_out(estimator, X, y, train, test):
     """Probabilities of the rows left out, and the classes that those fitted to have."""
     fitted = clone(estimator).fit(*safe_split(estimator, X, y, train))
-    return test, fitted.predict_proba(safe_split(estimator, X, y, test, train)[0]), fitted.classes_
+    proba = fitted.predict_proba(safe_split(estimator, X, y, test, train)[0])
+    if len(proba) != len(test):  # NumPy would repeat a single row
+        raise ValueError(f"estimator must predict each of {len(test)} rows, got {len(proba)} predictions.")
+    return test, proba, fitted.classes_
 
 
 def _sorted_columns(proba, final):

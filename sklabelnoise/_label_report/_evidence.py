@@ -5,7 +5,7 @@ import pandas as pd
 from sklearn.utils import check_array, check_consistent_length, column_or_1d
 
 from sklabelnoise._foundation._classes import check_distinct, check_probabilities, encode
-from sklabelnoise._foundation._given import as_labels
+from sklabelnoise._foundation._given import as_labels, check_same_rows
 from sklabelnoise.metrics._class_columns import class_columns, complete_in_class_order
 
 _ROUNDING = 1e-6  # of means, as `check_probabilities` allows for
@@ -24,7 +24,7 @@ def check_evidence(y, proba, classes=None, *, argument="proba"):
 
     classes : ndarray of shape (n_classes,)
     """
-    _check_same_order(y, proba, argument)
+    check_same_rows(y=y, **{argument: proba}, numbers=False)
     y = column_or_1d(as_labels(y))
     found, codes = encode(y)
     known = found if classes is None else column_or_1d(as_labels(classes, "classes"))
@@ -53,21 +53,6 @@ def check_evidence(y, proba, classes=None, *, argument="proba"):
         raise ValueError(f"An audit needs at least 2 classes, got one class: {classes.tolist()[0]!r}.")
     check_probabilities(proba, argument)
     return codes, proba, classes
-
-
-def _check_same_order(y, proba, argument):
-    """Rows belong together by position; where two indexes say that they do not, nothing is guessed."""
-    if not (isinstance(y, pd.Series) and isinstance(proba, pd.DataFrame)):
-        return
-    indexes = y.index, proba.index
-    numbered = any(isinstance(index, pd.RangeIndex) for index in indexes)
-    if numbered or y.index.equals(proba.index) or not y.index.is_unique or len(y) != len(proba):
-        return
-    if set(y.index) == set(proba.index):
-        raise ValueError(
-            f"y and {argument} must have their rows in the same order, got the same index in two orders. "
-            f"Take {argument}.loc[y.index]."
-        )
 
 
 def codes_of(labels, classes):

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from sklabelnoise._foundation._callers_line import warn
+from sklabelnoise._foundation._given import check_same_rows
 from sklabelnoise._foundation._whole_files import write_whole
 from sklabelnoise._label_report._decisions import REMOVE, UNSURE, decided_rows, fingerprint_of
 from sklabelnoise._label_report._evidence import check_evidence, row_names
@@ -146,6 +147,7 @@ class LabelReport:
         display: ArrayLike | list[Any] | RowsByNumber | None = None,
         ids: ArrayLike | None = None,
     ):
+        check_same_rows(y=y, X=X, display=display, ids=ids, numbers=False)
         self._codes, self.proba, self.classes = check_evidence(y, proba, classes)
         for name, rows in (("X", X), ("display", display), ("ids", ids)):
             if rows is not None and _n_rows(rows) != len(self._codes):

@@ -8,6 +8,7 @@ from scipy import sparse
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import euclidean_distances
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
+from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -150,3 +151,38 @@ class TestAuditLabels:
         again = audit_labels(None, None, arguments["labels"], pred_probs=arguments["pred_probs"])
         np.testing.assert_array_equal(again.issues["row"], report.issues["row"])
         assert again.noise_rate == report.noise_rate
+
+
+class Unfitted(GaussianNB):
+    def fit(self, X, y, sample_weight=None):
+        raise AssertionError("fitted")
+
+
+class OneRow(GaussianNB):
+    def predict_proba(self, X):
+        return super().predict_proba(X)[:1]
+
+
+class TestRowsInOneOrder:
+    names = pd.Index([f"row {i}" for i in range(60)])
+    X = pd.DataFrame(np.random.default_rng(0).normal(size=(60, 2)), index=names)
+    y = (X[0] > 0).astype(int)
+
+    @pytest.mark.parametrize("argument", ["X", "display", "ids", "pred_probs"])
+    def test_what_pandas_has_in_another_order_is_refused_before_anything_is_fitted(self, argument):
+        given = {"X": self.X, "y": self.y}
+        frame = pd.DataFrame(np.full((60, 2), 0.5), index=self.names)
+        given[argument] = {"X": self.X, "ids": pd.Series(range(60), index=self.names)}.get(argument, frame)[::-1]
+        with pytest.raises(ValueError, match=f"y and {argument} must have their rows in the same order"):
+            audit_labels(Unfitted(), **given)
+
+    def test_numbers_that_pandas_gave_are_no_names(self):
+        X = self.X.reset_index(drop=True).sample(frac=1, random_state=0)
+        y = pd.Series((X[0] > 0).to_numpy())
+        report = audit_labels(GaussianNB(), X, y, random_state=0)
+        expected = audit_labels(GaussianNB(), X.to_numpy(), y.to_numpy(), random_state=0)
+        np.testing.assert_array_equal(report.label_quality, expected.label_quality)
+
+    def test_one_prediction_is_not_repeated_for_all_rows(self):
+        with pytest.raises(ValueError, match="estimator must predict each of 12 rows, got 1 predictions"):
+            audit_labels(OneRow(), self.X, self.y, random_state=0)
