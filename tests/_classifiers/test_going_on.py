@@ -139,6 +139,13 @@ def test_a_warm_start_takes_the_parameters_as_they_are_now(blobs):
         model.set_params(optimizer="SGD", optimizer__betas=(0.5, 0.6)).fit(X, y)
 
 
+def test_the_schedule_of_a_warm_start_multiplies_the_rate_as_it_is_now(blobs):
+    never = {"name": "milestones", "milestones": [10**6]}
+    model = DMClassifier(warm_start=True, lr=0.1, lr_schedule=never, **FAST).fit(*blobs)
+    model.set_params(lr=0.5).fit(*blobs)
+    assert model.history_["lr"].tolist() == [0.1] * 3 + [0.5] * 3
+
+
 @pytest.mark.parametrize("types", [(np.float32, np.float64), (np.float64, np.float32)])
 def test_held_out_rows_may_be_of_another_floating_type(blobs, types):
     X, y = blobs

@@ -113,16 +113,18 @@ class TestLeftOut:
 
     def test_augmented_copies_are_averaged(self, noisy):
         X, y, _ = noisy
-        seen = []
+        seen, drawn = [], set()
 
         def augment(X, rng):
             assert isinstance(rng, np.random.Generator)
             seen.append(len(X))
+            drawn.add(rng.random())
             return X
 
         plain = refinery(n_rounds=1).fit(X, y)
         augmented = refinery(n_rounds=1, augment=augment, n_augment=3).fit(X, y)
         assert seen == [30] * 15
+        assert len(drawn) == 15  # no two copies of a row are the same
         np.testing.assert_allclose(augmented.oof_proba_, plain.oof_proba_, rtol=1e-12)
         mirrored = refinery(n_rounds=1, augment=lambda X, rng: -X, n_augment=1).fit(X, y)
         assert not np.allclose(mirrored.oof_proba_, plain.oof_proba_)

@@ -417,6 +417,17 @@ def test_other_kinds_of_data_are_refused(X):
         embed_dataset(network(Classifier), X, batch_size=0)
 
 
+def test_each_item_draws_for_itself():
+    class Drawn(Dataset):
+        def __len__(self):
+            return 6
+
+        def __getitem__(self, number):
+            return torch.randn(4)
+
+    assert len(np.unique(embed_dataset(nn.Identity(), Drawn()), axis=0)) == 6
+
+
 def test_random_items_are_the_same_in_every_call_and_no_draw_of_the_callers(X):
     class Jittered(Dataset):
         def __len__(self):
@@ -481,6 +492,11 @@ class TestCache:
             Image.new("RGB", (10, 12), (0, 0, len(asked))).save(paths[2])
             after = embed_dataset(network(Classifier), data, preprocess=floats, cache=tmp_path / type(data).__name__)
             assert (before != after).any(axis=1).nonzero()[0].tolist() == [2]
+            size = Path(paths[2]).stat().st_size
+            Image.new("RGB", (10, 12), (0, 0, 200)).save(paths[2])
+            assert Path(paths[2]).stat().st_size == size  # only its time tells
+            later = embed_dataset(network(Classifier), data, preprocess=floats, cache=tmp_path / type(data).__name__)
+            assert (after != later).any(axis=1).nonzero()[0].tolist() == [2]
 
     def test_a_run_that_was_ended_goes_on_where_it_was(self, X, tmp_path, asked, monkeypatch):
         monkeypatch.setattr("sklabelnoise.feature_extraction._embed_dataset._KEPT_TOGETHER", 4)
