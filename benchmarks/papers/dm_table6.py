@@ -1,16 +1,11 @@
 """DM Table 6: weight decay and dropout with and without DM under 40 % symmetric noise, on CIFAR-10.
 
     python -m benchmarks.papers.dm_table6
-    python -m benchmarks.papers.dm_table6 --scale tiny --seeds 0 --dataset cifar100
 
 Wang et al., "Derivative manipulation for general example weighting", Section 4.5: ResNet-44, beta = 8, lam = 0.5,
-weight decay 1e-4, dropout 0.2, batch 256, 30,000 iterations. The published figures are of CIFAR-100; with CIFAR-10, the
-default here, only their order can be compared.
+weight decay 1e-4, dropout 0.2, batch 256, 30,000 iterations. The published figures are of CIFAR-100, which
+`dm_table6_cifar100` takes; with CIFAR-10 only their order can be compared.
 """
-
-import argparse
-import dataclasses
-import sys
 
 from benchmarks.papers._images import ImageTable, dm, in_table_order, loss, symmetric
 from sklabelnoise.modules import ResNet44
@@ -38,15 +33,5 @@ TABLE = ImageTable(
     measures=("final", "fits given"),
 )
 
-
-def main():
-    """Take the data set from the command line, the rest as in every table."""
-    parser = argparse.ArgumentParser(add_help=False)
-    parser.add_argument("--dataset", choices=("cifar10", "cifar100"), default="cifar10")
-    options, sys.argv[1:] = parser.parse_known_args()
-    name = TABLE.name if options.dataset == "cifar10" else f"{TABLE.name}_{options.dataset}"
-    dataclasses.replace(TABLE, dataset=options.dataset, name=name).main()
-
-
 if __name__ == "__main__":
-    main()
+    TABLE.main()

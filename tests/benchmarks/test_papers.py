@@ -22,7 +22,7 @@ IMAGE_TABLES = {
     name: importlib.import_module(f"benchmarks.papers.{name}").TABLE
     for name in (
         "cifar10_explained", "cifar10_human", "cifar10_rivals", "dm_figures5_11",
-        "dm_table1", "dm_table2", "dm_table6", "dm_table7", "dm_table8", "dm_table9",
+        "dm_table1", "dm_table2", "dm_table6", "dm_table6_cifar100", "dm_table7", "dm_table8", "dm_table9",
         "proselflc_figure2", "proselflc_table4", "slr_table1",
     )
 }  # fmt: skip
