@@ -15,6 +15,7 @@ EXAMPLES = sorted((ROOT / "examples").glob("plot_*.py"))
 # More than ten seconds; .ci/run includes them.
 SLOW = {
     "plot_cifar10_resnet",
+    "plot_grid_search",
     "plot_hard_examples",
     "plot_imdb_sentiment",
     "plot_label_refinery",

@@ -173,7 +173,10 @@ LABELS = np.where(np.arange(60) % 2, "bad", "good")
 
 
 @pytest.mark.parametrize("output", ["pandas", "polars"])
-@pytest.mark.parametrize("rows", [X, np.where(X > 5, np.nan, X), np.repeat(X, 300, axis=1), csr_array(X)])
+@pytest.mark.parametrize(
+    "rows",
+    [X, np.where(X > 5, np.nan, X), csr_array(X), pytest.param(np.repeat(X, 300, axis=1), marks=pytest.mark.slow)],
+)
 def test_the_output_that_transformers_are_set_to_is_none_of_the_ensembles(rows, output):
     members = ["kernel_ridge", "neighbors", "boosting"]
     plain = NoisyLabelClassifier(members, random_state=0).fit(rows, y)

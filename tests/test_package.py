@@ -127,6 +127,7 @@ def test_without_an_address_the_readme_stays_as_it_is_and_the_build_says_so():
     assert text == (ROOT / "README.md").read_text(encoding="utf-8")
 
 
+@pytest.mark.slow  # torch without docstrings is compiled anew
 def test_what_needs_no_skorch_runs_without_docstrings():
     code = """
 import torch

@@ -97,7 +97,7 @@ def test_an_audit_of_a_fitted_model_needs_no_further_fit(whole, monkeypatch):
         audit_labels(model, X, (y + 1) % 3)
 
 
-@pytest.mark.parametrize("n_jobs", [1, 2])
+@pytest.mark.parametrize("n_jobs", [pytest.param(1, marks=pytest.mark.slow), 2])
 def test_an_integer_seed_gives_the_same_bits_and_touches_no_global_generator(whole, n_jobs):
     import torch
 

@@ -126,7 +126,9 @@ def test_a_pickle_is_a_copy(model):
     assert np.array_equal(copy.predict_proba(X), model.predict_proba(X))
 
 
-@pytest.mark.parametrize("n_classes, kind", [(2, "dense"), (3, "missing"), (3, "sparse")])
+@pytest.mark.parametrize(
+    "n_classes, kind", [(3, "missing"), (3, "sparse"), pytest.param(2, "dense", marks=pytest.mark.slow)]
+)
 def test_whatever_auto_fits_to_a_table_is_loaded_without_naming_types(n_classes, kind, tmp_path):
     pytest.importorskip("skops", reason="skops is an optional dependency")
     rng = np.random.default_rng(0)

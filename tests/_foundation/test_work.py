@@ -57,6 +57,7 @@ def fits(tmp_path, monkeypatch):
     return path
 
 
+@pytest.mark.slow  # three fits, two of them in processes of their own
 def test_a_run_killed_in_a_fold_goes_on_with_that_fold(tmp_path, fits):
     expected = fit(None)
     fits.unlink()

@@ -324,7 +324,7 @@ class TestWeightsAndRouting:
 
 
 class TestMemory:
-    @pytest.mark.parametrize("relabel", ["all", "suspects", 0.9])
+    @pytest.mark.parametrize("relabel", ["suspects", *(pytest.param(r, marks=pytest.mark.slow) for r in ("all", 0.9))])
     def test_two_tables_of_labels_stand_beside_a_fit(self, relabel):
         X, y = np.zeros((20_000, 1)), np.arange(20_000) % 10
         table = 8 * 20_000 * 10

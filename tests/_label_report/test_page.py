@@ -487,8 +487,8 @@ class TestEveryone:
     @pytest.mark.parametrize(
         ("size", "scheme"),
         [
-            ("desktop", "light"),
             ("phone", "dark"),
+            pytest.param("desktop", "light", marks=pytest.mark.slow),
             pytest.param("desktop", "dark", marks=pytest.mark.slow),
             pytest.param("phone", "light", marks=pytest.mark.slow),
         ],

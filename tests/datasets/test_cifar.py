@@ -196,6 +196,7 @@ def test_without_pillow_the_error_names_the_extra(tmp_path, monkeypatch):
         fetch_cifar10(data_home=tmp_path)
 
 
+@pytest.mark.slow  # 50,000 pictures are decoded
 def test_the_real_training_set_has_the_official_bytes(shared_data):
     pytest.importorskip("PIL")
     cifar = fetch_cifar10(data_home=shared_data)

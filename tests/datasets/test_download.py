@@ -99,7 +99,7 @@ def test_a_server_in_trouble_is_asked_again(remote, server, tmp_path):
     assert fetch_file(remote, data_home=tmp_path, delay=0).read_bytes() == CONTENT
 
 
-@pytest.mark.parametrize("broken_off", [False, True])
+@pytest.mark.parametrize("broken_off", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_two_processes_share_one_download(remote, server, tmp_path, broken_off):
     server.files["letters.bin"] = content = CONTENT * 2000
     if broken_off:

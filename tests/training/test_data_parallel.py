@@ -126,6 +126,7 @@ def test_one_process_needs_no_others(blobs):
         DMClassifier(accelerator="gpu").fit(X, y)
 
 
+@pytest.mark.slow  # two workers that import torch
 def test_a_worker_of_joblib_under_a_launcher_trains_alone(blobs, monkeypatch):
     """It inherits the variables that tell processes of each other, and would wait for them."""
     X, y = blobs

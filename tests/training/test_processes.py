@@ -142,6 +142,7 @@ def test_a_network_defined_in_a_script_comes_back_from_workers(tmp_path):
     assert names[:2] == ["StochasticLabelRefinery", "DMClassifierCV"] and len(names) == 6
 
 
+@pytest.mark.slow  # fits in a process of its own and in one that it forks
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems start processes anew")
 def test_a_process_forked_after_a_fit_predicts_and_fits(tmp_path):
     assert run(AFTER_A_FORK, tmp_path, timeout=120) == "predicts fits"
