@@ -64,10 +64,18 @@ def draw_ranks(data):
 
 
 def gain_data(noises):
-    """Points of accuracy over cross entropy on the same labels: methods are rows, kinds of noise are columns."""
+    """Points of accuracy over cross entropy on the same labels: methods are rows, kinds of noise are columns.
+
+    What has fewer seeds than cross entropy is compared over its own.
+    """
     comparisons = by_condition(noises)
-    means = pd.DataFrame({name: c.rows.groupby("method")["score"].mean() for name, c in comparisons.items()})
-    return (100 * (means - means.loc[BASELINE])).reindex(noise_order(comparisons))
+
+    def gains(rows):
+        scores = rows.set_index(["task", "seed", "method"])["score"].unstack("method")
+        return scores.sub(scores[BASELINE], axis=0).mean()
+
+    data = pd.DataFrame({name: gains(comparison.rows) for name, comparison in comparisons.items()})
+    return 100 * data.reindex(noise_order(comparisons))
 
 
 def draw_gains(data):

@@ -55,5 +55,11 @@ def test_the_map_of_gains_is_zero_for_cross_entropy(noise_rows):
     assert len(figure.axes[0].texts) == data.size
 
 
+def test_a_gain_is_over_cross_entropy_of_the_same_seeds(row):
+    scores = {BASELINE: {0: 0.7, 1: 0.5}, "both": {0: 0.8, 1: 0.6}, "one": {0: 0.75}}
+    rows = [row("a/human/0", name, seed, a) for name, seeds in scores.items() for seed, a in seeds.items()]
+    assert figures.gain_data(rows)["human"].to_dict() == pytest.approx({BASELINE: 0, "both": 10, "one": 5})
+
+
 def test_committed_figures_show_the_committed_rows():
     assert figures.stale(RESULTS) == [], "run python -m benchmarks.report"
