@@ -6,8 +6,11 @@ import warnings
 # Who stands between the user's line and ours: this package, what calls its estimators, and what their methods and
 # blocks are wrapped in.
 _BETWEEN = frozenset(
-    ("sklabelnoise", "sklearn", "skorch", "joblib", "contextlib", "functools", "importlib", "threading", "concurrent")
-)
+    (
+        "sklabelnoise", "sklearn", "skorch", "joblib", "contextlib", "functools", "importlib",
+        "threading", "multiprocessing", "concurrent",
+    )
+)  # fmt: skip
 
 
 def warn(message, category=UserWarning):

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from joblib import parallel_config
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.datasets import make_moons
 from sklearn.ensemble import RandomForestClassifier
+from sklearn.model_selection import cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 from torch import nn
@@ -30,7 +32,7 @@ class Refusing(ClassifierMixin, BaseEstimator):
         raise ValueError("never")
 
     def predict_proba(self, X):
-        raise NotImplementedError
+        raise NotImplementedError("nobody asks what was never fitted")
 
 
 class EndingInSoftmax(nn.Module):
@@ -109,6 +111,12 @@ def test_where_a_library_runs_a_thread_it_is_the_line_that_warns():
         thread.start()
         thread.join()
     assert [Path(one.filename).name for one in caught] == ["threading.py"]
+
+
+def test_in_the_threads_of_joblib_it_is_the_line_that_warns():
+    with parallel_config("threading", n_jobs=2), pytest.warns(UserWarning, match="differ in scale") as caught:
+        cross_val_score(DMClassifier(**QUICK), X * [1, 1e5], Y, cv=2)
+    assert {Path(one.filename).name for one in caught} == {"_scales.py"}
 
 
 def test_the_same_line_is_warned_of_once():
