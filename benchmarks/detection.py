@@ -1,4 +1,4 @@
-"""Find wrong labels, and say how many there are: one fit against five fits scored by cleanlab.
+"""Find wrong labels, and say how many there are: audits of this package against five fits scored by cleanlab.
 
     python -m benchmarks.detection                      # everything that has no row yet
     python -m benchmarks.detection --parts tables --seeds 0
@@ -6,9 +6,11 @@
 
 Every method of a network has the same network, budget and rows. "One fit" is the ranking of `audit_labels` with its
 defaults: what the network predicted for its training rows, averaged over its epochs; "two half fits" are what it
-estimates the noise rate from. "Five fits" are out-of-fold probabilities, ranked by cleanlab's
-``get_label_quality_scores`` (pip install cleanlab --no-deps; pip install termcolor). No clean label is used but for
-scoring.
+estimates the noise rate from. "Left out" is what `audit_labels` does where no classifier is named: one fit of
+`NoisyLabelClassifier`, which predicts every row without its label as it goes. "Five fits" are out-of-fold
+probabilities, ranked by cleanlab's ``get_label_quality_scores`` (pip install cleanlab --no-deps; pip install
+termcolor), of the networks, of a random forest and of one whose leaf size was chosen on the same labels. No clean label
+is used but for scoring.
 
 Parts: ``tables`` has 20 % symmetric noise on every table; ``rates`` has 10, 30 and 40 % on the tables that cross
 entropy, trained on clean labels, gets right out of fold for more than 90 % of the rows; ``cifar10n`` has the human
@@ -24,14 +26,17 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
+from sklearn.ensemble import RandomForestClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from benchmarks import grids
 from benchmarks.cells import markdown, mean_sd
 from benchmarks.patch_features import patch_features
 from benchmarks.rows import PACKAGES, RESULTS, append_row, environment, read_rows
 from benchmarks.tasks import TABLES, Task, data_home
-from sklabelnoise import DMClassifier, ProSelfLCClassifier, RobustLossClassifier
+from benchmarks.tuned import ChosenLeaf
+from sklabelnoise import DMClassifier, NoisyLabelClassifier, ProSelfLCClassifier, RobustLossClassifier
 from sklabelnoise.audit import audit_labels, estimate_noise_rate
 from sklabelnoise.datasets import fetch_cifar_n
 from sklabelnoise.metrics import detection_scores
@@ -42,11 +47,30 @@ NETWORKS = {
     "DM(0.5, 8)": DMClassifier,
     "ProSelfLC": ProSelfLCClassifier,
 }
+OTHERS = {
+    "NoisyLabelClassifier": NoisyLabelClassifier,
+    "RandomForest": RandomForestClassifier,
+    "RandomForest, tuned": lambda random_state: ChosenLeaf(
+        RandomForestClassifier(grids.N_TREES, random_state=random_state), grids.LEAVES, random_state=random_state
+    ),
+}
 ONE_FIT, FIVE_FITS = "one fit", "five fits, cleanlab"
-HALVES = "two half fits"
-# One fit of plain cross entropy memorises: the package does not take it for evidence.
-NEVER = ("cross entropy", ONE_FIT)
-EVIDENCE = {ONE_FIT: "fit", HALVES: "fit", FIVE_FITS: "out_of_fold"}
+HALVES, LEFT_OUT = "two half fits", "left out"
+# What ranks labels; one fit of plain cross entropy memorizes, so the package does not take it for evidence.
+RANKINGS = (
+    ("cross entropy", FIVE_FITS),
+    *((name, evidence) for name in ("DM(0.5, 8)", "ProSelfLC") for evidence in (ONE_FIT, FIVE_FITS)),
+    ("NoisyLabelClassifier", LEFT_OUT),
+    ("RandomForest", FIVE_FITS),
+    ("RandomForest, tuned", FIVE_FITS),
+)
+ESTIMATES = (
+    ("cross entropy", FIVE_FITS),
+    ("ProSelfLC", HALVES),
+    ("NoisyLabelClassifier", LEFT_OUT),
+    ("RandomForest, tuned", FIVE_FITS),
+)
+EVIDENCE = {ONE_FIT: "fit", HALVES: "fit", LEFT_OUT: "fit", FIVE_FITS: "out_of_fold"}
 CLEAN_ERROR = "clean error"
 RATES = (0.1, 0.2, 0.3, 0.4)
 MAX_CLEAN_ERROR = 0.1
@@ -54,7 +78,9 @@ N_IMAGES = 5_000
 LABEL_SETS = ("random1", "worse", "aggregate")
 
 
-def network(name, seed):
+def classifier(name, seed):
+    if name in OTHERS:
+        return OTHERS[name](random_state=seed)
     return make_pipeline(StandardScaler(), NETWORKS[name](device="cpu", random_state=seed))
 
 
@@ -78,11 +104,11 @@ def audit(name, evidence, X, y, seed):
     """Report of an audit; its warnings concern what the table shows anyway."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="The predictions disagree with", category=UserWarning)
-        return audit_labels(network(name, seed), X, y, evidence=EVIDENCE[evidence], random_state=seed)
+        return audit_labels(classifier(name, seed), X, y, evidence=EVIDENCE[evidence], random_state=seed)
 
 
 def scores_of(report, evidence):
-    if evidence == ONE_FIT:
+    if evidence != FIVE_FITS:
         return report.label_quality
     from cleanlab.rank import get_label_quality_scores
 
@@ -118,12 +144,10 @@ def runs_of(part, seeds, rows):
     """What a part measures, seeds outermost; `rates` follows from the clean errors measured with `tables`."""
     if part == "rates":
         tables = accurate_tables(rows)
-        pairs = [("cross entropy", FIVE_FITS), ("ProSelfLC", HALVES)]
+        pairs = list(ESTIMATES)
         tasks = [f"{table}/symmetric/{rate:g}" for rate in RATES for table in tables]
     else:
-        pairs = [
-            (name, evidence) for name in NETWORKS for evidence in (ONE_FIT, FIVE_FITS) if (name, evidence) != NEVER
-        ]
+        pairs = list(RANKINGS)
         tasks = [f"cifar10n/{label_set}" for label_set in LABEL_SETS]
     if part == "tables":
         pairs.append(("cross entropy", CLEAN_ERROR))
@@ -198,7 +222,7 @@ def main():
     parser.add_argument(
         "--parts", nargs="+", choices=("tables", "rates", "cifar10n"), default=("tables", "rates", "cifar10n")
     )
-    parser.add_argument("--seeds", nargs="+", type=int, default=(0, 1, 2))
+    parser.add_argument("--seeds", nargs="+", type=int, default=tuple(range(5)))
     parser.add_argument("--output", type=Path, default=PATH, help="file of the rows")
     parser.add_argument("--print", action="store_true", help="show the tables, measure nothing")
     options = parser.parse_args()

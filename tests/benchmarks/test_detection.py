@@ -53,7 +53,23 @@ def test_errors_of_the_rate_are_in_points_and_the_greatest_is_named(rows):
 
 
 def test_plain_cross_entropy_is_no_evidence_after_one_fit():
-    assert detection.NEVER not in [run[2:] for run in detection.runs_of("tables", [0], [])]
+    assert ("cross entropy", detection.ONE_FIT) not in [run[2:] for run in detection.runs_of("tables", [0], [])]
+
+
+@pytest.mark.parametrize("part", ["tables", "rates", "cifar10n"])
+def test_what_audits_by_default_is_measured_beside_the_others(rows, part):
+    pairs = [run[2:] for run in detection.runs_of(part, [0], rows)]
+    assert ("NoisyLabelClassifier", detection.LEFT_OUT) in pairs
+    assert ("RandomForest, tuned", detection.FIVE_FITS) in pairs  # who audits with another library may tune as well
+
+
+def test_left_out_predictions_rank_and_count(shared_data, monkeypatch):
+    # A fast classifier stands in: what is asked of an audit is the same.
+    monkeypatch.setitem(detection.OTHERS, "NoisyLabelClassifier", detection.NETWORKS["ProSelfLC"])
+    made = detection.run("car_evaluation/symmetric/0.2", 0, "NoisyLabelClassifier", detection.LEFT_OUT)
+    assert made["auc"] > 0.5
+    assert 0 <= made["estimated_rate"] <= 1
+    assert "confident_joint_rate" not in made
 
 
 def test_patch_features_tell_textures_apart():
