@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from benchmarks.cells import mean_sd, share_text, with_interval
+from benchmarks.cells import mean_sd, share_text
 from benchmarks.comparison import (
     BASELINE,
     CEILING,
@@ -16,8 +16,7 @@ from benchmarks.comparison import (
     overall_ranks,
 )
 from benchmarks.ranks import differences, friedman, holm, not_worse_than_the_best, wilcoxon_p, win_tie_loss
-from benchmarks.recovery import mean_interval
-from benchmarks.summary import recommended, recovered_by_method, task_means
+from benchmarks.summary import points_text, recommended, recovered_by_method
 
 # Sentences that more than one caption needs.
 TIES = (
@@ -67,8 +66,7 @@ def measures_table(rows):
     }
     by_seed = comparison.rows.groupby(["method", "seed"])[[name for name, _, _ in columns.values()]].mean()
     oracles = [method for method in comparison.methods if comparison.kinds[method] == "oracle"]
-    scores = task_means(comparison)
-    of_oracles = {name: recovered_by_method(comparison, ceiling=scores[name]) for name in oracles}
+    of_oracles = {name: recovered_by_method(comparison, ceiling=name) for name in oracles}
     table = {}
     for method in comparison.order:
         of_oracle = {f"of {name}": share_text(of_oracles[name][method]) for name in oracles}
@@ -93,7 +91,7 @@ def wins_table(rows):
         by_method = {method: differences(comparison.rows, method, reference) for method in others}
         p_values = holm(pd.Series({method: wilcoxon_p(by["mean"]) for method, by in by_method.items()}, dtype=float))
         cells = {
-            method: ("/".join(map(str, win_tie_loss(by))), _interval(by["mean"]), f"{p_values[method]:.3f}")
+            method: ("/".join(map(str, win_tie_loss(by))), points_text(by["mean"]), f"{p_values[method]:.3f}")
             for method, by in by_method.items()
         }
         for column, title in enumerate((f"against {reference}", f"points over {reference}", "p")):
@@ -102,10 +100,6 @@ def wins_table(rows):
                 cells[method][column] if method in cells else "–" for method in table.index
             ]
     return table
-
-
-def _interval(differences):
-    return with_interval(*(100 * value for value in mean_interval(differences)))
 
 
 def task_table(rows):

@@ -14,10 +14,13 @@ import numpy as np
 import pandas as pd
 from scipy.stats import chi2, studentized_range, wilcoxon
 
+# No accuracy is known to more digits; means of equal ones over seeds differ by rounding.
+_DIGITS = 12
+
 
 def mean_ranks(scores):
     """Mean rank of each method over the tasks, 1 is best; methods with equal scores share the mean of their ranks."""
-    return scores.rank(axis=1, ascending=False).mean().sort_values(kind="stable")
+    return scores.round(_DIGITS).rank(axis=1, ascending=False).mean().sort_values(kind="stable")
 
 
 def friedman(scores):
@@ -28,7 +31,7 @@ def friedman(scores):
     n_tasks, n_methods = scores.shape
     if n_tasks < 2 or n_methods < 3:
         return None
-    ranks = scores.rank(axis=1)
+    ranks = scores.round(_DIGITS).rank(axis=1)
     # The sum of squared deviations within tasks is what ties diminish; without any it is N k (k^2 - 1) / 12.
     within = ((ranks - (n_methods + 1) / 2) ** 2).to_numpy().sum()
     between = n_tasks**2 * ((ranks.mean() - (n_methods + 1) / 2) ** 2).sum()
@@ -77,8 +80,8 @@ def differences(rows, method, reference, score="score"):
 
 def win_tie_loss(differences):
     """Tasks won, tied and lost; a tie is a difference within one standard error over seeds."""
-    # Differences of decimal fractions miss zero by rounding; no accuracy is known to twelve digits.
-    tie = differences["mean"].abs() <= differences["error"] + 1e-12
+    # Differences of decimal fractions miss zero by rounding.
+    tie = differences["mean"].abs() <= differences["error"] + 10**-_DIGITS
     won = differences["mean"] > 0
     return int((won & ~tie).sum()), int(tie.sum()), int((~won & ~tie).sum())
 
@@ -86,7 +89,7 @@ def win_tie_loss(differences):
 def wilcoxon_p(differences):
     """p-value of Wilcoxon's signed-rank test of mean differences over tasks (Demšar 2006, section 3.1.3)."""
     differences = np.asarray(differences, dtype=float)
-    differences = differences[np.abs(differences) > 1e-12]
+    differences = differences[np.abs(differences) > 10**-_DIGITS]
     return float(wilcoxon(differences).pvalue) if len(differences) else 1.0
 
 

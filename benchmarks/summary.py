@@ -4,12 +4,14 @@ Everything here is made from rows; no method is named by hand but those a table 
 recommended.
 """
 
+import functools
+
 import numpy as np
 import pandas as pd
 
 from benchmarks.cells import markdown, percent, share_text, with_interval
 from benchmarks.comparison import BASELINE, CEILING, Comparison, by_condition, frame_of, left_out_text, overall_ranks
-from benchmarks.ranks import holm, wilcoxon_p
+from benchmarks.ranks import differences, holm, wilcoxon_p
 from benchmarks.recovery import FLOORS, LEAST_LOSS, Recovered, best_plain_on_clean, floor_of, mean_interval
 
 # What may be recommended, the first that has rows.
@@ -29,27 +31,39 @@ def recommended(*comparisons):
 
 def task_means(comparison):
     """Mean score over seeds of every compared method, those that saw clean labels included; tasks are rows."""
-    return comparison.rows.groupby(["task", "method"])["score"].mean().unstack("method")
+    return _task_means(comparison.rows)
 
 
-def recovered_by_method(comparison, ceiling=None, tasks=None):
-    """`Recovered` of every compared method; None where there is no floor or no ceiling.
+def _task_means(rows):
+    return rows.groupby(["task", "method"])["score"].mean().unstack("method")
+
+
+def recovered_by_method(comparison, ceiling=CEILING, tasks=None):
+    """`Recovered` of every compared method over the seeds that it shares with floor and ceiling.
+
+    Seeds are other rows and other noise, so one that few methods have must not stand for all that the floor has. None
+    where there is no floor, no ceiling, or no such seed.
 
     Parameters
     ----------
     comparison : Comparison
-    ceiling : Series, default=None
-        Scores by task; that of cross entropy on clean labels where it is not given.
+    ceiling : str or callable, default=CEILING
+        A method, or ``ceiling(seeds)``, which gives scores by task.
     tasks : sequence of str, default=None
         The tasks that count; all where they are not given.
     """
-    means = task_means(comparison)
-    if BASELINE not in means or (ceiling is None and CEILING not in means):
-        return dict.fromkeys(means)
-    means = means if tasks is None else means.loc[list(tasks)]
-    ceiling = means[CEILING] if ceiling is None else ceiling.reindex(means.index)
-    floor = floor_of(means)
-    return {method: Recovered.of(means[method], floor, ceiling) for method in means}
+    rows = comparison.rows if tasks is None else comparison.rows[comparison.rows["task"].isin(tasks)]
+    seeds = rows.groupby("method")["seed"].agg(set)
+    ends = [name for name in FLOORS if name in seeds] + ([] if callable(ceiling) else [ceiling])
+    if BASELINE not in seeds or ends[-1] not in seeds:
+        return dict.fromkeys(comparison.methods)
+    means = functools.cache(lambda seeds: _task_means(rows[rows["seed"].isin(seeds)]))
+    recovered = {}
+    for method in comparison.methods:
+        shared = frozenset(seeds[method].intersection(*seeds[ends]))
+        top = ceiling(shared) if callable(ceiling) else means(shared).get(ceiling)
+        recovered[method] = Recovered.of(means(shared)[method], floor_of(means(shared)), top) if shared else None
+    return recovered
 
 
 def shares_table(rows):
@@ -59,7 +73,10 @@ def shares_table(rows):
     comparison = Comparison.of(symmetric)
     n_classes = comparison.rows.groupby("task")["n_classes"].first()
     two, more = list(n_classes.index[n_classes == 2]), list(n_classes.index[n_classes != 2])
-    plain = best_plain_on_clean(frame, comparison.tasks)
+
+    def plain(seeds):
+        return best_plain_on_clean(frame[frame["seed"].isin(seeds)], comparison.tasks)
+
     means = task_means(comparison)
     shares = {
         "recovered, %": recovered_by_method(comparison),
@@ -85,14 +102,19 @@ def shares_table(rows):
     reference = recommended(comparison)
     if reference is None:
         return table
-    differences = {method: means[method] - means[reference] for method in comparison.ranks.index if method != reference}
-    p_values = holm(pd.Series({method: wilcoxon_p(by) for method, by in differences.items()}, dtype=float))
+    others = [method for method in comparison.ranks.index if method != reference]
+    ahead = {method: differences(comparison.rows, method, reference)["mean"] for method in others}
+    p_values = holm(pd.Series({method: wilcoxon_p(by_task) for method, by_task in ahead.items()}, dtype=float))
     table[f"points over {reference} [95 %]"] = [
-        with_interval(*(100 * np.array(mean_interval(differences[method])))) if method in differences else "–"
-        for method in table.index
+        points_text(ahead[method]) if method in ahead else "–" for method in table.index
     ]
     table["p"] = [f"{p_values[method]:.3f}" if method in p_values else "–" for method in table.index]
     return table
+
+
+def points_text(differences):
+    """Mean of differences of scores by task, in points, and its interval."""
+    return with_interval(*(100 * value for value in mean_interval(differences)))
 
 
 def _percent(scores):
@@ -110,7 +132,8 @@ def shares_block(rows):
         "entropy on clean labels: pooled over tables, and mean and median of the tables that lose "
         f"{100 * LEAST_LOSS:.0f} point at least. The last of these columns measures to the best of the plain learners "
         "(no method built for noise) on clean labels instead. Intervals are those of a bootstrap over data sets, p is "
-        "Wilcoxon's over tables, adjusted by Holm.\n"
+        "Wilcoxon's over tables, adjusted by Holm. In shares, points and p a method is compared with others over the "
+        "seeds that it has.\n"
     )
     return text.rstrip("\n") + left_out_text(Comparison.of(frame_of(symmetric))) + "\n"
 

@@ -45,6 +45,13 @@ def test_the_best_has_rank_one_and_equal_scores_share_ranks():
     assert list(ranks) == [1.0, 2.25, 2.75]
 
 
+def test_scores_that_differ_by_rounding_alone_share_ranks():
+    # means of .1, .2 and of .3, 0, as seeds in another order give them
+    same = frame([[0.1 + 0.2, 0.3, 0.1]] * 4)
+    assert list(mean_ranks(same)) == [1.5, 1.5, 3.0]
+    assert friedman(same) == friedman(same.round(3))
+
+
 @given(SCORES)
 def test_mean_ranks_sum_to_those_of_an_order_and_do_not_follow_the_scale(values):
     ranks = mean_ranks(frame(values))

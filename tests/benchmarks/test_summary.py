@@ -1,8 +1,18 @@
 import pytest
 
-from benchmarks.comparison import BASELINE, CEILING, by_condition
+from benchmarks.comparison import BASELINE, CEILING, Comparison, by_condition, frame_of
+from benchmarks.leaderboard import measures_table
 from benchmarks.report import README, block
-from benchmarks.summary import SHOWN, advice, mind_block, recommended, shares_table, standing, summary_table
+from benchmarks.summary import (
+    SHOWN,
+    advice,
+    mind_block,
+    recommended,
+    recovered_by_method,
+    shares_table,
+    standing,
+    summary_table,
+)
 
 OURS = "NoisyLabelClassifier"
 
@@ -93,6 +103,33 @@ def test_shares_are_given_apart_for_two_classes_and_more(row):
     assert table.loc[OURS, "of the best plain learner on clean labels"] == "44"  # .4 of .9: floor .55, clean forest 1
     assert table.loc["forest", f"points over {OURS} [95 %]"].startswith("-7.5 [")
     assert table.loc[OURS, "p"] == "–"
+
+
+def test_what_has_fewer_seeds_is_measured_over_its_own(row):
+    """Seed 1 is harder for all by a tenth: what has no rows of it is not ahead by that, and wins back no less."""
+    accuracy = {CEILING: 0.9, BASELINE: 0.5, OURS: 0.8, "few": 0.7}
+    rows = [
+        row(f"d{i}/symmetric/0.4", method, seed, value + 0.01 * i - 0.1 * seed * (method != CEILING), n_classes=2 + i)
+        for method, value in accuracy.items()
+        for i in range(4)
+        for seed in (0, 1)
+        if (method, seed) != ("few", 1)
+    ]
+    clean = [row(f"d{i}/clean/0", "few", seed, 1.0 - seed / 2, kind="baseline") for i in range(4) for seed in (0, 1)]
+    table = shares_table(rows + clean)
+    assert table.loc["few", f"points over {OURS} [95 %]"] == "-10.0 [-10.0, -10.0]"
+    assert table.loc["few", "recovered, % [95 %]"] == "50 [50, 50]"  # .2 of .4; against both seeds it is .25 of .45
+    assert table.loc[OURS, "recovered, % [95 %]"] == "67 [67, 67]"  # .3 of .45
+    assert table.loc["few", "of the best plain learner on clean labels"] == "41"  # .2 of 1 - .515, of seed 0
+    rows += [row(f"d{i}/symmetric/0.4", "oracle", seed, 0.85, kind="oracle") for i in range(4) for seed in (0, 1)]
+    assert measures_table(rows).loc["few", "of oracle"] == "60"  # .2 of .85 - .515
+
+
+def test_what_has_no_seed_of_the_floor_has_no_share(row):
+    seeds = {CEILING: (0,), BASELINE: (0,), "other": (1,)}
+    rows = [row(f"d{i}/clean/0", name, s, 0.5 + 0.1 * i) for name, of in seeds.items() for s in of for i in range(3)]
+    shares = recovered_by_method(Comparison.of(frame_of(rows)))
+    assert shares["other"] is None and shares[BASELINE].n_tasks == 3
 
 
 def test_the_readme_has_one_table_of_twelve_rows_at_most():
