@@ -28,6 +28,7 @@ from sklabelnoise._ensemble._views import MOST_STORED, Views
 from sklabelnoise._foundation._checkpoint import Checkpoint
 from sklabelnoise._foundation._classes import at_all_classes
 from sklabelnoise._foundation._fitted_state import keeping_fitted_state
+from sklabelnoise._foundation._given import of_tensor
 from sklabelnoise._foundation._numeric_columns import check_no_texts, check_numeric_columns, with_nan_for_na
 from sklabelnoise._foundation._seeds import draw_seed
 from sklabelnoise._foundation._version import __version__
@@ -306,6 +307,7 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
             if reset or hasattr(self, "n_features_in_"):
                 validate_data(self, X, reset=reset, skip_check_array=True)
             return _with_rows(X), None
+        X = of_tensor(X)  # scikit-learn reads none of a GPU, with a derivative or of bfloat16
         check_numeric_columns(X, type(self).__name__, allow_missing=True)
         check_no_texts(X, type(self).__name__)
         table = validate_data(

@@ -169,7 +169,7 @@ class Networks(Family):
 
     def fit(self, rows, work, seed):
         candidates, chosen, left_out, models, failures = self.stack.result(self.name, rows, work, seed)
-        left_out = checked_proba(left_out, rows.n_classes)
+        left_out = checked_proba(left_out, len(rows))
         return FittedFamily(self.name, self.view, candidates, chosen, left_out, models, failures=failures)
 
 

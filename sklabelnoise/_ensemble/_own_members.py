@@ -7,7 +7,7 @@ from sklearn.model_selection import ParameterGrid
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import has_fit_parameter
 
-from sklabelnoise._compat import safe_indexing
+from sklabelnoise._compat import num_samples, safe_indexing
 from sklabelnoise._ensemble._families import Family, FittedFamily, best_by_brier
 from sklabelnoise._ensemble._linear import OneClass
 from sklabelnoise._foundation._classes import at_all_classes, encode
@@ -36,7 +36,7 @@ class Recoded:
     def predict_proba(self, X):
         """Probabilities of its classes, checked."""
         proba = predicted_columns(self.model.predict_proba(X), self.model.classes_, argument="its predict_proba")
-        return checked_proba(proba, len(self.classes_))
+        return checked_proba(proba, num_samples(X))
 
 
 class OwnMember(Family):
@@ -144,17 +144,17 @@ def _of_last_step(pipeline):
     return "__".join([*steps, "sample_weight"])
 
 
-def checked_proba(proba, n_classes):
+def checked_proba(proba, n_rows):
     """Probabilities as floats.
 
     Raises
     ------
     ValueError
-        If they are none.
+        If they are none, or not of that many rows: NumPy would repeat a single one.
     """
     proba = np.asarray(proba, dtype=np.float64)
-    if proba.ndim != 2 or proba.shape[1] != n_classes:
-        raise ValueError(f"its predict_proba gives shape {proba.shape} for {n_classes} classes")
+    if len(proba) != n_rows:
+        raise ValueError(f"its predict_proba gives {len(proba)} rows for {n_rows}")
     if not np.isfinite(proba).all() or (proba < -1e-6).any() or (np.abs(proba.sum(axis=1) - 1) > 1e-3).any():
         raise ValueError("its predict_proba gives rows that are no probabilities (NaN, negative, or not summing to 1)")
     return proba

@@ -16,7 +16,7 @@ from sklabelnoise._foundation._callers_line import warn
 from sklabelnoise._foundation._classes import at_all_classes
 from sklabelnoise._foundation._last_step import last_step
 from sklabelnoise._label_refinery._copies import copies, most_copies, rows_to_fit
-from sklabelnoise.metrics._class_columns import class_frame, predicted_columns
+from sklabelnoise.metrics._class_columns import check_known, class_frame, predicted_columns
 
 # HistGradientBoosting's early_stopping="auto" starts above this number of rows.
 AUTO_EARLY_STOPPING_ROWS = 10_000
@@ -286,15 +286,10 @@ class DistributionFit(_TargetFit):
         known = np.asarray(getattr(model, "classes_", self.classes))
         what = f"predict_proba of {type(model).__name__}"
         proba = predicted_columns(proba, known, argument=what).astype(np.float64, copy=False)
-        if proba.ndim != 2 or proba.shape[1] != len(known):
-            raise ValueError(
-                f"{what} must return a column for each of its {len(known)} classes. Got shape {proba.shape}."
-            )
-        strange = [label for label in known.tolist() if label not in set(self.classes.tolist())]
-        if strange:
-            raise ValueError(
-                f"{type(model).__name__} must have classes_ of labels it was given. Got {strange} as well."
-            )
+        check_known(known, self.classes, type(model).__name__)
+        # Logarithms would all be taken for "no opinion". Sums other than one are forgiven: they say what is likelier.
+        if proba.size and proba.min() < -1e-6:
+            raise ValueError(f"{what} must return probabilities. Got values from {proba.min():g} to {proba.max():g}.")
         return at_all_classes(proba, known, self.classes, fill=0.0)
 
     def _fit_last(self, estimator, X, y, targets, sample_weight, rows, seed):

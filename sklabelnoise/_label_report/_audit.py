@@ -22,7 +22,7 @@ from sklabelnoise._foundation._warning_filters import callers_filters
 from sklabelnoise._label_report._datasets import is_dataset
 from sklabelnoise._label_report._report import LabelReport
 from sklabelnoise._label_report._rows import as_rows
-from sklabelnoise.metrics._class_columns import predicted_columns
+from sklabelnoise.metrics._class_columns import check_known, predicted_columns
 
 
 @callers_filters()
@@ -255,6 +255,7 @@ class _SortedColumns(ClassifierMixin, BaseEstimator):
 def _predict_left_out(estimator, X, y, train, test):
     """Probabilities of the rows left out, and the classes that those fitted to have."""
     fitted = clone(estimator).fit(*safe_split(estimator, X, y, train))
+    check_known(fitted.classes_, np.unique(y), "estimator")
     proba = fitted.predict_proba(safe_split(estimator, X, y, test, train)[0])
     if len(proba) != len(test):  # NumPy would repeat a single row
         raise ValueError(f"estimator must predict each of {len(test)} rows, got {len(proba)} predictions.")

@@ -23,7 +23,8 @@ def class_names(classes):
     if classes.dtype.kind in "mM":  # numbers of nanoseconds otherwise; days without a time where there is none
         return pd.Series(classes).astype(str).tolist()
     values = classes.tolist()
-    texts = [str(value) for value in values]
+    # A number of single precision has more digits as one of Python's: 0.2 would be 0.20000000298023224.
+    texts = [str(value) for value in (classes if classes.dtype.kind == "f" else values)]
     return [repr(value) if texts.count(text) > 1 else text for value, text in zip(values, texts, strict=True)]
 
 

@@ -2,7 +2,9 @@
 
 import numpy as np
 import pandas as pd
+import scipy.sparse
 
+from sklabelnoise._foundation._classes import check_distinct
 from sklabelnoise._foundation._frames import pandas_frame
 from sklabelnoise._foundation._given import of_tensor
 
@@ -134,11 +136,42 @@ def predicted_columns(table, classes, *, argument):
     Raises
     ------
     ValueError
-        If a frame has columns that are not named after the classes, or none for one of them.
+        If it is no array with a column for each class, if a frame has columns that are not named after the classes,
+        or if `classes` holds one twice.
     """
+    check_distinct(classes, f"classes_ of the columns of {argument}")
+    if scipy.sparse.issparse(table):
+        raise ValueError(f"{argument} must return an array or a frame. Got {type(table).__name__}.")
     columns, values = class_columns(table, classes, argument=argument, ordered=True)
     values = np.asarray(values)
-    return values if columns is None else complete_in_class_order(values, columns, classes, argument=argument)
+    if columns is not None:
+        return complete_in_class_order(values, columns, classes, argument=argument)
+    if values.ndim != 2 or values.shape[1] != len(classes):
+        raise ValueError(f"{argument} must return a column for each of its {len(classes)} classes. Got shape {values.shape}.")
+    return values
+
+
+def check_known(classes, labels, estimator):
+    """Refuse an estimator with classes of which it was given no label.
+
+    Parameters
+    ----------
+    classes : array-like
+        Its ``classes_``.
+    labels : ndarray
+        All labels that it could be given.
+    estimator : str
+        What messages call it.
+
+    Raises
+    ------
+    ValueError
+        Naming the classes.
+    """
+    known = set(labels.tolist())
+    strange = [label for label in np.asarray(classes).tolist() if label not in known]
+    if strange:
+        raise ValueError(f"{estimator} must have classes_ of labels it was given. Got {strange} as well.")
 
 
 def _columns_and_values(table, argument, ordered):

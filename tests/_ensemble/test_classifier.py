@@ -260,7 +260,7 @@ class Broken(ClassifierMixin, BaseEstimator):
             "other classes",
             r"'bad' failed with ValueError: its classes_ must hold labels of the classes .* only, got \['x'.*\]",
         ),
-        ("too few", r"'bad' failed with ValueError: its predict_proba gives shape \(\d+, 2\) for 3 classes"),
+        ("too few", r"'bad' failed with ValueError: its predict_proba must return a column for each of its 3"),
     ],
 )
 def test_a_bad_member_is_left_out_with_a_warning_that_names_it(how, message):
@@ -423,3 +423,14 @@ def test_a_member_that_would_take_longer_than_all_others_is_left_out_and_said_so
     with pytest.warns(UserWarning, match="'neighbors' is left out: about 10000 s"):
         model = NoisyLabelClassifier(FAST, random_state=0).fit(X, y)
     assert model.members_["status"].str.contains("left out").tolist() == [False, True, False]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_rows_may_be_a_tensor_as_for_networks(dtype):
+    torch = pytest.importorskip("torch")
+    X, _, y = draw(90)
+    X = X.round()
+    tensor = torch.tensor(X, dtype=getattr(torch, dtype), requires_grad=True)
+    model, expected = (NoisyLabelClassifier(["neighbors"], random_state=0).fit(rows, y) for rows in (tensor, X))
+    np.testing.assert_array_equal(model.predict_proba(tensor), expected.predict_proba(X))
+    assert model.report(tensor).X is tensor

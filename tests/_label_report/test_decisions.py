@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from sklabelnoise._label_report._decisions import class_names
 from sklabelnoise.audit import LabelReport
 
 CLASSES = ["cat", "cow", "dog"]
@@ -159,6 +160,13 @@ class TestSpreadsheets:
         y = report.apply(csv(text, sep=";"))
         assert y[report.issues["row"].iloc[0]] == report.issues["suggested_label"].iloc[0]
         assert y[report.issues["row"].iloc[1]] == classes[2]
+
+    @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+    def test_fractions_are_written_as_short_as_their_type_allows(self, dtype):
+        report = report_of(np.array([0.1, 0.2, 0.7], dtype=dtype))
+        decided = report.issues.assign(decision="accept")
+        np.testing.assert_array_equal(report.apply(csv(decided)), report.apply(decided))
+        assert class_names(report.classes) == ["0.1", "0.2", "0.7"]
 
     def test_no_fingerprint_can_be_read_as_a_number(self, report):
         with pytest.raises(ValueError, match="could not convert"):
