@@ -40,7 +40,7 @@ ODD = {
         lambda p, classes: ([np.c_[1 - q, q] for q in p.T], classes),
         r"a column for each of its 3 classes. Got shape \(3, 20, 2\)",
     ),
-    "a sparse matrix": (lambda p, classes: (scipy.sparse.csr_matrix(p), classes), "an array or a frame. Got csr_matrix"),
+    "a sparse matrix": (lambda p, classes: (scipy.sparse.csr_array(p), classes), "an array or a frame. Got csr_array"),
     "logarithms": (lambda p, classes: (np.log(p), classes), "probabilities"),
     "a class twice": (lambda p, classes: (p, classes[[0, 0, 1]]), "distinct, got .* twice"),
     "other classes": (lambda p, classes: (p, np.array(["x", "y", "z"])), r"labels.* got \['x', 'y', 'z'\]"),

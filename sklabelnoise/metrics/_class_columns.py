@@ -147,7 +147,9 @@ def predicted_columns(table, classes, *, argument):
     if columns is not None:
         return complete_in_class_order(values, columns, classes, argument=argument)
     if values.ndim != 2 or values.shape[1] != len(classes):
-        raise ValueError(f"{argument} must return a column for each of its {len(classes)} classes. Got shape {values.shape}.")
+        raise ValueError(
+            f"{argument} must return a column for each of its {len(classes)} classes. Got shape {values.shape}."
+        )
     return values
 
 
