@@ -1,5 +1,6 @@
 """Saving a fitted classifier in one safetensors file, and loading it without executing anything from it."""
 
+import hashlib
 import json
 import re
 from pathlib import Path
@@ -52,14 +53,25 @@ def write(path, estimator, *, header, tensors):
     path = Path(path)
     if not path.parent.is_dir():
         raise FileNotFoundError(f"path must lie in an existing folder, got {str(path)!r}.")
+    written = json.dumps({key: encode(value, key) for key, value in header.items()})
+    # Tensors that share memory are refused by safetensors; copies are small beside the data.
+    tensors = {name: t.detach().cpu().contiguous().clone() for name, t in tensors.items()}
     metadata = {
         "format": _FORMAT,
         "estimator": type(estimator).__name__,
-        "header": json.dumps({key: encode(value, key) for key, value in header.items()}),
+        "header": written,
+        "checksum": checksum(written, tensors),
     }
-    # Tensors that share memory are refused by safetensors; copies are small beside the data.
-    data = save({name: t.detach().cpu().contiguous().clone() for name, t in tensors.items()}, metadata)
-    write_whole(path, data)
+    write_whole(path, save(tensors, metadata))
+
+
+def checksum(header, tensors):
+    """Of all that a file holds: safetensors has none, and a weight with a flipped bit is a weight like any other."""
+    digest = hashlib.sha256(header.encode("utf-8", "surrogatepass"))
+    for name, tensor in sorted(tensors.items()):
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        digest.update(tensor.contiguous().reshape(-1).view(torch.uint8).numpy())
+    return digest.hexdigest()
 
 
 def read(path, cls):
@@ -83,6 +95,8 @@ def read(path, cls):
                 raise ValueError(f"expected format {_FORMAT!r}, got {metadata.get('format')!r}")
             # Copies: the file's own are mapped from the disk, where it may be replaced.
             tensors = {name: file.get_tensor(name).clone() for name in file.keys()}
+        if metadata.get("checksum", "") not in ("", checksum(metadata["header"], tensors)):
+            raise ValueError("its checksum is not that of what it holds")
         header = {key: decode(value) for key, value in json.loads(metadata["header"]).items()}
     except (SafetensorError, ValueError, *WRONG_CONTENT) as error:
         raise ValueError(f"{str(path)!r} is damaged or no file of a saved classifier: {error}") from error

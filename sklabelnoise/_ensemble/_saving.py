@@ -8,8 +8,10 @@ types that it trusts, and those of this folder; else by pickle, if the user asks
 import io
 import json
 import pickle
+import struct
 import tempfile
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ import pandas as pd
 
 from sklabelnoise._classifiers._base import BaseNoisyLabelClassifier
 from sklabelnoise._classifiers._derivative_manipulation import DMClassifier
+from sklabelnoise._classifiers._file_format import WRONG_CONTENT
 from sklabelnoise._classifiers._progressive_correction import ProSelfLCClassifier
 from sklabelnoise._classifiers._robust_loss import RobustLossClassifier
 from sklabelnoise._ensemble._own_members import Recoded
@@ -24,6 +27,8 @@ from sklabelnoise._foundation._cloned import cloned_with
 from sklabelnoise._foundation._whole_files import write_whole
 
 _FORMAT = "sklabelnoise-ensemble-1"
+# What goes wrong in an archive some of whose bytes are others: places before its begin, ways to pack that nobody has.
+_DAMAGED = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError, ValueError, *WRONG_CONTENT)
 _NETWORKS = {kind.__name__: kind for kind in (DMClassifier, ProSelfLCClassifier, RobustLossClassifier)}
 # What a file may name and loading it makes, beside what skops trusts: parts of a fitted ensemble and of trees.
 _TRUSTED = frozenset(
@@ -101,6 +106,7 @@ def save_ensemble(model: Any, path: Any, allow_pickle: bool) -> None:
 
 def load_ensemble(cls: Any, path: Any, allow_pickle: bool, trusted: Any, modules: dict[str, Any]) -> Any:
     """Read a fitted ensemble; see :meth:`NoisyLabelClassifier.load`."""
+    open(path, "rb").close()  # Python's own errors for what cannot be opened, a folder for one
     try:
         with zipfile.ZipFile(path) as file:
             header = json.loads(file.read("header.json"))
@@ -108,7 +114,7 @@ def load_ensemble(cls: Any, path: Any, allow_pickle: bool, trusted: Any, modules
                 raise ValueError(f"expected format {_FORMAT!r}, got {header.get('format')!r}")
             content = file.read(f"state.{header['state']}")
             files = [file.read(f"network-{number}.safetensors") for number in range(len(header["networks"]))]
-    except (zipfile.BadZipFile, KeyError, TypeError, AttributeError, ValueError) as error:
+    except _DAMAGED as error:
         raise ValueError(f"{str(path)!r} is damaged or no file of a saved {cls.__name__}: {error}") from error
     state = _read(header["state"], content, allow_pickle, trusted, path)
     networks = [_network(described, own, modules) for described, own in zip(header["networks"], files, strict=True)]

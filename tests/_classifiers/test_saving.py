@@ -16,7 +16,7 @@ from skorch.callbacks import Callback
 from torch import nn
 
 from sklabelnoise import DMClassifier, ProSelfLCClassifier, RobustLossClassifier
-from sklabelnoise._classifiers._file_format import decode, encode
+from sklabelnoise._classifiers._file_format import checksum, decode, encode
 from sklabelnoise.losses import BetaEmphasis, NormalEmphasis
 from sklabelnoise.modules import MLP, ResNet20
 
@@ -243,8 +243,13 @@ def rewrite(saved, folder, change, tensors=None):
     header = json.loads(metadata["header"])
     change(header)
     path = folder / "changed"
-    save_file(load_file(saved) if tensors is None else tensors, path, {**metadata, "header": json.dumps(header)})
+    write(path, load_file(saved) if tensors is None else tensors, {**metadata, "header": json.dumps(header)})
     return path
+
+
+def write(path, tensors, metadata):
+    """A whole file, whatever is in it."""
+    save_file(tensors, path, {**metadata, "checksum": checksum(metadata["header"], tensors)})
 
 
 def item(section, name, value):
@@ -363,6 +368,29 @@ def test_foreign_files_are_refused_and_not_executed(saved, tmp_path):
         assert not trace.exists(), what
 
 
+def test_no_flipped_bit_goes_unnoticed(saved, tmp_path, fitted, blobs):
+    """safetensors has no checksum: a network with another weight predicted something else."""
+    data, path = saved.read_bytes(), tmp_path / "flipped"
+    for place in np.random.default_rng(0).integers(len(data), size=60):
+        flipped = bytearray(data)
+        flipped[place] ^= 1 << int(place) % 8
+        path.write_bytes(flipped)
+        try:
+            loaded = DMClassifier.load(path)
+        except ValueError as error:
+            assert str(path) in str(error)
+        else:
+            assert np.array_equal(loaded.predict_proba(blobs[0]), fitted.predict_proba(blobs[0]))
+
+
+def test_a_file_without_a_checksum_is_read(saved, tmp_path, fitted, blobs):
+    with safe_open(saved, framework="pt") as file:
+        metadata = {name: value for name, value in file.metadata().items() if name != "checksum"}
+    save_file(load_file(saved), tmp_path / "older", metadata)
+    loaded = DMClassifier.load(tmp_path / "older")
+    assert np.array_equal(loaded.predict_proba(blobs[0]), fitted.predict_proba(blobs[0]))
+
+
 def test_a_torch_file_is_refused_and_not_executed(tmp_path):
     torch.save({"model": Bomb(tmp_path / "trace")}, tmp_path / "foreign.pt")
     with pytest.raises(ValueError, match="damaged or no file of a saved classifier"):
@@ -379,7 +407,7 @@ def test_tensors_of_another_program_are_refused(tmp_path):
 def test_a_header_nested_without_end_is_refused(saved, tmp_path):
     with safe_open(saved, framework="pt") as file:
         metadata = file.metadata()
-    save_file(load_file(saved), tmp_path / "deep", {**metadata, "header": "[" * 100_000})
+    write(tmp_path / "deep", load_file(saved), {**metadata, "header": "[" * 100_000})
     with pytest.raises(ValueError, match="damaged or no file of a saved classifier"):
         DMClassifier.load(tmp_path / "deep")
 

@@ -93,6 +93,21 @@ def test_a_foreign_file_is_refused(tmp_path, content):
         NoisyLabelClassifier.load(tmp_path / "file", allow_pickle=True)
 
 
+def test_a_damaged_file_is_refused(saved, model, tmp_path):
+    path, how = saved
+    data, damaged = path.read_bytes(), tmp_path / "damaged"
+    rng = np.random.default_rng(0)
+    for place in [*rng.integers(len(data), size=20), *rng.integers(len(data) - 400, len(data), size=20)]:
+        length = rng.integers(1, 30)
+        damaged.write_bytes(data[:place] + rng.bytes(length // 2) + data[place + length :])
+        try:
+            loaded = NoisyLabelClassifier.load(damaged, **how)
+        except ValueError as error:
+            assert str(damaged) in str(error)
+        else:
+            assert np.array_equal(loaded.predict_proba(draw()[0]), model.predict_proba(draw()[0]))
+
+
 def test_a_network_of_another_class_is_refused(saved, tmp_path):
     path, how = saved
     other = tmp_path / "other.zip"
