@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 
 from sklabelnoise._foundation._types import Bunch
-from sklabelnoise.noise import corrupt_labels, pair_flip_transition_matrix, symmetric_transition_matrix
+from sklabelnoise.noise import (
+    check_transition_matrix,
+    corrupt_labels,
+    pair_flip_transition_matrix,
+    symmetric_transition_matrix,
+)
+from sklabelnoise.noise._transition_matrices import in_order_of_classes
 
 if TYPE_CHECKING:
     from typing import Literal
@@ -39,6 +44,7 @@ def load_digits_noisy(
         How labels are replaced: by any other digit with equal probability, by
         the next digit, or by a transition matrix of your own with
         ``T[i, j] = P(given = j | true = i)``, for which `noise_rate` is not used.
+        The rows and columns of a frame are found by name.
 
     test_size : float or int, default=0.25
         Share, or number, of the 1,797 images kept for testing.
@@ -81,7 +87,7 @@ def load_digits_noisy(
     )
     n_classes = len(digits.target_names)
     if not isinstance(noise, str):
-        transition_matrix = np.asarray(noise, dtype=np.float64)
+        transition_matrix = check_transition_matrix(in_order_of_classes(noise, digits.target_names), n_classes)
     elif noise == "symmetric":
         transition_matrix = symmetric_transition_matrix(n_classes, noise_rate)
     elif noise == "pair_flip":

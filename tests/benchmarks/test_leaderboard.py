@@ -47,6 +47,11 @@ def test_leaderboard_by_hand(rows):
     assert set(table["n"]) == {"2"}
 
 
+def test_under_imbalance_the_leaderboard_has_the_accuracy_averaged_over_classes(noise_rows):
+    table = leaderboard([r for r in noise_rows if r["task"].endswith("imbalance/0.1")])
+    assert table.loc["good", "test accuracy, %"] == "**45.0 ± 0.0**"
+
+
 def test_the_caption_names_what_the_ranks_tell_apart(row):
     # three methods in the same order on 11 tasks: the critical difference is just below 1
     rows = [row(f"t{i}/clean/0", m, 0, a) for i in range(11) for m, a in (("a", 0.9), ("b", 0.8), (BASELINE, 0.7))]

@@ -1,11 +1,12 @@
 import pytest
 
 from benchmarks.comparison import BASELINE, CEILING, Comparison, by_condition, frame_of
-from benchmarks.leaderboard import measures_table
+from benchmarks.leaderboard import measures_table, wins_table
 from benchmarks.report import README, block
 from benchmarks.summary import (
     SHOWN,
     advice,
+    least_behind,
     mind_block,
     recommended,
     recovered_by_method,
@@ -103,6 +104,62 @@ def test_shares_are_given_apart_for_two_classes_and_more(row):
     assert table.loc[OURS, "of the best plain learner on clean labels"] == "44"  # .4 of .9: floor .55, clean forest 1
     assert table.loc["forest", f"points over {OURS} [95 %]"].startswith("-7.5 [")
     assert table.loc[OURS, "p"] == "–"
+
+
+def test_shares_and_wins_say_the_same_of_points_and_p(row):
+    """Two tables of the same differences, each adjusted for all of them."""
+    accuracy = {BASELINE: 0.5, OURS: 0.8, "near": 0.79, "far": 0.6}
+    rows = [
+        row(f"d{i}/symmetric/0.4", name, 0, value + (name == "near") * 0.05 * (-1) ** i * (i + 1) / 8, n_classes=3)
+        for name, value in accuracy.items()
+        for i in range(8)
+    ]
+    shares, wins = shares_table(rows), wins_table(rows)
+    others = ["near", "far", BASELINE]
+    assert shares.loc[others, f"points over {OURS} [95 %]"].tolist() == wins.loc[others, f"points over {OURS}"].tolist()
+    assert shares.loc[others, "p"].tolist() == wins.loc[others, f"p ({OURS})"].tolist()
+    assert shares.loc["far", "p"] == f"{3 * 2 / 2**8:.3f}"  # of two signs for eight tables one is as far, three times
+
+
+def test_the_mean_and_the_median_are_those_of_the_tables(row):
+    won = (0.08, 0.2, 0.36, 0.0)  # of .4
+    rows = [row(f"d{i}/symmetric/0.4", OURS, 0, 0.5 + share, n_classes=3) for i, share in enumerate(won)]
+    for name, value in {CEILING: 0.9, BASELINE: 0.5}.items():
+        rows += [row(f"d{i}/symmetric/0.4", name, 0, value, n_classes=3) for i in range(4)]
+    assert shares_table(rows).loc[OURS, ["mean", "median"]].tolist() == ["40", "35"]  # .2, .5, .9, 0
+
+
+def test_the_best_of_the_others_is_so_on_average(row):
+    accuracy = {OURS: (0.8, 0.8, 0.8), "steady": (0.7, 0.7, 0.7), "once": (0.95, 0.5, 0.5)}
+    rows = [row(f"d{i}/clean/0", name, 0, a) for name, scores in accuracy.items() for i, a in enumerate(scores)]
+    assert standing(by_condition(rows), OURS).loc["clean", "best"] == "steady"
+
+
+def test_who_is_least_behind_was_compared_under_every_kind(made):
+    rows = made({"clean/0": {OURS: 0.8, BASELINE: 0.7, "once": 0.9}, "symmetric/0.4": {OURS: 0.8, BASELINE: 0.7}})
+    assert least_behind(by_condition(rows)) == (OURS, pytest.approx(5))
+
+
+def test_the_readmes_table_compares_over_seeds_of_all_from_the_better_floor(row):
+    """Of its own seeds a method may have harder ones; and the floor need not be a method that is shown."""
+    accuracy = {CEILING: 0.9, BASELINE: 0.5, "cross entropy, stopped early": 0.7, OURS: 0.8, "RandomForest": 0.6}
+    rows = [
+        row(f"d{i}/symmetric/0.4", name, seed, value - 0.1 * seed, fit_seconds=(1, 2, 30)[i])
+        for name, value in accuracy.items()
+        for i in range(3)
+        for seed in (0, 1)
+        if (name, seed) != ("RandomForest", 1)
+    ]
+    table = summary_table(rows)
+    assert "cross entropy, stopped early" not in table.index
+    assert table["symmetric 40%"].to_dict() == {
+        CEILING: "90.0",
+        OURS: "**80.0**",
+        "RandomForest": "60.0",
+        BASELINE: "50.0",
+    }
+    assert table.loc[[OURS, BASELINE], "recovered, %"].tolist() == ["50 [50, 50]", "-100 [-100, -100]"]
+    assert set(table["fit, s"]) == {"2.0"}
 
 
 def test_what_has_fewer_seeds_is_measured_over_its_own(row):

@@ -1,4 +1,5 @@
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.datasets import load_digits
 
@@ -22,7 +23,7 @@ def test_no_noise_gives_the_clean_labels():
 
 
 @pytest.mark.parametrize("noise", ["symmetric", "pair_flip"])
-def test_the_realised_rate_is_near_the_asked_one(noise):
+def test_the_realized_rate_is_near_the_asked_one(noise):
     noisy = load_digits_noisy(0.4, noise=noise, random_state=0)
     n = len(noisy.y_train)
     # 5 standard errors of a binomial share.
@@ -40,6 +41,27 @@ def test_a_matrix_of_your_own_is_used_as_it_is():
     noisy = load_digits_noisy(noise=T, random_state=0)
     np.testing.assert_array_equal(noisy.y_train, (noisy.y_train_clean + 3) % 10)
     np.testing.assert_array_equal(noisy.transition_matrix, T)
+
+
+@pytest.mark.parametrize("names", [range(10), list("0123456789")])
+def test_a_frame_says_by_name_which_digit_becomes_which(names):
+    T = np.roll(np.eye(10), 3, axis=1)
+    frame = pd.DataFrame(T, index=names, columns=names)
+    shuffled = frame.iloc[::-1, [3, 1, 4, 0, 5, 9, 2, 6, 8, 7]]
+    noisy = load_digits_noisy(noise=shuffled, random_state=0)
+    np.testing.assert_array_equal(noisy.y_train, (noisy.y_train_clean + 3) % 10)
+    np.testing.assert_array_equal(noisy.transition_matrix, T)
+
+
+def test_every_digit_has_its_share_of_the_test_rows():
+    noisy = load_digits_noisy(test_size=0.25, random_state=0)
+    assert (np.abs(np.bincount(noisy.y_test) - np.bincount(load_digits().target) / 4) < 1).all()
+
+
+def test_the_seed_decides_which_labels_change():
+    first, other = (load_digits_noisy(noise="pair_flip", random_state=seed) for seed in (0, 1))
+    both = (first.y_train_clean == 0) & (other.y_train_clean == 0)  # for which equal numbers do the same
+    assert (first.y_train[both] != other.y_train[both]).any()
 
 
 def test_one_seed_gives_one_data_set():

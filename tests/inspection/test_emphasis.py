@@ -57,6 +57,13 @@ class TestEmphasis:
         assert sum(patch.get_height() for patch in display.data_ax_.patches) == len(noisy[0])
         gce = EmphasisDisplay.from_estimator(RobustLossClassifier(loss="gce", loss__q=0.5))
         np.testing.assert_allclose(gce.weight, EmphasisDisplay.from_emphasis("gce", q=0.5).weight)
+        own = EmphasisDisplay.from_estimator(DMClassifier(lam=1, beta=4, emphasis=DMEmphasis(2, 24)))
+        np.testing.assert_array_equal(own.weight, EmphasisDisplay.from_emphasis(DMEmphasis(2, 24)).weight)
+
+    def test_axes_that_are_shared_have_room_for_the_highest(self):
+        high = EmphasisDisplay.from_emphasis(DMEmphasis(0.5, 24)).plot()
+        low = EmphasisDisplay.from_emphasis("cross_entropy").plot(ax=high.ax_)
+        assert low.ax_.get_ylim()[1] > high.weight.max() > low.weight.max()
 
     def test_several_share_axes(self):
         ax = plt.subplots()[1]

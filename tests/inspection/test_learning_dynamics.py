@@ -50,7 +50,7 @@ class TestLearningDynamics:
             np.testing.assert_array_equal(line.get_ydata(), model.history_[column])
             np.testing.assert_array_equal(line.get_xdata(), [1, 2, 3, 4])
 
-    def test_several_models_differ_in_colour_and_name(self, model):
+    def test_several_models_differ_in_color_and_name(self, model):
         ax = plt.subplots()[1]
         display = LearningDynamicsDisplay.from_estimators({"A": model, "B": model}).plot(ax=ax)
         assert display.ax_ is ax and len(display.lines_) == 4
@@ -87,6 +87,12 @@ class TestLearningDynamics:
         model = DMClassifier(max_epochs=2, random_state=0).fit(*noisy[:2])
         display = LearningDynamicsDisplay.from_estimator(model).plot("accuracy")
         assert {column for _, column in display.lines_} == {"train_accuracy"}
+
+    def test_what_was_measured_on_test_rows_hides_nothing_else(self):
+        columns = ["train_accuracy", "valid_accuracy", "test_accuracy"]
+        history = pd.DataFrame({name: [0.5, 0.6] for name in columns})
+        display = LearningDynamicsDisplay({"net": history}).plot("accuracy")
+        assert [column for _, column in display.lines_] == columns
 
     def test_missing_columns_and_unknown_quantities_are_named(self):
         display = LearningDynamicsDisplay({"x": pd.DataFrame({"train_loss": [1.0]})})

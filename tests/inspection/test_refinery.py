@@ -43,7 +43,14 @@ class TestRefinery:
         wrong = int((display.soft_labels[1].argmax(1) != y_clean).sum())
         assert [ax.get_title() for ax in display.axes_[:2]] == ["given: 45 wrong", f"round 1: {wrong} wrong"]
 
-    def test_colours_mix_as_the_labels_do(self):
+    def test_rounds_come_in_any_order_and_what_is_left_of_the_grid_is_empty(self, noisy):
+        refinery = StochasticLabelRefinery(LogisticRegression(), random_state=0)
+        display = RefineryDisplay.from_estimator(refinery, *noisy[:2], rounds=(2, 0)).plot(n_columns=1)
+        assert [ax.get_title() for ax in display.axes_] == ["round 2", "given"]
+        display = RefineryDisplay([[0, 0], [1, 1]], {k: np.eye(2) for k in range(4)}, ["a", "b"]).plot()
+        assert [ax.axison for ax in display.axes_] == [True] * 4 + [False] * 2
+
+    def test_colors_mix_as_the_labels_do(self):
         soft = {0: np.eye(2), 1: np.full((2, 2), 0.5)}
         display = RefineryDisplay([[0, 0], [1, 1]], soft, ["a", "b"]).plot()
         given, mixed = (ax.collections[0].get_facecolors()[:, :3] for ax in display.axes_[:2])

@@ -3,6 +3,7 @@
 import itertools
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from sklabelnoise import metrics
@@ -64,6 +65,11 @@ class TestExpectedCalibrationError:
         repeated = metrics.expected_calibration_error(y.repeat(times), proba.repeat(times, axis=0), labels=[0, 1, 2])
         weighted = metrics.expected_calibration_error(y, proba, sample_weight=times)
         assert weighted == pytest.approx(repeated)
+
+    def test_a_frame_is_read_by_its_names(self, rng):
+        proba, y = pd.DataFrame(rng.dirichlet(np.ones(3), 60), columns=list("abc")), rng.choice(list("abc"), 60)
+        expected = metrics.expected_calibration_error(y, proba.to_numpy())
+        assert metrics.expected_calibration_error(y, proba[["c", "a", "b"]]) == pytest.approx(expected)
 
     def test_labels_name_the_columns(self):
         assert metrics.expected_calibration_error(["b", "b"], [[0, 1], [0, 1]], labels=["a", "b"]) == 0

@@ -120,6 +120,8 @@ def test_numbers_that_pandas_gives_to_columns_are_names_only_where_no_order_is_t
     frame = pd.DataFrame(VALUES)
     assert class_columns(frame, np.arange(3), argument="proba", ordered=True)[0] is None
     np.testing.assert_array_equal(class_columns(frame, np.arange(3), argument="proba")[0], np.arange(3))
+    numbers = pd.DataFrame(VALUES, columns=range(1, 4))  # grades: nobody gives columns such numbers by himself
+    np.testing.assert_array_equal(class_columns(numbers, np.array([3, 1, 2]), argument="p", ordered=True)[0], [1, 2, 3])
     shuffled = frame[[2, 0, 1]]
     np.testing.assert_array_equal(class_columns(shuffled, np.arange(3), argument="proba", ordered=True)[0], [2, 0, 1])
 

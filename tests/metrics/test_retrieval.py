@@ -37,6 +37,17 @@ class TestRetrieval:
         monkeypatch.setattr(metrics._retrieval, "_BLOCK", 7)
         assert metrics.retrieval_scores(queries, labels, queries[::-1], labels[::-1]) == pytest.approx(whole)
 
+    def test_a_query_has_its_own_group_in_whatever_block_it_comes(self, rng, monkeypatch):
+        queries, labels, groups = rng.normal(size=(50, 4)), rng.integers(0, 5, 50), rng.integers(0, 3, 50)
+
+        def scores():
+            both = {"query_groups": groups, "gallery_groups": groups[::-1]}
+            return metrics.retrieval_scores(queries, labels, queries[::-1], labels[::-1], **both)
+
+        whole = scores()
+        monkeypatch.setattr(metrics._retrieval, "_BLOCK", 7)
+        assert scores() == pytest.approx(whole)
+
     def test_sets_are_unit_means(self, rng):
         frames, videos = rng.normal(size=(60, 4)), rng.integers(0, 7, 60).astype(str)
         features, names = metrics.average_sets(frames, videos)

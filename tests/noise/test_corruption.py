@@ -6,8 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from scipy.stats import norm, truncnorm
 
 from sklabelnoise import noise
+
+TEN = noise.symmetric_transition_matrix(10, 0.4)
 
 
 @settings(max_examples=50, deadline=None)
@@ -61,13 +64,37 @@ def test_classes_give_the_order_and_may_be_missing_from_y():
     assert y_noisy.tolist() == ["mid", "low"]
 
 
-def test_the_seed_decides_and_leaves_no_footprint():
-    y, T = np.arange(1000) % 10, noise.symmetric_transition_matrix(10, 0.4)
+@pytest.mark.parametrize(
+    "drawn",
+    [
+        lambda y, seed: noise.corrupt_labels(y, TEN, random_state=seed),
+        lambda y, seed: noise.corrupt_labels(y, TEN, exact_counts=True, random_state=seed),
+        lambda y, seed: noise.corrupt_labels_by_instance(y[:, None] / 10, y, 0.4, random_state=seed),
+        lambda y, seed: noise.subsample_classes(np.arange(1000), y, {k: 1 + k for k in range(10)}, random_state=seed)[
+            0
+        ],
+    ],
+    ids=["independently", "exact counts", "by instance", "subsampled"],
+)
+def test_the_seed_decides_and_leaves_no_footprint(drawn):
+    y = np.arange(1000) % 10
     before = np.random.get_state()[1].copy()  # noqa: NPY002 - the global generator is what must not move
-    first, again, other = (noise.corrupt_labels(y, T, random_state=seed) for seed in (0, 0, 1))
+    first, again, other = (drawn(y, seed) for seed in (0, 0, 1))
     np.testing.assert_array_equal(first, again)
     assert (first != other).any()
     np.testing.assert_array_equal(np.random.get_state()[1], before)  # noqa: NPY002
+
+
+class Zeros(np.random.RandomState):
+    """The least numbers that a generator may draw."""
+
+    def uniform(self, size):
+        return np.zeros(size)
+
+
+def test_a_label_of_probability_zero_is_never_given():
+    T = np.array([[0, 1, 0], [0, 0, 1], [1, 0, 0]])
+    assert noise.corrupt_labels([0, 1, 2], T, random_state=Zeros()).tolist() == [1, 2, 0]
 
 
 class TestByInstance:
@@ -77,26 +104,47 @@ class TestByInstance:
         return rng.normal(size=(5000, 6)), rng.integers(0, 4, 5000)
 
     @pytest.mark.parametrize("rate", [0.2, 0.4])
-    def test_realised_rate_is_the_asked_one(self, rows, rate):
+    def test_realized_rate_is_the_asked_one(self, rows, rate):
         y_noisy = noise.corrupt_labels_by_instance(*rows, rate, random_state=0)
         # Cutting at 0 moves the mean rate of 0.2 by 0.0008; the rest is five standard errors of 5000 draws.
         assert abs(noise.realized_noise_rate(rows[1], y_noisy) - rate) < 0.001 + 5 * np.sqrt(rate * (1 - rate) / 5000)
+
+    def test_flip_rates_are_cut_at_zero_and_one(self, rows):
+        """The mean of a normal distribution that is cut on both sides, far from the asked rate where it is wide."""
+        y_noisy = noise.corrupt_labels_by_instance(*rows, 0.1, spread=0.5, random_state=0)
+        low, high = -0.1 / 0.5, 0.9 / 0.5
+        mean = 0.1 + 0.5 * (norm.pdf(low) - norm.pdf(high)) / (norm.cdf(high) - norm.cdf(low))
+        # Five standard errors of 5000 draws.
+        assert abs(noise.realized_noise_rate(rows[1], y_noisy) - mean) < 5 * np.sqrt(mean * (1 - mean) / 5000)
+
+    def test_labels_are_those_of_the_equation(self, rows):
+        """Row by row, from the same draws in the order of the docstring: flip rates, projections, labels."""
+        X, y = (part[:200] for part in rows)
+        rng = np.random.RandomState(3)
+        q = truncnorm.rvs(-0.3 / 0.1, 0.7 / 0.1, loc=0.3, scale=0.1, size=200, random_state=rng)
+        W = [rng.standard_normal((6, 4)) for _ in range(4)]
+        expected = []
+        for x, true, rate, u in zip(X, y, q, rng.uniform(size=200), strict=True):
+            odds = {j: np.exp(x @ W[true])[j] for j in range(4) if j != true}
+            P = [1 - rate if j == true else rate * odds[j] / sum(odds.values()) for j in range(4)]
+            expected.append(np.searchsorted(np.cumsum(P), u, side="right"))
+        assert noise.corrupt_labels_by_instance(X, y, 0.3, random_state=3).tolist() == expected
 
     def test_wrong_labels_follow_from_the_features(self, rows):
         X, y = rows
         y_noisy = noise.corrupt_labels_by_instance(10 * X, y, 0.5, random_state=0)
         wrong = (y_noisy != y) & (y == 0)
         # At this scale the wrong label is nearly a function of x: each is found on one side of a linear boundary.
-        centre = {c: X[wrong & (y_noisy == c)].mean(axis=0) for c in np.unique(y_noisy[wrong])}
-        nearest = [max(centre, key=lambda c: x @ centre[c]) for x in X[wrong]]
+        center = {c: X[wrong & (y_noisy == c)].mean(axis=0) for c in np.unique(y_noisy[wrong])}
+        nearest = [max(center, key=lambda c: x @ center[c]) for x in X[wrong]]
         assert np.mean(nearest == y_noisy[wrong]) > 0.8  # 1/3 by chance
 
     def test_features_of_zero_make_it_symmetric(self, rows):
         X, y = rows
         y_noisy = noise.corrupt_labels_by_instance(0 * X, y, 0.4, spread=0, random_state=0)
         T, per_class = noise.symmetric_transition_matrix(4, 0.4), np.bincount(y).min()
-        realised = noise.realized_transition_matrix(y, y_noisy)
-        assert (np.abs(realised - T) < 5 * np.sqrt(T * (1 - T) / per_class)).all()
+        realized = noise.realized_transition_matrix(y, y_noisy)
+        assert (np.abs(realized - T) < 5 * np.sqrt(T * (1 - T) / per_class)).all()
 
     def test_images_are_flattened(self, rows):
         X, y = rows
@@ -107,6 +155,8 @@ class TestByInstance:
 
 class TestSubsampleClasses:
     def test_ratio_of_two_classes_is_positive_to_negative(self):
+        y = np.repeat(["negative", "positive"], [100, 30])  # 3.7 parts of 30 / 3.7 are less than 30 by rounding
+        assert (noise.subsample_classes(y[:, None], y, 3.7, random_state=0)[1] == "positive").sum() == 30
         y = np.repeat(["negative", "positive"], 12_500)
         for ratio, negatives in [(10, 1250), (50, 250)]:  # Derivative Manipulation, section 4.4.2
             _, y_sub = noise.subsample_classes(y[:, None], y, ratio, random_state=0)

@@ -108,6 +108,11 @@ def test_superclass_flips_stay_inside_the_superclass(flip):
         np.testing.assert_array_equal(T, T.T)
 
 
+def test_any_pair_of_a_superclass_may_be_the_one_that_is_drawn():
+    matrices = [noise.superclass_transition_matrix([0, 0, 0], 0.3, flip="pair", random_state=seed) for seed in range(9)]
+    assert {tuple(np.flatnonzero(T.diagonal() < 1)) for T in matrices} == {(0, 1), (0, 2), (1, 2)}
+
+
 BAD = {
     "rate of one": (lambda: noise.symmetric_transition_matrix(3, 1.0), r"rate must be a number in \[0, 1\), got 1.0"),
     "negative rate": (lambda: noise.pair_flip_transition_matrix(3, -0.1), r"rate must be .* got -0.1"),
