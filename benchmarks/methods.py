@@ -331,6 +331,7 @@ METHODS = {
         Method("DMClassifierCV", _network(DMClassifierCV), "robust"),
         Method("DMClassifierCV, refit=False", _network(DMClassifierCV, refit=False), "robust"),
         Method("NoisyLabelClassifier", _plain(NoisyLabelClassifier), "robust"),
+        Method("NoisyLabelClassifier, class weights", _plain(NoisyLabelClassifier, class_weight="balanced"), "robust"),
         Method("ProSelfLC", _network(ProSelfLCClassifier), "robust"),
         Method("soft bootstrapping", _loss("soft_bootstrapping"), "robust"),
         Method("hard bootstrapping", _loss("hard_bootstrapping"), "robust"),
