@@ -95,8 +95,9 @@ def read(path, cls):
                 raise ValueError(f"expected format {_FORMAT!r}, got {metadata.get('format')!r}")
             # Copies: the file's own are mapped from the disk, where it may be replaced.
             tensors = {name: file.get_tensor(name).clone() for name in file.keys()}
-        if metadata.get("checksum", "") not in ("", checksum(metadata["header"], tensors)):
-            raise ValueError("its checksum is not that of what it holds")
+        expected, found = metadata.get("checksum"), checksum(metadata["header"], tensors)
+        if expected not in (None, found):  # None in files of earlier versions
+            raise ValueError(f"expected checksum {expected!r}, got {found!r}")
         header = {key: decode(value) for key, value in json.loads(metadata["header"]).items()}
     except (SafetensorError, ValueError, *WRONG_CONTENT) as error:
         raise ValueError(f"{str(path)!r} is damaged or no file of a saved classifier: {error}") from error

@@ -25,6 +25,11 @@ def of_tensor(values):
     return (values.float() if str(values.dtype) == "torch.bfloat16" else values).numpy(force=True)
 
 
+def is_masked(values):
+    """Whether something is an array of NumPy some of whose values are masked; others would read what is below."""
+    return isinstance(values, np.ma.MaskedArray) and bool(np.ma.getmaskarray(values).any())
+
+
 def check_none_missing(y, name="y"):
     """Refuse labels that are not there, before anything compares or sorts them.
 
@@ -329,6 +334,10 @@ def check_weights(sample_weight, n_rows):
     if sample_weight is None:
         return np.ones(n_rows)
     sample_weight = of_tensor(sample_weight)
+    if is_masked(sample_weight):
+        raise ValueError(f"sample_weight must not hold missing weights, got one in row {sample_weight.mask.argmax()}.")
+    if getattr(getattr(sample_weight, "dtype", None), "kind", None) in ("c", "m", "M"):  # NumPy makes numbers of them
+        raise ValueError(f"sample_weight must hold numbers that can be compared, got {sample_weight.dtype}.")
     try:
         sample_weight = np.asarray(sample_weight, dtype=np.float64)
     except (TypeError, ValueError) as error:

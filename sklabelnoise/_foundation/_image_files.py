@@ -168,6 +168,11 @@ def read_images(
                 f"{name} must name images of one size, got {_sides(first)} in {paths[0]!r} and {_sides(image)} in "
                 f"{paths[row]!r} in row {row}.{advice}"
             )
+        if not (np.can_cast(image.dtype, first.dtype) or image.dtype.kind == first.dtype.kind == "f"):
+            raise ValueError(
+                f"preprocess must return numbers of one type, got {first.dtype} for {paths[0]!r} and {image.dtype} for "
+                f"{paths[row]!r}."
+            )
         images[row] = image
         bar.advance()
 

@@ -7,6 +7,7 @@ import pandas as pd
 from sklearn.utils import get_tags
 
 from sklabelnoise._foundation._frames import pandas_frame
+from sklabelnoise._foundation._given import is_masked
 from sklabelnoise._foundation._image_files import image_paths, is_pillow_image
 from sklabelnoise._foundation._last_step import last_step
 
@@ -44,6 +45,8 @@ def check_numeric_columns(X, classifier, *, allow_missing=False, name="X"):
     frame = X if isinstance(X, pd.DataFrame) else pandas_frame(X, name)
     if frame is None:
         kinds, table = _kinds_in_array(X), "pandas.DataFrame(X)"
+        if not allow_missing and is_masked(X) and X.ndim == 2:
+            kinds = [*kinds, *((number, "missing values") for number in np.flatnonzero(X.mask.any(axis=0)))]
     else:
         columns = (frame.iloc[:, position] for position in range(frame.shape[1]))
         kinds = [(column.name, _kind_of_column(column, allow_missing)) for column in columns]
@@ -82,12 +85,14 @@ def check_no_texts(X, classifier, *, name="X"):
 
 
 def with_nan_for_na(X):
-    """A table with NaN where pandas' NA stands among objects, which NumPy takes for no number; others as they are.
+    """A table with NaN where pandas' NA stands among objects, or a value is masked; others as they are.
+
+    NumPy takes NA for no number, and scikit-learn a masked value for what lies below its mask.
 
     Parameters
     ----------
     X : any
-        Frames of pandas and arrays of objects are looked at.
+        Frames of pandas, arrays of objects and masked arrays are looked at.
 
     Examples
     --------
@@ -95,6 +100,8 @@ def with_nan_for_na(X):
     array([[ 1., nan],
            [nan,  2.]])
     """
+    if is_masked(X):
+        X = (X if X.dtype.kind in ("f", "O") else X.astype(np.float64)).filled(np.nan)
     if isinstance(X, np.ndarray) and X.dtype.kind == "O" and X.ndim == 2 and _holds_na(X.ravel()):
         return np.where(pd.isna(X), np.nan, X)
     if isinstance(X, pd.DataFrame):

@@ -6,7 +6,7 @@ import scipy.sparse
 
 from sklabelnoise._foundation._classes import check_distinct
 from sklabelnoise._foundation._frames import pandas_frame
-from sklabelnoise._foundation._given import of_tensor
+from sklabelnoise._foundation._given import is_masked, of_tensor
 
 
 def class_columns(table, labels, *, argument, ordered=False):
@@ -48,6 +48,9 @@ def class_columns(table, labels, *, argument, ordered=False):
         If `table` is a frame that cannot be read.
     """
     table = of_tensor(table)
+    if is_masked(table):
+        row = np.ma.getmaskarray(table).any(axis=-1).argmax()
+        raise ValueError(f"{argument} must not hold missing values, got one in row {row}.")
     columns, values = _columns_and_values(table, argument, ordered)
     if columns is None:
         return None, table

@@ -105,6 +105,21 @@ def test_a_negative_weight_is_refused(fit):
         fit(X, LABELS, sample_weight=weights)
 
 
+NO_WEIGHTS = {
+    "masked": (np.ma.masked_array(np.ones(40), mask=np.arange(40) == 7), "missing weights, got one in row 7"),
+    "dates": (np.full(40, "2020-01-01", dtype="datetime64[D]"), r"must hold numbers that .*, got datetime64\[D\]"),
+    "durations": (pd.Series(pd.to_timedelta(np.ones(40), unit="D")), "must hold numbers that .*, got timedelta64"),
+    "complex numbers": (np.ones(40) + 1j, "must hold numbers that .*, got complex128"),
+}
+
+
+@pytest.mark.parametrize("fit", WEIGHTED.values(), ids=WEIGHTED)
+@pytest.mark.parametrize("weights, message", NO_WEIGHTS.values(), ids=NO_WEIGHTS)
+def test_what_are_no_weights_is_refused(fit, weights, message):
+    with pytest.raises(ValueError, match=message):
+        fit(X, LABELS, sample_weight=weights)
+
+
 @pytest.mark.parametrize(
     "model",
     [
@@ -187,3 +202,13 @@ def test_probabilities_may_be_tensors_of_any_kind(as_tensor):
 def test_sparse_probabilities_are_refused(call):
     with pytest.raises(TypeError, match="Sparse data was passed for proba"):
         call(LABELS, csr_array(np.eye(2)[LABELS]))
+
+
+def test_masked_probabilities_and_soft_labels_are_refused():
+    proba = np.ma.masked_array(np.full((40, 2), 0.5), mask=False)
+    proba[7, 1] = np.ma.masked
+    for call in (find_label_issues, estimate_noise_rate, estimate_transition_matrix, expected_calibration_error):
+        with pytest.raises(ValueError, match="proba must not hold missing values, got one in row 7"):
+            call(LABELS, proba)
+    with pytest.raises(ValueError, match="soft_labels must not hold missing values, got one in row 7"):
+        DMClassifier(max_epochs=1).fit(X, LABELS, soft_labels=proba)

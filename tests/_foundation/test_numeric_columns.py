@@ -239,3 +239,20 @@ def test_na_among_objects_is_a_missing_value(as_given):
     assert values[1, 0] is pd.NA  # what the caller has stays as it was
     with pytest.raises(ValueError, match=r"missing values|contains NaN"):
         DMClassifier(**SMALL).fit(X, Y)
+
+
+@pytest.mark.parametrize("dtype", [float, np.float32, int, object])
+def test_a_masked_value_is_a_missing_one(dtype):
+    """scikit-learn reads what lies below the mask."""
+    plain = np.random.default_rng(0).normal(size=(N, 2)).round()
+    masked = np.ma.masked_array(plain.astype(dtype), mask=np.zeros((N, 2), dtype=bool))
+    masked[1:4, 0] = np.ma.masked
+    plain[1:4, 0] = np.nan
+    model, expected = (NoisyLabelClassifier(["boosting"], random_state=0).fit(table, Y) for table in (masked, plain))
+    np.testing.assert_array_equal(model.predict_proba(masked), expected.predict_proba(plain))
+    assert masked.mask[1, 0] and masked.mask.sum() == 3
+    for fit in (DMClassifier(**SMALL).fit, StochasticLabelRefinery(n_rounds=1).fit):
+        with pytest.raises(ValueError, match="missing values in column 0"):
+            fit(masked, Y)
+    with pytest.raises(ValueError, match="contains NaN"):
+        DMClassifier(**SMALL).fit(masked.reshape(N, 1, 2, 1), Y)

@@ -257,6 +257,19 @@ def test_what_preprocess_returns_is_numbers(picture_files, wrong):
         ImageReader(preprocess=lambda picture: wrong).fit(picture_files[0])
 
 
+def test_what_preprocess_returns_is_of_one_type(picture_files):
+    """Fractions after a first image of whole numbers were cut off."""
+    paths, _ = picture_files
+    seen = []
+
+    def scaled(picture):
+        seen.append(picture)
+        return np.asarray(picture) if len(seen) <= 2 else np.asarray(picture) / 255  # one in fit, one in transform
+
+    with pytest.raises(ValueError, match=r"preprocess must return numbers of one type, got uint8 for .* and float64"):
+        ImageReader(size=8, preprocess=scaled).fit_transform(paths)
+
+
 def test_no_paths_are_called_so(picture_files):
     reader = ImageReader().fit(picture_files[0])
     for method in (reader.transform, reader.fit):
