@@ -12,17 +12,19 @@ def measure(estimator, draw):
     Returns
     -------
     measures : dict
-        ``test_accuracy``, ``balanced_accuracy`` (mean recall over the classes) and ``calibration_error`` on clean test
-        rows; on the training rows ``fitted_given`` (share for which the given label is predicted) and, where some
-        labels are wrong, ``label_recovery`` (of the predictions taken as corrected labels), ``memorised`` (share of the
-        wrong labels predicted as given) and ``detection_auc`` (wrong labels found by a low probability of the given
-        label). What is not defined is None.
+        ``test_accuracy``, ``balanced_accuracy`` (mean recall over the classes that test rows have) and
+        ``calibration_error`` on clean test rows; on the training rows ``fitted_given`` (share for which the given label
+        is predicted) and, where some labels are wrong, ``label_recovery`` (of the predictions taken as corrected
+        labels), ``memorised`` (share of the wrong labels predicted as given) and ``detection_auc`` (wrong labels found
+        by a low probability of the given label). What is not defined is None.
     """
     test, train = (aligned_proba(estimator, X, draw.n_classes) for X in (draw.X_test, draw.X_train))
     predicted, wrong = train.argmax(axis=1), draw.y_given != draw.y_clean
     measures = {
         "test_accuracy": np.mean(test.argmax(axis=1) == draw.y_test),
-        "balanced_accuracy": recall_score(draw.y_test, test.argmax(axis=1), average="macro", zero_division=0),
+        "balanced_accuracy": recall_score(
+            draw.y_test, test.argmax(axis=1), labels=np.unique(draw.y_test), average="macro"
+        ),
         "calibration_error": expected_calibration_error(draw.y_test, test, labels=np.arange(draw.n_classes), n_bins=15),
         "fitted_given": np.mean(predicted == draw.y_given),
         **dict.fromkeys(("label_recovery", "memorised", "detection_auc")),

@@ -57,6 +57,40 @@ def encode(y, classes=None, *, name="y"):
     return classes, order[position][codes]
 
 
+def count_pairs(classes=None, **labels):
+    """Classes, and how many rows have each pair of labels.
+
+    Parameters
+    ----------
+    classes : array-like of shape (n_classes,), default=None
+        All classes, in any order, which stays; None takes the sorted labels of either column.
+    **labels : ndarray of shape (n_samples,)
+        Two columns of labels of one kind, by the names that messages call them.
+
+    Returns
+    -------
+    classes : ndarray of shape (n_classes,)
+    counts : ndarray of int of shape (n_classes, n_classes)
+        The first column is that of the rows.
+
+    Raises
+    ------
+    ValueError
+        As :func:`encode`.
+
+    Examples
+    --------
+    >>> count_pairs(y_clean=np.array([5, 5, 7]), y_noisy=np.array([5, 7, 7]))
+    (array([5, 7]), array([[1, 1],
+           [0, 1]]))
+    """
+    if classes is None:
+        classes = np.unique(np.concatenate(list(labels.values())))
+    first, second = (encode(y, classes, name=name)[1] for name, y in labels.items())
+    n = len(classes)
+    return np.asarray(classes), np.bincount(n * first + second, minlength=n * n).reshape(n, n)
+
+
 def check_distinct(classes, name="classes"):
     """Refuse classes of which one is named twice: it would have two columns.
 

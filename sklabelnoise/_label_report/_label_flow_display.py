@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sklabelnoise._foundation._classes import count_pairs
 from sklabelnoise._foundation._given import check_same_kind
 from sklabelnoise._foundation._style import NEUTRAL, class_colors, new_axes, shorten
 from sklabelnoise._label_report._report_display import ReportDisplay
@@ -98,11 +99,9 @@ class LabelFlowDisplay(ReportDisplay, kind="flow"):
         -------
         display : LabelFlowDisplay
         """
-        from sklearn.metrics import confusion_matrix
-
         y_from, y_to = check_same_kind(y_from=y_from, y_to=y_to)
-        classes = np.unique(np.concatenate([y_from, y_to])) if classes is None else classes
-        return cls(confusion_matrix(y_from, y_to, labels=classes), classes, names=names)
+        classes, counts = count_pairs(classes, y_from=y_from, y_to=y_to)
+        return cls(counts, classes, names=names)
 
     @classmethod
     def from_report(cls, report: LabelReport) -> Self:

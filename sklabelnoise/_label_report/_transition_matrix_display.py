@@ -6,11 +6,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sklabelnoise._foundation._classes import count_pairs
+from sklabelnoise._foundation._given import check_same_kind
 from sklabelnoise._foundation._style import new_axes, shorten
 from sklabelnoise._label_report._evidence import check_evidence
 from sklabelnoise._label_report._report_display import ReportDisplay
 from sklabelnoise._label_report._transition import estimate_transition_matrix
-from sklabelnoise.noise import check_transition_matrix, realized_transition_matrix
+from sklabelnoise.noise import check_transition_matrix
+from sklabelnoise.noise._rates import shares_of_each_class
 from sklabelnoise.noise._transition_matrices import in_order_of_classes, named_classes
 
 if TYPE_CHECKING:
@@ -91,8 +94,9 @@ class TransitionMatrixDisplay(ReportDisplay, kind="transition_matrix"):
         -------
         display : TransitionMatrixDisplay
         """
-        classes = np.unique(np.concatenate([np.asarray(y_clean), np.asarray(y_noisy)])) if classes is None else classes
-        return cls(realized_transition_matrix(y_clean, y_noisy, classes=classes), classes)
+        y_clean, y_noisy = check_same_kind(y_clean=y_clean, y_noisy=y_noisy)
+        classes, counts = count_pairs(classes, y_clean=y_clean, y_noisy=y_noisy)
+        return cls(shares_of_each_class(counts), classes)
 
     @classmethod
     def from_predictions(

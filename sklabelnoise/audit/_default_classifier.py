@@ -20,8 +20,9 @@ def with_default_classifier(X, random_state):
     """A pipeline that suits the rows, and the rows as it takes them.
 
     Texts become 100 components of their words (latent semantic analysis), pictures 100 principal components of their
-    pixels, categories columns of their own; what is a number stays one. Embeddings of a pretrained network say more of
-    texts and pictures than this: pass these as X and what people see as ``display``.
+    pixels, sparse columns 100 components where they are more, categories columns of their own; what is a number stays
+    one. Embeddings of a pretrained network say more of texts and pictures than this: pass these as X and what people
+    see as ``display``.
 
     Parameters
     ----------
@@ -48,7 +49,7 @@ def _classifier(random_state):
 def _preparation(X):
     """Steps that make numbers of rows; the classifier scales them itself, and takes missing ones."""
     if sparse.issparse(X):
-        return [TruncatedSVD(min(_N_COMPONENTS, X.shape[1] - 1), random_state=0)]
+        return [_of_sparse(X.shape[1])]
     if isinstance(X, pd.DataFrame):
         categories = OneHotEncoder(
             handle_unknown="infrequent_if_exist", max_categories=_MAX_CATEGORIES, sparse_output=False
@@ -57,9 +58,10 @@ def _preparation(X):
         return [make_column_transformer(("passthrough", numbers), (categories, others))]
     first = X.iloc[0] if isinstance(X, pd.Series) else X[0]
     if isinstance(first, str):
-        words = TfidfVectorizer(sublinear_tf=True, max_features=20_000, dtype=np.float32)
-        n_words = len(words.fit(X).vocabulary_)
-        return [words, TruncatedSVD(min(_N_COMPONENTS, n_words - 1), random_state=0)] if n_words > 2 else [words]
+        # Those of all rows: a fold without some of them could have fewer than there are components.
+        vocabulary = TfidfVectorizer(max_features=20_000).fit(X).vocabulary_
+        words = TfidfVectorizer(sublinear_tf=True, vocabulary=vocabulary, dtype=np.float32)
+        return [words, _of_sparse(len(vocabulary))]
     numbers = np.asarray(X)
     if numbers.ndim > 2 or numbers.dtype == np.uint8:
         n_features = int(np.prod(numbers.shape[1:]))
@@ -67,6 +69,17 @@ def _preparation(X):
         # An array, whatever scikit-learn is set to give users of its transformers: pixels have no names.
         return [FunctionTransformer(_flat).set_output(transform="default"), components]
     return []
+
+
+def _of_sparse(n_columns):
+    """Components of many sparse columns; few stay as they are, where one component less would lose one."""
+    if n_columns > _N_COMPONENTS:
+        return TruncatedSVD(_N_COMPONENTS, random_state=0)
+    return FunctionTransformer(_dense, accept_sparse=True).set_output(transform="default")
+
+
+def _dense(X):
+    return X.toarray()
 
 
 def _flat(X):

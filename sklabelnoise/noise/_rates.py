@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sklabelnoise._foundation._classes import encode
+from sklabelnoise._foundation._classes import count_pairs
 from sklabelnoise._foundation._given import check_same_kind
 from sklabelnoise.noise._transition_matrices import check_transition_matrix
 
@@ -66,12 +66,12 @@ def realized_transition_matrix(y_clean: Labels, y_noisy: ArrayLike, *, classes: 
            [0. , 1. ]])
     """
     y_clean, y_noisy = check_same_kind(y_clean=y_clean, y_noisy=y_noisy)
-    if classes is None:
-        classes = np.unique(np.concatenate([y_clean, y_noisy]))
-    classes, true = encode(y_clean, classes)
-    given = encode(y_noisy, classes)[1]
-    n = len(classes)
-    counts = np.bincount(n * true + given, minlength=n * n).reshape(n, n).astype(np.float64)
+    return shares_of_each_class(count_pairs(classes, y_clean=y_clean, y_noisy=y_noisy)[1])
+
+
+def shares_of_each_class(counts):
+    """A transition matrix from counts of true (rows) and given labels; that of the identity where a class has none."""
+    counts = counts.astype(np.float64)
     absent = counts.sum(axis=1) == 0
     counts[absent, absent] = 1
     return counts / counts.sum(axis=1, keepdims=True)

@@ -23,6 +23,7 @@ from sklearn.model_selection import (
     learning_curve,
 )
 from sklearn.naive_bayes import GaussianNB
+from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
@@ -333,6 +334,17 @@ class TestRelabel:
             model = refinery(relabel=relabel).fit(X, y)
             np.testing.assert_array_equal(model.soft_labels_, expected.soft_labels_)
             np.testing.assert_array_equal(model.predict_proba(X), expected.predict_proba(X))
+
+    def test_a_probability_that_is_just_reached_is_enough(self, noisy):
+        """The nearest row is always sure."""
+        X, y, _ = noisy
+        nearest = KNeighborsClassifier(1)
+        every, just = (
+            StochasticLabelRefinery(nearest, n_rounds=1, soft_label_method="argmax", relabel=relabel, random_state=0)
+            for relabel in ("all", 1)
+        )
+        np.testing.assert_array_equal(every.fit(X, y).soft_labels_, just.fit(X, y).soft_labels_)
+        assert (every.soft_labels_.max(axis=1) < 1).any()
 
     @pytest.mark.parametrize("relabel", [0.5, 0.9, 1])
     def test_a_probability_moves_the_rows_that_reach_it_in_the_last_round(self, noisy, relabel):

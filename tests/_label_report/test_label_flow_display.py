@@ -61,3 +61,10 @@ def test_bands_are_of_rows(counts):
 def test_two_labelings_are_of_the_same_rows(y_to, error, message):
     with pytest.raises(error, match=message):
         LabelFlowDisplay.from_labels(pd.Series(["a", "b", "b"]), y_to)
+
+
+def test_a_label_of_no_class_is_refused_and_loses_no_row():
+    with pytest.raises(ValueError, match=r"y_to must hold labels of the classes \['b', 'a'\] only, got \['c'\]"):
+        LabelFlowDisplay.from_labels(["a", "b"], ["a", "c"], classes=["b", "a"])
+    display = LabelFlowDisplay.from_labels(["a", "b", "b"], ["a", "a", "b"], classes=["b", "a", "z"])
+    assert display.counts.tolist() == [[1, 1, 0], [0, 1, 0], [0, 0, 0]]

@@ -60,3 +60,16 @@ def test_predictions_may_have_a_class_that_nobody_was_given():
     display = TransitionMatrixDisplay.from_predictions(y, pd.DataFrame(proba, columns=["a", "b", "c"])[["c", "a", "b"]])
     assert display.classes.tolist() == ["a", "b", "c"]
     np.testing.assert_array_equal(display.transition_matrix, np.eye(3))
+
+
+@pytest.mark.parametrize(
+    ("y_noisy", "error", "message"),
+    [
+        ([1, 2], TypeError, "y_clean and y_noisy must hold labels of one kind, got text and number"),
+        (["a", None], ValueError, "y_noisy must not hold missing labels, got one in row 1"),
+        (["a"], ValueError, "inconsistent numbers of samples"),
+    ],
+)
+def test_labels_are_checked_before_they_are_drawn(y_noisy, error, message):
+    with pytest.raises(error, match=message):
+        TransitionMatrixDisplay.from_labels(["a", "b"], y_noisy)

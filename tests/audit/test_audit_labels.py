@@ -1,5 +1,7 @@
 """One call from data to report."""
 
+import inspect
+
 import joblib
 import numpy as np
 import pandas as pd
@@ -186,3 +188,12 @@ class TestRowsInOneOrder:
     def test_one_prediction_is_not_repeated_for_all_rows(self):
         with pytest.raises(ValueError, match="estimator must predict each of 12 rows, got 1 predictions"):
             audit_labels(OneRow(), self.X, self.y, random_state=0)
+
+
+def test_everything_that_is_said_reaches_the_audit(monkeypatch):
+    given = {name: object() for name in inspect.signature(audit_labels).parameters}
+    monkeypatch.setattr(
+        "sklabelnoise.audit._audit_labels.audit",
+        lambda estimator, X, y, *, default, **options: {"estimator": estimator, "X": X, "y": y, **options},
+    )
+    assert audit_labels(**given) == given

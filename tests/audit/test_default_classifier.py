@@ -44,6 +44,41 @@ def test_the_default_classifier_prepares_what_comes(kind):
     assert LogisticRegression(max_iter=500).fit(prepared, y).score(prepared, y) > 0.95
 
 
+def prepared(X, n_rows=None):
+    estimator, rows = with_default_classifier(X, 7)
+    assert estimator[-1].random_state == 7
+    return estimator[:-1].fit_transform(rows[:n_rows])
+
+
+@pytest.mark.parametrize("n_columns", [1, 2, 3])
+def test_no_column_or_word_of_few_is_lost(n_columns):
+    """Beside columns that vary more the one that tells classes apart would be what fewer components leave out."""
+    rng = np.random.default_rng(0)
+    y = np.arange(N) % 2
+    X = sparse.csr_array(np.column_stack([y + 0.1 * rng.normal(size=N), *9 * rng.normal(size=(n_columns - 1, N))]))
+    texts = [" ".join(["good" if label else "bad", *rng.permutation(["film", "plot"])[: n_columns - 1]]) for label in y]
+    for found in (prepared(X), prepared(texts)):
+        assert LogisticRegression(C=100).fit(found, y).score(found, y) == 1
+
+
+def test_a_fold_may_lack_words():
+    texts = [f"word{i}" for i in range(N)]
+    assert prepared(texts, N // 2).shape == (N // 2, N // 2)  # of a hundred components as many as there are rows
+
+
+def test_what_is_drawn_on_the_way_is_drawn_alike():
+    X = sparse.random_array((N, 200), density=0.1, rng=0, format="csr")
+    np.testing.assert_array_equal(prepared(X), prepared(X))
+
+
+@pytest.mark.parametrize("shape", [(N, 16, 16), (N, 256)])
+def test_pictures_are_a_hundred_components_at_most_and_half_of_the_rows_are_enough(shape):
+    """Rows of bytes are pictures as well: those of paths come so. A noise rate is estimated from fits to halves."""
+    pictures = np.random.default_rng(0).integers(0, 255, shape, dtype=np.uint8)
+    assert prepared(pictures, N // 2).shape == (N // 2, N // 2)
+    assert prepared(np.tile(pictures, (2, *[1] * (len(shape) - 1)))).shape == (2 * N, 100)
+
+
 @pytest.mark.slow
 def test_none_is_the_classifier_that_needs_no_settings(iris):
     X, y, wrong = iris

@@ -52,6 +52,28 @@ def test_errors_of_the_rate_are_in_points_and_the_greatest_is_named(rows):
     assert "good" in detection.detection_block(rows)
 
 
+def test_images_are_in_no_mean_over_tables(rows):
+    rows.append(row("cifar10n/worse", "cross entropy", detection.FIVE_FITS, auc=0.5))
+    rows.append(row("cifar10n/worse", "ProSelfLC", detection.ONE_FIT, auc=0.6))
+    table = detection.detection_table(rows)
+    assert table.loc["mean over tables"].tolist() == ["0.9500", "0.9000"]
+
+
+def test_an_error_is_from_the_realized_rate_and_of_a_task_that_of_its_mean(rows):
+    of_good = [r | {"seed": seed} for r in rows for seed in (0, 1) if r["task"].startswith("good")]
+    for r in of_good:
+        if r["evidence"] == detection.HALVES:  # as far above as below
+            r |= {
+                "realised_rate": r["realised_rate"] + 0.02,
+                "estimated_rate": r["realised_rate"] + 0.02 + 0.1 * r["seed"],
+            }
+            r["estimated_rate"] -= 0.05
+    table = detection.noise_rate_table(of_good)
+    line = table.loc["ProSelfLC, two half fits"]
+    assert line["10%"] == line["40%"] == "0.0 ± 7.1"
+    assert line["greatest"].startswith("0.0 (good/") and line["tasks within 5"] == "4 of 4"
+
+
 def test_plain_cross_entropy_is_no_evidence_after_one_fit():
     assert ("cross entropy", detection.ONE_FIT) not in [run[2:] for run in detection.runs_of("tables", [0], [])]
 

@@ -54,6 +54,21 @@ def test_each_rule_has_a_row_for_each_draw_and_is_not_run_again(tmp_path, monkey
     assert ensemble_trial.trial_block(rows).startswith("1 tasks; seeds 10, 11, which no leaderboard has rows of")
 
 
+def test_a_difference_has_the_standard_error_of_its_mean_over_draws():
+    rows = [
+        {
+            "task": f"{name}/clean/0",
+            "seed": 10,
+            "max_train": 1000,
+            "rule": rule,
+            "test_accuracy": 0.8 + by * (rule == "F"),
+        }
+        for name, by in (("a", 0.01), ("b", 0.03))
+        for rule in ("ensemble", "F")
+    ]
+    assert ensemble_trial.summary(rows)["all"].to_dict() == {"ensemble": "80.0", "F": "+2.00 ± 1.00"}
+
+
 def test_the_ensemble_without_a_family_learns_anew():
     opinions, y = make_opinions()
     proba = ensemble_trial.RULES["without random forest"](opinions)

@@ -32,6 +32,22 @@ def test_measures_by_hand():
     }
 
 
+def test_recovery_and_memory_are_of_the_predictions_on_training_rows():
+    given = np.array([1, 1, 1, 2])
+    right, learned = (
+        measure(Says(np.eye(3)[y], [0, 1, 2]), Draw(X, given, CLEAN, X, CLEAN, 3)) for y in (CLEAN, given)
+    )
+    assert (right["label_recovery"], right["memorised"], right["fitted_given"]) == (1, 0, 0.25)
+    assert (learned["label_recovery"], learned["memorised"], learned["fitted_given"]) == (0, 1, 1)
+
+
+def test_a_class_without_test_rows_has_no_recall():
+    """As scikit-learn's balanced accuracy has it, and not as one of which every row is missed."""
+    one_of_three = Says([[1, 0, 0], [0, 1, 0], [0, 0, 1], [0, 1, 0]], [0, 1, 2])
+    measures = measure(one_of_three, Draw(X, CLEAN, CLEAN, X, CLEAN, 3))
+    assert measures["balanced_accuracy"] == 0.75  # one of two zeros, both ones
+
+
 def test_clean_labels_have_nothing_to_recover():
     measures = measure(Says(np.eye(2)[CLEAN], [0, 1]), Draw(X, CLEAN, CLEAN, X, CLEAN, 2))
     assert measures["test_accuracy"] == measures["fitted_given"] == 1

@@ -59,8 +59,8 @@ def test_runs_that_have_a_row_are_not_run_again(draw, monkeypatch, tmp_path, cap
 
 def test_the_best_of_the_refinery_and_its_competitors_is_bold_whoever_it_is():
     curve = {
-        "estimator": "net", "task": "magic/symmetric/0.4", "seed": 0, "test_accuracy": [0.6, 0.7],
-        "in_sample_accuracy": [0.6, 0.65], "distilled_accuracy": [0.8],
+        "estimator": "net", "task": "magic/symmetric/0.4", "seed": 0, "test_accuracy": [0.6, 0.5, 0.7],
+        "in_sample_accuracy": [0.6, 0.5, 0.65], "distilled_accuracy": [0.8],
     }  # fmt: skip
     table = refinery.accuracy_table([curve, curve | {"seed": 1, "distilled_accuracy": [0.9]}])
     assert table.loc["net, symmetric/0.4"].to_dict() == {

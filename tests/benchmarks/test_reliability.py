@@ -31,6 +31,12 @@ def test_intervals_are_judged_by_the_true_rate():
     assert "off by more than 10 points" in reliability.reliability_block(rows)
 
 
+def test_ninety_five_of_a_hundred_are_within():
+    rows = [row(0.1, 0.1 + k / 1000, "good") for k in range(101)]  # 0 to 10 points
+    line = reliability.reliability_table(rows).loc["good"]
+    assert (line["off by, median"], line["95 % within"], line["audits"]) == ("5.0", "9.5", "101")
+
+
 def test_a_row_holds_the_truth_and_what_the_report_says(shared_data):
     made = reliability.run("digits/symmetric/0.2", 1, "logistic regression, five fits")
     assert made["low"] <= made["estimated_rate"] <= made["high"]

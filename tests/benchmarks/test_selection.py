@@ -65,3 +65,14 @@ def test_the_table_measures_from_cross_entropy_to_the_ceiling():
     table = selection_table(rows)
     assert table.loc[[CEILING, TODAY, "half as good", BASELINE], "recovered, %"].tolist() == ["100", "50", "25", "0"]
     assert table.loc["half as good", "points over today's"] == "-5.0 ± 0.0"
+    rows = [row | {"seed": seed} for row in rows for seed in (0, 1)]
+    rows += [
+        {"task": task, "seed": seed, "rule": "varies", "test_accuracy": 0.7 + by + 0.01 * (-1) ** seed}
+        for task, by in (("a", 0.01), ("b", 0.03))
+        for seed in (0, 1)
+    ]
+    # Two tables one and three points ahead, whatever their seeds: sd 1.41 over sqrt(2).
+    assert selection_table(rows).loc["varies", ["points over today's", "worst table"]].tolist() == [
+        "+2.0 ± 1.0",
+        "+1.0",
+    ]

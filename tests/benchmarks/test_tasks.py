@@ -7,6 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks import tasks
+from benchmarks.rows import RESULTS, read_rows
+from benchmarks.run import _digest
 from benchmarks.sources import Source, _one_hot
 from benchmarks.tasks import CIFAR10N, DATASETS, HELD_OUT, NOISES, TEST_SHARE, Task, long_tail, split_groups
 
@@ -31,8 +33,23 @@ def test_the_split_does_not_depend_on_the_noise():
     np.testing.assert_array_equal(draws[0].y_given, draws[0].y_clean)
 
 
+@pytest.mark.parametrize("kind", ["symmetric/0.4", "pair_flip/0.4", "imbalance/0.1", "clean/0"])
+def test_a_draw_is_that_of_the_committed_rows(kind):
+    """Or what is measured from now on stands beside rows of other labels."""
+    rows = [row for row in read_rows(RESULTS / "tables.jsonl") if row["task"] == f"digits/{kind}" and "labels" in row]
+    for seed in (0, 1):
+        draw = Task.from_name(f"digits/{kind}", max_train=2000).draw(seed)
+        assert {row["labels"] for row in rows if row["seed"] == seed} == {_digest(draw)}
+
+
+def test_units_of_features_do_not_decide_which_labels_are_wrong():
+    X, y = np.random.default_rng(0).normal(size=(500, 3)), np.arange(500) % 3
+    given = [NOISES["instance"](X * scale, y, None, 3, 0.4, 0) for scale in ([1, 1, 1], [1, 1024, 1 / 1024])]
+    assert np.mean(given[0] == given[1]) > 0.99  # but for rounding
+
+
 @pytest.mark.parametrize("noise", ["symmetric", "pair_flip", "instance"])
-def test_the_realised_rate_is_the_one_asked_for(noise):
+def test_the_realized_rate_is_the_one_asked_for(noise):
     draw = Task("digits", noise, 0.3).draw(0)
     # five standard errors of a share of 1,300 rows; instance noise spreads the rates of rows around 0.3
     assert np.mean(draw.y_given != draw.y_clean) == pytest.approx(0.3, abs=5 * np.sqrt(0.3 * 0.7 / len(draw.y_given)))

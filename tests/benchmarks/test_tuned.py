@@ -33,6 +33,8 @@ def test_a_forest_takes_the_leaf_that_is_best_out_of_bag(noisy, forest):
     assert scores[chosen.best_params_["min_samples_leaf"]] == max(scores.values())
     assert chosen.best_params_["min_samples_leaf"] > 1  # a leaf of one row learns the wrong labels by heart
     assert list(chosen.classes_) == [2, 5, 7]
+    kept = forest(50, **chosen.best_params_, bootstrap=True, random_state=3).fit(*noisy)
+    np.testing.assert_array_equal(chosen.predict_proba(noisy[0]), kept.predict_proba(noisy[0]))
 
 
 @pytest.mark.parametrize("library", LIBRARIES)

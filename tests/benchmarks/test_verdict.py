@@ -45,6 +45,9 @@ def test_what_lacks_seeds_or_tables_holds_so_far_and_without_rows_it_is_open(row
     assert verdict(rows_of(row, scores, seeds=range(4)), f"points over {FOREST}")["verdict"] == "met so far"
     assert verdict(rows_of(row, scores, datasets=SIXTEEN[:15]), f"points over {FOREST}")["verdict"] == "met so far"
     assert verdict(rows_of(row, {METHOD: 0.7}), f"points over {FOREST}")["verdict"] == "open"
+    one_seed_less = [r for r in rows_of(row, scores) if (r["task"].split("/")[0], r["seed"]) != ("magic", 4)]
+    line = verdict(one_seed_less, f"points over {FOREST}")
+    assert line["seeds"] == 4 and line["verdict"] == "met so far"
 
 
 def test_only_tasks_and_seeds_of_all_count(row):
@@ -62,12 +65,38 @@ def test_at_much_symmetric_noise_two_classes_do_not_count(row):
     assert line["tasks"] == 12 and line["measured"] == "+10.0" and line["verdict"] == "met"
 
 
+def test_nor_for_ranks(row):
+    scores = {METHOD: 0.6, FOREST: 0.5, "robust LightGBM, tuned": 0.5, "cross entropy, tuned": 0.5}
+    rows = [
+        r | {"test_accuracy": 0.0} if r["method"] == METHOD and r["n_classes"] == 2 else r
+        for r in rows_of(row, scores, kinds=("symmetric/0.6",))
+    ]
+    line = verdict(rows, "mean rank", "symmetric 60%")
+    assert line["tasks"] == 12 and line["measured"] == "+2.0"  # the first of four, where three share the third rank
+
+
+def test_under_imbalance_points_are_of_plain_accuracy(row):
+    scores = {"HistGradientBoosting": 0.7, METHOD: 0.8}  # and .5 averaged over the classes
+    line = verdict(rows_of(row, scores, kinds=("imbalance/0.1",)), "points of accuracy", "imbalance 1:10")
+    assert line["measured"] == "+10.0"
+
+
 def test_tables_within_half_a_point_of_the_better_plain_learner_are_counted(row):
     rows = rows_of(row, {"RandomForest": 0.8, "HistGradientBoosting": 0.7, METHOD: 0.795}, kinds=("clean/0",))
     assert verdict(rows, "tables within", "clean")["measured"] == "100.0"
     rows = [r | {"test_accuracy": 0.79} if r["method"] == METHOD and r["task"].startswith("s") else r for r in rows]
     line = verdict(rows, "tables within", "clean")
     assert line["measured"] == "75.0" and line["verdict"] == "not met"  # four of the tables begin with an s
+
+
+def test_the_better_of_two_rivals_is_so_on_average(row):
+    rows = [
+        row(f"{dataset}/clean/0", name, seed, 0.75 if name == METHOD else 0.9 if (i + j) % 2 else 0.5, n_classes=4)
+        for j, name in enumerate((METHOD, "RandomForest", "HistGradientBoosting"))
+        for i, dataset in enumerate(SIXTEEN)
+        for seed in range(5)
+    ]
+    assert verdict(rows, "points over the better mean", "clean")["measured"] == "+5.0"  # each has .7
 
 
 def test_a_level_rank_is_not_a_better_one(row):
