@@ -10,6 +10,7 @@ from sklearn.neighbors import NearestNeighbors
 from sklearn.preprocessing import StandardScaler
 
 from sklabelnoise._foundation._frames import pandas_frame
+from sklabelnoise._foundation._given import of_tensor
 from sklabelnoise._foundation._image_files import are_image_paths, is_pillow_image
 from sklabelnoise._label_report._datasets import Datasets, is_dataset
 from sklabelnoise._label_report._views import picture_at
@@ -18,6 +19,7 @@ _MAX_CANDIDATES = 1500  # of all classes together: each may be a picture on the 
 _MIN_CANDIDATES = 20  # of each class
 _MAX_FEATURES = 1024
 _MAX_CATEGORIES = 20
+_LARGEST = 1e100  # squares of larger numbers may be infinite
 _SIDE = 16  # pixels a picture is compared by
 
 
@@ -84,6 +86,7 @@ def _features(data, rows):
     """What rows are compared by, or None."""
     if data is None:
         return None
+    data = of_tensor(data)
     if is_dataset(data):
         dataset = Datasets(data)
         if dataset.paths is not None:
@@ -98,6 +101,8 @@ def _features(data, rows):
         return _of_items(data.iloc[rows].tolist())
     if hasattr(data, "__array__") and getattr(getattr(data, "dtype", None), "kind", "") != "O":
         taken = np.asarray(data)[rows]
+        if taken.size == 0:
+            return None
         if taken.dtype.kind in "fiub":
             return _standardized(_thinned(taken.reshape(len(rows), -1)))
         return _of_items(taken.ravel().tolist()) if taken.size == len(rows) else None
@@ -155,4 +160,7 @@ def _thinned(numbers):
 
 def _standardized(numbers):
     numbers = np.where(np.isfinite(numbers), numbers, np.nan).astype(np.float64)
+    numbers[:, np.isnan(numbers).all(axis=0)] = 0  # of which nothing is known: it tells no rows apart
+    largest = np.nanmax(np.abs(numbers), axis=0)
+    numbers /= np.where(largest > _LARGEST, largest, 1)
     return np.nan_to_num(StandardScaler().fit_transform(numbers)).astype(np.float32)

@@ -26,6 +26,7 @@ _SHARE_OF_ERROR_AMONG_SUREST = 0.4
 _SHARES = (0.1, 0.25, 0.5, 1.0)
 _SUREST_TENTH, _SUREST_QUARTER, _SUREST_HALF, _ALL_ROWS = range(4)
 _MAX_DRAWS, _MIN_DRAWS, _WORK = 200, 40, 20_000_000
+_FEW_CLASSES = 100  # are counted all of them: each of thousands would be counted for each of thousands, mostly as none
 _QUANTILE = 1.96  # of the normal distribution, for 95 %
 
 
@@ -106,12 +107,13 @@ def noise_intervals(codes, proba, noise_rate, *, random_state=0):
         mean[j, j] = square[j, j] = 1.0  # the row of the identity, where nothing is predicted as the class
         if len(rows):
             weights = rng.standard_exponential((n_draws, len(rows)), dtype=np.float32)
-            shares = _given_among_surest(weights, codes[rows], n_classes)
+            classes, given = _classes_given(codes[rows], j, n_classes)
+            shares = _given_among_surest(weights, given, len(classes))
             of_class = weights.sum(axis=1)
             total += of_class
-            wrong += of_class[:, None] * (1 - shares[:, :, j])
+            wrong += of_class[:, None] * (1 - shares[:, :, np.searchsorted(classes, j)])
             anchors = shares[:, _SUREST_HALF]
-            mean[j], square[j] = anchors.mean(axis=0), (anchors**2).mean(axis=0)
+            mean[j, classes], square[j, classes] = anchors.mean(axis=0), (anchors**2).mean(axis=0)
     rates = wrong / total[:, None]
     # Where no label is seen to be wrong the bootstrap sees no chance of one either: the rule of three.
     least = 3 / max(n_samples / 2, 3)
@@ -131,9 +133,18 @@ def _disagreement_by_share(codes, proba):
     wrong = np.zeros(len(_SHARES))
     for j, rows in enumerate(rows_of_each_prediction(proba)):
         if len(rows):
-            shares = _given_among_surest(np.ones((1, len(rows)), dtype=np.float32), codes[rows], n_classes)
-            wrong += len(rows) * (1 - shares[0, :, j])
+            classes, given = _classes_given(codes[rows], j, n_classes)
+            shares = _given_among_surest(np.ones((1, len(rows)), dtype=np.float32), given, len(classes))
+            wrong += len(rows) * (1 - shares[0, :, np.searchsorted(classes, j)])
     return wrong / len(codes)
+
+
+def _classes_given(codes, predicted, n_classes):
+    """Classes to count, and given labels as places among them: where there are many, those that these rows have."""
+    if n_classes <= _FEW_CLASSES:
+        return np.arange(n_classes), codes
+    classes = np.union1d(codes, predicted)
+    return classes, np.searchsorted(classes, codes)
 
 
 def _given_among_surest(weights, given, n_classes):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from numbers import Integral
 from typing import TYPE_CHECKING, overload
 
 import numpy as np
 import pandas as pd
 
 from sklabelnoise._foundation._callers_line import warn
-from sklabelnoise._foundation._given import check_same_rows
+from sklabelnoise._foundation._given import check_same_rows, of_tensor
 from sklabelnoise._foundation._whole_files import write_whole
 from sklabelnoise._label_report._decisions import REMOVE, UNSURE, decided_rows, fingerprint_of
 from sklabelnoise._label_report._evidence import check_evidence, row_names
@@ -157,7 +158,7 @@ class LabelReport:
         self.y = self.classes[self._codes]
         self.X = X
         self.display = display
-        self.ids = None if ids is None else np.asarray(ids)
+        self.ids = None if ids is None else _one_a_row(ids)
         self.in_sample = in_sample
         self.label_quality = self.proba[np.arange(len(self.y)), self._codes]
         which = "disagree" if in_sample else "confident"
@@ -406,9 +407,24 @@ class LabelReport:
         except ImportError as reason:
             raise ImportError("The page needs jinja2: pip install 'sklabelnoise[report]'.") from reason
 
+        for name, number, least in (("max_issues", max_issues, 0), ("image_size", image_size, 1)):
+            if not isinstance(number, Integral) or number < least:
+                raise ValueError(f"{name} must be an integer of at least {least}, got {number!r}.")
         page = render_page(self, title=title, max_issues=max_issues, image_shape=image_shape, image_size=image_size)
         write_whole(path, page.encode("utf-8"))
         return path
+
+
+def _one_a_row(ids):
+    """Ids as an array of one dimension; those of several parts are tuples."""
+    if isinstance(ids, list | tuple) and any(isinstance(name, tuple) for name in ids):
+        names = np.empty(len(ids), dtype=object)
+        names[:] = ids
+        return names
+    names = np.asarray(of_tensor(ids))
+    if names.ndim != 1:
+        raise ValueError(f"ids must hold one name for each row, such as a tuple of several, got shape {names.shape}.")
+    return names
 
 
 def _n_rows(rows):

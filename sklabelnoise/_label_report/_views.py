@@ -2,6 +2,7 @@
 
 import base64
 import io
+import math
 import os
 from abc import ABC, abstractmethod
 
@@ -191,6 +192,7 @@ def view_of(data, codes, n_classes, *, image_shape=None, image_size=128):
     """
     if data is None:
         return NoView()
+    data = of_tensor(data)
     if is_dataset(data):
         return _view_of_dataset(Datasets(data), image_size)
     if sparse.issparse(data):
@@ -209,6 +211,10 @@ def view_of(data, codes, n_classes, *, image_shape=None, image_size=128):
         data = items
     X = np.asarray(data)
     if image_shape is not None:
+        if X.size != len(X) * math.prod(image_shape):
+            raise ValueError(
+                f"image_shape must be that of the {X.size // max(len(X), 1)} values of a row, got {image_shape}."
+            )
         X = X.reshape(len(X), *image_shape)
     if X.ndim == 1 or (X.ndim == 2 and X.shape[1] == 1 and X.dtype.kind in "OU"):
         return _view_of_items(X.ravel().tolist(), image_size)

@@ -691,3 +691,31 @@ def test_a_rate_that_means_nothing_is_not_on_the_page(nasty_report, tmp_path):
     assert "<dd>unknown" in page and "cannot be told" in page
     figures = page.partition('<p class="statement')[0]
     assert "%" not in figures[figures.index("<dl") :]
+
+
+@pytest.mark.parametrize("images", [False, True])
+def test_rows_may_be_a_tensor_with_a_derivative(tmp_path, images):
+    torch = pytest.importorskip("torch")
+    rng = np.random.default_rng(0)
+    X = rng.random((60, 3, 8, 8) if images else (60, 3))
+    proba = rng.dirichlet([1, 1], 60)
+    pages = [
+        LabelReport(np.arange(60) % 2, proba, X=rows, in_sample=True).to_html(tmp_path / name)
+        for name, rows in (("tensor", torch.tensor(X, requires_grad=True)), ("array", X))
+    ]
+    assert pages[0].read_bytes() == pages[1].read_bytes()
+
+
+@pytest.mark.parametrize(
+    "sizes, message",
+    [
+        ({"image_size": 0}, "image_size must be an integer of at least 1, got 0"),
+        ({"image_size": 64.5}, "image_size must be an integer of at least 1, got 64.5"),
+        ({"max_issues": -1}, "max_issues must be an integer of at least 0, got -1"),
+        ({"image_shape": (8, 9)}, r"image_shape must be that of the 64 values of a row, got \(8, 9\)"),
+    ],
+)
+def test_sizes_that_are_none_are_named(tmp_path, sizes, message):
+    report = LabelReport(np.arange(60) % 2, np.full((60, 2), 0.5), X=np.ones((60, 64)), in_sample=True)
+    with pytest.raises(ValueError, match=message):
+        report.to_html(tmp_path / "report.html", **sizes)

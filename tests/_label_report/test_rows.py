@@ -106,6 +106,16 @@ class TestNames:
         report = audit_labels(LogisticRegression(max_iter=500), X, y, ids=ids, random_state=0)
         assert report.issues["id"].tolist() == [ids[row] for row in report.issues["row"]]
 
+    def test_ids_of_several_parts_are_tuples(self, iris, tmp_path):
+        X, y = iris[:2]
+        ids = [("garden", number) for number in range(len(y))]
+        for given in (ids, pd.MultiIndex.from_tuples(ids)):
+            report = audit_labels(LogisticRegression(max_iter=500), X, y, ids=given, random_state=0)
+            assert report.issues["id"].tolist() == [ids[row] for row in report.issues["row"]]
+            assert "garden" in report.to_html(tmp_path / "report.html").read_text(encoding="utf-8")
+        with pytest.raises(ValueError, match=r"ids must hold one name for each row.*, got shape \(150, 4\)"):
+            audit_labels(LogisticRegression(max_iter=500), X, y, ids=X, random_state=0)
+
     @pytest.mark.parametrize("name", ["ids", "display"])
     def test_as_many_as_there_are_rows(self, iris, name):
         X, y, _ = iris
