@@ -20,8 +20,8 @@ STYLE = {
     "axes.spines.top": False,
     "axes.spines.right": False,
 }
-COLOURS = {"robust": "#0b6e99", "baseline": "#8c8c8c"}
-LIMIT = 20  # points at which the colours of a difference end
+COLORS = {"robust": "#0b6e99", "baseline": "#8c8c8c"}
+LIMIT = 20  # points at which the colors of a difference end
 
 
 def rank_data(tables):
@@ -41,12 +41,12 @@ def draw_ranks(data):
 
     half = data["critical_difference"].iloc[0] / 2
     figure, ax = plt.subplots(figsize=(7, 0.9 + 0.22 * len(data)), layout="constrained")
-    colours = data["kind"].map(COLOURS)
+    colors = data["kind"].map(COLORS)
     best = data["rank"].iloc[0]
     ax.axvspan(best - half, best + half, color="#0b6e99", alpha=0.12, lw=0)
-    for y, (rank, colour) in enumerate(zip(data["rank"], colours, strict=True)):
-        ax.plot((rank - half, rank + half), (y, y), color=colour, lw=1.2)
-        ax.plot(rank, y, marker="o", ms=5, color=colour)
+    for y, (rank, color) in enumerate(zip(data["rank"], colors, strict=True)):
+        ax.plot((rank - half, rank + half), (y, y), color=color, lw=1.2)
+        ax.plot(rank, y, marker="o", ms=5, color=color)
     ax.set(
         yticks=range(len(data)),
         yticklabels=data.index,
@@ -55,9 +55,9 @@ def draw_ranks(data):
         xlim=(0.5, max(len(data), data["rank"].iloc[-1] + half) + 0.5),
         xlabel=f"mean rank over {data['n_tasks'].iloc[0]} tasks, 1 is best",
     )
-    for label, colour in zip(ax.get_yticklabels(), colours, strict=True):
-        label.set_color(colour)
-    handles = [plt.Line2D([], [], color=colour, marker="o", ms=5, label=kind) for kind, colour in COLOURS.items()]
+    for label, color in zip(ax.get_yticklabels(), colors, strict=True):
+        label.set_color(color)
+    handles = [plt.Line2D([], [], color=color, marker="o", ms=5, label=kind) for kind, color in COLORS.items()]
     ax.legend(handles=handles, frameon=False, loc="upper right")
     ax.set_title("Lines that do not overlap: a real difference (Nemenyi, 5 %)", loc="left", fontsize=9)
     return figure
@@ -88,9 +88,9 @@ def draw_gains(data):
         for x, name in enumerate(data.columns):
             gain = data.loc[method, name]
             if pd.notna(gain):
-                colour = "white" if abs(gain) > 0.6 * LIMIT else "black"
+                color = "white" if abs(gain) > 0.6 * LIMIT else "black"
                 text = f"{gain:+.1f}".replace("-0.0", "+0.0")
-                ax.text(x, y, text, ha="center", va="center", fontsize=7, color=colour)
+                ax.text(x, y, text, ha="center", va="center", fontsize=7, color=color)
     ax.set(yticks=range(len(data)), yticklabels=data.index, xticks=range(len(data.columns)))
     ax.set_xticklabels([name.replace(" ", "\n") for name in data.columns], fontsize=8)
     ax.tick_params(length=0, labeltop=True, labelbottom=False)
@@ -120,7 +120,7 @@ def draw_cost(data):
 
     figure, ax = plt.subplots(figsize=(7, 4), layout="constrained")
     for kind, part in data.groupby("kind"):
-        ax.scatter(part["seconds"], part["accuracy"], s=18, color=COLOURS[kind], label=kind, zorder=2)
+        ax.scatter(part["seconds"], part["accuracy"], s=18, color=COLORS[kind], label=kind, zorder=2)
     best = data[data["frontier"]]
     ax.step(best["seconds"], best["accuracy"], where="post", color="#d1495b", lw=1, zorder=1)
     named = []
@@ -150,7 +150,7 @@ FIGURES = {
 
 
 def digest(data):
-    """What a figure of these numbers is recognised by."""
+    """What a figure of these numbers is recognized by."""
     return hashlib.sha256(data.round(6).to_csv().encode()).hexdigest()[:16]
 
 

@@ -59,7 +59,7 @@ def hand_written_fit(X, y):
 
 
 def hand_written_epoch(X, y, epochs=2):
-    """The last epoch written out: normalised, augmented, cross entropy, loss and accuracy kept."""
+    """The last epoch written out: normalized, augmented, cross entropy, loss and accuracy kept."""
     X, y = torch.from_numpy(X), torch.from_numpy(y)
     std, mean = torch.std_mean(X.float(), (0, 2, 3))  # in one pass, for a whole fit counts it
     mean, scale = (value.view(1, 3, 1, 1) for value in (mean, 1 / std))

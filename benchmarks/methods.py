@@ -1,6 +1,6 @@
 """Methods: a name and a factory of estimators, with what a reader must know to compare fairly.
 
-Every network of ours is trained under the same budget, sees standardised features and gets no clean label. The kinds:
+Every network of ours is trained under the same budget, sees standardized features and gets no clean label. The kinds:
 
 * ``ceiling`` trains on the clean labels: what noise takes away is measured from here.
 * ``oracle`` trains on the given labels and chooses by the test labels: what a perfect choice would reach.

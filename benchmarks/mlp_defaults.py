@@ -6,7 +6,7 @@ Plain cross entropy is trained on eight shared tables (at most 2,000 rows, 20 an
 its out-of-fold accuracy on the *given* labels: no clean label and no test row is read, and no robust method is run.
 The score of a candidate is the mean over tables and rates; every candidate sees the same rows, folds and noise.
 
-The search has three stages: random candidates, the neighbours of the best ones (one setting changed), and new seeds
+The search has three stages: random candidates, the neighbors of the best ones (one setting changed), and new seeds
 for the finalists, which decide. The training loop is written out in PyTorch, so the choice does not depend on the
 estimators it is made for. Rows go to results/mlp_defaults.jsonl; the winner is printed.
 """
@@ -33,7 +33,7 @@ TABLES = ("optdigits", "pendigits", "letter", "satimage", "magic", "spambase", "
 RATES = (0.2, 0.4)
 N_FOLDS = 3
 
-# A rate suits one optimiser and not another, so the two are one setting.
+# A rate suits one optimizer and not another, so the two are one setting.
 SETTINGS = {
     "optimizer": [("Adam", 1e-3), ("Adam", 3e-3), ("Adam", 1e-2), ("AdamW", 1e-3), ("AdamW", 3e-3), ("AdamW", 1e-2),
                   ("SGD", 0.02), ("SGD", 0.05), ("SGD", 0.1)],
@@ -124,7 +124,7 @@ def random_candidate(rng):
     return {name: values[rng.integers(len(values))] for name, values in SETTINGS.items()}
 
 
-def neighbours(candidate):
+def neighbors(candidate):
     """Candidates that differ in one setting, by one place in its list (names: by any place)."""
     for name, values in SETTINGS.items():
         at = values.index(candidate[name])
@@ -157,7 +157,7 @@ def search(*, n_random=32, n_refined=2, n_finalists=5, seeds=(0, 1, 2), report=p
         return sorted(tried.values(), key=lambda c: -score(c, seeds[0], "random"))[:n]
 
     for candidate in best(n_refined):
-        for near in neighbours(candidate):
+        for near in neighbors(candidate):
             score(near, seeds[0], "refined")
             tried.setdefault(key(near), near)
     finalists = best(n_finalists)

@@ -15,8 +15,8 @@ _BLOCK = 250  # images encoded at a time
 def patch_features(images, *, n_centers=200, n_components=256, random_state=None):
     """Features of images, learned from the images alone.
 
-    Patches are normalised, whitened and clustered; each patch of an image is described by how much closer it is to each
-    centre than on average ("triangle" activation, their section 3.2.2), summed over the four quadrants, and projected
+    Patches are normalized, whitened and clustered; each patch of an image is described by how much closer it is to each
+    center than on average ("triangle" activation, their section 3.2.2), summed over the four quadrants, and projected
     by principal components.
 
     Parameters
@@ -43,7 +43,7 @@ def patch_features(images, *, n_centers=200, n_components=256, random_state=None
     patches = np.stack(
         [X[i, :, a : a + _PATCH, b : b + _PATCH].ravel() for i, a, b in zip(which, top, left, strict=True)]
     )
-    patches = _normalise(torch.from_numpy(patches).float())
+    patches = _normalize(torch.from_numpy(patches).float())
     mean = patches.mean(0)
     values, vectors = torch.linalg.eigh(torch.cov(patches.T))
     whiten = vectors @ torch.diag((values + 0.1).rsqrt()) @ vectors.T
@@ -55,16 +55,16 @@ def patch_features(images, *, n_centers=200, n_components=256, random_state=None
     return PCA(n_components, random_state=rng).fit_transform(torch.cat(blocks).numpy()).astype(np.float32)
 
 
-def _normalise(patches):
+def _normalize(patches):
     """Each patch to mean 0 and unit variance; 10 keeps plain sky from becoming noise."""
-    centred = patches - patches.mean(-1, keepdim=True)
-    return centred / (centred.var(-1, keepdim=True) + 10).sqrt()
+    centered = patches - patches.mean(-1, keepdim=True)
+    return centered / (centered.var(-1, keepdim=True) + 10).sqrt()
 
 
 @torch.no_grad()
 def _encode(images, mean, whiten, centers):
     side = (images.shape[2] - _PATCH) // _STRIDE + 1
-    patches = _normalise(torch.nn.functional.unfold(images, _PATCH, stride=_STRIDE).transpose(1, 2))
+    patches = _normalize(torch.nn.functional.unfold(images, _PATCH, stride=_STRIDE).transpose(1, 2))
     distance = torch.cdist((patches - mean) @ whiten, centers)
     active = (distance.mean(-1, keepdim=True) - distance).clamp(min=0)
     active = active.unflatten(1, (side, side))

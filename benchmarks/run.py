@@ -39,7 +39,7 @@ __all__ = ["PROFILES", "Profile", "key_of", "plan", "run_all"]
 
 @dataclass(frozen=True)
 class Run:
-    """One fit: what its row is recognised by."""
+    """One fit: what its row is recognized by."""
 
     task: Task
     method: str
@@ -114,7 +114,7 @@ def execute(run):
 
 
 def _digest(draw):
-    """What the labels of a draw are recognised by: rows of one task and seed must have seen the same ones."""
+    """What the labels of a draw are recognized by: rows of one task and seed must have seen the same ones."""
     labels = np.concatenate([draw.y_given, draw.y_clean, draw.y_test]).astype(np.int64)
     return hashlib.sha256(labels.tobytes()).hexdigest()[:12]
 

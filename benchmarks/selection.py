@@ -99,7 +99,7 @@ def predictions(task, seed):
 
 
 def scores_of(oof, y):
-    """What each rule maximises, for every candidate; `oof` as in `predictions`."""
+    """What each rule maximizes, for every candidate; `oof` as in `predictions`."""
     labels = np.arange(oof.shape[-1])
     predicted = oof.argmax(axis=-1)
     accuracy = (predicted == y).mean(axis=2)
@@ -109,8 +109,8 @@ def scores_of(oof, y):
     hits, best_hits = (predicted[0] == y).astype(float), (best == y).astype(float)
     error = (hits - best_hits).std(axis=1) / np.sqrt(len(y))
     near = first >= first[:N_CANDIDATES].max() - error
-    neighbours = np.exp(-np.abs(np.subtract.outer(np.arange(N_CANDIDATES), np.arange(N_CANDIDATES))))
-    smooth = np.r_[neighbours @ first[:N_CANDIDATES] / neighbours.sum(axis=1), np.zeros(len(OTHERS))]
+    neighbors = np.exp(-np.abs(np.subtract.outer(np.arange(N_CANDIDATES), np.arange(N_CANDIDATES))))
+    smooth = np.r_[neighbors @ first[:N_CANDIDATES] / neighbors.sum(axis=1), np.zeros(len(OTHERS))]
     proba = oof[0, first[:N_CANDIDATES].argmax()].astype(float)
     matrix = estimate_transition_matrix(y, proba / proba.sum(axis=1, keepdims=True), classes=labels)
     inverse = np.linalg.pinv(matrix)

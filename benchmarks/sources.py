@@ -29,7 +29,7 @@ MIN_CLASS_SIZE = 20  # rarer classes are left out: a split could not show them t
 N_TOPICS = 100
 N_IMAGES = 4_000
 
-# ERA, ESL and SWD are not here: their labels are human judgements that contradict each other, so nothing is clean.
+# ERA, ESL and SWD are not here: their labels are human judgments that contradict each other, so nothing is clean.
 TABLES = (
     "abalone", "adult", "car_evaluation", "cmc", "letter", "magic", "mushroom", "nursery", "optdigits", "pendigits",
     "satimage", "shuttle", "sleep", "spambase", "wine_quality",
@@ -84,7 +84,7 @@ def _table(table):
     if "groups" in table:
         groups = np.unique(table.groups[keep], return_inverse=True)[1]
     else:
-        # Equal rows share a number; on both sides of a split they would let a model be scored on what it memorised.
+        # Equal rows share a number; on both sides of a split they would let a model be scored on what it memorized.
         groups = X.groupby(list(X.columns), dropna=False, observed=True, sort=False).ngroup().to_numpy()
     human = np.searchsorted(classes, table.raters[keep].iloc[:, 0]) if "raters" in table else None
     return Source(X, y, groups, functools.partial(_one_hot, table.get("categorical_features", [])), human)

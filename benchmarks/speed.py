@@ -175,7 +175,7 @@ def kernel(quick):
             lambda step=step, criterion=criterion: step(criterion),
             lambda step=step: step(F.cross_entropy),
             repeats=21 if quick else 101,
-            calls=max(3, 1_000_000 // (n * n_classes)),  # some milliseconds: long for the clock, short for neighbours
+            calls=max(3, 1_000_000 // (n * n_classes)),  # some milliseconds: long for the clock, short for neighbors
         )
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 import torch
 from torch.utils.data import Dataset
 
-# Mean and standard deviation of the colours of ImageNet, which pretrained networks expect.
+# Mean and standard deviation of the colors of ImageNet, which pretrained networks expect.
 _MEAN = torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1)
 _STD = torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1)
 
@@ -88,7 +88,7 @@ def read_columns(path, columns):
 
 
 class ImageFiles(Dataset):
-    """Images in files with their labels: pairs of a float32 tensor (3, side, side), normalised, and a label.
+    """Images in files with their labels: pairs of a float32 tensor (3, side, side), normalized, and a label.
 
     Parameters
     ----------

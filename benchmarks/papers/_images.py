@@ -170,7 +170,7 @@ def refined(*makers, **parameters):
     return make_refined
 
 
-# The four losses of the DM paper, and the same with derivative normalisation.
+# The four losses of the DM paper, and the same with derivative normalization.
 COMMON_LOSSES = {"CCE": loss("cross_entropy"), "GCE": loss("gce"), "MAE": loss("mae"), "MSE": loss("mse")}
 NORMALIZED_LOSSES = {
     "CCE-DN": normalized(1, 2), "GCE-DN": normalized(1.7, 2), "MAE-DN": normalized(2, 2), "MSE-DN": normalized(2, 3),

@@ -79,7 +79,7 @@ def run_jobs(path, jobs, execute, *, protocol=None, report=print):
     path : path-like
         File of the rows.
     jobs : sequence of dict
-        Plain values; a job is recognised by them.
+        Plain values; a job is recognized by them.
     execute : callable
         ``execute(**job)`` returns the measures of the job as a dict; where they were taken over from a row of another
         table, with what that row says of its making.

@@ -7,7 +7,7 @@ from sklabelnoise.modules._image_network import ImageNetwork, convolution_3x3
 
 
 class SmallConvNet(ImageNetwork):
-    """Three convolutions of 32, 64 and 64 maps, each normalised, the image halved between them.
+    """Three convolutions of 32, 64 and 64 maps, each normalized, the image halved between them.
 
     It stands for the paper's network in `dm_table4`: two million multiplications for an image of 16 x 16 pixels, where
     ResNet-56 takes 125 million for one of 32 x 32. It can still learn 2,000 wrong labels by heart.
@@ -15,7 +15,7 @@ class SmallConvNet(ImageNetwork):
     Parameters
     ----------
     in_channels : int
-        Number of colour channels.
+        Number of color channels.
     n_classes : int
         Number of logits.
     dropout : float, default=0.0

@@ -57,7 +57,7 @@ class Tracks:
 def simulate_tracks(images, n_frames, *, share=0.0, others=None, seed=0):
     """Film each image with every camera.
 
-    A frame is a window of 40 to 100 % of the image's side, scaled up again, perhaps mirrored, with the camera's colours
+    A frame is a window of 40 to 100 % of the image's side, scaled up again, perhaps mirrored, with the camera's colors
     and noise of its own. The cameras are the same for all seeds.
 
     Parameters

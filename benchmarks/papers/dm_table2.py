@@ -1,11 +1,11 @@
-"""DM Table 2: CIFAR-10 under symmetric noise, common losses with and without derivative normalisation against DM.
+"""DM Table 2: CIFAR-10 under symmetric noise, common losses with and without derivative normalization against DM.
 
     python -m benchmarks.papers.dm_table2
     python -m benchmarks.papers.dm_table2 --scale tiny --seeds 0 --conditions r=0.4
 
 Wang et al., "Derivative manipulation for general example weighting", Section 4.2.2. The paper trains GoogLeNet V1 "with
-the settings of MentorNet" but the optimiser of its CIFAR-100 experiments; the two do not agree, and beta is tuned for
-each rate and not given. Here: pre-activation ResNet-18, the optimiser of the CIFAR-100 experiments, and beta = 8 for
+the settings of MentorNet" but the optimizer of its CIFAR-100 experiments; the two do not agree, and beta is tuned for
+each rate and not given. Here: pre-activation ResNet-18, the optimizer of the CIFAR-100 experiments, and beta = 8 for
 lam = 0.5, the value of the authors' earlier version for all rates. Not reproducible as published.
 """
 

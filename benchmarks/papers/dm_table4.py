@@ -6,9 +6,9 @@
 Wang et al., "Derivative manipulation for general example weighting", Section 4.3: a network learns to tell the persons
 of tracks of frames, in which some frames show another person or nothing but background; other persons' tracks are then
 found by the cosine of their frames' mean features. The videos are not shared (`recipe_mars` runs on them). Here an
-image of CIFAR-10 is a person; each of four cameras films it, a track of windows of it in the camera's colours; some
+image of CIFAR-10 is a person; each of four cameras films it, a track of windows of it in the camera's colors; some
 frames of the training tracks show images of nobody. Test tracks are whole, so that the scores are of what was learned.
-"pixels" is what needs no learning: the frames themselves, each colour standardised.
+"pixels" is what needs no learning: the frames themselves, each color standardized.
 
 The paper's schedule is kept (rate halved four times, momentum 0.9, weight decay 5e-4, batch 180); its rate of 0.01 is
 0.1 here, because the networks start from nothing. lam and beta are not stated: (0.5, 8) is CIFAR's, (1, 2) is that of
@@ -102,9 +102,9 @@ def execute(scale, share, method, seed):
         "realised_rate": round(float(replaced.mean()), 5),
     }
     if method == PIXELS:
-        colours = test.frames.reshape(len(test.frames), 3, -1)
-        features = ((colours - colours.mean(axis=2, keepdims=True)) / colours.std(axis=2, keepdims=True)).reshape(
-            len(colours), -1
+        colors = test.frames.reshape(len(test.frames), 3, -1)
+        features = ((colors - colors.mean(axis=2, keepdims=True)) / colors.std(axis=2, keepdims=True)).reshape(
+            len(colors), -1
         )
     else:
         training = {"module": size.network, **TRAINING, **size.training, "random_state": seed}

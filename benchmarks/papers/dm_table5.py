@@ -12,7 +12,7 @@ Solver: Caffe's SGD, momentum 0.9, weight decay 0.002, rate 0.01 falling as (1 +
 iterations.
 
 Where we differ from the paper, by need: gensim in place of word2vec's sentence vectors, noise words in place of noise
-words and a hierarchical softmax, no skip-gram beside it, 10 passes in place of 20, and the 50,000 unlabelled reviews
+words and a hierarchical softmax, no skip-gram beside it, 10 passes in place of 20, and the 50,000 unlabeled reviews
 are not shared.
 
 What the paper leaves open is varied: the *features* as they come (raw), with rows of length one (unit), or columns of
@@ -83,7 +83,7 @@ OTHER_DM_SETTINGS = (
 # (alpha, eta) and the factor of the emphasis p^(alpha-1) (1-p)^(eta-1) that each loss amounts to (Eqs. 5 and 11).
 LOSSES = {"CCE": (1, 2, 2), "GCE": (1.7, 2, 2), "MAE": (2, 2, 2), "MSE": (2, 3, 4)}
 
-# In percent, as printed in the paper: CCE GCE MAE MSE, the same with derivative normalisation, DM. "0.5" is its way
+# In percent, as printed in the paper: CCE GCE MAE MSE, the same with derivative normalization, DM. "0.5" is its way
 # of saying that the network predicts one class.
 PUBLISHED = {
     "r=0": "88.9 88.9 88.9 88.9 88.5 87.7 74.5 88.2 89.1",
@@ -136,7 +136,7 @@ def movie_net(n_features, n_classes, hidden=8):
 
 
 def candidates(normalization, condition, step):
-    """Method and parameters of each training with one normalisation and step.
+    """Method and parameters of each training with one normalization and step.
 
     A derivative c times as large is a learning rate c times as large, with a weight decay divided by c.
     """

@@ -40,7 +40,7 @@ from benchmarks.papers.dm_table5 import (
 NAME = "dm_table5_steps"
 CONDITION = "r=0.4"
 FACTORS = (1, 4, 16, 64, BATCH_SIZE)
-# Method: normalisation of its weights, its emphasis, and what the loss's own derivative is times that.
+# Method: normalization of its weights, its emphasis, and what the loss's own derivative is times that.
 METHODS = {
     "CCE": ("none", LossOrDMEmphasis(1.0, 2.0), 2),
     "DM": ("batch", LossOrDMEmphasis(lam=float(DM_SETTINGS[CONDITION][0]), beta=DM_SETTINGS[CONDITION][1]), 1),

@@ -10,15 +10,15 @@ weight decay 1e-4, dropout 0.2, batch 256, 30,000 iterations. The published figu
 from benchmarks.papers._images import ImageTable, dm, in_table_order, loss, symmetric
 from sklabelnoise.modules import ResNet44
 
-REGULARISERS = {
+REGULARIZERS = {
     "": {"weight_decay": 0.0},
     "L2": {"weight_decay": 1e-4},
     "dropout": {"weight_decay": 0.0, "module__dropout": 0.2},
     "L2, dropout": {"weight_decay": 1e-4, "module__dropout": 0.2},
 }
 METHODS = {
-    **{f"CCE {name}".strip(): loss("cross_entropy", **params) for name, params in REGULARISERS.items()},
-    **{f"DM {name}".strip(): dm(0.5, 8, **params) for name, params in REGULARISERS.items()},
+    **{f"CCE {name}".strip(): loss("cross_entropy", **params) for name, params in REGULARIZERS.items()},
+    **{f"DM {name}".strip(): dm(0.5, 8, **params) for name, params in REGULARIZERS.items()},
 }
 
 TABLE = ImageTable(

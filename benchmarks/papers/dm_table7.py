@@ -1,4 +1,4 @@
-"""DM Table 7: CIFAR-10 with 40 % symmetric noise, common losses and DM under six optimisers.
+"""DM Table 7: CIFAR-10 with 40 % symmetric noise, common losses and DM under six optimizers.
 
     python -m benchmarks.papers.dm_table7
     python -m benchmarks.papers.dm_table7 --scale tiny --seeds 0 --conditions SGD

@@ -3,7 +3,7 @@
     python -m benchmarks.papers.dm_table8
 
 Wang et al., "Derivative manipulation for general example weighting", Appendix C: ResNet-44, clean labels and 40 %
-symmetric noise. Optimiser, length, lam and beta are not stated; those of Table 6 are taken, with 30,000 iterations.
+symmetric noise. Optimizer, length, lam and beta are not stated; those of Table 6 are taken, with 30,000 iterations.
 """
 
 from benchmarks.papers._images import Condition, ImageTable, in_table_order, symmetric

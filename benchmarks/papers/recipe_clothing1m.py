@@ -51,11 +51,11 @@ def read(folder, side):
     parts = []
     for keys_name, labels_name in LISTS.values():
         keys, labels = read_lines(folder / keys_name), read_labels(folder / labels_name, N_CLASSES)
-        unlabelled = [key for key in keys if key not in labels]
-        if unlabelled:
+        unlabeled = [key for key in keys if key not in labels]
+        if unlabeled:
             raise ValueError(
-                f"{folder / labels_name} has no label for {len(unlabelled)} of the {len(keys)} images that {keys_name} "
-                f"names, such as {unlabelled[0]}."
+                f"{folder / labels_name} has no label for {len(unlabeled)} of the {len(keys)} images that {keys_name} "
+                f"names, such as {unlabeled[0]}."
             )
         parts.append(
             ImageFiles([folder / key for key in keys], [labels[key] for key in keys], side, listed_in=keys_name)

@@ -7,7 +7,7 @@ Fang et al., "Stochastic label refinery", ICPR 2020, Section III and Table III, 
 0.8348 after refining, a gain of 0.010, best after round 3 of 4. Those photographs are not shared; here the loop (one
 number a row, 5 folds, weight 3, smooth outputs cut into grades) runs on two shared tables:
 
-* *wine*: quality of wines as tasters graded it, as given, and with 40 % of the training grades moved to a neighbouring
+* *wine*: quality of wines as tasters graded it, as given, and with 40 % of the training grades moved to a neighboring
   or to any other grade;
 * *lidc*: malignancy of lung nodules. One radiologist's ratings are for training, the rounded median of four for
   testing. Nodules of one patient stay together, in the test set and in the folds of the refinery.
@@ -51,7 +51,7 @@ class Scale:
 SCALES = {"full": Scale(2500, 60), "tiny": Scale(150, 5)}
 
 
-def neighbour_matrix(n_grades, rate):
+def neighbor_matrix(n_grades, rate):
     """Grades that move by one, up or down; T[i, j] = P(given = j | true = i)."""
     T = (1 - rate) * np.eye(n_grades)
     for i in range(n_grades):
@@ -62,7 +62,7 @@ def neighbour_matrix(n_grades, rate):
 
 TASKS = {
     "wine, as given": ("wine_quality", None),
-    "wine, 40 % to a neighbour": ("wine_quality", lambda n: neighbour_matrix(n, 0.4)),
+    "wine, 40 % to a neighbour": ("wine_quality", lambda n: neighbor_matrix(n, 0.4)),
     "wine, 40 % to any grade": ("wine_quality", lambda n: symmetric_transition_matrix(n, 0.4)),
     "lidc, one radiologist": ("lidc_malignancy", None),
 }

@@ -51,7 +51,7 @@ def test_an_emphasis_object_replaces_lam_and_beta(blobs):
     assert torch.allclose(weights(by_callable), weights(by_name), rtol=1e-9, atol=1e-12)
 
 
-def test_the_scale_of_an_emphasis_does_not_matter_where_it_is_normalised(blobs):
+def test_the_scale_of_an_emphasis_does_not_matter_where_it_is_normalized(blobs):
     base = DMEmphasis(0.5, 4)
     plain, scaled = (DMClassifier(emphasis=emphasis, **FAST).fit(*blobs) for emphasis in (base, lambda p: 10 * base(p)))
     assert torch.allclose(weights(plain), weights(scaled), rtol=1e-9, atol=1e-12)

@@ -14,7 +14,7 @@ def images(n=20, channels=3, size=8):
     return X, np.arange(n) % 2
 
 
-def test_images_are_normalised_by_numpys_statistics():
+def test_images_are_normalized_by_numpys_statistics():
     X, y = images()
     model = DMClassifier(ResNet20, max_epochs=1, augment=False).fit(X, y)
     scaler = model.net_.preprocess

@@ -99,7 +99,7 @@ def test_labels_of_any_kind_come_back(labels, blobs, tmp_path):
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_images_keep_their_normalisation(way, tmp_path):
+def test_images_keep_their_normalization(way, tmp_path):
     images = np.random.default_rng(0).integers(0, 256, size=(12, 3, 8, 8), dtype=np.uint8)
     model = DMClassifier(ResNet20, max_epochs=1, random_state=0).fit(images, np.arange(12) % 2)
     assert_same(model, way(model, tmp_path), images)

@@ -155,7 +155,7 @@ class TestQuantized:
         st.lists(st.integers(-50, 50), min_size=1, max_size=60),
         st.integers(2, 12),
     )
-    def test_a_threshold_between_neighbours_parts_what_came_as_it_parts_what_went(self, values, n_values):
+    def test_a_threshold_between_neighbors_parts_what_came_as_it_parts_what_went(self, values, n_values):
         values = np.array(values, dtype=float)
         moved = quantized(values, n_values)
         left = np.unique(moved)

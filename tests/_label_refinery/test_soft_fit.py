@@ -151,7 +151,7 @@ class TestOtherMethods:
         model = fit("argmax", Learner(), X, targets)
         assert model.y_.tolist() == CLASSES[targets.argmax(axis=1)].tolist()
 
-    def test_regression_is_clipped_and_normalised(self):
+    def test_regression_is_clipped_and_normalized(self):
         class Odd(BaseEstimator):
             def predict(self, X):
                 return np.array([[-1.0, 1.0, 3.0], [-1.0, -2.0, 0.0]])

@@ -125,6 +125,17 @@ def test_many_classes_are_counted_as_few_are(monkeypatch):
     assert reliability_of(y, proba, 0.2) == reliability
 
 
+def test_an_interval_reaches_down_to_what_the_surest_rows_allow():
+    """Of the surest tenth one in twenty is wrong, of all others one in five: so much of that may be the model's."""
+    n, rng = 4000, np.random.default_rng(0)
+    truth = np.arange(n) % 2
+    sure = rng.permutation(np.linspace(0.6, 0.99, n))
+    wrong = rng.random(n) < np.where(sure > np.quantile(sure, 0.9), 0.05, 0.2)
+    proba = np.where(np.arange(2) == truth[:, None], sure[:, None], 1 - sure[:, None])
+    low, high = noise_intervals(np.where(wrong, 1 - truth, truth), proba, wrong.mean())[0]
+    assert 0.02 < low < 0.06 < 0.15 < high < 0.25
+
+
 def test_the_same_report_has_the_same_interval():
     y, proba, _ = evidence(0.2)
     low, high = LabelReport(y, proba).noise_rate_interval
@@ -138,3 +149,12 @@ def test_the_number_of_doubted_labels_and_the_rate_are_put_together(n_doubted, s
     report = LabelReport(y, proba)
     report.issues = report.issues.sample(n_doubted, replace=True, random_state=0)
     assert said in report._repr_html_()
+
+
+def test_nothing_more_is_said_where_they_agree():
+    report = LabelReport(*evidence(0.1)[:2])
+    low, high = report.noise_rate_interval
+    for n_doubted in (round(low * 2000) + 1, round(high * 2000) - 1):
+        report.issues = report.issues.sample(n_doubted, replace=True, random_state=0)
+        said = report._repr_html_()
+        assert "not in the list" not in said and "probably right" not in said

@@ -108,6 +108,19 @@ def test_the_summary_counts_by_class(noisy_blobs):
     assert (summary["noise_rate"] <= summary["high"] + 1e-9).all()
 
 
+def test_a_class_is_mistaken_for_the_label_that_its_rows_were_given():
+    truth = np.repeat([0, 1, 2], 40)
+    given = truth.copy()
+    given[:12] = 1  # of a: more of b's label than of any other, and so on round
+    given[40:46] = 2
+    report = LabelReport(np.array(["a", "b", "c"])[given], np.eye(3)[truth] * 0.85 + 0.05, in_sample=True)
+    summary = report.summary()
+    assert summary["mistaken_for"].tolist()[:2] == ["b", "c"] and pd.isna(summary.loc["c", "mistaken_for"])
+    assert summary["doubted"].to_dict() == {"a": 0, "b": 12, "c": 6}
+    assert summary["suggested"].to_dict() == {"a": 12, "b": 6, "c": 0}
+    np.testing.assert_allclose(summary["noise_rate"], [12 / 40, 6 / 40, 0])
+
+
 @pytest.mark.parametrize("unit", ["D", "s", "ns"])
 def test_labels_may_be_dates(tmp_path, no_warning_of_a_poor_model, unit):
     days = np.array(["2026-01-01", "2026-01-02"], dtype=f"M8[{unit}]")

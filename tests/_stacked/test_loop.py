@@ -119,7 +119,7 @@ BATCH_NORM = lambda: nn.Sequential(  # noqa: E731
 )
 SETTINGS = {
     "dm": (lambda: MLP(FEATURES, CLASSES, hidden=(6,)), DM, RATES, {}),
-    "batch normalisation, unequal folds": (BATCH_NORM, DM, RATES, {"sizes": (72, 70)}),
+    "batch normalization, unequal folds": (BATCH_NORM, DM, RATES, {"sizes": (72, 70)}),
     "no full batch": (BATCH_NORM, DM, RATES, {"sizes": (72, 70), "batch_size": 100}),
     "schedules of their own": (
         lambda: MLP(FEATURES, CLASSES, hidden=(6,)),

@@ -12,7 +12,7 @@ from sklabelnoise.modules import MLP
 def test_every_layer_counts_and_the_module_stays_as_it_was():
     module = MLP(5, 3, hidden=(7,), batch_norm=True)
     before = {name: tensor.clone() for name, tensor in module.state_dict().items()}
-    # 5 inputs, 7 units through a linear layer, normalisation and activation, 3 logits
+    # 5 inputs, 7 units through a linear layer, normalization and activation, 3 logits
     assert numbers_per_row(module, torch.randn(4, 5)) == 5 + 3 * 7 + 3
     assert module.training
     assert all(torch.equal(tensor, before[name]) for name, tensor in module.state_dict().items())

@@ -48,13 +48,13 @@ def with_one_weight_in_two_layers():
 
 MODULES = {
     "a layer twice": lambda: with_a_layer_twice(nn.Linear(4, 4)),
-    "normalisation twice": lambda: with_a_layer_twice(nn.BatchNorm1d(4)),
+    "normalization twice": lambda: with_a_layer_twice(nn.BatchNorm1d(4)),
     "one weight in two layers": with_one_weight_in_two_layers,
     "linear": lambda: MLP(5, 3, hidden=()),
     "mlp": lambda: MLP(5, 3, hidden=(8, 6)),
-    "mlp with batch normalisation": lambda: MLP(5, 3, hidden=(8, 6), batch_norm=True),
+    "mlp with batch normalization": lambda: MLP(5, 3, hidden=(8, 6), batch_norm=True),
     "sequential": lambda: nn.Sequential(nn.Linear(5, 4, bias=False), nn.GELU(), nn.Sequential(nn.Linear(4, 3))),
-    "normalised input": lambda: nn.Sequential(nn.BatchNorm1d(5), nn.Linear(5, 3)),
+    "normalized input": lambda: nn.Sequential(nn.BatchNorm1d(5), nn.Linear(5, 3)),
     "statistics of the batch": lambda: nn.Sequential(nn.Linear(5, 3), nn.BatchNorm1d(3, track_running_stats=False)),
     "in place": lambda: nn.Sequential(nn.Linear(5, 4), nn.ReLU(inplace=True), nn.Linear(4, 3)),
     "residual": Residual,
@@ -142,8 +142,8 @@ def test_hooks_and_subclasses_are_not_taken_for_known_layers():
     finally:
         of_every_module.remove()
     assert chain_of(plain) is not None
-    parametrised = nn.Sequential(nn.utils.parametrizations.weight_norm(nn.Linear(2, 2)))
-    assert chain_of(parametrised) is None
+    parametrized = nn.Sequential(nn.utils.parametrizations.weight_norm(nn.Linear(2, 2)))
+    assert chain_of(parametrized) is None
 
 
 def test_frozen_parameters_are_no_parameters_to_train():

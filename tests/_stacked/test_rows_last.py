@@ -1,4 +1,4 @@
-"""Softmax where rows are neighbours in memory is softmax."""
+"""Softmax where rows are neighbors in memory is softmax."""
 
 import pytest
 import torch

@@ -117,9 +117,9 @@ class TestAuditLabels:
         # Half of the rows are counted: five standard errors.
         assert abs(report.noise_rate - realized_noise_rate(y_clean, y)) < 5 * np.sqrt(0.2 * 0.8 / 300)
         plain = RobustLossClassifier(loss="cross_entropy", max_epochs=15, random_state=0)
-        assert not audit_labels(plain, X, y, random_state=0).in_sample  # it memorises, so one fit is no evidence
+        assert not audit_labels(plain, X, y, random_state=0).in_sample  # it memorizes, so one fit is no evidence
 
-    def test_memorised_labels_still_count_as_noise(self, noisy_blobs):
+    def test_memorized_labels_still_count_as_noise(self, noisy_blobs):
         X, y, y_clean = noisy_blobs
         tree = DecisionTreeClassifier(random_state=0)  # knows its training labels by heart
         report = audit_labels(tree, X, y, evidence="fit", random_state=0)

@@ -8,7 +8,7 @@ from sklearn.utils import check_random_state
 from torch import nn
 
 from benchmarks import mlp_defaults
-from benchmarks.mlp_defaults import OPTIMIZERS, SETTINGS, cell, neighbours, rate_factor, search, train
+from benchmarks.mlp_defaults import OPTIMIZERS, SETTINGS, cell, neighbors, rate_factor, search, train
 from benchmarks.rows import read_rows
 from benchmarks.tasks import Task
 from sklabelnoise import RobustLossClassifier
@@ -51,9 +51,9 @@ def test_a_cell_is_the_training_part_of_a_task(shared_data):
     np.testing.assert_array_equal(given, draw.y_given)
 
 
-def test_neighbours_differ_in_one_setting():
+def test_neighbors_differ_in_one_setting():
     candidate = {name: values[len(values) // 2] for name, values in SETTINGS.items()}
-    near_ones = list(neighbours(candidate))
+    near_ones = list(neighbors(candidate))
     assert {name for near in near_ones for name in SETTINGS if near[name] != candidate[name]} == set(SETTINGS)
     for near in near_ones:
         assert sum(near[name] != candidate[name] for name in SETTINGS) == 1

@@ -325,8 +325,8 @@ def _two_clouds():
 
 
 class TestOrdinal:
-    def test_neighbour_noise_moves_by_one(self):
-        T = slr_ordinal.neighbour_matrix(4, 0.4)
+    def test_neighbor_noise_moves_by_one(self):
+        T = slr_ordinal.neighbor_matrix(4, 0.4)
         np.testing.assert_allclose(T.sum(axis=1), 1)
         assert T[0, 1] == pytest.approx(0.4) and T[1, 0] == T[1, 2] == pytest.approx(0.2)
         assert not T[0, 2:].any() and not T[3, :2].any()

@@ -9,7 +9,7 @@ EXAMPLE = Path(__file__).parents[2] / "examples" / "plot_quickstart.py"
 
 
 @pytest.mark.slow
-def test_dm_and_proselflc_keep_eight_points_that_cross_entropy_loses_by_memorising(tmp_path, monkeypatch):
+def test_dm_and_proselflc_keep_eight_points_that_cross_entropy_loses_by_memorizing(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     table = runpy.run_path(str(EXAMPLE), run_name="__main__")["table"]
     long_budget = table["budget"].iloc[0]

@@ -33,10 +33,10 @@ RECIPES = {
 SIZE = Size(side=16, max_epochs=1, network="benchmarks.papers._small_network:SmallConvNet")
 
 
-def draw(path, colour, shape=(20, 24)):
-    """A file with an image of one colour."""
+def draw(path, color, shape=(20, 24)):
+    """A file with an image of one color."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(np.full((*shape, 3), colour, dtype=np.uint8)).save(path)
+    Image.fromarray(np.full((*shape, 3), color, dtype=np.uint8)).save(path)
 
 
 def write(path, lines):
@@ -270,7 +270,7 @@ class TestDeepDRiD:
 
 
 class TestImageFiles:
-    def test_pairs_are_scaled_and_normalised(self, tmp_path):
+    def test_pairs_are_scaled_and_normalized(self, tmp_path):
         draw(tmp_path / "grey.png", 128)
         files = ImageFiles([tmp_path / "grey.png"], ["a"], 8, listed_in="the test")
         image, label = files[0]

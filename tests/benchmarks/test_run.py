@@ -69,7 +69,7 @@ def test_other_settings_are_other_rows():
         assert plan(Profile(**{**vars(SMALL), **change}))[0].key != base
 
 
-def test_a_budget_is_recognised_when_it_comes_back_from_a_file():
+def test_a_budget_is_recognized_when_it_comes_back_from_a_file():
     run = plan(Profile(tasks=("digits/clean/0",), budget={"module__hidden": (8,), "lr": 0.1}))[0]
     row = {"task": run.task.name, "max_train": 5000, "max_test": 5000, "method": run.method, "seed": 0}
     row["definition"] = METHODS[run.method].definition

@@ -203,6 +203,6 @@ def test_the_real_training_set_has_the_official_bytes(shared_data):
     assert cifar.X_train.shape == (50_000, 3, 32, 32)
     assert np.bincount(cifar.y_train).tolist() == [5000] * 10
     assert np.bincount(cifar.y_test).tolist() == [1000] * 10
-    # Mean colours of the training set as published with countless models (0.4914, 0.4822, 0.4465).
+    # Mean colors of the training set as published with countless models (0.4914, 0.4822, 0.4465).
     means = cifar.X_train.mean(axis=(0, 2, 3)) / 255
     np.testing.assert_allclose(means, [0.4914, 0.4822, 0.4465], atol=5e-5)  # half a unit of the last digit

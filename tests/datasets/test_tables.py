@@ -14,7 +14,7 @@ def folder(tmp_path):
         {
             "size": np.array([1, 2, 100, 3], dtype=np.int8),
             "weight": np.array([0.5, np.nan, 1, 2], dtype=np.float32),
-            "colour": ["red", None, "blue", "red"],
+            "color": ["red", None, "blue", "red"],
             "target": np.array([3, 1, 1, 7], dtype=np.int8),
             "split": ["train", "train", "test", "test"],
             "target_rings": [5, 6, 7, 8],
@@ -29,8 +29,8 @@ def folder(tmp_path):
 
 def test_only_features_are_features(folder):
     table = load_table("toy", data_home=folder)
-    assert table.feature_names == list(table.data.columns) == ["size", "weight", "colour"]
-    assert list(table.frame.columns) == ["size", "weight", "colour", "target"]
+    assert table.feature_names == list(table.data.columns) == ["size", "weight", "color"]
+    assert list(table.frame.columns) == ["size", "weight", "color", "target"]
     assert list(table.raters.columns) == ["rater1", "rater2"]
     np.testing.assert_array_equal(table.groups, [1, 1, 2, 3])
     np.testing.assert_array_equal(table.split, ["train", "train", "test", "test"])
@@ -44,7 +44,7 @@ def test_numbers_are_wide_and_text_is_categorical(folder):
     assert table.data.dtypes.map(str).tolist() == ["int64", "float64", "category"]
     assert table.target.dtype == np.int64
     assert table.data.isna().sum().tolist() == [0, 1, 1]
-    assert table.categorical_features == ["colour"]
+    assert table.categorical_features == ["color"]
 
 
 def test_the_environment_names_the_folder_and_the_argument_wins(folder, tmp_path, monkeypatch):

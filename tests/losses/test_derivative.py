@@ -200,7 +200,7 @@ def test_undamped_direction_is_that_of_the_other_classes():
 
 
 @every_normalization
-def test_dm_with_lam_one_is_imae_and_the_centred_normal(normalization):
+def test_dm_with_lam_one_is_imae_and_the_centered_normal(normalization):
     logits, labels = batch()
     dm = derivative_manipulation(logits, labels, DMEmphasis(1.0, 8.0), normalization=normalization)
     for same in (IMAEEmphasis(8.0), NormalEmphasis(0.5, 8.0)):

@@ -142,7 +142,7 @@ def test_no_example_is_ever_removed():
 
 
 @pytest.mark.parametrize("beta", [2.0, 8.0, 16.0])
-def test_dm_with_lam_one_is_imae_and_the_centred_normal(beta):
+def test_dm_with_lam_one_is_imae_and_the_centered_normal(beta):
     dm = DMEmphasis(1.0, beta)(P)
     torch.testing.assert_close(IMAEEmphasis(beta)(P), dm, rtol=1e-13, atol=0)
     torch.testing.assert_close(NormalEmphasis(0.5, beta)(P), dm, rtol=1e-13, atol=0)

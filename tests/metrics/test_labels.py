@@ -16,7 +16,7 @@ def rng():
 
 
 class TestFateOfWrongLabels:
-    # rows: right and kept, wrong and memorised, wrong and corrected, wrong and predicted as a third class
+    # rows: right and kept, wrong and memorized, wrong and corrected, wrong and predicted as a third class
     y_clean, y_noisy, y_pred = ["a", "a", "a", "a"], ["a", "b", "b", "b"], ["a", "b", "a", "c"]
 
     def test_hand_values(self):

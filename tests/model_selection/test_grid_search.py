@@ -170,7 +170,7 @@ class TestEquality:
 class SmallConvolution(nn.Module):
     def __init__(self, in_channels, n_classes):
         super().__init__()
-        # Before the normalisation a bias has derivative zero: rounding, of which Adam makes whole steps in float32.
+        # Before the normalization a bias has derivative zero: rounding, of which Adam makes whole steps in float32.
         self.convolution, self.norm = nn.Conv2d(in_channels, 3, 3, bias=False), nn.BatchNorm2d(3)
         self.output = nn.Linear(3, n_classes)
 

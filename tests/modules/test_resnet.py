@@ -195,7 +195,7 @@ class TestEveryNetwork:
             module(3, 7)(torch.zeros(2, 1, 8, 8))
 
     @pytest.mark.parametrize("channels_last", [False, True])
-    def test_the_other_layout_is_recognised(self, module, channels_last):
+    def test_the_other_layout_is_recognized(self, module, channels_last):
         shape = (2, 3, 8, 8) if channels_last else (2, 8, 8, 3)
         with pytest.raises(ValueError, match=f"Pass channels_last={not channels_last} to the module"):
             module(3, 7, channels_last=channels_last)(torch.zeros(shape))
@@ -206,7 +206,7 @@ class TestEveryNetwork:
 
 
 @pytest.mark.parametrize(("channels_last", "axis"), [(False, r"X\[:, None\]"), (True, r"X\[\.\.\., None\]")])
-def test_grey_images_without_a_channel_axis_are_recognised(channels_last, axis):
+def test_grey_images_without_a_channel_axis_are_recognized(channels_last, axis):
     network = ResNet20(1, 10, channels_last=channels_last)
     with pytest.raises(ValueError, match=rf"got shape \(2, 8, 8\)\. Grey images need an axis .*: {axis}"):
         network(torch.zeros(2, 8, 8))
@@ -265,7 +265,7 @@ def test_weights_start_with_variance_two_over_fan_in():
 
 
 def test_a_network_learns_random_labels_by_heart():
-    # The failure this library is about; here it shows that forward, backward and initialisation fit together.
+    # The failure this library is about; here it shows that forward, backward and initialization fit together.
     torch.manual_seed(0)
     network = ResNet20(3, 4)
     batch, labels = images(n=32), torch.randint(4, (32,))

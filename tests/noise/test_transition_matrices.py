@@ -62,16 +62,16 @@ class TestEveryMatrix:
         T, per_class = MATRICES[name], 5_000
         y = np.repeat(np.arange(len(T)), per_class)
         y_noisy = noise.corrupt_labels(y, T, random_state=0)
-        realised = noise.realized_transition_matrix(y, y_noisy)
+        realized = noise.realized_transition_matrix(y, y_noisy)
         standard_error = np.sqrt(T * (1 - T) / per_class)
-        assert (np.abs(realised - T) <= 5 * standard_error + 1e-12).all()
+        assert (np.abs(realized - T) <= 5 * standard_error + 1e-12).all()
 
     def test_exact_counts_are_off_by_less_than_one(self, name):
         T, per_class = MATRICES[name], 123
         y = np.repeat(np.arange(len(T)), per_class)
         y_noisy = noise.corrupt_labels(y, T, exact_counts=True, random_state=0)
-        realised = noise.realized_transition_matrix(y, y_noisy)
-        assert np.abs(realised * per_class - T * per_class).max() < 1
+        realized = noise.realized_transition_matrix(y, y_noisy)
+        assert np.abs(realized * per_class - T * per_class).max() < 1
 
 
 def test_symmetric_noise_excludes_the_true_class_unless_told_otherwise():

@@ -122,7 +122,7 @@ def test_cutout_hides_one_square_and_nothing_else(size):
 
 
 def test_cutout_hides_every_pixel_as_often_as_squares_reach_it():
-    # A pixel is hidden by the centres within reach: 3 x 3 in the middle, 2 x 2 in a corner.
+    # A pixel is hidden by the centers within reach: 3 x 3 in the middle, 2 x 2 in a corner.
     n, side = 20_000, 5
     hidden = Cutout(3)(torch.ones(n, 1, side, side), generator())[:, 0].eq(0).double().mean(dim=0)
     reach = torch.tensor([2.0, 3, 3, 3, 2], dtype=torch.double)
