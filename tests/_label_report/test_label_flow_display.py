@@ -1,5 +1,7 @@
 """The display of changed labels: a band for each pair, as wide as there are rows."""
 
+import itertools
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -68,3 +70,19 @@ def test_a_label_of_no_class_is_refused_and_loses_no_row():
         LabelFlowDisplay.from_labels(["a", "b"], ["a", "c"], classes=["b", "a"])
     display = LabelFlowDisplay.from_labels(["a", "b", "b"], ["a", "a", "b"], classes=["b", "a", "z"])
     assert display.counts.tolist() == [[1, 1, 0], [0, 1, 0], [0, 0, 0]]
+
+
+def test_bands_leave_and_arrive_one_below_the_other():
+    """On either side those of a class fill its bar, without gaps and without one over the other."""
+    counts = np.array([[3, 1, 2], [4, 0, 5], [1, 6, 2]])
+    display = LabelFlowDisplay(counts, ["a", "b", "c"]).plot()
+    vertices = {pair: band.get_path().vertices for pair, band in display.bands_.items()}
+    for side, (top, bottom) in enumerate([(0, 7), (3, 4)]):
+        for k in range(3):
+            ends = sorted(
+                ((v[top, 1], v[bottom, 1]) for pair, v in vertices.items() if pair[side] == k), key=lambda end: -end[0]
+            )
+            for (_, above), (below, _) in itertools.pairwise(ends):
+                assert above == pytest.approx(below)
+            total = counts.sum(axis=1 - side)[k] / counts.sum()
+            assert ends[0][0] - ends[-1][1] == pytest.approx(total * (1 - 2 * 0.02))  # two gaps between three bars

@@ -3,11 +3,13 @@
 import json
 import re
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from sklabelnoise._label_report._page import _largest_confusions, _matrix
 from sklabelnoise.audit import LabelReport
 
 # Labels are drawn at random in this file, so the models could not be poorer.
@@ -683,6 +685,21 @@ def test_the_page_says_what_it_leaves_out(nasty_report, tmp_path):
     page = nasty_report.to_html(tmp_path / "report.html", max_issues=7).read_text(encoding="utf-8")
     assert f"The worst 7 of {len(nasty_report.issues)} labels to doubt are shown." in page
     assert f"max_issues={len(nasty_report.issues)}" in page
+
+
+def test_of_many_classes_the_matrix_shows_those_that_are_confused_and_that_others_are_taken_for():
+    T = np.eye(102)
+    T[3, [3, 101]] = 0.6, 0.4
+    shown = _matrix(SimpleNamespace(transition_matrix=T, transition_matrix_interval=None))
+    assert {3, 101} < set(shown["classes"]) and len(shown["classes"]) == 100
+    assert shown["note"] == "The 100 of 102 classes that are confused most."
+    at = [shown["classes"].index(k) for k in (3, 101)]
+    assert [shown["shares"][at[0]][k] for k in at] == [0.6, 0.4] and shown["low"] is None
+
+
+def test_confusions_are_named_from_true_to_given_but_for_what_rounds_to_nothing():
+    T = np.array([[0.9, 0.1, 0.0], [0.0004, 0.9991, 0.0005], [0.3, 0.0, 0.7]])
+    assert _largest_confusions(T) == [[2, 0, 0.3], [0, 1, 0.1], [1, 2, 0.0005]]
 
 
 def test_a_rate_that_means_nothing_is_not_on_the_page(nasty_report, tmp_path):
