@@ -2,9 +2,11 @@ import hashlib
 import logging
 import subprocess
 import sys
+from functools import partial
 
 import pytest
 
+from sklabelnoise.datasets import fetch_cifar10, fetch_cifar100, fetch_cifar_n, fetch_imdb
 from sklabelnoise.datasets._download import RemoteFile, fetch_file
 
 CONTENT = bytes(range(256)) * 40
@@ -106,6 +108,8 @@ def test_two_processes_share_one_download(remote, server, tmp_path, broken_off):
         server.cuts = [1000]
     code = f"""
 import sys
+from functools import partial
+from sklabelnoise.datasets import fetch_cifar10, fetch_cifar100, fetch_cifar_n, fetch_imdb
 from sklabelnoise.datasets._download import RemoteFile, fetch_file
 sys.stdin.readline()
 remote = RemoteFile("letters.bin", {remote.url!r}, {hashlib.sha256(content).hexdigest()!r})
@@ -130,6 +134,7 @@ def test_a_process_killed_while_it_downloads_is_not_waited_for(remote, server, t
     code = f"""
 import time
 from sklabelnoise.datasets import _download
+from sklabelnoise.datasets import fetch_cifar10, fetch_cifar100, fetch_cifar_n, fetch_imdb
 from sklabelnoise.datasets._download import RemoteFile, fetch_file
 def never_ends(url, part, n_retries, delay):
     part.write_bytes(b"{{}}")
@@ -147,3 +152,23 @@ fetch_file(RemoteFile("letters.bin", {remote.url!r}, "0"), data_home={str(tmp_pa
     assert fetch_file(remote, data_home=tmp_path).read_bytes() == CONTENT
     assert server.ranges == ["bytes=10-"]
     assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["letters.bin"]
+
+
+@pytest.mark.parametrize(
+    "fetch",
+    [fetch_cifar10, fetch_cifar100, partial(fetch_cifar_n, "worse"), partial(fetch_cifar_n, "noisy100"), fetch_imdb],
+    ids=["cifar10", "cifar100", "worse", "noisy100", "imdb"],
+)
+def test_what_is_said_of_a_download_reaches_it(fetch, monkeypatch, tmp_path):
+    asked = []
+
+    def refuse(remote, **options):
+        asked.append(options)
+        raise OSError("nothing is downloaded here")
+
+    for module in ("_cifar", "_cifar_n", "_imdb"):
+        monkeypatch.setattr(f"sklabelnoise.datasets.{module}.fetch_file", refuse)
+    options = {"data_home": tmp_path, "download_if_missing": False, "n_retries": 7, "delay": 0.5}
+    with pytest.raises(OSError, match="nothing is downloaded here"):
+        fetch(**options)
+    assert asked == [options]
