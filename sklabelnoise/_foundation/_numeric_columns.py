@@ -105,6 +105,7 @@ def with_nan_for_na(X):
     if isinstance(X, np.ndarray) and X.dtype.kind == "O" and X.ndim == 2 and _holds_na(X.ravel()):
         return np.where(pd.isna(X), np.nan, X)
     if isinstance(X, pd.DataFrame):
+        X = _as_one_kind(X)
         objects = [j for j, dtype in enumerate(X.dtypes) if isinstance(dtype, np.dtype) and dtype.kind == "O"]
         found = [j for j in objects if _holds_na(X.iloc[:, j])]
         if found:
@@ -115,7 +116,20 @@ def with_nan_for_na(X):
 
 
 def _holds_na(values):
-    return any(value is pd.NA for value in values)
+    return any(value is pd.NA or value is pd.NaT for value in values)
+
+
+def _as_one_kind(frame):
+    """A frame with dense columns, unless all are sparse with zeros between their values: others have no sparse matrix.
+
+    What pandas has between values is NaN where nobody says something else.
+    """
+    sparse = [j for j, dtype in enumerate(frame.dtypes) if isinstance(dtype, pd.SparseDtype)]
+    if sparse and (len(sparse) < frame.shape[1] or any(dtype.fill_value != 0 for dtype in frame.dtypes)):
+        frame = frame.copy(deep=False)
+        for j in sparse:
+            frame.isetitem(j, frame.iloc[:, j].sparse.to_dense())
+    return frame
 
 
 def note_what_is_no_number(error, X, estimator):

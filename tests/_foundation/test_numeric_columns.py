@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.base import clone
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
@@ -228,17 +229,39 @@ def test_the_line_that_is_shown_works():
 
 
 @pytest.mark.parametrize("as_given", [np.asarray, pd.DataFrame])
-def test_na_among_objects_is_a_missing_value(as_given):
+@pytest.mark.parametrize("missing", [pd.NA, pd.NaT])
+def test_na_among_objects_is_a_missing_value(as_given, missing):
     plain = np.random.default_rng(0).normal(size=(N, 2))
     plain[1:4, 0] = np.nan
     values = plain.astype(object)
-    values[1, 0], values[2, 0] = pd.NA, None
+    values[1, 0], values[2, 0] = missing, None
     X = as_given(values)
     model, expected = (NoisyLabelClassifier(["boosting"], random_state=0).fit(table, Y) for table in (X, plain))
     np.testing.assert_array_equal(model.predict_proba(X), expected.predict_proba(plain))
-    assert values[1, 0] is pd.NA  # what the caller has stays as it was
+    assert values[1, 0] is missing  # what the caller has stays as it was
     with pytest.raises(ValueError, match=r"missing values|contains NaN"):
         DMClassifier(**SMALL).fit(X, Y)
+
+
+@pytest.mark.parametrize("fill_value", [np.nan, 0.0, 1.0])
+@pytest.mark.parametrize("all_columns", [True, False])
+def test_sparse_columns_of_any_fill_are_as_dense_ones(fill_value, all_columns):
+    """pandas' own fill is NaN, which no sparse matrix of SciPy has."""
+    dense = pd.DataFrame(np.random.default_rng(0).normal(size=(N, 2)).round(), columns=["a", "b"])
+    sparse = dense.copy()
+    for name in sparse if all_columns else ["a"]:
+        sparse[name] = sparse[name].astype(pd.SparseDtype(float, fill_value))
+    kept = sparse.dtypes.tolist()
+    for model in (NoisyLabelClassifier(["boosting"], random_state=0), DMClassifier(**SMALL)):
+        expected = clone(model).fit(dense, Y).predict_proba(dense)
+        np.testing.assert_allclose(model.fit(sparse, Y).predict_proba(sparse), expected, rtol=1e-12)
+    assert sparse.dtypes.tolist() == kept
+    if np.isnan(fill_value):
+        gaps = dense.where(dense != 0)
+        model = NoisyLabelClassifier(["boosting"], random_state=0)
+        expected = clone(model).fit(gaps, Y).predict_proba(gaps)
+        gaps = gaps.astype(pd.SparseDtype(float))
+        np.testing.assert_array_equal(model.fit(gaps, Y).predict_proba(gaps), expected)
 
 
 @pytest.mark.parametrize("dtype", [float, np.float32, int, object])
