@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.ensemble import BaggingClassifier
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LinearRegression, LogisticRegression
 
@@ -87,3 +88,11 @@ def test_a_classifier_that_returns_nothing_is_used_all_the_same():
         assert report.proba[np.arange(len(Y)), Y].mean() > 0.7
     refinery = StochasticLabelRefinery(SaysNothing(), n_rounds=1, cv=3, soft_label_method="argmax", random_state=0)
     assert refinery.fit(X, Y).score(X, Y) > 0.9
+
+
+def test_an_estimator_among_the_parameters_is_not_shared():
+    """As the candidates of a search would, which are fitted one after the other."""
+    inner = LogisticRegression(C=3)
+    one, other = (cloned_with(BaggingClassifier(), {"estimator": inner}) for _ in range(2))
+    assert one.estimator is not inner and one.estimator is not other.estimator
+    assert one.estimator.C == 3
