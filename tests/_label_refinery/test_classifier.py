@@ -203,6 +203,22 @@ class TestLabels:
         assert soft_labels.min() >= 0
         np.testing.assert_allclose(soft_labels.sum(axis=1), 1, rtol=1e-12)
 
+    def test_a_round_that_moves_nothing_is_the_last_also_where_nothing_is_the_tolerance(self):
+        y = np.arange(40) % 2
+        X = 10.0 * y[:, None] + np.linspace(0, 1, 40)[:, None]  # the nearest row has the same label
+        nearest = refinery(KNeighborsClassifier(1), soft_label_method="argmax", tol=0)
+        assert nearest.fit(X, y).n_iter_ == 1 and nearest.history_.change.tolist() == [0]
+
+    def test_the_history_counts_a_row_by_its_weight(self, noisy):
+        X, y, _ = noisy
+        weights = np.where(y == 0, 9.0, 1.0)
+        model = refinery(n_rounds=1).fit(X, y, weights)
+        agrees = model.oof_proba_.argmax(axis=1) == y
+        assert model.history_.oof_accuracy.tolist() == pytest.approx([np.average(agrees, weights=weights)])
+        assert model.history_.oof_accuracy.iloc[0] != pytest.approx(agrees.mean(), abs=1e-3)
+        quality = np.average(model.label_quality_, weights=weights)
+        assert model.history_.oof_given_proba.tolist() == pytest.approx([quality])
+
     @pytest.mark.parametrize(("label_weight", "first"), [(2, 2), (3, 3), (4, 4)])
     def test_no_argmax_can_flip_before_the_given_label_weighs_less_than_half(self, noisy, label_weight, first):
         X, y, _ = noisy

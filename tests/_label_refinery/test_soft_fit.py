@@ -99,6 +99,12 @@ class TestReplication:
         np.testing.assert_allclose(np.bincount(model.labels_, weights=model.weights_), len(X) / 3, rtol=1e-9)
         assert model.class_weight is None
 
+    def test_balanced_classes_weigh_as_much_as_the_rows_where_one_class_is_absent(self, soft):
+        X, targets = soft
+        without = targets * [1, 1, 0]
+        model = fit("replicate", GaussianNBBalanced(), X, without / without.sum(axis=1, keepdims=True))
+        np.testing.assert_allclose(np.bincount(model.labels_, weights=model.weights_), len(X) / 2, rtol=1e-9)
+
     def test_balancing_survives_a_class_without_weight(self, soft):
         X, targets = soft
         sample_weight = np.ones(80)
