@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.model_selection import GroupKFold, KFold, cross_val_predict
+from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -62,6 +63,19 @@ def test_what_cannot_be_trained_together_is_handed_on(noisy):
         warnings.simplefilter("ignore")  # scikit-learn warns of the missing class
         proba = fused_cross_val_predict(DMClassifier(**SMALL), X[order], y[order], cv=KFold(3), method="predict_proba")
     assert proba.shape == (len(y), 3)
+
+
+def test_what_is_handed_on_is_handed_on_whole(noisy):
+    X, y = noisy
+    keywords = {
+        "groups": np.arange(len(y)) // 10,
+        "cv": GroupKFold(3),
+        "params": {"sample_weight": np.where(y == "a", 9.0, 1.0)},
+        "method": "predict_proba",
+    }
+    ours = fused_cross_val_predict(GaussianNB(), X, y, **keywords)
+    np.testing.assert_array_equal(ours, cross_val_predict(GaussianNB(), X, y, **keywords))
+    assert np.abs(ours - fused_cross_val_predict(GaussianNB(), X, y, **keywords | {"params": None})).max() > 0.01
 
 
 def test_a_diverging_fold_raises(noisy):
