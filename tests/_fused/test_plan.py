@@ -14,6 +14,7 @@ from torch import nn
 from sklabelnoise import DMClassifier, RobustLossClassifier
 from sklabelnoise._fused._folds import make_folds
 from sklabelnoise._fused._plan import plan_fits
+from sklabelnoise._fused._training import _weights
 from sklabelnoise.modules import MLP
 
 N, D, C = 60, 4, 3
@@ -139,3 +140,17 @@ def test_who_is_fitted_alone_does_not_keep_others_from_a_stack():
 def test_without_a_seed_candidates_share_one_where_they_are_compared():
     candidates = [make(random_state=None, lam=lam) for lam in (0, 1)]
     assert stacks(candidates) == [([0, 1], "")]
+
+
+@pytest.mark.parametrize("option", ["amsgrad", "maximize"])
+def test_an_optimizer_that_does_something_else_is_not_stacked(option):
+    (plan,) = plans([make(optimizer="Adam", **{f"optimizer__{option}": True})])
+    assert plan.reasons == {0: f"optimizer__{option} is set"} and not plan.stacks
+
+
+def test_a_candidate_without_weights_weighs_its_rows_by_one_beside_one_with_weights():
+    weights = np.array([0.5, 2.0])
+    stacked = _weights([None, weights], torch.device("cpu"), torch.float64)
+    assert stacked.tolist() == [[1, 1], [0.5, 2]]
+    assert _weights([weights, weights], torch.device("cpu"), torch.float64).tolist() == [[0.5, 2]]
+    assert _weights([None, None], torch.device("cpu"), torch.float64) is None
