@@ -239,6 +239,30 @@ class TestOtherTablesOfOneCore:
         none = [name for name in final.index if name.startswith("DM, lam=0, ")]
         assert final["r=0.2"][none].max() < final["r=0.2"]["DM, beta=0"]
 
+    def test_the_best_beta_rises_with_the_rate_and_falls_where_few_labels_are_right(self):
+        final = of_first_seed("dm_figures5_11")
+        grid = {"0.5": (4, 8, 12, 16), "1": (8, 12, 16, 20), "2": (12, 16, 20, 24)}
+        points = {lam: final.loc[[f"DM, lam={lam}, beta={beta}" for beta in betas]] for lam, betas in grid.items()}
+        best = {lam: points[lam].set_axis(grid[lam]).idxmax() for lam in grid}
+        assert [best[lam]["r=0.6"] for lam in grid] == [12, 12, 12]
+        assert [best[lam]["r=0.8"] for lam in grid] == [8, 8, 12]
+        gain = {rate: [points[lam][rate].max() - final.loc["CCE", rate] for lam in grid] for rate in final.columns}
+        assert 0.15 < min(gain["r=0.6"]) and max(gain["r=0.6"]) < 0.185 and np.argmax(gain["r=0.6"]) == 0
+        assert np.allclose(gain["r=0.8"], [0.06, 0.02, 0.05], atol=0.005) and np.argmax(gain["r=0.8"]) == 0
+        assert np.ptp(gain["r=0.2"]) < 0.01 and np.ptp(gain["r=0.6"]) < 0.03
+        for lam, betas in grid.items():
+            column = points[lam].set_axis(betas)["r=0.8"]
+            assert column[betas[betas.index(best[lam]["r=0.8"]) + 1]] < final.loc["CCE", "r=0.8"] - 0.08
+
+    def test_no_point_of_the_grid_gains_on_clean_labels(self):
+        final = of_first_seed("dm_figures5_11")
+        clean = final["r=0"]
+        assert clean.idxmax() == "DM, beta=0"
+        for lam, betas in {"0.5": (4, 8, 12, 16), "1": (8, 12, 16, 20), "2": (12, 16, 20, 24)}.items():
+            points = clean[[f"DM, lam={lam}, beta={beta}" for beta in betas]]
+            assert points.is_monotonic_decreasing and abs(points.iloc[0] - clean["CCE"]) < 0.01
+        assert final["r=0.6"].filter(like="lam=0,").max() < final.loc["DM, beta=0", "r=0.6"]
+
     def test_dm_gains_under_each_regularizer_on_cifar100(self):
         final = of_first_seed("dm_table6_cifar100")["r=0.4"]
         kinds = ("", " L2", " dropout", " L2, dropout")
