@@ -1,10 +1,12 @@
 """Tables of the detection benchmark: made from rows, by the rules its page states."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from benchmarks import detection
 from benchmarks.patch_features import patch_features
+from benchmarks.rows import read_rows
 
 
 def row(task, network, evidence, seed=0, **measured):
@@ -92,6 +94,32 @@ def test_left_out_predictions_rank_and_count(shared_data, monkeypatch):
     assert made["auc"] > 0.5
     assert 0 <= made["estimated_rate"] <= 1
     assert "confident_joint_rate" not in made
+
+
+class TestWhatTheReadmesSay:
+    rows = read_rows(detection.PATH)
+    auc = (
+        pd.DataFrame(
+            row for row in rows if "auc" in row and row["task"].endswith(("/symmetric/0.2", *detection.LABEL_SETS))
+        )
+        .assign(method=lambda frame: frame["network"] + ", " + frame["evidence"])
+        .pivot_table("auc", "task", "method")
+    )
+    default = f"NoisyLabelClassifier, {detection.LEFT_OUT}"
+
+    def test_the_default_audit_finds_the_most(self):
+        assert not self.auc.isna().any(axis=None)
+        ahead = self.auc[self.default] - self.auc.drop(columns=self.default).T
+        assert ahead.min().min() > -0.02
+        images = ahead.columns.str.startswith("cifar10n")
+        assert (~images).sum() == 15 and ahead.loc[:, ~images].mean(axis=1).min() > 0
+        assert ahead.loc[:, images].min().min() > 0.01 and 0.09 < ahead.loc[:, images].max().max() < 0.125
+
+    def test_its_noise_rate_is_near(self):
+        table = detection.noise_rate_table(self.rows)
+        near = table["tasks within 5"]
+        assert near[[self.default, "cross entropy, five fits", "RandomForest, tuned, five fits"]].eq("24 of 24").all()
+        assert 24 < max(float(text.split()[0]) for text in table.filter(like="joint", axis=0)["greatest"]) < 26
 
 
 def test_patch_features_tell_textures_apart():
