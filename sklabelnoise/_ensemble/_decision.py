@@ -10,6 +10,8 @@ from sklabelnoise._ensemble._transition import Transition, estimate_transition, 
 
 # Below this a probability counts as not possible in the sum of logarithms.
 _FLOOR = 1e-4
+# What is possible at most as an artifact of that floor must not win by its weight.
+_LEAST_SHARE = 10 * _FLOOR
 # Two classes of wrong labels say little of which family is right, and weights that follow them follow the noise.
 PRIOR_ROWS_OF_TWO = 50.0
 # From this structure on, what is left of S without the transition matrix is an opinion of its own.
@@ -119,7 +121,8 @@ def learn_decision(probas, codes, sample_weight, combination="auto", class_weigh
     if class_weight is None:
         return decision
     if isinstance(class_weight, str):
-        class_weight = 1 / np.maximum(prior, _FLOOR)
+        # Of a class of a single row next to nothing may be left of the prior; there is a row of it all the same.
+        class_weight = 1 / np.maximum(prior, max(_LEAST_SHARE, 1 / np.count_nonzero(sample_weight)))
     return replace(decision, class_weight=class_weight / class_weight.mean())
 
 
