@@ -206,6 +206,25 @@ class TestOtherTablesOfOneCore:
         assert final["Boot-hard"] < final[["confidence penalty", "Boot-soft"]].min()
         assert final.idxmax() == "ProSelfLC"
 
+    def test_other_columns_of_table_1(self):
+        final = of_first_seed("dm_table1")
+        gain = 100 * final.sub(final.loc["CCE"])
+        asymmetric = ["asymmetric 0.2", "asymmetric 0.3", "asymmetric 0.4"]
+        both = ["DM, lam=0.5", "DM, lam=1"]
+        assert (
+            gain.loc[both, "symmetric 0.2"].between(6, 7).all()
+            and gain.loc[both, "symmetric 0.6"].between(8.5, 10.5).all()
+        )
+        assert np.allclose(gain.loc["GCE", ["symmetric 0.2", "symmetric 0.6"]], [2, 10], atol=0.5)
+        assert np.allclose(gain.loc["DM, lam=1", asymmetric], [3, 2, 1], atol=0.5)
+        assert np.allclose(gain.loc["DM, lam=0.5", asymmetric], [2, 1, 0], atol=0.5)
+        assert gain.loc["GCE", asymmetric].between(-3, -1.5).all() and abs(gain.loc["GCE", "clean"] + 7) < 0.5
+        assert abs(gain.loc["DM, lam=0.5", "clean"] + 1) < 0.5
+        assert (
+            gain.loc["DM, beta=0"].drop("symmetric 0.6").between(0.5, 6).all()
+            and gain.loc["DM, beta=0", "symmetric 0.6"] > 0
+        )
+
     def test_trust_needs_the_row_and_the_time(self):
         rows = one_core("proselflc_figure2")
         rows = rows[rows["condition"] == "symmetric 0.4"]
