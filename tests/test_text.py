@@ -403,18 +403,18 @@ def test_the_example_takes_the_77_intents_too(shared_data, tmp_path, monkeypatch
 
 
 class TestTheOldName:
-    """Version 0.1 spelled the parameter `unlabeled`."""
+    """Version 0.1 spelled the parameter `unlabelled`."""
 
     def test_it_works_with_a_warning(self, corpus):
         X, more = corpus[0][:40], corpus[0][40:]
         new = PVDBOWVectorizer(**SMALL, unlabeled=more).fit_transform(X)
-        with pytest.warns(FutureWarning, match="unlabeled is called unlabeled now"):
-            old = PVDBOWVectorizer(**SMALL, unlabeled=more).fit_transform(X)
+        with pytest.warns(FutureWarning, match="unlabelled is called unlabeled now"):
+            old = PVDBOWVectorizer(**SMALL, unlabelled=more).fit_transform(X)
         np.testing.assert_array_equal(old, new)
 
     def test_a_pickle_of_that_version_has_the_new_one(self):
         vectorizer = PVDBOWVectorizer(unlabeled=["a b"])
-        state = {name: value for name, value in vars(vectorizer).items() if name not in ("unlabeled", "unlabeled")}
+        state = {name: value for name, value in vars(vectorizer).items() if name not in ("unlabeled", "unlabelled")}
         again = PVDBOWVectorizer()
-        again.__setstate__({**state, "unlabeled": ["a b"]})
+        again.__setstate__({**state, "unlabelled": ["a b"]})
         assert again.get_params() == vectorizer.get_params()
