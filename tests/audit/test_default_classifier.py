@@ -67,7 +67,7 @@ def test_a_fold_may_lack_words():
 
 
 def test_what_is_drawn_on_the_way_is_drawn_alike():
-    X = sparse.random_array((N, 200), density=0.1, rng=0, format="csr")
+    X = sparse.csr_array(sparse.random(N, 200, density=0.1, random_state=0, format="csr"))
     np.testing.assert_array_equal(prepared(X), prepared(X))
 
 
