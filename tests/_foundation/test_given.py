@@ -16,7 +16,7 @@ from sklabelnoise import (
     StochasticLabelRefinery,
     StochasticLabelRefineryRegressor,
 )
-from sklabelnoise._foundation._given import as_labels, check_none_missing
+from sklabelnoise._foundation._given import as_labels, check_none_missing, check_same_rows
 from sklabelnoise.audit import audit_labels, estimate_noise_rate, estimate_transition_matrix, find_label_issues
 from sklabelnoise.metrics import expected_calibration_error
 from sklabelnoise.model_selection import FusedGridSearchCV, fused_cross_val_predict
@@ -212,3 +212,11 @@ def test_masked_probabilities_and_soft_labels_are_refused():
             call(LABELS, proba)
     with pytest.raises(ValueError, match="soft_labels must not hold missing values, got one in row 7"):
         DMClassifier(max_epochs=1).fit(X, LABELS, soft_labels=proba)
+
+
+@pytest.mark.parametrize("other", [["a", "b", "d"], ["d", "e", "f"], ["b", "b", "a"], ["a", "b", "c"]])
+def test_only_one_index_in_two_orders_is_refused(other):
+    first = pd.Series(0.0, index=["a", "b", "c"])
+    check_same_rows(y=first, quality=pd.Series(0.0, index=other))  # other rows may still belong together by position
+    with pytest.raises(ValueError, match="y and quality must have their rows in the same order"):
+        check_same_rows(y=first, quality=pd.Series(0.0, index=["c", "a", "b"]))
