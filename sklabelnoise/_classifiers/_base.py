@@ -33,6 +33,7 @@ from sklabelnoise.training._early_stopping import forget_best_weights, hold_out
 from sklabelnoise.training._epoch_record import history_frame
 from sklabelnoise.training._failures import naming_batch_size
 from sklabelnoise.training._forward import embedding, map_logits, mean_proba_over_views
+from sklabelnoise.training._pixel_scale import warn_of_pixel_scale
 from sklabelnoise.training._processes import current_processes, joined
 from sklabelnoise.training._training_defaults import TRAINING_PARAMETERS
 from sklabelnoise.training._training_set import LabeledRows, check_inputs
@@ -294,6 +295,9 @@ class BaseNoisyLabelClassifier(CallbackSupportMixin, NetClassifier):
                     # Where it was pickled by version 0.1 its history alone says what it was trained with.
                     before = vars(self).get("_training_used") or self.history_.attrs
                     net, used = builder.continue_with(copy.deepcopy(net), before, device)
+                    warn_of_pixel_scale(net, data.X)
+            if validation is not None:
+                warn_of_pixel_scale(net, validation.X, "X_val")
             net.criterion_.prepare(len(tensors), len(data.classes), device=device, dtype=net.dtype)
             if held_out is not None:
                 net.train_split = predefined_split(held_out.as_tensors(device))

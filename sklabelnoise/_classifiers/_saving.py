@@ -22,6 +22,7 @@ def net_to_saved(classifier):
         "history": classifier.history_.to_dict("list"),
         "iteration": net.iteration_,
         "has_scaler": net.preprocess is not None,
+        "white": None if net.preprocess is None else net.preprocess.white,
     }
     # torch.compile wraps the module and renames its tensors.
     module = uncompiled(net.module_)
@@ -57,7 +58,8 @@ def net_from_saved(classifier, header, tensors):
         built.eval()
         scaler = None
         if header["has_scaler"]:
-            scaler = ImageScaler.from_state(_with_prefix(tensors, "scaler.")).to(device)
+            # Files of earlier versions have no white.
+            scaler = ImageScaler.from_state(_with_prefix(tensors, "scaler."), header.get("white")).to(device)
         now = {**used, **training_parameters(built, builder.training)}
         net = builder.wrap(built, scaler, now, device, used["seed"])
     net.iteration_ = int(header["iteration"])

@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from sklabelnoise.training._device import knows_float64
+from sklabelnoise.training._pixel_scale import white_of
 from sklabelnoise.training._streams import as_tensor
 
 # Images whose statistics are computed at once, so that the float copy stays small.
@@ -24,6 +25,9 @@ class ImageScaler(nn.Module):
     dtype : torch.dtype, default=torch.float32
         Type of the output.
     """
+
+    # What stands for white in the images it was made from, see `white_of`; None in old pickles.
+    white = None
 
     def __init__(self, mean, std, *, channels_last=False, dtype=torch.float32):
         super().__init__()
@@ -55,13 +59,16 @@ class ImageScaler(nn.Module):
         mean, square = total / (math.prod(images.shape) / n_channels)
         # A channel that never changes keeps its scale.
         std = (square - mean**2).clamp_min(0).sqrt()
-        return cls(mean, torch.where(std > 0, std, 1.0), channels_last=channels_last, dtype=dtype)
+        scaler = cls(mean, torch.where(std > 0, std, 1.0), channels_last=channels_last, dtype=dtype)
+        scaler.white = white_of(images)
+        return scaler
 
     @classmethod
-    def from_state(cls, state):
-        """Restore a scaler from its ``state_dict``."""
+    def from_state(cls, state, white=None):
+        """Restore a scaler from its ``state_dict`` and its `white`."""
         mean, inverse_std = state["mean"], state["inverse_std"]
         scaler = cls(mean.flatten(), 1 / inverse_std.flatten(), dtype=mean.dtype)
         # To the bit, and in the shape that tells where the channels are.
         scaler.mean, scaler.inverse_std = mean, inverse_std
+        scaler.white = white
         return scaler

@@ -21,6 +21,7 @@ from sklabelnoise.metrics._class_columns import class_columns, in_class_order
 from sklabelnoise.modules._draws import captured, seeded
 from sklabelnoise.training._batches import DatasetData, TensorData
 from sklabelnoise.training._named_rows import NamedRows
+from sklabelnoise.training._pixel_scale import warn_of_pixel_scale
 from sklabelnoise.training._processes import fingerprint
 from sklabelnoise.training._scales import warn_of_scales
 from sklabelnoise.training._streams import as_tensor
@@ -189,6 +190,7 @@ def check_inputs(estimator, X):
     X = _rows_of(X, estimator)
     X = _validate(estimator, _as_array(X), reset=False, dtype=estimator.net_.numpy_dtype)
     _check_shape(X.shape[1:], estimator.input_shape_, "X")
+    warn_of_pixel_scale(estimator.net_, X)
     return X
 
 

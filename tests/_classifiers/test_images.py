@@ -1,11 +1,15 @@
 """Images are normalized, stay bytes until they are a batch, and are views of themselves when tested."""
 
+import copy
+import pickle
+import warnings
+
 import numpy as np
 import pytest
 import torch
 from sklearn.model_selection import GridSearchCV, StratifiedKFold
 
-from sklabelnoise import DMClassifier
+from sklabelnoise import DMClassifier, DMClassifierCV
 from sklabelnoise.modules import ResNet20
 
 
@@ -81,3 +85,80 @@ def test_a_grid_search_over_images():
         DMClassifier(ResNet20, max_epochs=1, random_state=0), {"lam": [0, 1]}, cv=StratifiedKFold(2)
     ).fit(X, y)
     assert search.predict(X).shape == (20,)
+
+
+def fitted_on(X, y):
+    return DMClassifier(ResNet20, max_epochs=1, random_state=0).fit(X, y)
+
+
+@pytest.fixture(scope="module")
+def on_bytes():
+    return fitted_on(*images())
+
+
+@pytest.fixture(scope="module")
+def on_fractions():
+    X, y = images()
+    return fitted_on(X.astype(np.float32) / 255, y)
+
+
+def messages(function, *args, **kwargs):
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        function(*args, **kwargs)
+    return [str(warning.message) for warning in caught if issubclass(warning.category, UserWarning)]
+
+
+OF_FRACTIONS = "X must have pixels of the scale of fit, whole numbers up to 255: got fractions of at most 1"
+OF_BYTES = "X must have pixels of the scale of fit, fractions of at most 1: got whole numbers above 1"
+
+
+def test_pixels_of_another_scale_than_in_fit_are_named(on_bytes, on_fractions):
+    """A network that was fitted on bytes saw nothing but black in images scaled to 0..1, and said nothing."""
+    X, _ = images()
+    assert X.max() == 255
+    fractions = X / 255
+    for method in ("predict", "predict_proba", "decision_function", "embed"):
+        for given in (fractions, fractions.astype(np.float32), torch.from_numpy(fractions), fractions[:1]):
+            [message] = messages(getattr(on_bytes, method), given)
+            assert message.startswith(OF_FRACTIONS), (method, message)
+    for given in (X, X.astype(np.int64), X.astype(np.float64), torch.from_numpy(X)):
+        [message] = messages(on_fractions.predict, given)
+        assert message.startswith(OF_BYTES)
+
+
+def test_pixels_of_another_scale_are_named_wherever_training_goes_on_or_stops_early():
+    X, y = images()
+    model = DMClassifier(ResNet20, max_epochs=1, warm_start=True, random_state=0).fit(X, y)
+    for function in (model.fit, model.partial_fit):
+        [message] = messages(function, X / 255, y)
+        assert message.startswith(OF_FRACTIONS)
+    [message] = messages(DMClassifier(ResNet20, max_epochs=1).fit, X, y, X_val=X / 255, y_val=y)
+    assert message.startswith(OF_FRACTIONS.replace("X must", "X_val must"))
+    cv = DMClassifierCV(ResNet20, candidates=[(0, 0)], cv=2, n_members=2, max_epochs=1, random_state=0).fit(X, y)
+    [message] = messages(cv.predict, X / 255)
+    assert message.startswith(OF_FRACTIONS)
+
+
+def test_pixels_of_the_scale_of_fit_are_no_reason_to_warn(on_bytes, on_fractions):
+    """Dark images are not images of another scale; nor is what the fit saw of no known scale."""
+    X, y = images()
+    black, nearly = np.zeros_like(X), (X > 250).astype(np.uint8)
+    for given in (X, X.astype(float), black, black.astype(float), nearly, nearly.astype(float), X / 2.0):
+        assert messages(on_bytes.predict, given) == []
+    for given in (X / 255, X / 255 / 100, black, black.astype(float), nearly, nearly.astype(float), X / 250):
+        assert messages(on_fractions.predict, given) == []
+    standardized = fitted_on((X - 127.5) / 74, y)
+    masks = fitted_on(nearly, y)
+    for model in (standardized, masks):
+        for given in (X / 255, X, nearly, (X - 127.5) / 74):
+            assert messages(model.predict, given) == []
+
+
+def test_the_scale_of_pixels_is_kept_with_the_classifier(on_bytes, tmp_path):
+    X, _ = images()
+    on_bytes.save(tmp_path / "model")
+    for model in (DMClassifier.load(tmp_path / "model"), pickle.loads(pickle.dumps(on_bytes)), copy.deepcopy(on_bytes)):
+        [message] = messages(model.predict, X / 255)
+        assert message.startswith(OF_FRACTIONS)
+        assert messages(model.predict, X) == []
