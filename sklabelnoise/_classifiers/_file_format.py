@@ -95,8 +95,8 @@ def read(path, cls):
                 raise ValueError(f"expected format {_FORMAT!r}, got {metadata.get('format')!r}")
             # Copies: the file's own are mapped from the disk, where it may be replaced.
             tensors = {name: file.get_tensor(name).clone() for name in file.keys()}
-        expected, found = metadata.get("checksum"), checksum(metadata["header"], tensors)
-        if expected not in (None, found):  # None in files of earlier versions
+        expected = metadata.get("checksum")  # files of earlier versions have none
+        if expected is not None and (found := checksum(metadata["header"], tensors)) != expected:
             raise ValueError(f"expected checksum {expected!r}, got {found!r}")
         header = {key: decode(value) for key, value in json.loads(metadata["header"]).items()}
     except (SafetensorError, ValueError, *WRONG_CONTENT) as error:
