@@ -95,6 +95,31 @@ class Zeros(np.random.RandomState):
 def test_a_label_of_probability_zero_is_never_given():
     T = np.array([[0, 1, 0], [0, 0, 1], [1, 0, 0]])
     assert noise.corrupt_labels([0, 1, 2], T, random_state=Zeros()).tolist() == [1, 2, 0]
+    X, y = np.random.default_rng(0).normal(size=(60, 2)), np.arange(60) % 3
+    y_noisy = noise.corrupt_labels_by_instance(X, y, 0.0, spread=0, random_state=Zeros())
+    np.testing.assert_array_equal(y_noisy, y)
+
+
+class Greatest(np.random.RandomState):
+    """The greatest numbers that a generator may draw."""
+
+    def uniform(self, size):
+        return np.full(size, np.nextafter(1, 0))
+
+
+def test_no_draw_is_so_great_that_no_class_is_left_for_it():
+    T = [[0.5, 0.5 - 5e-7], [5e-7, 1 - 1e-6]]  # rows may sum to a little less than one
+    assert noise.corrupt_labels([0, 1], T, random_state=Greatest(0)).tolist() == [1, 1]
+    X, y = np.random.default_rng(0).normal(size=(1000, 3)), np.arange(1000) % 10
+    y_noisy = noise.corrupt_labels_by_instance(X, y, 0.5, spread=0, random_state=Greatest(0))
+    np.testing.assert_array_equal(y_noisy, 9)
+
+
+def test_classes_with_equal_remainders_have_equal_chances_of_the_label_that_is_left():
+    T = np.tile([1 / 3, 1 / 3, 1 - 2 / 3], (3, 1))  # equal but for rounding
+    drawn = [noise.corrupt_labels([0], T, classes=range(3), exact_counts=True, random_state=k) for k in range(300)]
+    # Five standard errors of a share of 1/3 among 300 draws.
+    assert (np.abs(np.bincount(np.ravel(drawn), minlength=3) - 100) < 5 * (300 * 2 / 9) ** 0.5).all()
 
 
 class TestByInstance:
@@ -152,6 +177,12 @@ class TestByInstance:
         images = noise.corrupt_labels_by_instance(X.reshape(-1, 1, 2, 3), y, 0.4, random_state=0)
         np.testing.assert_array_equal(flat, images)
 
+    @pytest.mark.parametrize("scale", [1, 1e38])
+    def test_features_of_single_precision_are_these_numbers(self, rows, scale):
+        X, y = (scale * np.abs(rows[0])).clip(0, 3e38).astype(np.float32), rows[1]
+        single, double = (noise.corrupt_labels_by_instance(x, y, 0.4, random_state=0) for x in (X, X.astype(float)))
+        np.testing.assert_array_equal(single, double)
+
 
 class TestSubsampleClasses:
     def test_ratio_of_two_classes_is_positive_to_negative(self):
@@ -193,6 +224,11 @@ BAD = {
     "not square": (lambda: noise.corrupt_labels([0, 1], np.ones((2, 3)) / 3), r"must be square, got shape \(2, 3\)"),
     "NaN": (lambda: noise.corrupt_labels([0, 1], [[np.nan, 1], [0, 1]]), "Input transition_matrix contains NaN"),
     "other classes": (lambda: noise.corrupt_labels([0, 1, 2], np.eye(2)), r"each of 3 classes, got shape \(2, 2\)"),
+    "more classes": (lambda: noise.corrupt_labels([0, 1], np.eye(3)), r"each of 2 classes, got shape \(3, 3\)"),
+    "nearly one": (
+        lambda: noise.corrupt_labels([0, 1], [[1, 0], [1e-5, 1]]),
+        "Rows of transition_matrix must sum to 1, got 1.00001 in row 1",
+    ),
     "unknown label": (
         lambda: noise.corrupt_labels([0, 5], np.eye(2), classes=[0, 1]),
         r"y must hold labels of the classes .* only, got \[5\]",
@@ -207,6 +243,10 @@ BAD = {
         lambda: noise.subsample_classes([[0], [1]], [0, 1], {0: 1}),
         r"must name each label of y, \[0, 1\], got \[0\]",
     ),
+    "ratio of more labels": (
+        lambda: noise.subsample_classes([[0], [1]], [0, 1], {0: 1, 1: 1, 2: 1}),
+        r"must name each label of y, \[0, 1\], got \[0, 1, 2\]",
+    ),
     "nothing left": (
         lambda: noise.subsample_classes([[0], [1]], [0, 1], 10),
         "ratio must leave a row of class 0, got 10",
@@ -214,6 +254,18 @@ BAD = {
     "spread": (
         lambda: noise.corrupt_labels_by_instance([[0], [1]], [0, 1], 0.1, spread=-1),
         "spread must be .* got -1",
+    ),
+    "endless spread": (
+        lambda: noise.corrupt_labels_by_instance([[0], [1]], [0, 1], 0.1, spread=np.inf),
+        "spread must be a finite number of at least 0, got inf",
+    ),
+    "one class": (
+        lambda: noise.corrupt_labels_by_instance([[0], [1]], ["a", "a"], 0.1),
+        "y needs at least 2 classes, got one class: 'a'",
+    ),
+    "lengths": (
+        lambda: noise.corrupt_labels_by_instance([[0], [1], [2]], [0, 1], 0.1),
+        r"inconsistent numbers of samples: \[3, 2\]",
     ),
     "infinite X": (lambda: noise.corrupt_labels_by_instance([[np.inf], [1]], [0, 1], 0.1), "Input X contains infinity"),
 }
@@ -244,6 +296,10 @@ class TestNamesOfClasses:
         T.to_csv(tmp_path / "T.csv")
         read = pd.read_csv(tmp_path / "T.csv", index_col=0)
         assert noise.corrupt_labels([3, 5, 7], read).tolist() == [3, 7, 3]
+
+    @pytest.mark.parametrize("of", [lambda T: T.reset_index(drop=True), lambda T: T.set_axis(range(3), axis=1)])
+    def test_names_of_one_side_are_those_of_both(self, of):
+        assert noise.corrupt_labels(["a", "b", "c"], of(self.T)).tolist() == ["a", "c", "a"]
 
     def test_a_frame_without_names_is_in_the_order_of_the_classes(self):
         T = pd.DataFrame(self.T.to_numpy())

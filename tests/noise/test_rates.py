@@ -13,6 +13,19 @@ def test_realised_rate_and_matrix_agree():
     assert noise.realized_noise_rate(y, y_noisy) == pytest.approx(noise.expected_noise_rate(T))
 
 
+def test_a_class_that_is_nobodys_truth_has_the_row_of_the_identity():
+    T = noise.realized_transition_matrix(["a", "b", "b"], ["b", "c", "b"], classes=["a", "b", "c"])
+    np.testing.assert_array_equal(T, [[0, 1, 0], [0, 0.5, 0.5], [0, 0, 1]])
+
+
+def test_rows_and_columns_are_in_the_order_of_the_classes():
+    y = np.arange(600) % 3
+    y_noisy = noise.corrupt_labels(y, noise.pair_flip_transition_matrix(3, 0.3), random_state=0)
+    order = np.array([2, 0, 1])
+    T = noise.realized_transition_matrix(y, y_noisy)
+    np.testing.assert_array_equal(noise.realized_transition_matrix(y, y_noisy, classes=order), T[np.ix_(order, order)])
+
+
 def test_expected_rate_follows_the_class_prior():
     T = [[1, 0], [0.5, 0.5]]
     assert noise.expected_noise_rate(T, class_prior=[90, 10]) == pytest.approx(0.05)
@@ -21,6 +34,10 @@ def test_expected_rate_follows_the_class_prior():
 BAD = {
     "lengths": (lambda: noise.realized_noise_rate([0, 1], [0]), "inconsistent numbers of samples: "),
     "prior": (lambda: noise.expected_noise_rate(np.eye(2), class_prior=[0, 0]), "class_prior must hold 2 shares"),
+    "negative prior": (
+        lambda: noise.expected_noise_rate(np.eye(2), class_prior=[2, -1]),
+        r"class_prior must hold 2 shares, none negative and not all zero, got \[2, -1\]",
+    ),
 }
 
 

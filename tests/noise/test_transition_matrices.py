@@ -113,6 +113,14 @@ def test_any_pair_of_a_superclass_may_be_the_one_that_is_drawn():
     assert {tuple(np.flatnonzero(T.diagonal() < 1)) for T in matrices} == {(0, 1), (0, 2), (1, 2)}
 
 
+@pytest.mark.parametrize("flip", ["next", "pair"])
+def test_blocks_are_superclasses_of_consecutive_classes(flip):
+    blocks = np.repeat(np.arange(4), 3)
+    for seed in range(3):
+        T = noise.block_flip_transition_matrix(12, 0.3, block_size=3, flip=flip, random_state=seed)
+        np.testing.assert_array_equal(T, noise.superclass_transition_matrix(blocks, 0.3, flip=flip, random_state=seed))
+
+
 BAD = {
     "rate of one": (lambda: noise.symmetric_transition_matrix(3, 1.0), r"rate must be a number in \[0, 1\), got 1.0"),
     "negative rate": (lambda: noise.pair_flip_transition_matrix(3, -0.1), r"rate must be .* got -0.1"),
@@ -122,6 +130,10 @@ BAD = {
     "flip to itself": (lambda: noise.asymmetric_transition_matrix(3, 0.1, {1: 1}), "one class to another.*got 1: 1"),
     "blocks": (lambda: noise.block_flip_transition_matrix(7, 0.1), "block_size must be .* divides 7, got 5"),
     "lonely class": (lambda: noise.superclass_transition_matrix([0, 0, 1], 0.1), "got one of superclass 1"),
+    "superclasses of two dimensions": (
+        lambda: noise.superclass_transition_matrix([[0, 0], [1, 1]], 0.1),
+        r"superclasses must be one-dimensional, got shape \(2, 2\)",
+    ),
     "flip": (
         lambda: noise.superclass_transition_matrix([0, 0], 0.1, flip="up"),
         'must be "next" or "pair", got \'up\'',
