@@ -50,6 +50,23 @@ def frame_of(rows):
     return frame
 
 
+def of_most_seeds(rows):
+    """Rows of the seeds that half of the methods have at least: another seed is other rows and other noise.
+
+    Where a few methods have more, their means would stand beside those of the others and be of other tasks.
+    """
+    methods_of = pd.DataFrame(rows).groupby("seed")["method"].agg(set)
+    least = len(set().union(*methods_of)) / 2
+    return [row for row in rows if len(methods_of[row["seed"]]) >= least]
+
+
+def of_all_seeds(rows):
+    """Rows of the methods that have every seed there is."""
+    seeds_of = pd.DataFrame(rows).groupby("method")["seed"].agg(set)
+    every = set().union(*seeds_of)
+    return [row for row in rows if seeds_of[row["method"]] == every]
+
+
 def hopeless(frame):
     """Which rows are of two classes with symmetric noise above `MOST_SYMMETRIC`.
 

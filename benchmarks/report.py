@@ -19,7 +19,7 @@ import pandas as pd
 
 from benchmarks import figures
 from benchmarks.cells import markdown
-from benchmarks.comparison import Comparison, by_condition, frame_of, left_out_text
+from benchmarks.comparison import Comparison, by_condition, frame_of, left_out_text, of_all_seeds, of_most_seeds
 from benchmarks.detection import detection_block
 from benchmarks.ensemble_trial import trial_block
 from benchmarks.gpu_report import gpu_block
@@ -139,6 +139,22 @@ def _symmetric(make):
     return block
 
 
+def _most_seeds(make):
+    """Of rows that have more seeds of some methods than of others those of the seeds that half of the methods have."""
+
+    def block(rows):
+        kept = of_most_seeds(rows)
+        remark = "Seeds that less than half of the methods have are left out here.\n" if len(kept) < len(rows) else ""
+        return make(kept) + remark
+
+    return block
+
+
+def _all_seeds(make):
+    """Of such rows those of the methods that have every seed."""
+    return lambda rows: make(of_all_seeds(rows))
+
+
 def _human_block(rows):
     rows = [row for row in rows if row["task"].split("/")[1] == "human"]
     return _task_block(rows) if rows else "No rows of human noise yet.\n"
@@ -207,9 +223,10 @@ BLOCKS = {
     "kinds": ("tables", _that_matter(_noise_block)),
     "kinds-two-classes": ("tables", _of_classes(True)),
     "kinds-more-classes": ("tables", _of_classes(False)),
-    "noises": ("noises", _noise_block),
-    "human": ("noises", _human_block),
-    "texts-and-images": ("noises", _texts_and_images_block),
+    "noises": ("noises", _most_seeds(_noise_block)),
+    "noises-all-seeds": ("noises", _all_seeds(_noise_block)),
+    "human": ("noises", _most_seeds(_human_block)),
+    "texts-and-images": ("noises", _most_seeds(_texts_and_images_block)),
     "detection": ("detection", detection_block),
     "reliability": ("reliability", reliability_block),
     "schedules": ("schedules", schedules_block),

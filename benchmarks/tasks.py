@@ -50,7 +50,9 @@ class Draw(NamedTuple):
 
 def _by_matrix(make_matrix):
     def corrupt(X, y, human, n_classes, rate, random_state):
-        return corrupt_labels(y, make_matrix(n_classes, rate), random_state=random_state)
+        # Few rows may lack a rare class, which the matrix has all the same.
+        classes = np.arange(n_classes)
+        return corrupt_labels(y, make_matrix(n_classes, rate), classes=classes, random_state=random_state)
 
     return corrupt
 

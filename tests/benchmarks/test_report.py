@@ -11,13 +11,29 @@ ROOT = Path(__file__).parents[2]
 
 def test_the_block_of_noises_has_table_and_caption(results, noise_rows):
     text = block("noises", results(noises=noise_rows))
-    assert "| imbalance 1:10 |" in text
+    assert "| imbalance 1:10 |" in text and "Seeds that less than half" not in text
     assert "8 tasks: 2 data sets (digits, magic), clean, symmetric 20%, imbalance 1:10, human; at most 2,000" in text
 
 
 def test_the_block_of_human_noise_has_its_tasks_alone(results, noise_rows):
     text = block("human", results(noises=noise_rows))
     assert "| magic/human/0 |" in text and "magic/clean/0" not in text
+
+
+def test_seeds_of_few_methods_count_among_those_alone(results, row):
+    """More rows of one method must not move it against the others: another seed is another noise."""
+    rows = [
+        row(f"{dataset}/clean/0", method, seed, accuracy - 0.2 * (seed > 1))
+        for dataset in ("magic", "digits")
+        for method, accuracy, seeds in (("few", 0.7, 2), ("less", 0.6, 2), ("none", 0.5, 2), ("many", 0.8, 5))
+        for seed in range(seeds)
+    ]
+    folder = results(noises=rows)
+    paired = block("noises", folder)
+    assert "| many | 1.0 | **80.0** (**1.0**) |" in paired and "| few | 2.0 | 70.0 (2.0) |" in paired
+    assert "Seeds that less than half" in paired
+    surer = block("noises-all-seeds", folder)
+    assert "68.0" in surer and "| few |" not in surer and "| *seeds* |  | 5 |" in surer
 
 
 def test_blocks_are_replaced_and_nothing_else(tmp_path, results, rows):

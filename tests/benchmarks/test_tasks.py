@@ -48,6 +48,14 @@ def test_units_of_features_do_not_decide_which_labels_are_wrong():
     assert np.mean(given[0] == given[1]) > 0.99  # but for rounding
 
 
+@pytest.mark.parametrize("noise", ["symmetric", "pair_flip"])
+def test_rows_that_lack_a_rare_class_lose_labels_to_it_all_the_same(noise):
+    y = np.tile([0, 2], 500)
+    given = NOISES[noise](np.zeros((1000, 1)), y, None, 3, 0.4, 0)
+    share = {"symmetric": [0.2, 0.2], "pair_flip": [0.4, 0.0]}[noise]
+    assert [np.mean(given[y == label] == 1) for label in (0, 2)] == pytest.approx(share, abs=0.1)
+
+
 @pytest.mark.parametrize("noise", ["symmetric", "pair_flip", "instance"])
 def test_the_realized_rate_is_the_one_asked_for(noise):
     draw = Task("digits", noise, 0.3).draw(0)
