@@ -107,7 +107,7 @@ class _Walk:
         if id(obj) in self._seen or top in sys.builtin_module_names or top == "sklabelnoise":
             return name
         self._seen.add(id(obj))
-        if _is_installed(sys.modules.get(top)):
+        if _is_installed(_home(obj, top)):
             self.identity[top] = str(getattr(sys.modules[top], "__version__", None))
         elif isinstance(obj, type):
             bases = [self.visit(base) for base in obj.__mro__[1:]]
@@ -147,11 +147,24 @@ class _Walk:
             if not isinstance(value, ModuleType):
                 found.append((name, self._describe(value)))
             elif not _is_installed(value):
-                parts = sorted(mentioned & vars(value).keys())
-                found.append((name, [(part, self._describe(vars(value)[part])) for part in parts]))
+                found.append((name, self._describe_module(value, mentioned)))
         closure = [cell.cell_contents for cell in function.__closure__ or () if _is_filled(cell)]
         given = [function.__defaults__, function.__kwdefaults__, closure, getattr(function, "__wrapped__", None)]
         return [_of_code(function.__code__), self._describe(given), found]
+
+    def _describe_module(self, module, mentioned, outer=()):
+        """What some code mentions of a module of the user and of the modules in it."""
+        described = []
+        for part in sorted(mentioned & vars(module).keys()):
+            value = vars(module)[part]
+            if not isinstance(value, ModuleType):
+                described.append((part, self._describe(value)))
+            elif not _is_installed(value) and value not in (
+                module,
+                *outer,
+            ):  # a package and its modules know each other
+                described.append((part, self._describe_module(value, mentioned, (module, *outer))))
+        return described
 
 
 def _of_code(code):
@@ -179,10 +192,21 @@ def _is_filled(cell):
     return True
 
 
+def _home(obj, top):
+    """The package that a class or function is part of, or its module where the package is only a folder of such."""
+    package = sys.modules.get(top)
+    return sys.modules.get(obj.__module__, package) if getattr(package, "__file__", None) is None else package
+
+
 def _is_installed(module):
     """Whether a module came with Python or was installed, so that its version says what it does."""
     file = getattr(module, "__file__", None)
-    if file is None:
+    # A folder without an __init__.py has places, but no file.
+    places = list(getattr(module, "__path__", ())) if file is None else [file]
+    if not places:
         return module is not None and module.__name__ != "__main__"
-    home = Path(file).resolve()
-    return not {"site-packages", "dist-packages"}.isdisjoint(home.parts) or _STDLIB in home.parents
+    return all(_is_place_of_libraries(Path(place).resolve()) for place in places)
+
+
+def _is_place_of_libraries(place):
+    return not {"site-packages", "dist-packages"}.isdisjoint(place.parts) or _STDLIB in place.parents

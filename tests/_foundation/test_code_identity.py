@@ -132,6 +132,52 @@ def test_what_does_nothing_changes_no_identity(identity, edit):
     assert identity() == identity(*edit)
 
 
+@pytest.fixture(params=["with __init__", "without"])
+def package(request, tmp_path, monkeypatch):
+    """Function that writes two modules of a package of the user, imports them anew, and hashes the code of one."""
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    folder = tmp_path / "package_of_test"
+    folder.mkdir()
+    if request.param == "with __init__":
+        (folder / "__init__.py").touch()
+
+    def forget():
+        for name in ("package_of_test.models", "package_of_test.parts", "package_of_test"):
+            sys.modules.pop(name, None)
+        importlib.invalidate_caches()
+
+    def compute(models, parts=""):
+        (folder / "models.py").write_text(models)
+        (folder / "parts.py").write_text(parts)
+        forget()
+        return joblib.hash(code_identity(importlib.import_module("package_of_test.models").Model))
+
+    yield compute
+    forget()
+
+
+def test_a_folder_of_the_users_modules_is_no_installed_library(package):
+    assert package("class Model:\n    rate = 1") == package("class Model:\n    rate = 1  # a comment")
+    assert package("class Model:\n    rate = 1") != package("class Model:\n    rate = 2")
+
+
+@pytest.mark.parametrize(
+    ("line", "call"),
+    [
+        ("from package_of_test.parts import turn", "turn(X)"),
+        ("from package_of_test import parts", "parts.turn(X)"),
+        ("import package_of_test.parts", "package_of_test.parts.turn(X)"),
+    ],
+)
+def test_a_function_of_another_module_is_followed_however_it_is_named(package, line, call):
+    models = f"{line}\nclass Model:\n    def fit(self, X):\n        return {call}\n"
+    turn = "import package_of_test.models\ndef turn(X):\n    package_of_test.models.parts  # they know each other\n"
+    turn += "    return -X\n"
+    assert package(models, turn) == package(models, turn + "def other(X):\n    return X\n")
+    assert package(models, turn) != package(models, turn.replace("-X", "X * 2"))
+
+
 def test_an_identity_is_the_same_in_every_process(tmp_path):
     code = (
         "import joblib\n"
