@@ -46,7 +46,8 @@ def write_whole(path, *chunks, replace=True):
             with open(path, "wb") as file:
                 file.writelines(chunks)
             return
-        part = path.with_name(f".{path.name[:200]}.{secrets.token_hex(4)}.part")
+        # Names have 255 bytes at most, and characters up to four.
+        part = path.with_name(f".{path.name[:60]}.{secrets.token_hex(4)}.part")
         try:
             _write_and_name(part, path, chunks, replace)
         except BaseException:

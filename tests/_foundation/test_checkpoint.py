@@ -1,5 +1,8 @@
 """Arrays on disk: whole, or not there."""
 
+import errno
+import hashlib
+import io
 import logging
 import os
 import subprocess
@@ -25,6 +28,24 @@ def test_arrays_come_back_as_they_were(tmp_path, array):
 
 def test_an_absent_array_is_none(tmp_path):
     assert Checkpoint(tmp_path, {}).load("x") is None
+
+
+def test_a_new_folder_is_empty_however_deep_it_lies(tmp_path):
+    assert list(Checkpoint(tmp_path / "not" / "there", {}).path.iterdir()) == []
+
+
+def test_reading_executes_nothing(tmp_path):
+    class Bomb:
+        def __reduce__(self):
+            return os.mkdir, (str(tmp_path / "trace"),)
+
+    buffer = io.BytesIO()
+    np.save(buffer, np.array([Bomb()], dtype=object), allow_pickle=True)
+    checkpoint = Checkpoint(tmp_path, {})
+    (checkpoint.path / "x").write_bytes(hashlib.sha256(buffer.getvalue()).digest() + buffer.getvalue())
+    with pytest.raises(ValueError, match="allow_pickle=False"):
+        checkpoint.load("x")
+    assert not (tmp_path / "trace").exists()
 
 
 @pytest.mark.parametrize("length", [0, 10, 32, 100, -1])
@@ -53,11 +74,12 @@ def test_a_write_that_fails_leaves_the_old_array(tmp_path, monkeypatch):
     checkpoint.save("x", np.arange(3))
 
     def full(descriptor):
-        raise OSError("No space left on device")
+        raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(OSError, match="No space left") as caught:
         checkpoint.save("x", np.arange(4))
+    assert caught.value.errno == errno.ENOSPC
     assert checkpoint.load("x").tolist() == [0, 1, 2]
 
 
@@ -111,6 +133,14 @@ def test_what_cannot_be_hashed_is_named():
         Checkpoint("never-made", {"augment": lambda X, rng: X})
 
 
+def test_messages_name_the_argument_as_its_user_knows_it(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ValueError, match=r"The 'cache' parameter must be a folder that can be written. Got .*file"):
+        Checkpoint(tmp_path / "file", {}, argument="cache")
+    with pytest.raises(TypeError, match="With 'cache' all parameters must be picklable"):
+        Checkpoint(tmp_path, {"augment": lambda X, rng: X}, argument="cache")
+
+
 @pytest.mark.parametrize("allowed", [200, 4096])
 def test_a_full_disk_names_the_file_and_what_is_kept(tmp_path, allowed):
     code = f"""
@@ -137,6 +167,8 @@ def test_what_is_saved_first_stays(tmp_path):
     one, other = Checkpoint(tmp_path, {}), Checkpoint(tmp_path, {})
     assert one.save_first("seed", 3) == 3
     assert other.save_first("seed", 4) == 3
+    assert other.once("seed", lambda: 4) == 3
+    assert one.once("other", lambda: 5) == other.once("other", lambda: 6) == 5
     (one.path / "seed").write_bytes(b"damaged")
     assert other.save_first("seed", 4) == 4
     assert one.load("seed") == 4
@@ -165,4 +197,6 @@ def test_tensors_and_networks_name_the_same_folder_by_their_content(tmp_path):
         assert path(make(1.5)) == path(make(1.5))
         assert path(make(1.5)) != path(make(2.5))
     assert path(torch.zeros(4)) != path(torch.zeros(2, 2))
+    assert path(torch.zeros(4)) != path(torch.zeros(4, requires_grad=True))
+    assert path(torch.arange(6.0).view(2, 3).T) == path(torch.arange(6.0).view(2, 3).T.contiguous())
     assert path(torch.zeros(2)) != path(torch.zeros(2, dtype=torch.int32))

@@ -3,6 +3,7 @@
 import errno
 import os
 import signal
+import stat
 import subprocess
 import sys
 import time
@@ -80,6 +81,59 @@ def test_a_write_that_fails_keeps_the_old_file_and_leaves_nothing(folder, monkey
     assert len(list(folder.iterdir())) == 1
     if failure is OSError:
         assert str(caught.value) == f"[Errno 28] No space left on device: {str(folder / 'a')!r}"
+
+
+@pytest.mark.parametrize("name", ["a" * 255, "\u00fc" * 127, "\u732b" * 85, "\U0001f408" * 63], ids=list("1234"))
+def test_a_name_may_be_as_long_as_any(folder, name):
+    for content in (b"first", b"second"):  # of a file that is not there yet, and of one that is
+        write_whole(folder / name, content)
+        assert (folder / name).read_bytes() == content
+    assert [path.name for path in folder.iterdir()] == [name]
+
+
+def test_what_a_kill_has_left_is_in_nobodys_way(folder, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(_whole_files.Path, "unlink", lambda *args, **kwargs: None)
+        patch.setattr(_whole_files.os, "replace", lambda *args: 1 / 0)
+        (folder / "a").write_bytes(b"old")
+        with pytest.raises(ZeroDivisionError):
+            write_whole(folder / "a", b"new")
+    assert len(list(folder.iterdir())) == 2
+    write_whole(folder / "a", b"newer")
+    assert (folder / "a").read_bytes() == b"newer"
+
+
+@pytest.fixture
+def steps(monkeypatch):
+    """What is asked of the system, in its order: the kind of what is brought to the disk, and the naming of files."""
+    asked = []
+
+    def noted(name, what):
+        ask = getattr(os, name)
+        monkeypatch.setattr(
+            _whole_files.os, name, lambda *args, **kwargs: asked.append(what(*args)) or ask(*args, **kwargs)
+        )
+
+    def size(descriptor):
+        found = os.fstat(descriptor)
+        return "folder" if stat.S_ISDIR(found.st_mode) else f"{found.st_size} bytes"
+
+    noted("fsync", size)
+    noted("replace", lambda *args: "named")
+    noted("link", lambda *args: "named")
+    return asked
+
+
+@pytest.mark.parametrize("replace", [True, False])
+def test_the_content_is_on_disk_before_it_has_its_name_and_the_name_before_the_end(folder, steps, replace):
+    write_whole(folder / "a", b"one", b" two", replace=replace)
+    assert steps == ["7 bytes", "named", "folder"]
+
+
+def test_a_part_is_on_disk_before_it_takes_the_place(tmp_path, steps):
+    (tmp_path / "a.part").write_bytes(b"new")
+    put_in_place(tmp_path / "a.part", tmp_path / "a")
+    assert steps == ["3 bytes", "named", "folder"]
 
 
 def test_a_folder_that_is_not_there_is_named(folder):
