@@ -43,6 +43,8 @@ class TestEmphasis:
 
     def test_equal_weights_have_no_mode(self):
         assert np.isnan(EmphasisDisplay.from_emphasis(DMEmphasis(0, 0)).plot().mode)
+        rounded = np.full(11, 0.1) * (1 + 1e-12 * np.arange(11))
+        assert np.isnan(EmphasisDisplay(np.linspace(0, 1, 11), rounded).mode)
 
     def test_weight_itself_on_demand(self):
         display = EmphasisDisplay.from_emphasis("cross_entropy", density=False).plot()
@@ -59,6 +61,36 @@ class TestEmphasis:
         np.testing.assert_allclose(gce.weight, EmphasisDisplay.from_emphasis("gce", q=0.5).weight)
         own = EmphasisDisplay.from_estimator(DMClassifier(lam=1, beta=4, emphasis=DMEmphasis(2, 24)))
         np.testing.assert_array_equal(own.weight, EmphasisDisplay.from_emphasis(DMEmphasis(2, 24)).weight)
+
+    def test_what_is_said_of_the_curve_reaches_it(self):
+        options = {"density": False, "n_points": 11, "name": "mine"}
+        display = EmphasisDisplay.from_estimator(DMClassifier(lam=1, beta=4), **options)
+        assert (display.density, display.p.size, display.name) == (False, 11, "mine")
+        np.testing.assert_array_equal(display.weight, EmphasisDisplay.from_emphasis(DMEmphasis(1, 4), **options).weight)
+
+    def test_a_weight_that_depends_on_the_number_of_classes_knows_that_of_the_fit(self, noisy):
+        model = RobustLossClassifier(loss="nce", max_epochs=1, random_state=0).fit(*noisy[:2])
+        expected = EmphasisDisplay.from_emphasis("nce", n_classes=3)
+        np.testing.assert_array_equal(EmphasisDisplay.from_estimator(model).weight, expected.weight)
+
+    def test_the_data_lie_beneath_the_whole_curve(self):
+        display = EmphasisDisplay.from_emphasis("gce", label_proba=[0.4, 0.5]).plot()
+        bins = display.data_ax_.patches
+        assert bins[0].get_x() == pytest.approx(0)
+        assert bins[-1].get_x() + bins[-1].get_width() == pytest.approx(1)
+        assert (display.ax_.get_xlabel(), display.data_ax_.get_xlabel()) == ("", "probability p of the given label")
+        alone = EmphasisDisplay.from_emphasis("gce").plot()
+        assert alone.ax_.get_xlabel() == "probability p of the given label"
+
+    def test_the_mode_is_marked_where_it_is_unless_told_not_to(self):
+        display = EmphasisDisplay.from_emphasis(DMEmphasis(0.5, 8))
+        marked, plain = (display.plot(ax=plt.subplots()[1], mark_mode=mark).ax_.collections for mark in (True, False))
+        np.testing.assert_allclose(marked[0].get_offsets(), [[display.mode, display.weight.max()]])
+        assert len(plain) == 0
+
+    def test_color_and_options_reach_the_line(self):
+        line = EmphasisDisplay.from_emphasis("gce").plot(color="black", lw=7).line_
+        assert (line.get_color(), line.get_linewidth()) == ("black", 7)
 
     def test_axes_that_are_shared_have_room_for_the_highest(self):
         high = EmphasisDisplay.from_emphasis(DMEmphasis(0.5, 24)).plot()

@@ -60,6 +60,22 @@ class TestLearningDynamics:
             display.lines_["A", "label_proba_clean"].get_color() != display.lines_["B", "label_proba_clean"].get_color()
         )
 
+    def test_a_name_and_options_reach_the_lines(self, model):
+        display = LearningDynamicsDisplay.from_estimator(model, name="mine").plot("emphasis", lw=7, label="all")
+        (line,) = display.lines_.values()
+        assert list(display.lines_) == [("mine", "emphasis_wrong")]
+        assert (line.get_linewidth(), line.get_label()) == (7, "all")
+
+    def test_nothing_is_drawn_out_of_sight(self):
+        history = pd.DataFrame({"entropy": [2.3, 1.1], "trust": [0.0, 0.5]})
+        low, high = LearningDynamicsDisplay({"net": history}).plot("confidence").ax_.get_ylim()
+        assert low < 0 and high > 2.3
+
+    def test_a_history_of_version_0_1_is_drawn_by_the_names_of_today(self):
+        old = pd.DataFrame({"memorisation_rate": [0.1, 0.2], "correction_rate": [0.3, 0.4]})
+        lines = LearningDynamicsDisplay({"net": old}).plot("wrong_labels").lines_
+        np.testing.assert_array_equal(lines["net", "memorization_rate"].get_ydata(), [0.1, 0.2])
+
     def test_a_method_alone_keeps_its_color_and_its_lines_differ_in_style(self):
         history = pd.DataFrame({"corrupted_accuracy": [0.1], "intact_accuracy": [0.2], "test_accuracy": [0.3]})
         lines = LearningDynamicsDisplay({"DM": history}).plot("accuracy").lines_.values()

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse
+from scipy.spatial.distance import pdist
 from sklearn.linear_model import LogisticRegression
 
 from sklabelnoise import StochasticLabelRefinery
@@ -13,6 +14,7 @@ from sklabelnoise.inspection import (
 from sklabelnoise.noise import corrupt_labels, symmetric_transition_matrix
 
 plt = pytest.importorskip("matplotlib.pyplot", reason="matplotlib is not installed")
+to_rgb = plt.matplotlib.colors.to_rgb
 
 
 @pytest.fixture(autouse=True)
@@ -43,6 +45,37 @@ class TestRefinery:
         wrong = int((display.soft_labels[1].argmax(1) != y_clean).sum())
         assert [ax.get_title() for ax in display.axes_[:2]] == ["given: 45 wrong", f"round 1: {wrong} wrong"]
 
+    def test_the_refinery_itself_is_neither_fitted_nor_changed(self, noisy):
+        refinery = StochasticLabelRefinery(LogisticRegression(), random_state=0)
+        before = vars(refinery).copy()
+        RefineryDisplay.from_estimator(refinery, *noisy[:2], rounds=(0, 1))
+        assert vars(refinery) == before
+
+    def test_names_of_classes_are_counted_as_their_numbers(self, noisy):
+        refinery = StochasticLabelRefinery(LogisticRegression(), random_state=0)
+        titles = []
+        for names in (np.arange(3), np.array(["ant", "bee", "cat"])):
+            y, y_clean = names[noisy[1]], names[noisy[2]]
+            display = RefineryDisplay.from_estimator(refinery, noisy[0], y, rounds=(0, 1), y_clean=y_clean).plot()
+            titles.append([ax.get_title() for ax in display.axes_])
+        assert titles[0] == titles[1]
+
+    def test_the_legend_has_the_colors_of_the_points_and_options_reach_them(self):
+        display = RefineryDisplay([[0, 0], [1, 1]], {0: np.eye(2)}, ["a", "b"]).plot(s=99)
+        points, (legend,) = display.axes_[0].collections[0], display.figure_.legends
+        assert [text.get_text() for text in legend.get_texts()] == ["a", "b"]
+        colors = [to_rgb(handle.get_color()) for handle in legend.legend_handles]
+        np.testing.assert_allclose(points.get_facecolors()[:, :3], colors)
+        assert points.get_sizes().tolist() == [99]
+
+    def test_rows_in_a_plane_keep_their_distances(self, noisy):
+        rng = np.random.default_rng(0)
+        flat = rng.normal(size=(150, 2)) * [3, 1]
+        X = flat @ np.linalg.qr(rng.normal(size=(5, 2)))[0].T
+        refinery = StochasticLabelRefinery(LogisticRegression(), random_state=0)
+        positions = RefineryDisplay.from_estimator(refinery, X, noisy[1], rounds=(0,)).positions
+        np.testing.assert_allclose(pdist(positions), pdist(flat), rtol=1e-9)
+
     def test_rounds_come_in_any_order_and_what_is_left_of_the_grid_is_empty(self, noisy):
         refinery = StochasticLabelRefinery(LogisticRegression(), random_state=0)
         display = RefineryDisplay.from_estimator(refinery, *noisy[:2], rounds=(2, 0)).plot(n_columns=1)
@@ -62,6 +95,12 @@ class TestRefinery:
         assert display.plot(axes=axes).axes_[0] is axes[0]
         with pytest.raises(ValueError, match="axes must be at least 2, got 1"):
             display.plot(axes=axes[:1])
+        more = display.plot(axes=plt.subplots(1, 3)[1]).axes_
+        assert [ax.axison for ax in more] == [True, True, False]
+
+    def test_there_is_a_true_label_for_each_place(self):
+        with pytest.raises(ValueError, match="y_clean must have 2 labels, got 3"):
+            RefineryDisplay([[0, 0], [1, 1]], {0: np.eye(2)}, ["a", "b"], y_clean=["a", "b", "b"])
 
 
 @pytest.mark.parametrize("form", [scipy.sparse.csr_array, pd.DataFrame, lambda X: X[:, :1]], ids=str)
