@@ -225,7 +225,7 @@ class _LabelFinder:
         if self._dtype.kind in "mM":
             cell = _date(cell, self._dtype)
         try:
-            if cell in self._by_value and type(cell) is not bool:
+            if cell in self._by_value and not isinstance(cell, bool | np.bool_):
                 return self._by_value[cell]
         except TypeError:  # not hashable
             return -1

@@ -200,6 +200,66 @@ class TestSpreadsheets:
             report.apply(io.StringIO("report,row,decision\na,1,accept\na,2,accept,x,y\n"))
 
 
+class TestNames:
+    def relabel(self, classes, label):
+        """The code that a written label stands for."""
+        report = report_of(np.asarray(classes, dtype=object))
+        file = page_file(report, ["relabel"], label=[label])
+        source = csv(file) if isinstance(label, str) else file
+        return classes.index(report.apply(source)[report.issues["row"].iloc[0]])
+
+    @pytest.mark.parametrize("classes", [[1, "1"], ["a", "b"], [2, 2.5], [True, "True"]])
+    def test_different_classes_have_different_names(self, classes):
+        assert len(set(class_names(np.array(classes, dtype=object)))) == 2
+
+    @pytest.mark.parametrize("name", ["NA", "nan", "None", "null", "01", "1e5", "a\nb", "=1+1", "'x'"])
+    def test_a_class_of_any_name_is_known_in_a_file(self, name):
+        assert self.relabel(["cow", name, "zebra"], name) == 1
+
+    def test_a_class_is_known_as_the_page_writes_it(self):
+        assert self.relabel(["cow", "=1+1", "zebra"], "'=1+1") == 1  # no formula
+        assert self.relabel(["cow", "a\nb", "zebra"], "a\r\nb") == 1  # as CSV files end their lines
+
+    @pytest.mark.parametrize(("classes", "label", "code"), [
+        (["01", "1", "x"], "01", 0), (["01", "1", "x"], "1", 1), (["Cat", "cat", "x"], "cat", 1)
+    ])  # fmt: skip
+    def test_a_name_that_is_there_as_it_is_written_is_meant(self, classes, label, code):
+        assert self.relabel(classes, label) == code
+
+    @pytest.mark.parametrize(("classes", "label"), [
+        (["01", "1", "x"], "1.0"), (["Cat", "cat", "x"], "CAT"), ([0, 1, 2], True), ([0, 1, 2], [1])
+    ])  # fmt: skip
+    def test_what_may_mean_two_classes_or_none_is_refused(self, classes, label):
+        with pytest.raises(ValueError, match="A row to relabel must have one of the classes"):
+            self.relabel(classes, label)
+
+    def test_a_row_to_relabel_needs_a_column_of_labels(self, report):
+        file = page_file(report, ["relabel"])
+        with pytest.raises(ValueError, match=r"A row to relabel must have one of the classes .*, got '' in row"):
+            report.apply(csv(file.drop(columns="label")))
+
+
+def test_a_row_is_a_whole_number_of_an_issue(report):
+    file = page_file(report, ["accept"])
+    for row in (f"{file['row'].iloc[0]}.5", -1, "inf", len(report.y), ""):
+        with pytest.raises(ValueError, match=f"must be about rows that are issues of this report, got {str(row)!r}"):
+            report.apply(csv(file.assign(row=[row])))
+
+
+@pytest.mark.parametrize("empty", ["", " ", None, np.nan])
+def test_a_decision_without_a_report_belongs_to_none(report, empty):
+    with pytest.raises(ValueError, match="belong to another data set or report: this is 'r"):
+        report.apply(page_file(report, ["accept"]).assign(report=[empty]))
+
+
+def test_a_frame_of_decisions_is_left_as_it_is(report):
+    file = page_file(report, ["accept", "", "REMOVE"]).rename(columns=str.upper)
+    file.index = [3, 3, 1]
+    before = file.copy()
+    report.apply(file, return_rows=True)
+    pd.testing.assert_frame_equal(file, before)
+
+
 def test_an_older_page_has_no_letter_before_the_fingerprint(report):
     old = page_file(report, ["accept", "reject"]).assign(report=report.fingerprint[1:])
     old = old[["report", "row", "given_label", "suggested_label", "decision"]]

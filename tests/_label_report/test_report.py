@@ -83,6 +83,16 @@ def test_other_labels_or_suggestions_have_another_fingerprint(report):
     other_y[0] = "cow"
     assert LabelReport(other_y, report.proba, classes=report.classes).fingerprint != report.fingerprint
     assert LabelReport(report.y, report.proba, classes=report.classes).fingerprint == report.fingerprint
+    others = []
+    for row, classes in ((0, report.classes), (2, report.classes), (None, np.array(["cat", "cow", "elk"]))):
+        y, proba = classes[np.searchsorted(report.classes, report.y)], report.proba.copy()
+        if row == 2:
+            proba[row] = proba[row, [0, 2, 1]]  # doubted as before, for the third class
+        elif row == 0:
+            proba[row] = proba[2]  # one more is doubted
+        others.append(LabelReport(y, proba, classes=classes))
+    assert others[1].issues["row"].sort_values().tolist() == report.issues["row"].sort_values().tolist()
+    assert len({report.fingerprint, *(other.fingerprint for other in others)}) == 4
 
 
 @pytest.mark.parametrize(
