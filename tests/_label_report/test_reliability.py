@@ -125,6 +125,64 @@ def test_many_classes_are_counted_as_few_are(monkeypatch):
     assert reliability_of(y, proba, 0.2) == reliability
 
 
+def test_many_classes_are_counted_as_few_are_where_a_prediction_is_always_contradicted(monkeypatch):
+    y, proba, _ = evidence(0.2, n=400, n_classes=6)
+    y[proba.argmax(axis=1) == 5] = 2
+    intervals, reliability = noise_intervals(y, proba, 0.2), reliability_of(y, proba, 0.2)
+    monkeypatch.setattr("sklabelnoise._label_report._reliability._FEW_CLASSES", 1)
+    for found, expected in zip(noise_intervals(y, proba, 0.2), intervals, strict=True):
+        np.testing.assert_allclose(found, expected, atol=1e-6)
+    assert reliability_of(y, proba, 0.2) == reliability
+
+
+def ranked(rates, n=40_000):
+    """Rows predicted as the first of two classes, the surest first; these shares of the labels are wrong in the surest
+    tenth, from there to the quarter, from there to the half, and in the rest."""
+    sizes = (np.diff([0, 0.1, 0.25, 0.5, 1]) * n).round().astype(int)
+    y = np.concatenate([np.diff(np.floor(rate * np.arange(m + 1))) for rate, m in zip(rates, sizes, strict=True)])
+    sure = np.linspace(0.99, 0.6, n)
+    return y.astype(int), np.column_stack([sure, 1 - sure])
+
+
+def test_a_rise_counts_against_the_room_that_wrong_labels_leave_for_errors():
+    # From 30 % among the surest quarter to 31.2 % among the half: .012 of the .4 that chance leaves, 3 % of errors.
+    assert reliability_of(*ranked([0.3, 0.3, 0.324, 0.324]), 0.29)[0] == "rough"
+    assert reliability_of(*ranked([0.3, 0.3, 0.316, 0.316]), 0.29)[0] == "good"  # 2 %
+
+
+def test_an_estimate_means_nothing_only_where_both_it_and_the_error_are_large():
+    small, large = ranked([0.3, 0.3, 0.324, 0.324]), ranked([0.3, 0.3, 0.324, 0.5])
+    said = [reliability_of(*shown, rate)[0] for shown in (small, large) for rate in (0.29, 0.35)]
+    assert said == ["rough", "rough", "rough", "none"]
+
+
+@pytest.mark.parametrize("noise_rate", [0.2, 0.47])
+def test_a_warning_says_how_many_labels_are_contradicted_and_how_many_of_the_surest_tenth(noise_rate):
+    reason = reliability_of(*ranked([0.2, 0.4, 0.5, 0.6]), noise_rate)[1]  # .02 + .06 + .125 + .3
+    assert reason.startswith("The predictions disagree with 50% of the given labels, ")
+    assert " 20% of those where they are surest" in reason
+
+
+def test_the_shares_of_few_rows_are_of_ten_at_least():
+    given = np.repeat([0, 1], [6, 34])
+    shares = _given_among_surest(np.ones((1, 40), dtype=np.float32), given, 2)
+    np.testing.assert_allclose(shares[0, :, 0], [0.6, 0.6, 0.3, 0.15])
+    of_eight = _given_among_surest(np.ones((1, 8), dtype=np.float32), given[:8], 2)
+    np.testing.assert_allclose(of_eight[0, :, 0], 0.75)
+
+
+def test_no_interval_is_narrower_for_labels_that_are_right_where_the_model_is_unsure():
+    lower = [noise_intervals(*ranked([0.2, 0.2, 0.2, rest], 4000), 0.2)[0][0] for rest in (0.2, 0.0)]
+    assert lower[0] == lower[1] < 0.2
+
+
+def test_intervals_are_of_shares():
+    assert noise_intervals(*ranked([1, 1, 1, 1], 400), 1.0)[0] == (1, 1)
+    low, high = noise_intervals(*evidence(0.05, n=300)[:2], 0.05)[1]
+    assert low.min() == 0 and high.max() == 1
+    assert (low <= high).all()
+
+
 def test_an_interval_reaches_down_to_what_the_surest_rows_allow():
     """Of the surest tenth one in twenty is wrong, of all others one in five: so much of that may be the model's."""
     n, rng = 4000, np.random.default_rng(0)
