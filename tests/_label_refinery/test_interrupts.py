@@ -4,6 +4,7 @@ import os
 import signal
 import threading
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -17,17 +18,17 @@ from sklearn.preprocessing import StandardScaler
 from sklabelnoise import DMClassifier, StochasticLabelRefinery, StochasticLabelRefineryRegressor
 from sklabelnoise._label_refinery._interrupts import InterruptWatch
 
+# Of this process; no attributes of the class, which would be a part of its code.
+COUNTED = SimpleNamespace(fits=0, interrupt_at=None)
+
 
 class Swallower(GaussianNB):
     """Takes Ctrl-C as the end of its own training and returns half a model, as skorch's nets do."""
 
-    fits = 0
-    interrupt_at = None
-
     def fit(self, X, y, sample_weight=None):
-        Swallower.fits += 1
+        COUNTED.fits += 1
         try:
-            if Swallower.fits == Swallower.interrupt_at:
+            if COUNTED.fits == COUNTED.interrupt_at:
                 signal.raise_signal(signal.SIGINT)
         except KeyboardInterrupt:
             return super().fit(X[::7], np.sort(y)[::7])
@@ -42,10 +43,10 @@ def noisy(blobs):
 
 @pytest.fixture
 def swallower(monkeypatch):
-    monkeypatch.setattr(Swallower, "fits", 0)
+    monkeypatch.setattr(COUNTED, "fits", 0)
 
     def make(interrupt_at):
-        monkeypatch.setattr(Swallower, "interrupt_at", interrupt_at)
+        monkeypatch.setattr(COUNTED, "interrupt_at", interrupt_at)
         return Swallower()
 
     return make
@@ -66,11 +67,11 @@ def test_ctrl_c_that_an_estimator_swallows_ends_the_fit_and_spoils_nothing(noisy
     X, y = noisy
     with pytest.raises(KeyboardInterrupt) as caught:
         refinery(swallower(interrupt_at), checkpoint=tmp_path).fit(X, y)
-    assert Swallower.fits == interrupt_at
+    assert COUNTED.fits == interrupt_at
     assert "the same fit goes on from there" in caught.value.__notes__[0]
     resumed = refinery(Swallower(), checkpoint=tmp_path).fit(X, y)
     # No finished fold is fitted again: 5 folds, 5 folds and the final model, the interrupted one twice.
-    assert Swallower.fits == 12
+    assert COUNTED.fits == 12
     assert_same(resumed, refinery(Swallower()).fit(X, y))
 
 

@@ -7,6 +7,7 @@ import sys
 import time
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
+from types import SimpleNamespace
 
 import joblib
 import numpy as np
@@ -17,24 +18,37 @@ from sklearn.model_selection import GridSearchCV, KFold
 from sklearn.naive_bayes import GaussianNB
 
 from sklabelnoise import StochasticLabelRefinery, StochasticLabelRefineryRegressor
+from sklabelnoise._foundation._checkpoint import Checkpoint
 
 ARRAYS = ("soft_labels_", "oof_proba_", "label_quality_", "transduction_")
 
 
-class CountingNB(GaussianNB):
-    """Counts the fits of this process, and ends it at one of them if told to."""
+# Of this process; no attribute of the class, which would be a part of its code.
+COUNTED = SimpleNamespace(fits=0)
 
-    fits = 0
+
+class CountingNB(GaussianNB):
+    """Counts its fits, and ends the process at one of them if told to."""
 
     def __init__(self, die_at=None, *, priors=None, var_smoothing=1e-9):
         super().__init__(priors=priors, var_smoothing=var_smoothing)
         self.die_at = die_at
 
     def fit(self, X, y, sample_weight=None):
-        CountingNB.fits += 1
+        COUNTED.fits += 1
         if self.die_at is not None and Path(self.die_at).exists():
             os.kill(os.getpid(), signal.SIGKILL)
         return super().fit(X, y, sample_weight)
+
+
+class Losing(GaussianNB):
+    """Has losses of its epochs."""
+
+    loss_curve_ = (0.5, 0.25)
+
+
+def mirrored(X, rng):
+    return -X
 
 
 @pytest.fixture
@@ -56,9 +70,9 @@ def assert_same(model, other, X):
 
 
 def fits_of(model, X, y):
-    before = CountingNB.fits
+    before = COUNTED.fits
     model.fit(X, y)
-    return CountingNB.fits - before
+    return COUNTED.fits - before
 
 
 def files(folder):
@@ -181,6 +195,76 @@ StochasticLabelRefinery(
         model, X, y = change(clone(model), X, y)
         assert fits_of(model, X, y) == 16
         assert len(list(tmp_path.iterdir())) == 2
+
+    @pytest.mark.parametrize(
+        ("changed", "given"),
+        [
+            ({"augment": mirrored, "n_augment": 1}, {}),
+            ({"resplit": False}, {}),
+            ({"soft_label_method": "argmax"}, {}),
+            ({"label_weight": "average"}, {}),
+            ({}, {"sample_weight": np.arange(150) % 2 + 1.0}),
+            ({}, {"groups": np.arange(150) // 6}),
+        ],
+        ids=["augment", "resplit", "method", "average", "weights", "groups"],
+    )
+    @pytest.mark.filterwarnings("ignore:soft_label_method='argmax'")
+    def test_what_changes_the_rounds_takes_none_of_others(self, noisy, tmp_path, changed, given):
+        X, y = noisy
+        refinery(GaussianNB(), n_rounds=2, checkpoint=tmp_path).fit(X, y)
+        model = refinery(GaussianNB(), n_rounds=2, checkpoint=tmp_path, **changed).fit(X, y, **given)
+        assert_same(model, refinery(GaussianNB(), n_rounds=2, **changed).fit(X, y, **given), X)
+        assert len(list(tmp_path.iterdir())) == 2
+
+    @pytest.mark.parametrize(
+        "changed", [{"verbose": 1}, {"tol": 0.0}, {"final": "folds"}, {"n_jobs": 1}, {"callback": print}], ids=str
+    )
+    def test_what_changes_no_round_shares_them(self, noisy, tmp_path, changed):
+        X, y = noisy
+        refinery(GaussianNB(), n_rounds=1, checkpoint=tmp_path).fit(X, y)
+        refinery(GaussianNB(), n_rounds=1, checkpoint=tmp_path, **changed).fit(X, y)
+        assert len(list(tmp_path.iterdir())) == 1
+
+    def test_classes_and_values_have_rounds_of_their_own(self, noisy, tmp_path):
+        X, y = noisy
+        for kind in (StochasticLabelRefinery, StochasticLabelRefineryRegressor):
+            kept, plain = (
+                kind(Ridge(), n_rounds=1, random_state=0, checkpoint=to).fit(X, y) for to in (tmp_path, None)
+            )
+            np.testing.assert_array_equal(kept.soft_labels_, plain.soft_labels_)
+        assert len(list(tmp_path.iterdir())) == 2
+
+    @pytest.mark.parametrize("n_removed", [0, 1])
+    def test_a_run_that_ended_right_after_a_round_leaves_no_fold_of_it(self, noisy, tmp_path, monkeypatch, n_removed):
+        X, y = noisy
+        removed = []
+
+        def end(self, pattern):
+            removed.append(pattern)
+            if len(removed) > n_removed + 1:  # the first one probes the folder
+                raise KeyboardInterrupt
+            remove(self, pattern)
+
+        remove = Checkpoint.remove
+        model = refinery(CountingNB(), checkpoint=tmp_path)
+        with monkeypatch.context() as patch:
+            patch.setattr(Checkpoint, "remove", end)
+            with pytest.raises(KeyboardInterrupt):
+                clone(model).fit(X, y)
+        assert any("fold" in path.name for path in files(tmp_path))
+        assert fits_of(model, X, y) == 16 - 5 * (n_removed + 1)
+        assert not any("fold" in path.name for path in files(tmp_path))
+
+    def test_losses_come_back_with_the_rounds_and_are_there_where_a_round_is(self, noisy, tmp_path, monkeypatch):
+        X, y = noisy
+        saved = []
+        save = Checkpoint.save
+        monkeypatch.setattr(Checkpoint, "save", lambda self, name, array: saved.append(name) or save(self, name, array))
+        model = refinery(Losing(), n_rounds=2, checkpoint=tmp_path).fit(X, y)
+        assert saved.index("round-1-losses") < saved.index("round-1")
+        assert saved.index("round-1-fold-0-member-0-losses") < saved.index("round-1-fold-0-member-0")
+        again = refinery(Losing(), n_rounds=2, checkpoint=tmp_path).fit(X, y)
+        assert again.history_["losses"].tolist() == model.history_["losses"].tolist() == [[0.5, 0.25]] * 2
 
     def test_a_grid_search_shares_the_folder_and_changes_nothing(self, noisy, tmp_path):
         X, y = noisy

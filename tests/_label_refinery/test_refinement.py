@@ -12,14 +12,14 @@ from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.dummy import DummyRegressor
 from sklearn.exceptions import UnsetMetadataPassedError
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import (
     GridSearchCV,
     GroupKFold,
     KFold,
     StratifiedKFold,
 )
-from sklearn.naive_bayes import GaussianNB
+from sklearn.naive_bayes import GaussianNB, MultinomialNB
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -203,6 +203,69 @@ class TestLeftOut:
         with pytest.raises(ValueError, match=r"of Short must return finite values of shape \(150, 3\)"):
             refinery(Short(), n_rounds=1).fit(X, y)
 
+        class Unsure(GaussianNB):
+            def _predict_left_out(self, X, targets, splits):
+                return np.where(np.arange(150)[:, None] == 7, np.nan, targets)
+
+        with pytest.raises(ValueError, match=r"Got shape \(150, 3\) with 3 values that are not finite"):
+            refinery(Unsure(), n_rounds=1).fit(X, y)
+
+    def test_who_predicts_all_folds_is_given_the_weights_and_asked_for_no_augmented_copies(self, noisy):
+        X, y, _ = noisy
+        weights = np.random.default_rng(0).random(150)
+
+        class AllFolds(GaussianNB):
+            given = []
+
+            def _predict_left_out(self, X, targets, splits, sample_weight=None):
+                self.given.append(sample_weight)
+                return targets
+
+        refinery(AllFolds(), n_rounds=1).fit(X, y, weights)
+        np.testing.assert_array_equal(AllFolds.given, [weights])
+        options = {"n_rounds": 1, "augment": lambda X, rng: -X, "n_augment": 1}
+        augmented, expected = (refinery(one, **options).fit(X, y) for one in (AllFolds(), GaussianNB()))
+        assert len(AllFolds.given) == 1
+        np.testing.assert_array_equal(augmented.oof_proba_, expected.oof_proba_)
+
+    def test_losses_are_means_over_the_folds_that_still_train(self, noisy):
+        X, y, _ = noisy
+
+        class Curves(GaussianNB):
+            def _predict_left_out(self, X, targets, splits):
+                self._left_out_loss_curves = [np.array([1.0]), np.array([2.0, 4.0]), np.array([6.0, 5.0, 3.0])]
+                return targets
+
+        history = refinery(Curves(), n_rounds=2, cv=3).fit(X, y).history_
+        assert history["losses"].tolist() == [[3, 4.5, 3]] * 2
+
+    def test_losses_of_a_pipeline_are_those_of_its_last_step(self, noisy):
+        X, y, _ = noisy
+
+        class Learner(GaussianNB):
+            loss_curve_ = (0.5, 0.25)
+
+        for estimator in (Learner(), make_pipeline(StandardScaler(), Learner())):
+            assert refinery(estimator, n_rounds=1).fit(X, y).history_["losses"].tolist() == [[0.5, 0.25]]
+
+    def test_no_change_at_all_is_as_little_as_a_tolerance_of_zero(self, noisy):
+        X, y, _ = noisy
+
+        class Agreeing(GaussianNB):
+            def _predict_left_out(self, X, targets, splits):
+                return targets
+
+        assert refinery(Agreeing(), n_rounds=5, tol=0).fit(X, y).n_iter_ == 1
+        assert refinery(n_rounds=2, tol=0).fit(X, y).n_iter_ == 2
+
+    def test_models_of_folds_are_those_of_the_round_that_was_the_last(self, noisy):
+        X, y, _ = noisy
+        splits = list(StratifiedKFold(3).split(X, y))
+        for options in ({"n_rounds": 2}, {"n_rounds": 9, "tol": 10}):
+            model = refinery(cv=splits, final="folds", **options).fit(X, y)
+            for (_, test), fold in zip(splits, model.estimators_, strict=True):
+                np.testing.assert_allclose(fold.predict_proba(X[test]), model.oof_proba_[test], rtol=1e-12)
+
 
 class TestReproducibility:
     @pytest.mark.parametrize("final", ["refit", "folds"])
@@ -226,6 +289,28 @@ class TestReproducibility:
         filled = refinery(DecisionTreeClassifier(), n_rounds=1).fit(X, y)
         assert isinstance(filled.estimator_.random_state, int)
         assert filled.estimator.random_state is None
+        nested = make_pipeline(StandardScaler(), DecisionTreeClassifier())
+        assert isinstance(refinery(nested, n_rounds=1).fit(X, y).estimator_[-1].random_state, int)
+
+    def test_a_generator_of_the_user_is_not_drawn_from(self, noisy):
+        X, y, _ = noisy
+        generator = np.random.RandomState(0)
+        model = refinery(DecisionTreeClassifier(random_state=generator), n_rounds=1).fit(X, y)
+        assert isinstance(model.estimator_.random_state, int)
+        assert generator.randint(1000) == np.random.RandomState(0).randint(1000)
+
+    def test_equal_members_with_open_seeds_are_not_the_same_model(self, noisy):
+        X, y, _ = noisy
+        for final in ("refit", "folds"):
+            model = refinery([DecisionTreeClassifier(), DecisionTreeClassifier()], n_rounds=1, final=final).fit(X, y)
+            seeds = [one.random_state for one in model.estimators_]
+            assert len(set(seeds)) == len(seeds)
+
+    def test_augmentation_follows_the_seed(self, noisy):
+        X, y, _ = noisy
+        options = {"n_rounds": 1, "augment": lambda X, rng: X + rng.normal(size=X.shape), "n_augment": 1}
+        first, again = (refinery(**options).fit(X, y) for _ in range(2))
+        np.testing.assert_array_equal(first.oof_proba_, again.oof_proba_)
 
     def test_a_failed_fit_loses_nothing_that_was_fitted(self, noisy, monkeypatch):
         X, y, _ = noisy
@@ -297,6 +382,14 @@ class TestWeightsAndRouting:
         np.testing.assert_array_equal(unweighted.soft_labels_, refinery(n_rounds=1).fit(X, y).soft_labels_)
         np.testing.assert_array_equal(weighted.soft_labels_, refinery(n_rounds=1).fit(X, y, weights).soft_labels_)
 
+    def test_weights_that_one_of_several_does_not_want_reach_none(self, noisy):
+        X, y, _ = noisy
+        with sklearn.config_context(enable_metadata_routing=True):
+            both = [GaussianNB().set_fit_request(sample_weight=wanted) for wanted in (True, False)]
+            model = refinery(both, n_rounds=1).fit(X, y, np.arange(150) % 2 + 0.0)
+        expected = refinery([GaussianNB(), GaussianNB()], n_rounds=1).fit(X, y)
+        np.testing.assert_array_equal(model.soft_labels_, expected.soft_labels_)
+
     def test_the_default_estimator_gets_weights_without_being_asked(self, noisy):
         X, y, _ = noisy
         with sklearn.config_context(enable_metadata_routing=True):
@@ -321,6 +414,46 @@ class TestWeightsAndRouting:
         pipeline = make_pipeline(StandardScaler(), SoftMemory())
         with sklearn.config_context(enable_metadata_routing=True):
             assert refinery(pipeline, n_rounds=2).fit(X, y).n_iter_ == 2
+
+
+class TestSeveral:
+    def test_each_model_is_asked_the_way_it_was_fitted(self, noisy):
+        X, y, _ = noisy
+        members = [LogisticRegression(), Ridge()]  # one learns repeated rows, one the soft labels themselves
+        splits = list(StratifiedKFold(3).split(X, y))
+        for final in ("refit", "folds"):
+            models = [refinery(m, n_rounds=1, cv=splits, final=final).fit(X, y) for m in (members, members[::-1])]
+            np.testing.assert_allclose(models[0].predict_proba(X), models[1].predict_proba(X), rtol=1e-9)
+
+    def test_what_one_of_them_cannot_take_none_can(self):
+        def tags(*members):
+            return refinery(list(members)).__sklearn_tags__()
+
+        class Drawing(GaussianNB):
+            def __sklearn_tags__(self):
+                tags = super().__sklearn_tags__()
+                tags.non_deterministic = True
+                return tags
+
+        counts, trees = MultinomialNB(), DecisionTreeClassifier()
+        assert [tags(one).input_tags.sparse for one in (counts, trees, GaussianNB())] == [True, True, False]
+        assert [tags(counts, other).input_tags.sparse for other in (trees, GaussianNB())] == [True, False]
+        assert not tags(trees, counts).input_tags.allow_nan
+        assert tags(counts, trees).input_tags.positive_only and not tags(trees).input_tags.positive_only
+        assert tags(trees, Drawing()).non_deterministic and not tags(trees).non_deterministic
+
+    def test_names_of_features_are_known(self, noisy):
+        X, y, _ = noisy
+        frame = pd.DataFrame(X, columns=list("abcde"))
+        for estimator in (GaussianNB(), [GaussianNB(), GaussianNB()]):
+            assert refinery(estimator, n_rounds=1).fit(frame, y).feature_names_in_.tolist() == list("abcde")
+
+    def test_groups_are_of_the_rows(self, noisy):
+        X, y, _ = noisy
+        with pytest.raises(ValueError, match=r"groups must .*150.*149|inconsistent numbers of samples"):
+            refinery(n_rounds=1).fit(X, y, groups=np.arange(149))
+        with pytest.raises(ValueError, match="groups must not hold missing"):
+            refinery(n_rounds=1).fit(X, y, groups=np.where(np.arange(150) == 3, np.nan, 1.0))
 
 
 class TestMemory:

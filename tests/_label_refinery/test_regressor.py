@@ -6,9 +6,7 @@ from sklearn.base import clone
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 from sklearn.linear_model import Ridge
 from sklearn.metrics import make_scorer
-from sklearn.model_selection import (
-    GridSearchCV,
-)
+from sklearn.model_selection import GridSearchCV, KFold
 from sklearn.naive_bayes import GaussianNB
 from sklearn.preprocessing import StandardScaler
 
@@ -39,6 +37,49 @@ class TestRegressor:
         np.testing.assert_allclose(model.soft_labels_, expected, rtol=1e-12)
         np.testing.assert_array_equal(model.oof_prediction_, rounds[-1].predicted)
         assert model.history_.columns.tolist() == ["change", "oof_mae", "oof_rmse", "shift"]
+
+    def test_the_history_is_that_of_the_rounds(self, graded):
+        X, y, _ = graded
+        weight, rounds = np.random.default_rng(0).integers(1, 4, 300), []
+        model = self.model(n_rounds=3, callback=rounds.append).fit(X, y, weight)
+        learnt = y.astype(float)
+        for info, (_, row) in zip(rounds, model.history_.iterrows(), strict=True):
+            errors = np.abs(info.predicted - y)
+            assert row.change == pytest.approx(np.average(np.abs(info.soft_labels - learnt), weights=weight))
+            assert row.oof_mae == pytest.approx(np.average(errors, weights=weight))
+            assert row.oof_rmse == pytest.approx(np.average(errors**2, weights=weight) ** 0.5)
+            assert row["shift"] == pytest.approx(np.average(np.abs(info.soft_labels - y), weights=weight))
+            assert info.n_rounds == 3
+            learnt = info.soft_labels
+        predicted = np.mean([info.predicted for info in rounds], axis=0)
+        np.testing.assert_allclose(model.label_quality_, -np.abs(y - predicted))
+
+    def test_a_weight_of_zero_is_a_row_left_out(self, graded):
+        X, y, _ = graded
+        y = np.where(np.arange(300) < 200, y, 4 - y)  # other rows, to which other thresholds would belong
+        weight = (np.arange(300) < 200) * 1.0
+        splits = list(KFold(5, shuffle=True, random_state=0).split(X))
+        few = [(train[train < 200], test[test < 200]) for train, test in splits]
+        model = self.model(n_rounds=2, cv=splits, thresholds="qwk").fit(X, y, weight)
+        expected = self.model(n_rounds=2, cv=few, thresholds="qwk").fit(X[:200], y[:200])
+        np.testing.assert_allclose(model.soft_labels_[:200], expected.soft_labels_, rtol=1e-9)
+        np.testing.assert_allclose(model.thresholds_, expected.thresholds_, rtol=1e-9)
+        np.testing.assert_array_equal(model.predict(X), expected.predict(X))
+
+    def test_grades_need_not_follow_each_other(self, graded):
+        X, y, _ = graded
+        grades = np.array([-1, 0, 2, 5, 9])
+        model = self.model(n_rounds=1, thresholds="half").fit(X, grades[y])
+        np.testing.assert_array_equal(model.grades_, grades)
+        np.testing.assert_array_equal(model.thresholds_, [-0.5, 1, 3.5, 7])
+        assert set(model.predict(X)) <= set(grades)
+
+    def test_what_is_set_after_the_fit_changes_no_prediction(self, graded):
+        X, y, _ = graded
+        for before, after in (("half", None), (None, "half")):
+            model = self.model(n_rounds=1, thresholds=before).fit(X, y)
+            expected = model.predict(X)
+            np.testing.assert_array_equal(model.set_params(thresholds=after).predict(X), expected)
 
     def test_refined_targets_are_nearer_to_the_truth(self, graded):
         X, y, severity = graded
