@@ -159,10 +159,8 @@ class _Walk:
             value = vars(module)[part]
             if not isinstance(value, ModuleType):
                 described.append((part, self._describe(value)))
-            elif not _is_installed(value) and value not in (
-                module,
-                *outer,
-            ):  # a package and its modules know each other
+            # A package and its modules know each other.
+            elif not _is_installed(value) and value not in (module, *outer):
                 described.append((part, self._describe_module(value, mentioned, (module, *outer))))
         return described
 
