@@ -22,6 +22,7 @@ _NO_CODE = {
     "__doc__",
     "__firstlineno__",
     "__module__",
+    "__slotnames__",  # set when an instance is first pickled or copied
     "__static_attributes__",
     "__weakref__",
 }

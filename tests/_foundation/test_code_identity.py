@@ -1,5 +1,6 @@
 """What a checkpoint knows of the code behind its parameters."""
 
+import copy
 import importlib
 import os
 import pickle
@@ -160,6 +161,14 @@ def package(request, tmp_path, monkeypatch):
 def test_a_folder_of_the_users_modules_is_no_installed_library(package):
     assert package("class Model:\n    rate = 1") == package("class Model:\n    rate = 1  # a comment")
     assert package("class Model:\n    rate = 1") != package("class Model:\n    rate = 2")
+
+
+def test_a_class_whose_instance_was_pickled_or_copied_is_the_same_code(package):
+    before = package("class Model:\n    rate = 1")
+    model = sys.modules["package_of_test.models"].Model
+    pickle.dumps(model())
+    copy.copy(model())
+    assert joblib.hash(code_identity(model)) == before
 
 
 @pytest.mark.parametrize(

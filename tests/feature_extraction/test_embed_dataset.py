@@ -19,6 +19,9 @@ from torch.utils.data import Dataset, IterableDataset, Subset, TensorDataset
 from sklabelnoise import DMClassifier
 from sklabelnoise.feature_extraction import embed_dataset
 
+# No attribute of the class, which would be a part of its code, by which features are kept.
+SEEN = SimpleNamespace(last_batch=None)
+
 
 class Body(nn.Module):
     """Three channels to five maps, and how often it was asked."""
@@ -30,7 +33,7 @@ class Body(nn.Module):
         self.calls = 0
 
     def forward(self, x):
-        type(self).last_batch = x
+        SEEN.last_batch = x
         return self.norm(self.convolution(x))
 
 
@@ -458,9 +461,9 @@ class TestCache:
     @pytest.fixture
     def asked(self, monkeypatch):
         """Sizes of the batches that a network was asked for."""
-        asked, forward = [], Body.forward
-        monkeypatch.setattr(Body, "forward", lambda self, x: asked.append(len(x)) or forward(self, x))
-        return asked
+        noted, forward = SimpleNamespace(asked=[]), Body.forward
+        monkeypatch.setattr(Body, "forward", lambda self, x: noted.asked.append(len(x)) or forward(self, x))
+        return noted.asked
 
     def test_the_same_is_computed_once(self, X, tmp_path, asked):
         first = embed_dataset(network(Classifier), X, cache=tmp_path)
