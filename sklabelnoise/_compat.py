@@ -101,6 +101,7 @@ __all__ = [
     "forget_recording",
     "fused_adam_stepped",
     "fused_optimizer_devices",
+    "go_back_with",
     "has_callbacks",
     "has_hooks",
     "has_step_hooks",
@@ -275,6 +276,21 @@ def _binned(mapper, columns_of, X, **sample_weight):
         setattr(mapper, name, np.concatenate([getattr(part, name) for part in parts]))
     mapper.missing_values_bin_idx_ = parts[0].missing_values_bin_idx_
     return binned
+
+
+def go_back_with(logits, derivative):
+    """As ``logits.backward(derivative)``, for a derivative that is known to be of the shape and type of the logits.
+
+    torch compares the shapes through the symbols of its compiler, which is a tenth of the backward pass of a small
+    network. Private: the pass itself.
+    """
+    import torch
+
+    engine = getattr(torch.autograd.graph, "_engine_run_backward", None)
+    if engine is None or type(logits) is not torch.Tensor:
+        logits.backward(derivative)
+    else:
+        engine((logits,), (derivative,), False, False, (), allow_unreachable=True, accumulate_grad=True)
 
 
 def under_functorch_transforms():

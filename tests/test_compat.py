@@ -128,6 +128,57 @@ def test_functorch_transforms_are_seen():
     assert seen == [True]
 
 
+class TestGoBackWith:
+    """The backward pass of torch, with what it is to do beside the derivatives."""
+
+    @pytest.fixture
+    def network(self):
+        import torch
+
+        torch.manual_seed(0)
+        return torch.nn.Sequential(torch.nn.Linear(3, 8), torch.nn.ReLU(), torch.nn.Linear(8, 2))
+
+    @staticmethod
+    def passes(network, go_back, wrapped=lambda logits: logits):
+        """Gradients after two batches, and what a hook has heard of."""
+        import torch
+
+        heard, generator = [], torch.Generator().manual_seed(0)
+        for parameter in network.parameters():
+            parameter.grad = None
+        for _ in range(2):
+            logits = wrapped(network(torch.randn(5, 3, generator=generator)))
+            logits.register_hook(lambda derivative: heard.append(derivative.clone()))
+            go_back(logits, torch.randn(5, 2, generator=generator))
+        return [*(parameter.grad for parameter in network.parameters()), *heard]
+
+    def test_the_derivatives_are_those_of_torch_and_add_up(self, network):
+        import torch
+
+        ours, theirs = (self.passes(network, way) for way in (_compat.go_back_with, torch.Tensor.backward))
+        assert len(ours) == len(theirs) == 6
+        assert all(torch.equal(mine, other) for mine, other in zip(ours, theirs, strict=True))
+
+    def test_logits_of_a_kind_of_their_own_go_back_in_their_way(self, network):
+        import torch
+
+        class Own(torch.Tensor):
+            def backward(self, derivative):
+                Own.asked = True
+                super().backward(derivative)
+
+        ours = self.passes(network, _compat.go_back_with, lambda logits: logits.as_subclass(Own))
+        theirs = self.passes(network, torch.Tensor.backward)
+        assert Own.asked
+        assert all(torch.equal(mine, other) for mine, other in zip(ours, theirs, strict=True))
+
+    def test_a_derivative_of_another_shape_is_refused(self, network):
+        import torch
+
+        with pytest.raises(RuntimeError, match="shape"):
+            _compat.go_back_with(network(torch.ones(5, 3)), torch.ones(4, 2))
+
+
 class TestBinnedByColumns:
     """The bins of boosting on histograms, of a sample of 2,500 rows in place of 200,000."""
 

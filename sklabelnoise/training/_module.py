@@ -176,7 +176,8 @@ def warn_of_probabilities(outputs, name):
     Trained that way a network cannot become sure: of two classes the larger of softmax(probabilities) is at most .73.
     """
     outputs = outputs.detach().float()
-    if outputs.shape[1] > 1 and bool(((outputs >= 0).all(1) & ((outputs.sum(1) - 1).abs() < 1e-3)).all()):
+    # One after the other: logits mostly end here with their first negative number.
+    if outputs.shape[1] > 1 and bool((outputs >= 0).all()) and bool(((outputs.sum(1) - 1).abs() < 1e-3).all()):
         warn(
             f"module {name} seems to end in a softmax: its outputs for the first rows are probabilities. It must "
             "return logits, of which the loss and predict_proba take the softmax: leave the softmax at its end out.",

@@ -13,7 +13,7 @@ from skorch.history import History
 from skorch.utils import TeeGenerator, get_map_location
 from torch import nn
 
-from sklabelnoise._compat import has_hooks
+from sklabelnoise._compat import go_back_with, has_hooks
 from sklabelnoise.losses._protocol import knows_derivative
 from sklabelnoise.modules._draws import captured, may_draw, seeded
 from sklabelnoise.training._batches import (
@@ -409,7 +409,7 @@ class NoisyLabelNet(ClassifierMixin, NeuralNet):
         else:
             # The graph of a loss is a good part of a small network's step.
             loss, derivative = known
-            y_pred.backward(derivative.to(y_pred.dtype))
+            go_back_with(y_pred, derivative.to(y_pred.dtype))
         return {"loss": loss, "y_pred": y_pred}
 
     def go_back(self, loss):
