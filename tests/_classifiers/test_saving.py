@@ -15,8 +15,9 @@ from safetensors.torch import load_file, save_file
 from skorch.callbacks import Callback
 from torch import nn
 
-from sklabelnoise import DMClassifier, ProSelfLCClassifier, RobustLossClassifier
+from sklabelnoise import DMClassifier, DMClassifierCV, ProSelfLCClassifier, RobustLossClassifier
 from sklabelnoise._classifiers import _file_format
+from sklabelnoise._classifiers import _file_format as file_format
 from sklabelnoise._classifiers._file_format import checksum, decode, encode
 from sklabelnoise.losses import BetaEmphasis, NormalEmphasis
 from sklabelnoise.modules import MLP, ResNet20
@@ -433,6 +434,88 @@ def test_a_missing_file_is_a_missing_file(tmp_path):
 def test_values_survive_json(value):
     again = decode(json.loads(json.dumps(encode(value, "x"))))
     assert again == value and type(again) is type(value)
+
+
+class Linear(nn.Linear):
+    """Of a user's, with the name of one of torch's."""
+
+
+@pytest.mark.parametrize(
+    "value", [Linear, len, np.ndarray, object(), {"a": [Linear]}, np.array(3), np.datetime64("2020")]
+)
+def test_what_only_code_could_restore_is_not_written(value):
+    with pytest.raises(TypeError, match="can't be saved: loading would have to execute code"):
+        encode(value, "x")
+
+
+@pytest.mark.parametrize(("value", "plain"), [
+    (np.int64(3), 3), (np.float32(0.5), 0.5), (np.bool_(True), True), (np.str_("a"), "a"),
+    (torch.device("cuda:1"), "cuda:1"),
+])  # fmt: skip
+def test_what_has_a_plain_form_is_written_in_it(value, plain):
+    again = decode(json.loads(json.dumps(encode(value, "x"))))
+    assert again == plain and type(again) is type(plain)
+
+
+@pytest.mark.parametrize("dtype", ["<i8", ">i4", "u1", "<f4", ">f8", "?", "U3", "O"])
+def test_arrays_survive_json_with_their_type(dtype):
+    value = np.array([[1, 0], [0, 1]]).astype(dtype)
+    again = decode(json.loads(json.dumps(encode(value, "x"))))
+    assert again.tolist() == value.tolist()
+    assert again.dtype == value.dtype if dtype != "U3" else again.dtype == "U1"  # as wide as its strings
+
+
+def test_a_checksum_is_of_names_types_shapes_and_all_values():
+    tensors = {"a": torch.zeros(2, 3000), "b": torch.ones(2)}
+    other = torch.zeros(2, 3000)
+    other[-1, -1] = 1
+    changed = [
+        {**tensors, "a": tensors["a"].reshape(3000, 2)},
+        {**tensors, "a": tensors["a"].to(torch.int32)},
+        {**tensors, "a": other},
+        {"a": tensors["a"], "c": tensors["b"]},
+        {"a": tensors["a"]},
+    ]
+    sums = [checksum("header", own) for own in (tensors, *changed)] + [checksum("other", tensors)]
+    assert len(set(sums)) == len(sums)
+    assert checksum("header", dict(reversed(tensors.items()))) == sums[0]
+    assert checksum("header", {**tensors, "a": torch.zeros(3000, 2).T}) == sums[0]
+
+
+def test_tensors_that_share_memory_or_lie_across_it_are_written_as_they_are(fitted, tmp_path):
+    weights = torch.arange(6.0).reshape(2, 3)
+    tensors = {"one": weights, "again": weights, "turned": weights.T, "part": weights[:, 1]}
+    file_format.write(tmp_path / "model", fitted, header={}, tensors=tensors)
+    header, read = file_format.read(tmp_path / "model", DMClassifier)
+    assert header == {} and read.keys() == tensors.keys()
+    assert all(torch.equal(read[name], tensor) for name, tensor in tensors.items())
+
+
+def test_a_file_that_does_not_say_what_it_holds_is_refused(saved, tmp_path):
+    with safe_open(saved, framework="pt") as file:
+        metadata = {name: value for name, value in file.metadata().items() if name != "estimator"}
+    save_file(load_file(saved), tmp_path / "nameless", metadata)
+    with pytest.raises(ValueError, match="must hold a DMClassifier, got a None"):
+        DMClassifier.load(tmp_path / "nameless")
+
+
+def test_loading_draws_no_number_of_the_callers(saved):
+    before = torch.get_rng_state(), np.random.get_state()[1].copy()  # noqa: NPY002
+    DMClassifier.load(saved)
+    assert torch.equal(torch.get_rng_state(), before[0])
+    np.testing.assert_array_equal(np.random.get_state()[1], before[1])  # noqa: NPY002
+
+
+def test_members_that_do_not_belong_together_are_refused(blobs, tmp_path):
+    X, y = blobs
+    model = DMClassifierCV(candidates=((0, 0),), cv=2, n_members=2, **FAST).fit(X, y)
+    for other in (DMClassifier(**FAST).fit(X[:, :4], y), DMClassifier(**FAST).fit(X, y + 5)):
+        mixed = copy.copy(model)
+        mixed.estimators_ = [model.estimators_[0], other]
+        mixed._label_quality = model.label_quality_
+        mixed.save(tmp_path / "model")
+        with pytest.raises(ValueError, match="its members must take examples of one shape and know its classes"):
+            DMClassifierCV.load(tmp_path / "model")
 
 
 # What is kept

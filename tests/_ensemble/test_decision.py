@@ -102,6 +102,59 @@ def test_weights_of_two_classes_are_nearer_to_equal_than_the_labels_alone_would_
     assert apart[30_000][0] > 0.9 * apart[30_000][1]
 
 
+@pytest.mark.parametrize("class_weight", [None, "balanced"])
+@pytest.mark.parametrize("combination", ["auto", "mean"])
+@pytest.mark.parametrize(("n_classes", "equal"), [(2, False), (2, True), (4, True)])
+def test_a_weight_is_that_many_rows(n_classes, equal, combination, class_weight):
+    """With more classes the surest half of the rows stands for each: of rows, of which weights make no more."""
+    probas, codes, _ = draw(pair_flip_transition_matrix(n_classes, 0.3), 150)
+    probas, codes = np.tile(probas, (1, 2, 1)), np.tile(codes, 2)
+    times = np.full(300, 3) if equal else np.random.default_rng(0).integers(0, 4, 300)
+    rows = np.repeat(np.arange(300), times)
+    weighted = learn_decision(probas, codes, times.astype(float), combination, class_weight)
+    repeated = learn_decision(probas[:, rows], codes[rows], np.ones(len(rows)), combination, class_weight)
+    for name in ("given_weights", "clean_weights", "class_weight", "noise_rate"):
+        np.testing.assert_allclose(getattr(weighted, name), getattr(repeated, name), rtol=1e-5, err_msg=name)
+    np.testing.assert_allclose(weighted.transition.matrix, repeated.transition.matrix, rtol=1e-5)
+    np.testing.assert_allclose(weighted.proba(probas), repeated.proba(probas), rtol=1e-4)
+
+
+@pytest.mark.parametrize("combination", ["auto", "mean"])
+@pytest.mark.parametrize("n_classes", [2, 4])
+def test_the_order_of_the_families_decides_nothing(n_classes, combination):
+    probas, codes, _ = draw(pair_flip_transition_matrix(n_classes, 0.3), 300, blur=1.0)
+    order = [2, 0, 3, 1]
+    one, other = (learn_decision(of, codes, np.ones(300), combination) for of in (probas, probas[order]))
+    np.testing.assert_allclose(other.given_weights, one.given_weights[order], rtol=1e-4)
+    np.testing.assert_allclose(other.transition.matrix, one.transition.matrix, rtol=1e-4)
+    np.testing.assert_allclose(other.proba(probas[order]), one.proba(probas), rtol=1e-4)
+
+
+@pytest.mark.parametrize("combination", ["auto", "mean"])
+@pytest.mark.parametrize("n_classes", [2, 4])
+def test_the_weight_of_a_class_multiplies_its_odds(n_classes, combination):
+    probas, codes, _ = draw(symmetric_transition_matrix(n_classes, 0.3), 300)
+    plain, weighted = (
+        learn_decision(probas, codes, np.ones(300), combination, weight).proba(probas)
+        for weight in (None, np.arange(1.0, n_classes + 1))
+    )
+    odds = [proba[:, 1:] / proba[:, :1] for proba in (plain, weighted)]
+    np.testing.assert_allclose(odds[1], odds[0] * np.arange(2, n_classes + 1), rtol=1e-9)
+
+
+def test_shares_of_classes_and_of_wrong_labels_are_those_of_the_clean_ones():
+    T = np.array([[0.9, 0.1, 0.0], [0.0, 1.0, 0.0], [0.0, 0.3, 0.7]])
+    rng = np.random.default_rng(0)
+    clean = rng.choice(3, size=6_000, p=[0.7, 0.2, 0.1])
+    codes = (T[clean].cumsum(axis=1) < rng.uniform(size=(6_000, 1))).sum(axis=1)
+    sure = 0.98 * np.eye(3)[clean] + 0.02 / 3
+    probas = np.stack([sure @ T] * 3)
+    decision = learn_decision(probas, codes, np.ones(6_000), class_weight="balanced")
+    shares = 1 / decision.class_weight
+    np.testing.assert_allclose(shares / shares.sum(), [0.7, 0.2, 0.1], atol=0.03)
+    assert decision.noise_rate == pytest.approx(0.7 * 0.1 + 0.1 * 0.3, abs=0.03)
+
+
 @pytest.mark.parametrize("n_classes", [2, 4])
 def test_the_noise_is_taken_out_of_probabilities(n_classes):
     T = symmetric_transition_matrix(n_classes, 0.3)

@@ -185,8 +185,24 @@ def test_the_shared_layout_gives_the_same_images(name, fetch, tmp_path, monkeypa
         np.testing.assert_array_equal(cifar.y_test, expected[5][1])
         assert cifar.X_train.dtype == np.uint8
         assert cifar.y_train.dtype == np.int64
+        assert cifar.X_train.flags.c_contiguous and cifar.X_test.flags.c_contiguous
         if name == "cifar100":
             np.testing.assert_array_equal(cifar.y_test_coarse, expected[5][2])
+
+
+def test_a_sheet_that_holds_other_than_it_says_is_damaged(tmp_path):
+    write_shared(tmp_path, "cifar10")
+    with np.load(tmp_path / "cifar10_test.npz") as content:
+        changed = {**content, "shape": np.array([N + 1, 32, 32, 3])}
+    np.savez(tmp_path / "cifar10_test.npz", **changed)
+    with pytest.raises(ValueError, match=rf"cifar10_test.npz is damaged: it holds {N} images, but says {N + 1}"):
+        fetch_cifar10(data_home=tmp_path)
+
+
+def test_names_of_classes_are_the_callers_own(tmp_path):
+    write_shared(tmp_path, "cifar10")
+    fetch_cifar10(data_home=tmp_path).target_names.clear()
+    assert len(fetch_cifar10(data_home=tmp_path).target_names) == 10
 
 
 def test_without_pillow_the_error_names_the_extra(tmp_path, monkeypatch):

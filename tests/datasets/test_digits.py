@@ -56,6 +56,7 @@ def test_a_frame_says_by_name_which_digit_becomes_which(names):
 def test_every_digit_has_its_share_of_the_test_rows():
     noisy = load_digits_noisy(test_size=0.25, random_state=0)
     assert (np.abs(np.bincount(noisy.y_test) - np.bincount(load_digits().target) / 4) < 1).all()
+    assert len(load_digits_noisy(test_size=97, random_state=0).y_test) == 97
 
 
 def test_the_seed_decides_which_labels_change():

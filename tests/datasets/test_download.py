@@ -6,7 +6,7 @@ from functools import partial
 
 import pytest
 
-from sklabelnoise.datasets import fetch_cifar10, fetch_cifar100, fetch_cifar_n, fetch_imdb
+from sklabelnoise.datasets import _download, fetch_cifar10, fetch_cifar100, fetch_cifar_n, fetch_imdb
 from sklabelnoise.datasets._download import RemoteFile, fetch_file
 
 CONTENT = bytes(range(256)) * 40
@@ -35,6 +35,23 @@ def test_the_folder_of_the_environment_comes_first(remote, server, tmp_path, mon
     monkeypatch.setenv("SKLABELNOISE_DATA", str(tmp_path))
     assert fetch_file(remote) == tmp_path / "letters.bin"
     assert server.ranges == []
+
+
+def test_of_two_files_that_of_the_environment_is_taken(remote, server, tmp_path, monkeypatch):
+    default = fetch_file(remote)
+    (tmp_path / "letters.bin").write_bytes(CONTENT)
+    monkeypatch.setenv("SKLABELNOISE_DATA", str(tmp_path))
+    assert fetch_file(remote) == tmp_path / "letters.bin" != default
+
+
+@pytest.mark.parametrize(("n_retries", "waited"), [(0, []), (2, [7.5, 7.5])])
+def test_so_many_retries_are_made_with_so_long_a_pause(remote, server, tmp_path, monkeypatch, n_retries, waited):
+    pauses = []
+    monkeypatch.setattr(_download.time, "sleep", pauses.append)
+    server.answers = [503] * 5
+    with pytest.raises(OSError, match=f"failed at attempt {n_retries + 1}: HTTP Error 503"):
+        fetch_file(remote, data_home=tmp_path, n_retries=n_retries, delay=7.5)
+    assert pauses == waited and len(server.ranges) == n_retries + 1
 
 
 def test_a_connection_that_breaks_off_is_resumed(remote, server, tmp_path, caplog):

@@ -34,6 +34,7 @@ def test_only_features_are_features(folder):
     assert list(table.raters.columns) == ["rater1", "rater2"]
     np.testing.assert_array_equal(table.groups, [1, 1, 2, 3])
     np.testing.assert_array_equal(table.split, ["train", "train", "test", "test"])
+    assert table.split.dtype == object and {table.groups.dtype, *table.raters.dtypes} == {np.dtype(np.int64)}
     np.testing.assert_array_equal(table.target, [3, 1, 1, 7])
     assert table.target_names == ["1", "3", "7"]
     assert not table.ordinal
@@ -45,6 +46,27 @@ def test_numbers_are_wide_and_text_is_categorical(folder):
     assert table.target.dtype == np.int64
     assert table.data.isna().sum().tolist() == [0, 1, 1]
     assert table.categorical_features == ["color"]
+
+
+@pytest.mark.parametrize(
+    ("name", "categories", "ordinal"),
+    [("toy", ["color"], False), ("nursery", ["size", "weight", "color"], True), ("ERA", ["color"], True)],
+)
+def test_what_numbers_mean_follows_from_the_table(folder, name, categories, ordinal):
+    (folder / "tab_toy.parquet").rename(folder / f"tab_{name}.parquet")
+    table = load_table(name, data_home=folder)
+    assert (table.categorical_features, table.ordinal) == (categories, ordinal)
+
+
+def test_columns_with_names_like_those_of_raters_and_groups_are_features(tmp_path):
+    pytest.importorskip("pyarrow")
+    frame = pd.DataFrame({"rate": [1, 2], "groups": [3, 4], "targets": [5.0, 6.0], "target": [0, 1]})
+    frame.astype({"target": np.int8}).to_parquet(tmp_path / "tab_plain.parquet")
+    table = load_table("plain", data_home=tmp_path)
+    assert table.feature_names == ["rate", "groups", "targets"]
+    assert not {"split", "groups", "raters"} & table.keys()
+    assert table.frame.dtypes.map(str).tolist() == ["int64", "int64", "float64", "int64"]
+    pd.testing.assert_frame_equal(table.frame, table.data.assign(target=table.target))
 
 
 def test_the_environment_names_the_folder_and_the_argument_wins(folder, tmp_path, monkeypatch):

@@ -4,6 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
+import sklearn
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.model_selection import GroupKFold, KFold, cross_val_predict
 from sklearn.naive_bayes import GaussianNB
@@ -76,6 +77,36 @@ def test_what_is_handed_on_is_handed_on_whole(noisy):
     ours = fused_cross_val_predict(GaussianNB(), X, y, **keywords)
     np.testing.assert_array_equal(ours, cross_val_predict(GaussianNB(), X, y, **keywords))
     assert np.abs(ours - fused_cross_val_predict(GaussianNB(), X, y, **keywords | {"params": None})).max() > 0.01
+
+
+def test_an_iterator_of_splits_is_gone_through_once(noisy):
+    X, y = noisy
+    for estimator in (DMClassifier(**SMALL), GaussianNB()):
+        given = [fused_cross_val_predict(estimator, X, y, cv=cv) for cv in (KFold(3), KFold(3).split(X))]
+        np.testing.assert_array_equal(*given)
+
+
+@pytest.mark.parametrize("estimator", [DMClassifier(**SMALL), GaussianNB()], ids=["network", "other"])
+def test_what_cannot_be_is_said(noisy, estimator):
+    X, y = noisy
+    with pytest.raises(ValueError, match="The 'method' parameter of cross_val_predict must be a str among"):
+        fused_cross_val_predict(estimator, X, y, cv=3, method="score_samples")
+    with pytest.raises(ValueError, match="y must not hold missing labels, got one in row 1"):
+        fused_cross_val_predict(estimator, X, ["a", None] * 105 + ["b"], cv=3)
+
+
+def test_where_metadata_are_routed_they_go_by_what_was_asked_for(noisy):
+    X, y = noisy
+    keywords = {"cv": 3, "params": {"sample_weight": np.where(y == "a", 9.0, 1.0)}, "method": "predict_proba"}
+    with sklearn.config_context(enable_metadata_routing=True):
+        for wanted in (True, False):
+            estimator = DMClassifier(**SMALL).set_fit_request(sample_weight=wanted)
+            if wanted:
+                ours, theirs = (of(estimator, X, y, **keywords) for of in (fused_cross_val_predict, cross_val_predict))
+                np.testing.assert_array_equal(ours, theirs)
+            else:
+                with pytest.raises(TypeError, match="sample_weight"):
+                    fused_cross_val_predict(estimator, X, y, **keywords)
 
 
 def test_a_diverging_fold_raises(noisy):

@@ -4,12 +4,14 @@ import warnings
 
 import numpy as np
 import pytest
+import sklearn
 import torch
 from joblib import parallel_config
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.exceptions import FitFailedWarning
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import GridSearchCV
+from sklearn.metrics import log_loss, make_scorer
+from sklearn.model_selection import GridSearchCV, KFold
 from torch import nn
 
 import sklabelnoise
@@ -77,6 +79,28 @@ class TestOrdinaryFits:
             fused.fused_["reason"].tolist()
             == ["RandomForestClassifier is none of the classifiers that can be trained in a stack"] * 2
         )
+
+    def test_what_is_fitted_alone_is_fitted_and_scored_as_in_grid_search(self, noisy):
+        X, y = noisy
+        # A candidate has the parameters of its own setting and none of the one before it.
+        grid = [{"lam": [4.0]}, {"beta": [0.0]}]
+        weight = np.random.default_rng(0).uniform(0, 2, len(y))
+        with sklearn.config_context(enable_metadata_routing=True):
+            classifier = DMClassifier(**SMALL, early_stopping=True).set_fit_request(sample_weight=True)
+            fused, plain = searches(
+                classifier,
+                grid,
+                X,
+                y,
+                cv=2,
+                scoring=make_scorer(log_loss, response_method="predict_proba").set_score_request(sample_weight=True),
+                return_train_score=True,
+                fit_params={"sample_weight": weight},
+            )
+        assert not fused.fused_["fused"].any()
+        assert_same_results(fused, plain)
+        np.testing.assert_array_equal(fused.predict_proba(X), plain.predict_proba(X))
+        assert classifier.lam == DMClassifier().lam
 
     def test_a_subclass_with_a_fit_of_its_own_is_fitted_with_it(self, noisy):
         X, y = noisy
@@ -149,6 +173,17 @@ def temperamental(logits, targets):
     return nn.functional.cross_entropy(logits.movedim(-1, 1), targets, reduction="none")
 
 
+def several_scores(estimator, X, y):
+    return {"accuracy": np.mean(estimator.predict(X) == y), "sure": estimator.predict_proba(X).max(axis=1).mean()}
+
+
+def unwilling(estimator, X, y):
+    """A scorer that scores only what agrees with it."""
+    if np.mean(estimator.predict(X) == y) < 0.9:
+        raise ValueError("not good enough")
+    return 1.0
+
+
 class TestBadInput:
     def test_an_unknown_parameter_is_named_with_the_nearest(self, noisy):
         X, y = noisy
@@ -167,6 +202,19 @@ class TestBadInput:
             key = f"split{split}_test_score"
             assert wild.cv_results_[key][1] == -99
             assert (wild.cv_results_[key][[0, 2]] == sane.cv_results_[key][[0, 2]]).all()
+
+    @pytest.mark.parametrize("scoring", [None, ["accuracy", "neg_log_loss"], several_scores, unwilling])
+    def test_scores_of_what_failed_are_those_of_grid_search(self, noisy, scoring):
+        X, y = noisy
+        classifier = DMClassifier(optimizer="SGD", **SMALL)
+        params = {"cv": 2, "scoring": scoring, "refit": False, "return_train_score": True, "error_score": -99.0}
+        grid = {"lr": [0.1, 1e300], "early_stopping": [False, True]}
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of the fits and scores that failed
+            fused, plain = searches(classifier, grid, X, y, **params)
+        assert fused.fused_["fused"].tolist() == [True, True, False, False]
+        assert_same_results(fused, plain)
+        assert sum(np.sum(values == -99) for name, values in fused.cv_results_.items() if "split0" in name) >= 4
 
     def test_a_candidate_that_diverges_raises_where_that_is_wanted(self, noisy):
         X, y = noisy
@@ -246,6 +294,36 @@ class TestBadInput:
         with pytest.raises(KeyboardInterrupt):
             search.fit(X, y)
         assert search.fused_["finished"].tolist() == [True, False, False]
+
+    def test_an_error_in_the_middle_leaves_no_results_that_look_like_those_of_a_search(self, noisy):
+        X, y = noisy
+        scored = []
+
+        def score(estimator, X, y):
+            scored.append(estimator)
+            if len(scored) == 3:
+                raise ValueError("out of ink")
+            return 1.0
+
+        search = FusedGridSearchCV(DMClassifier(**SMALL), {"lam": [0, 1]}, cv=2, scoring=score, error_score="raise")
+        with pytest.raises(ValueError, match="out of ink"):
+            search.fit(X, y)
+        assert not {"cv_results_", "fused_", "best_params_"} & vars(search).keys()
+
+    @pytest.mark.parametrize("estimator", [DMClassifier(**SMALL), LogisticRegression()], ids=["network", "other"])
+    def test_missing_labels_and_empty_or_uncertain_splits_are_named(self, noisy, estimator):
+        class Uncertain(KFold):
+            def get_n_splits(self, *args, **kwargs):
+                return 4
+
+        X, y = noisy
+        search = FusedGridSearchCV(estimator, {}, cv=2)
+        with pytest.raises(ValueError, match="y must not hold missing labels, got one in row 1"):
+            search.fit(X, ["a", None] * 105 + ["b"])
+        with pytest.raises(ValueError, match=r"No fits were performed: .* got 1 and 0"):
+            search.set_params(cv=[]).fit(X, y)
+        with pytest.raises(ValueError, match="cv must give as many splits as it announces, 4, got 3"):
+            search.set_params(cv=Uncertain(3)).fit(X, y)
 
     @pytest.mark.parametrize("error", [KeyboardInterrupt, ValueError])
     @pytest.mark.parametrize("where", ["train_replicas", "refit"])

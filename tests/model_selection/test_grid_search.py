@@ -206,6 +206,36 @@ class TestInterface:
             np.testing.assert_array_equal(getattr(fused, method)(X), getattr(plain, method)(X))
         assert fused.score(X, y) == plain.score(X, y)
 
+    def test_the_best_is_fitted_with_what_the_others_were_given(self, noisy):
+        X, y = noisy
+        fit_params = {"sample_weight": np.where(y == "a", 9.0, 1.0)}
+        fused, plain = searches(DMClassifier(**SMALL), {"lam": [0, 1]}, X, y, cv=3, fit_params=fit_params)
+        np.testing.assert_array_equal(fused.predict_proba(X), plain.predict_proba(X))
+
+    def test_scorers_are_those_that_scored(self, noisy):
+        X, y = noisy
+        for scoring in ("accuracy", ["accuracy", "neg_log_loss"]):
+            fused, plain = searches(DMClassifier(**SMALL), {"lam": [0]}, X, y, cv=2, scoring=scoring, refit="accuracy")
+            assert str(fused.scorer_) == str(plain.scorer_)
+            assert fused.score(X, y) == plain.score(X, y)
+
+    def test_a_metric_to_refit_by_is_among_those_of_a_callable(self, noisy):
+        X, y = noisy
+        search = FusedGridSearchCV(
+            DMClassifier(**SMALL), {"lam": [0]}, cv=2, scoring=lambda *_: {"one": 1.0}, refit="other"
+        )
+        with pytest.raises(ValueError, match="the parameter refit must be set to a scorer key"):
+            search.fit(X, y)
+
+    def test_the_time_of_a_stack_is_shared_out_among_its_fits(self, noisy):
+        X, y = noisy
+        start = time.perf_counter()
+        search = FusedGridSearchCV(DMClassifier(**SMALL), {"lam": [0, 0.5, 1]}, cv=4, refit=False).fit(X, y)
+        seconds = time.perf_counter() - start
+        fitting, scoring = (search.cv_results_[f"mean_{name}_time"] for name in ("fit", "score"))
+        assert (fitting > 0).all() and (scoring > 0).all()
+        assert 4 * (fitting.sum() + scoring.sum()) < seconds
+
     def test_attributes_are_those_of_grid_search(self, noisy):
         X, y = noisy
         fused, plain = searches(DMClassifier(**SMALL), {"lam": [0, 1]}, X, y, cv=3)
@@ -251,6 +281,9 @@ class TestInterface:
         assert "Fitting 3 folds for each of 2 candidates, totalling 6 fits" in out
         assert "Training 6 fits of 2 candidates together" in out
         assert out.count("END lam=") == 6
+        search.set_params(verbose=2).fit(X, y)
+        two = capsys.readouterr().out
+        assert two.count("END lam=") == 6 and "score=" in out and "score=" not in two
         search.set_params(verbose=1).fit(X, y)
         assert "Fitting 3 folds for each of 2 candidates, totalling 6 fits" in capsys.readouterr().out
         search.set_params(verbose=0).fit(X, y)
