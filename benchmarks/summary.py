@@ -138,6 +138,22 @@ def shares_block(rows):
     return text.rstrip("\n") + left_out_text(Comparison.of(frame_of(symmetric))) + "\n"
 
 
+def leads(comparison, name):
+    """Score of a method minus that of each other, by task: means over the seeds that both have.
+
+    Seeds are other rows and other noise. A rival with few of them is met on those, and the others on all of theirs.
+
+    Returns
+    -------
+    leads : DataFrame
+        Tasks are rows, the other methods that saw no clean label and share a seed are columns.
+    """
+    rows = comparison.rows[comparison.rows["method"].isin(comparison.scores.columns)]
+    scores = rows.pivot(index=["task", "seed"], columns="method", values="score")
+    ahead = -scores.drop(columns=name).sub(scores[name], axis=0)
+    return ahead.groupby("task").mean().dropna(axis=1)
+
+
 def standing(comparisons, name):
     """Where a method stands under each kind of noise: against the best of all others there.
 
@@ -150,15 +166,15 @@ def standing(comparisons, name):
     """
     lines = {}
     for kind, comparison in comparisons.items():
-        scores = comparison.scores
-        if name not in scores or scores.shape[1] < 2:
+        of = leads(comparison, name) if name in comparison.scores else pd.DataFrame()
+        if of.empty:
             continue
-        best = scores.drop(columns=name).mean().idxmax()
-        ahead, low, high = 100 * np.array(mean_interval(scores[name] - scores[best]))
+        best = of.mean().idxmin()
+        ahead, low, high = 100 * np.array(mean_interval(of[best]))
         verdict = "ahead" if low > 0 else "behind" if high < 0 else "level"
         lines[kind] = {
             "best": best, "ahead": ahead, "low": low, "high": high, "verdict": verdict,
-            "first": comparison.ranks.index[0] == name, "n_tasks": len(scores),
+            "first": comparison.ranks.index[0] == name, "n_tasks": len(of),
         }  # fmt: skip
     columns = ["best", "ahead", "low", "high", "verdict", "first", "n_tasks"]
     return pd.DataFrame.from_dict(lines, orient="index", columns=columns)
@@ -172,7 +188,7 @@ def _each(table):
 
 def mind_block(rows):
     """The paragraph "what would change our mind": where the recommended method loses or ties, and to whom."""
-    comparisons = by_condition(rows, paired=True)
+    comparisons = by_condition(rows)
     name = recommended(*comparisons.values())
     table = standing(comparisons, name)
     if table.empty:
@@ -180,7 +196,8 @@ def mind_block(rows):
     behind, level, ahead = (table[table["verdict"] == verdict] for verdict in ("behind", "level", "ahead"))
     parts = [
         f"**What would change our mind.** Recommended is `{name}`. In brackets stands the best of all other methods "
-        "under that kind of noise, with the points by which it is ahead and the interval of a bootstrap over data sets."
+        "under that kind of noise, with the points by which it is ahead over the seeds that both have, and the "
+        "interval of a bootstrap over data sets."
     ]
     if len(behind):
         parts.append(f"It loses at {_each(behind)}: use that one if this is your case.")
@@ -202,14 +219,20 @@ def least_behind(comparisons):
 
     Whoever does not know the noise wants to be nowhere far from the best. Only methods compared under every kind count.
     """
-    scores = pd.DataFrame({kind: 100 * comparison.scores.mean() for kind, comparison in comparisons.items()})
-    behind = (scores.max() - scores).dropna().mean(axis=1)
-    return behind.idxmin(), behind.min()
+    compared = [set(comparison.scores.columns) for comparison in comparisons.values()]
+    everywhere = [method for method in next(iter(comparisons.values())).scores if all(method in of for of in compared)]
+    behind = pd.Series(
+        {
+            name: np.mean([max(0, -leads(comparison, name).mean().min()) for comparison in comparisons.values()])
+            for name in everywhere
+        }
+    )
+    return behind.idxmin(), 100 * behind.min()
 
 
 def advice(rows):
     """One sentence on what to use when."""
-    comparisons = by_condition(rows, paired=True)
+    comparisons = by_condition(rows)
     name, behind = least_behind(comparisons)
     table = standing(comparisons, name)
     better = table[table["verdict"] == "behind"]

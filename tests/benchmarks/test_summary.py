@@ -6,6 +6,7 @@ from benchmarks.report import README, block
 from benchmarks.summary import (
     SHOWN,
     advice,
+    leads,
     least_behind,
     mind_block,
     recommended,
@@ -133,6 +134,21 @@ def test_the_best_of_the_others_is_so_on_average(row):
     accuracy = {OURS: (0.8, 0.8, 0.8), "steady": (0.7, 0.7, 0.7), "once": (0.95, 0.5, 0.5)}
     rows = [row(f"d{i}/clean/0", name, 0, a) for name, scores in accuracy.items() for i, a in enumerate(scores)]
     assert standing(by_condition(rows), OURS).loc["clean", "best"] == "steady"
+
+
+def test_a_rival_of_one_seed_is_met_on_that_and_moves_no_other(row):
+    """Seed 0 is harder: over it alone the forest would be level, over all seeds it is behind."""
+    accuracy = {OURS: (0.6, 0.8, 0.8), "forest": (0.6, 0.7, 0.7), "costly": (0.58,)}
+    rows = [
+        row(f"d{i}/clean/0", name, seed, score)
+        for name, scores in accuracy.items()
+        for seed, score in enumerate(scores)
+        for i in range(5)
+    ]
+    comparison = by_condition(rows)["clean"]
+    assert leads(comparison, OURS).mean().to_dict() == pytest.approx({"costly": 0.02, "forest": 0.2 / 3})
+    assert standing({"clean": comparison}, OURS).loc["clean", ["best", "verdict"]].tolist() == ["costly", "ahead"]
+    assert least_behind({"clean": comparison}) == (OURS, 0)
 
 
 def test_who_is_least_behind_was_compared_under_every_kind(made):
