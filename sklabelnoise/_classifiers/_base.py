@@ -213,12 +213,8 @@ class BaseNoisyLabelClassifier(CallbackSupportMixin, NetClassifier):
             continues = self.warm_start and hasattr(self, "net_")
             known = (self.classes_, self.input_shape_) if continues else None
             data = self._check_training_set(X, y, sample_weight, soft_labels, known=known, reset=not continues)
-            validation = None
-            if X_val is not None or y_val is not None:
-                known = (data.classes, data.input_shape)
-                validation = self._check_training_set(
-                    X_val, y_val, sample_weight_val, known=known, reset=False, names=("X_val", "y_val")
-                ).cast(data.dtype)
+            validation = self._check_held_out(X_val, y_val, sample_weight_val, data)
+            validation = validation and validation.cast(data.dtype)
             return self._train(X, y, data, validation, net=self.net_ if continues else None)
 
     @fit_context(prefer_skip_nested_validation=True)

@@ -350,12 +350,9 @@ class DMClassifierCV(NetClassifier):
 
     def _check_validation(self, data, X_val, y_val, sample_weight_val):
         """Held-out rows of the user as parameters of `fit`, none where there are none."""
-        if X_val is None and y_val is None:
+        held_out = self._check_held_out(X_val, y_val, sample_weight_val, data)
+        if held_out is None:
             return {}
-        known = data.classes, data.input_shape
-        held_out = self._check_training_set(
-            X_val, y_val, sample_weight_val, known=known, reset=False, names=("X_val", "y_val")
-        )
         labels = data.classes[held_out.all_labels]
         return {"X_val": held_out.all_X, "y_val": labels, "sample_weight_val": sample_weight_val}
 

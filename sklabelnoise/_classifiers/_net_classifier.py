@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import torch
 from sklearn.utils.validation import check_is_fitted
+from torch.utils.data import Dataset
 
 from sklabelnoise import modules
 from sklabelnoise._classifiers import _file_format
@@ -223,6 +224,18 @@ class NetClassifier(LogitsClassifier):
         """Rows and labels as `fit` takes them, see :func:`check_training_set`."""
         single = self.dtype == "float32" or resolve_device(self.device).type != "cpu"
         return check_training_set(self, X, y, *args, single=single, **kwargs)
+
+    def _check_held_out(self, X_val, y_val, sample_weight_val, data):
+        """Held-out rows as `fit` takes them beside a training set, a TrainingSet; None where there are none."""
+        if X_val is None and y_val is None:
+            if sample_weight_val is not None:
+                raise ValueError("sample_weight_val must be passed with X_val and y_val, got it alone.")
+            return None
+        names = ("X_val", "y_val", "sample_weight_val")
+        if X_val is None or (y_val is None and not isinstance(X_val, Dataset)):
+            raise ValueError(f"X_val and y_val must be passed together, got only {names[y_val is not None]}.")
+        known = (data.classes, data.input_shape)
+        return self._check_training_set(X_val, y_val, sample_weight_val, known=known, reset=False, names=names)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -307,7 +307,7 @@ def _not_labels(labels, name):
     return TypeError(f"{name} must hold labels of one kind, all numbers, booleans, texts or datetime64, got {found}.")
 
 
-def check_weights(sample_weight, n_rows):
+def check_weights(sample_weight, n_rows, name="sample_weight"):
     """One weight a row, as floats; ones for None.
 
     Parameters
@@ -316,6 +316,8 @@ def check_weights(sample_weight, n_rows):
         Weights as the user passed them.
     n_rows : int
         Number of rows.
+    name : str, default="sample_weight"
+        What to call them.
 
     Returns
     -------
@@ -335,15 +337,18 @@ def check_weights(sample_weight, n_rows):
         return np.ones(n_rows)
     sample_weight = of_tensor(sample_weight)
     if is_masked(sample_weight):
-        raise ValueError(f"sample_weight must not hold missing weights, got one in row {sample_weight.mask.argmax()}.")
+        raise ValueError(f"{name} must not hold missing weights, got one in row {sample_weight.mask.argmax()}.")
     if getattr(getattr(sample_weight, "dtype", None), "kind", None) in ("c", "m", "M"):  # NumPy makes numbers of them
-        raise ValueError(f"sample_weight must hold numbers that can be compared, got {sample_weight.dtype}.")
+        raise ValueError(f"{name} must hold numbers that can be compared, got {sample_weight.dtype}.")
     try:
         sample_weight = np.asarray(sample_weight, dtype=np.float64)
     except (TypeError, ValueError) as error:
-        raise ValueError(f"sample_weight must hold numbers, got {sample_weight!r}.") from error
-    # A column of zeros stands in for X, of which only the length matters: X may be a Dataset.
-    return check_sample_weight(sample_weight, np.zeros((n_rows, 1)), dtype=np.float64, ensure_non_negative=True)
+        raise ValueError(f"{name} must hold numbers, got {sample_weight!r}.") from error
+    try:
+        # A column of zeros stands in for X, of which only the length matters: X may be a Dataset.
+        return check_sample_weight(sample_weight, np.zeros((n_rows, 1)), dtype=np.float64, ensure_non_negative=True)
+    except ValueError as error:  # scikit-learn's messages know one name
+        raise ValueError(str(error).replace("sample_weight", name)) from error
 
 
 def check_groups(groups, n_rows):

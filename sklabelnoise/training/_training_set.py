@@ -195,7 +195,16 @@ def check_inputs(estimator, X):
 
 
 def check_training_set(
-    estimator, X, y, sample_weight=None, soft_labels=None, *, single, known=None, reset=True, names=("X", "y")
+    estimator,
+    X,
+    y,
+    sample_weight=None,
+    soft_labels=None,
+    *,
+    single,
+    known=None,
+    reset=True,
+    names=("X", "y", "sample_weight"),
 ):
     """Validate and encode rows and labels to train on.
 
@@ -212,15 +221,13 @@ def check_training_set(
         taken from y and soft_labels.
     reset : bool, default=True
         Whether this is the data the estimator is fitted on, rather than more of the same kind.
-    names : pair of str, default=("X", "y")
-        What X and y are called in messages.
+    names : tuple of str, default=("X", "y", "sample_weight")
+        What these are called in messages.
 
     Returns
     -------
     data : TrainingSet
     """
-    if names[0] != "X" and (X is None or (y is None and not isinstance(X, Dataset))):
-        raise ValueError(f"{names[0]} and {names[1]} must be passed together, got only {names[y is not None]}.")
     tensor = None
     if isinstance(X, Dataset):
         example = _example(X)
@@ -258,7 +265,7 @@ def check_training_set(
     if y.dtype.kind in "biu" and 2 * len(classes) > len(y):
         check_classification_targets(y)
     soft_targets = None if soft_labels is None else _check_soft_labels(soft_labels, columns, classes, len(labels))
-    weight = check_weights(sample_weight, len(labels))
+    weight = check_weights(sample_weight, len(labels), names[2])
     if estimator.class_weight is not None:
         soft_targets, weight = _apply_class_weight(estimator.class_weight, classes, labels, soft_targets, weight)
 

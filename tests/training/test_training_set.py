@@ -13,7 +13,7 @@ from hypothesis.extra import numpy as hnp
 from sklearn.exceptions import DataConversionWarning
 from sklearn.utils.multiclass import check_classification_targets
 
-from sklabelnoise import DMClassifier
+from sklabelnoise import DMClassifier, DMClassifierCV
 from sklabelnoise.modules import ResNet20
 from sklabelnoise.training import _training_set
 from sklabelnoise.training._training_set import (
@@ -423,12 +423,25 @@ def test_images_as_a_list_or_a_tensor_are_the_same_images():
 @pytest.mark.parametrize("held_out, message", [
     ({"X_val": True}, "X_val and y_val must be passed together, got only X_val"),
     ({"y_val": True}, "X_val and y_val must be passed together, got only y_val"),
+    ({"sample_weight_val": True}, "sample_weight_val must be passed with X_val and y_val, got it alone"),
 ])  # fmt: skip
 def test_held_out_rows_and_labels_go_together(held_out, message, blobs):
     X, y = blobs
-    values = {"X_val": X, "y_val": y}
+    values = {"X_val": X, "y_val": y, "sample_weight_val": np.ones(len(y))}
+    for estimator in (None, DMClassifierCV(candidates=[(0, 0)], cv=2, n_members=1, **FAST)):
+        with pytest.raises(ValueError, match=message):
+            fit(X, y, estimator, **{name: values[name] for name in held_out})
+
+
+@pytest.mark.parametrize("weight, message", [
+    (np.ones(3), r"sample_weight_val\.shape == \(3,\), expected \(150,\)"),
+    (-np.ones(150), "Negative values in data passed to `sample_weight_val`"),
+    (["a"] * 150, "sample_weight_val must hold numbers, got"),
+    (np.full(150, np.nan), "Input sample_weight_val contains NaN"),
+])  # fmt: skip
+def test_wrong_weights_of_held_out_rows_are_called_so(weight, message, blobs):
     with pytest.raises(ValueError, match=message):
-        fit(X, y, **{name: values[name] for name in held_out})
+        fit(*blobs, X_val=blobs[0], y_val=blobs[1], sample_weight_val=weight)
 
 
 def test_held_out_labels_must_be_known(blobs):
