@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -70,6 +71,8 @@ class PerExampleLoss(Criterion):
             # matrices become tensors once, not at every batch
             hyper = {name: as_matrix(v) if isinstance(v, np.ndarray | list) else v for name, v in hyper.items()}
             check_hyper_parameters(loss, hyper)
+        else:
+            _check_call(loss, hyper)
         self.loss = loss
         self.reduction = reduction
         # those of a block of ``torch.inference_mode()`` may not be part of a graph, their copies may
@@ -108,6 +111,20 @@ class PerExampleLoss(Criterion):
     def extra_repr(self):
         hyper = "".join(f", {name}={value}" for name, value in self.hyper.items())
         return f"{self.loss!r}, reduction={self.reduction!r}{hyper}"
+
+
+def _check_call(loss, hyper):
+    """Refuse hyper-parameters that a function of the user does not take, before anything is computed with it."""
+    try:
+        signature = inspect.signature(loss)
+    except (TypeError, ValueError):  # of what is not written in Python
+        return
+    try:
+        signature.bind("logits", "targets", **hyper)
+    except TypeError as error:
+        given = f"with {', '.join(hyper)}" if hyper else "without any"
+        name = getattr(loss, "__name__", type(loss).__name__)
+        raise TypeError(f"loss must take its hyper-parameters, got {name} {given}: {error}.") from error
 
 
 def make_criterion(loss: str | Callable[..., Any] = "cross_entropy", **hyper: Any) -> torch.nn.Module:

@@ -78,6 +78,22 @@ def test_classes_and_row_criteria_are_no_functions(loss, blobs):
         RobustLossClassifier(loss=loss, **FAST).fit(*blobs)
 
 
+def scaled(logits, labels, scale, *, shift=0.0):
+    return scale * cross_entropy(logits, labels) + shift
+
+
+@pytest.mark.parametrize("hyper, message", [
+    ({"scale": 2.0, "shfit": 1.0}, "scaled with scale, shfit: got an unexpected keyword argument 'shfit'"),
+    ({"shift": 1.0}, "scaled with shift: missing a required argument: 'scale'"),
+    ({}, "scaled without any: missing a required argument: 'scale'"),
+])  # fmt: skip
+def test_hyper_parameters_that_a_loss_of_the_users_does_not_take_are_named(hyper, message, blobs):
+    """They failed in the first batch with what Python says of the function."""
+    with pytest.raises(TypeError, match=f"loss must take its hyper-parameters, got {message}"):
+        RobustLossClassifier(loss=scaled, **{f"loss__{name}": v for name, v in hyper.items()}, **FAST).fit(*blobs)
+    RobustLossClassifier(loss=scaled, loss__scale=2.0, **FAST).fit(*blobs)
+
+
 def test_gce_tends_to_cross_entropy_as_q_tends_to_zero(blobs):
     near = RobustLossClassifier(loss="gce", loss__q=1e-9, **FAST).fit(*blobs)
     limit = RobustLossClassifier(loss="cross_entropy", **FAST).fit(*blobs)
