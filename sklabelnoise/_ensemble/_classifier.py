@@ -19,7 +19,7 @@ from sklabelnoise._ensemble._decision import learn_decision
 from sklabelnoise._ensemble._distinct_rows import rows_digest
 from sklabelnoise._ensemble._families import TrainingRows
 from sklabelnoise._ensemble._fitting import fit_families
-from sklabelnoise._ensemble._left_out_folds import is_number_of_folds, leave_out
+from sklabelnoise._ensemble._left_out_folds import leave_out
 from sklabelnoise._ensemble._members import families_of, has_own, needs_table
 from sklabelnoise._ensemble._one_thread import one_thread
 from sklabelnoise._ensemble._saving import load_ensemble, save_ensemble
@@ -29,7 +29,12 @@ from sklabelnoise._foundation._checkpoint import Checkpoint
 from sklabelnoise._foundation._classes import at_all_classes
 from sklabelnoise._foundation._fitted_state import keeping_fitted_state
 from sklabelnoise._foundation._given import of_tensor
-from sklabelnoise._foundation._numeric_columns import check_no_texts, check_numeric_columns, with_nan_for_na
+from sklabelnoise._foundation._numeric_columns import (
+    check_is_rows,
+    check_no_texts,
+    check_numeric_columns,
+    with_nan_for_na,
+)
 from sklabelnoise._foundation._seeds import draw_seed
 from sklabelnoise._foundation._version import __version__
 from sklabelnoise._foundation._warning_filters import callers_filters
@@ -146,7 +151,9 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
     -----
     Rows are left out by the cheapest exact means: forests by the trees that have not drawn a row, kernel ridge
     regression and nearest neighbors by closed forms, the rest by folds. Equal rows with equal labels are one row with a
-    weight; whole `sample_weight` are repetitions.
+    weight; whole `sample_weight` are repetitions. In a table of few categories equal rows are observations of their
+    own: where half of the rows or more have equal ones of another label, or at most 20 different rows come ten times
+    each on average, they are dealt out to folds, and all families leave them out by these.
 
     Kernel ridge regression takes columns by their ranks, each in units of its spread, or all in one unit (pixels);
     boosted trees are damped, for wrong labels, or bold, for labels that are mostly right. Networks are trained briefly
@@ -286,8 +293,10 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
             seed = draw_seed(self.random_state)
             families = families_of(self.members, self.classes_)
             class_weight = weights_of_classes(self.class_weight, self.classes_)
-            distinct, splits = leave_out(X if table is None else table, y, codes, sample_weight, groups, self.cv, seed)
-            rows = self._training_rows(X, table, codes, groups, distinct, splits)
+            distinct, splits, by_folds = leave_out(
+                X if table is None else table, y, codes, sample_weight, groups, self.cv, seed
+            )
+            rows = self._training_rows(X, table, codes, distinct, splits, by_folds)
             work = Work(
                 self._open_checkpoint(rows, seed),
                 np.inf if self.time_limit is None else begin + self.time_limit,
@@ -303,6 +312,7 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
 
     def _check_X(self, X, *, as_table, as_given, reset):
         """X for members of the user's own, as it was given, and as numbers for families for tables, None without."""
+        check_is_rows(X)
         if not as_table:
             if reset or hasattr(self, "n_features_in_"):
                 validate_data(self, X, reset=reset, skip_check_array=True)
@@ -332,7 +342,7 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
         except Exception:  # rows that it cannot read are not those
             return False
 
-    def _training_rows(self, X, table, codes, groups, distinct, splits):
+    def _training_rows(self, X, table, codes, distinct, splits, by_folds):
         views = {"own": safe_indexing(X, distinct.rows)}
         self._views = None
         if table is not None:
@@ -344,7 +354,7 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
             weight=distinct.weight,
             n_classes=len(self.classes_),
             splits=splits,
-            by_folds=groups is not None or not is_number_of_folds(self.cv),
+            by_folds=by_folds,
         )
 
     def _open_checkpoint(self, rows, seed):

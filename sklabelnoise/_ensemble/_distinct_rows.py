@@ -28,11 +28,14 @@ class DistinctRows:
         How many rows it stands for.
     of_row : ndarray of int of shape (n_samples,)
         Which of them each row is; -1 for rows without weight.
+    features : ndarray of int of shape (n_distinct,)
+        The same number for those that differ in nothing but their labels, or in what keeps them apart.
     """
 
     rows: np.ndarray
     weight: np.ndarray
     of_row: np.ndarray
+    features: np.ndarray
 
 
 def distinct_rows(X, codes, sample_weight=None, apart=None):
@@ -63,18 +66,25 @@ def distinct_rows(X, codes, sample_weight=None, apart=None):
         weight = np.ldexp(weight, -np.frexp(weight.max())[1])
         weight = weight * (len(present) / weight.sum())
     apart = np.zeros(n_samples, dtype=np.int64) if apart is None else apart
-    keys = (codes[present], apart[present], *row_keys(X)[present].T)
-    order = np.lexsort(keys)
-    changed = np.zeros(len(present), dtype=bool)
+    of_features = row_keys(X)[present].T
+    order = np.lexsort((codes[present], apart[present], *of_features))
+    other_features = _changes(of_features, order)
+    changed = other_features | _changes((codes[present], apart[present]), order)
+    of_row = np.full(n_samples, -1)
+    of_row[present[order]] = np.cumsum(changed)
+    # lexsort keeps the order of equal rows: the first of each group is the first in X.
+    is_first = np.concatenate([[True], changed[1:]]) if len(present) else changed
+    first, features = present[order][is_first], np.cumsum(other_features)[is_first]
+    return DistinctRows(first, np.bincount(of_row[present], weight[present]), of_row, features)
+
+
+def _changes(keys, order):
+    """Where, in some order, one of the keys of a row is not that of the row before."""
+    changed = np.zeros(len(order), dtype=bool)
     for key in keys:
         ordered = key[order]
         changed[1:] |= ordered[1:] != ordered[:-1]
-    number = np.cumsum(changed)
-    of_row = np.full(n_samples, -1)
-    of_row[present[order]] = number
-    # lexsort keeps the order of equal rows: the first of each group is the first in X.
-    first = present[order][np.concatenate([[True], changed[1:]])] if len(present) else present
-    return DistinctRows(first, np.bincount(of_row[present], weight[present]), of_row)
+    return changed
 
 
 def row_keys(X):

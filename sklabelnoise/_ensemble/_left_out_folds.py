@@ -5,20 +5,105 @@ from numbers import Integral
 import numpy as np
 from sklearn.model_selection import KFold, StratifiedGroupKFold, StratifiedKFold
 
-from sklabelnoise._ensemble._distinct_rows import distinct_rows
+from sklabelnoise._ensemble._distinct_rows import DistinctRows, distinct_rows
 from sklabelnoise._foundation._warning_filters import callers_filters
 from sklabelnoise._label_refinery._splits import DEFAULT_FOLDS, FoldDrawer
 
+# Share of the rows from which on equal rows of different labels make up the table.
+_CONTESTED = 0.5
+# So few different rows, each so often, that little is left to learn of one from the others.
+_FEW_ROWS, _OFTEN = 20, 10
+# Whole weights from here on are no numbers of rows: sums of them are no integers of the machine.
+_MOST_REPETITIONS = 2**31
+
 
 def leave_out(X, y, codes, sample_weight, groups, cv, seed):
-    """Distinct rows of a training set and their folds: drawn ones for a number, else those that `cv` gives."""
-    if is_number_of_folds(cv):
-        distinct = distinct_rows(X, codes, sample_weight, groups)
-        own_groups = None if groups is None else groups[distinct.rows]
-        return distinct, drawn_folds(codes[distinct.rows], own_groups, cv, seed)
-    splits, fold_of_row = given_folds(cv, X, y, groups, np.unique(y), sample_weight, seed)
-    distinct = distinct_rows(X, codes, sample_weight, fold_of_row)
-    return distinct, of_distinct(splits, distinct)
+    """Distinct rows of a training set, and how they are left out.
+
+    Parameters
+    ----------
+    X, y, codes, sample_weight, groups, cv
+        Rows, labels, these as numbers of classes, and what the user said.
+    seed : int
+        Decides what is drawn.
+
+    Returns
+    -------
+    distinct : DistinctRows
+    splits : list of (train, test)
+        Of the distinct rows: drawn ones for a number, else those that `cv` gives.
+    by_folds : bool
+        Whether rows may be left out by these splits alone.
+    """
+    if not is_number_of_folds(cv):
+        splits, fold_of_row = given_folds(cv, X, y, groups, np.unique(y), sample_weight, seed)
+        distinct = distinct_rows(X, codes, sample_weight, fold_of_row)
+        return distinct, of_distinct(splits, distinct), True
+    distinct = distinct_rows(X, codes, sample_weight, groups)
+    if groups is None and repeat_by_nature(distinct):
+        return *dealt_folds(distinct, codes, sample_weight, DEFAULT_FOLDS if cv is None else cv), True
+    own_groups = None if groups is None else groups[distinct.rows]
+    return distinct, drawn_folds(codes[distinct.rows], own_groups, cv, seed), groups is not None
+
+
+def repeat_by_nature(distinct):
+    """Whether equal rows are observations of their own, as in a table of few categories, and no copies of one.
+
+    Where all rows that are equal and have one label were left out at once, those of the other labels alone would be
+    left of them: each prediction would contradict the label of the row, whatever it is.
+    """
+    n_labels = np.bincount(distinct.features)
+    total = distinct.weight.sum()
+    contested = distinct.weight[n_labels[distinct.features] > 1].sum()
+    return contested >= _CONTESTED * total or (len(n_labels) <= _FEW_ROWS and total >= _OFTEN * len(n_labels))
+
+
+def dealt_folds(distinct, codes, sample_weight, n_folds):
+    """Folds that equal rows are dealt out to, one after the other.
+
+    Parameters
+    ----------
+    distinct : DistinctRows
+        Of the whole training set.
+    codes : ndarray of int of shape (n_samples,)
+        Labels of the rows.
+    sample_weight : ndarray of shape (n_samples,) or None
+        Weights. Whole ones are repetitions: each is dealt out by itself.
+    n_folds : int
+        Into how many.
+
+    Returns
+    -------
+    distinct : DistinctRows
+        Those of the same fold alone are one.
+    splits : list of (train, test)
+    """
+    present = np.flatnonzero(distinct.of_row >= 0)
+    times, worth = np.ones(len(present), dtype=np.int64), np.ones(len(present))
+    if sample_weight is not None:
+        weight = sample_weight[present]
+        if (weight == np.round(weight)).all() and weight.max() < _MOST_REPETITIONS:
+            times = weight.astype(np.int64)
+        else:
+            worth = weight / weight.max()
+            worth *= distinct.weight.sum() / worth.sum()
+    # Class by class, so that each has equal shares in all folds; in one round, lest all begin with the first fold.
+    own = distinct.of_row[present]
+    order = np.lexsort((own, codes[present]))
+    begin = np.empty(len(present), dtype=np.int64)
+    begin[order] = np.cumsum(times[order]) - times[order]
+    folds = np.arange(n_folds)
+    # How many of the numbers from `begin` on, as many as there are repetitions, belong to each fold.
+    dealt = (begin[:, None] + times[:, None] - 1 - folds) // n_folds - (begin[:, None] - 1 - folds) // n_folds
+    weight = np.zeros((len(distinct.rows), n_folds))
+    np.add.at(weight, own, dealt * worth[:, None])
+    number, fold = np.nonzero(weight)
+    place = np.zeros(weight.shape, dtype=np.int64)
+    place[number, fold] = np.arange(len(number))
+    of_row = np.full(len(distinct.of_row), -1)
+    of_row[present] = place[own, begin % n_folds]
+    parts = DistinctRows(distinct.rows[number], weight[number, fold], of_row, distinct.features[number])
+    return parts, [(np.flatnonzero(fold != f), np.flatnonzero(fold == f)) for f in np.unique(fold)]
 
 
 def drawn_folds(codes, groups, cv, seed):

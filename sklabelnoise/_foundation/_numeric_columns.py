@@ -1,9 +1,11 @@
 """Tables with a number in every cell, and what helps where there is something else."""
 
 import os
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import pandas as pd
+import scipy.sparse
 from sklearn.utils import get_tags
 
 from sklabelnoise._foundation._frames import pandas_frame
@@ -20,6 +22,26 @@ _EMBED = (
 )
 _ARRAYS = "Pictures are given as an array of shape (n_samples, channels, height, width), or as paths of files."
 _PATHS = "Images are named by a str or a path object in every row."
+
+
+def check_is_rows(X, name="X"):
+    """Refuse what has no rows that could be told apart: a dict, a text, what can be gone through once, and nothing.
+
+    Parameters
+    ----------
+    X : any
+    name : str, default="X"
+        What to call it.
+
+    Raises
+    ------
+    TypeError
+        Where NumPy would speak of scalars.
+    """
+    # SciPy's sparse matrix of keys is a dict as well.
+    if X is None or (isinstance(X, Mapping | str | bytes | Iterator) and not scipy.sparse.issparse(X)):
+        hint = f" pandas.DataFrame({name}) makes a table of its columns." if isinstance(X, Mapping) else ""
+        raise TypeError(f"{name} must be an array, a frame or a list of rows, got {type(X).__name__}.{hint}")
 
 
 def check_numeric_columns(X, classifier, *, allow_missing=False, name="X"):
@@ -41,7 +63,16 @@ def check_numeric_columns(X, classifier, *, allow_missing=False, name="X"):
     ------
     ValueError
         If a column holds text, categories or dates, or a value is missing.
+
+    TypeError
+        If it is no table at all.
     """
+    check_is_rows(X, name)
+    if isinstance(X, list | tuple) and X and isinstance(X[0], Mapping):
+        raise TypeError(
+            f"{name} must be an array, a frame or a list of rows, got a list of {type(X[0]).__name__}. "
+            f"pandas.DataFrame({name}) makes a table of them."
+        )
     frame = X if isinstance(X, pd.DataFrame) else pandas_frame(X, name)
     if frame is None:
         kinds, table = _kinds_in_array(X), "pandas.DataFrame(X)"
@@ -150,7 +181,7 @@ def note_what_is_no_number(error, X, estimator):
     try:
         check_numeric_columns(X, type(final).__name__, allow_missing=get_tags(final).input_tags.allow_nan)
         check_no_texts(X, type(final).__name__)
-    except ValueError as reason:
+    except (ValueError, TypeError) as reason:
         error.add_note(str(reason))
 
 

@@ -22,7 +22,7 @@ from sklabelnoise._compat import HasMethods, Interval, StrOptions, check_y
 from sklabelnoise._foundation._checkpoint import Checkpoint
 from sklabelnoise._foundation._given import check_groups, check_none_missing, check_weights
 from sklabelnoise._foundation._last_step import last_step
-from sklabelnoise._foundation._numeric_columns import check_no_texts, check_numeric_columns
+from sklabelnoise._foundation._numeric_columns import check_is_rows, check_no_texts, check_numeric_columns
 from sklabelnoise._foundation._progress import Progress
 from sklabelnoise._foundation._seeds import MAX_SEED
 from sklabelnoise._label_refinery._left_out import LeftOutPredictor, failures_explained, fit_member
@@ -128,6 +128,7 @@ class BaseLabelRefinery(MetaEstimatorMixin, BaseEstimator, metaclass=ABCMeta):
         """Rows that can be indexed; labels, weights and groups of the same length."""
         if y is None:
             raise ValueError(f"This {type(self).__name__} estimator requires y to be passed, but the target y is None.")
+        check_is_rows(X)
         self._check_numbers(X)
         X, groups = indexable(X, groups)
         check_none_missing(y)

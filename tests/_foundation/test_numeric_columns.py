@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from sklearn.base import clone
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
+from sklearn.feature_extraction import DictVectorizer
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -179,6 +180,43 @@ class TestArraysAndLists:
 def test_items_that_are_no_numbers_are_named(estimator, column, first, others, message):
     with pytest.raises(ValueError, match=rf"X must hold numbers for {type(estimator).__name__}, {message}"):
         estimator.fit(column([first, *[others] * (N - 1)]), Y)
+
+
+@pytest.mark.parametrize("X, message", [
+    ({"a": np.arange(N), "b": np.arange(N)}, r"got dict\. pandas\.DataFrame\(X\) makes a table of its columns"),
+    ([{"a": 1, "b": 2}] * N, r"got a list of dict\. pandas\.DataFrame\(X\) makes a table of them"),
+    (zip(range(N), range(N), strict=True), r"got zip\."),
+    ((row for row in range(N)), r"got generator\."),
+    ("people.csv", r"got str\."),
+    (None, r"got NoneType\."),
+])  # fmt: skip
+@pytest.mark.parametrize(
+    "estimator",
+    [DMClassifier(**SMALL), DMClassifierCV(**SMALL), NoisyLabelClassifier(cv=2), StochasticLabelRefinery()],
+    ids=lambda estimator: type(estimator).__name__,
+)
+def test_what_is_no_rows_is_refused_with_what_is(estimator, X, message):
+    """NumPy says that float() takes no dict, or that a scalar came."""
+    with pytest.raises(TypeError, match=rf"X must be an array, a frame or a list of rows, {message}"):
+        estimator.fit(X, Y)
+
+
+@pytest.mark.parametrize(
+    "estimator",
+    [NoisyLabelClassifier([("own", LogisticRegression())], cv=2), StochasticLabelRefinery(LogisticRegression())],
+    ids=lambda estimator: type(estimator).__name__,
+)
+def test_around_a_classifier_of_the_users_it_is_refused_as_well(estimator):
+    with pytest.raises(TypeError, match=r"X must be an array, a frame or a list of rows, got dict\."):
+        estimator.fit({"a": np.arange(N)}, Y)
+
+
+def test_rows_that_are_dicts_are_left_to_a_classifier_that_takes_them():
+    rows = [{"a": label, "b": text} for label, text in zip(Y.tolist(), TEXT.tolist(), strict=True)]
+    own = make_pipeline(DictVectorizer(), LogisticRegression())
+    for estimator in (NoisyLabelClassifier([("own", own)], cv=2), StochasticLabelRefinery(own, n_rounds=1, cv=2)):
+        assert (estimator.fit(rows, Y).predict(rows) == Y).all()
+    assert audit_labels(own, rows, Y, cv=2, random_state=0).issues.empty
 
 
 def test_pictures_of_pillow_are_refused_with_what_is_taken():

@@ -1,0 +1,105 @@
+"""Rows are left out one by one where they are rows of their own, and not with all that are equal by nature."""
+
+import numpy as np
+import pytest
+
+from sklabelnoise import NoisyLabelClassifier
+from sklabelnoise._ensemble._distinct_rows import distinct_rows
+from sklabelnoise._ensemble._left_out_folds import dealt_folds, drawn_folds, leave_out, repeat_by_nature
+from sklabelnoise.noise import corrupt_labels, symmetric_transition_matrix
+
+QUICK = ["kernel_ridge", "neighbors", "logistic_regression"]
+
+
+def categories(n=300, n_columns=3, seed=0):
+    rng = np.random.default_rng(seed)
+    X = rng.integers(0, 2, size=(n, n_columns))
+    return X.astype(float), (X[:, :2].sum(axis=1) > 0).astype(int)
+
+
+def with_noise(y, rate=0.3):
+    return corrupt_labels(y, symmetric_transition_matrix(2, rate), random_state=0)
+
+
+@pytest.mark.parametrize("n_columns", [1, 2, 4])
+@pytest.mark.parametrize("rate", [0.0, 0.3])
+def test_a_table_of_few_categories_is_learned(n_columns, rate):
+    """All rows that are equal were left out at once: predictions contradicted every label, right or wrong."""
+    X, y = categories(500, n_columns)
+    model = NoisyLabelClassifier(["extra_trees", *QUICK], random_state=0).fit(X, with_noise(y, rate))
+    assert model.score(X, y) > 0.95
+    assert abs(model.noise_rate_ - rate) < 0.07
+    given_right = model.given_labels_ == y
+    assert np.isin(np.flatnonzero(given_right), model.report().issues["row"]).mean() < 0.05
+
+
+def test_which_tables_repeat_by_nature():
+    X, y = categories()
+    rows = np.random.default_rng(0).normal(size=(300, 3))
+    noisy = with_noise(y)
+    assert repeat_by_nature(distinct_rows(X, y)) and repeat_by_nature(distinct_rows(X, noisy))
+    assert not repeat_by_nature(distinct_rows(rows, noisy))
+    for weight in (np.full(300, 10.0), np.full(300, 0.1), np.arange(300.0)):
+        assert not repeat_by_nature(distinct_rows(rows, noisy, weight))
+    # copies of rows have their labels
+    assert not repeat_by_nature(distinct_rows(np.tile(rows, (10, 1)), np.tile(noisy, 10)))
+    some = np.where(np.arange(300)[:, None] < 140, 0.0, rows)
+    assert not repeat_by_nature(distinct_rows(some, noisy))
+    some = np.where(np.arange(300)[:, None] < 160, 0.0, rows)
+    assert repeat_by_nature(distinct_rows(some, noisy))
+
+
+def test_other_tables_are_left_out_as_before():
+    X, y = np.random.default_rng(0).normal(size=(60, 3)), np.arange(60) % 3
+    distinct, splits, by_folds = leave_out(X, y, y, None, None, 5, 7)
+    assert not by_folds and np.array_equal(distinct.rows[distinct.of_row], np.arange(60))
+    for (train, test), (own_train, own_test) in zip(splits, drawn_folds(y[distinct.rows], None, 5, 7), strict=True):
+        assert np.array_equal(train, own_train) and np.array_equal(test, own_test)
+
+
+@pytest.mark.parametrize("kind", ["none", "whole", "relative", "huge"])
+@pytest.mark.parametrize("n_folds", [2, 5])
+def test_rows_are_dealt_out_evenly_and_none_is_lost(kind, n_folds):
+    X, y = categories()
+    y = with_noise(y)
+    rng = np.random.default_rng(1)
+    weight = {
+        "none": None,
+        "whole": rng.integers(0, 6, size=len(y)).astype(float),
+        "relative": rng.uniform(size=len(y)),
+        "huge": rng.integers(1, 9, size=len(y)) * 1e300,
+    }[kind]
+    whole = distinct_rows(X, y, weight)
+    parts, splits = dealt_folds(whole, y, weight, n_folds)
+    assert len(splits) == n_folds
+    # every part is left out once, and every row is a part of what it was
+    assert np.array_equal(np.sort(np.concatenate([test for _, test in splits])), np.arange(len(parts.rows)))
+    for train, test in splits:
+        assert np.array_equal(np.sort(np.concatenate([train, test])), np.arange(len(parts.rows)))
+    weighs = whole.of_row >= 0
+    assert np.array_equal(parts.of_row >= 0, weighs)
+    assert np.array_equal(parts.rows[parts.of_row[weighs]], whole.rows[whole.of_row[weighs]])
+    np.testing.assert_allclose(
+        np.bincount(parts.rows, parts.weight, len(y)), np.bincount(whole.rows, whole.weight, len(y))
+    )
+    if kind in ("none", "whole"):
+        sizes = [[parts.weight[test][y[parts.rows[test]] == label].sum() for label in (0, 1)] for _, test in splits]
+        assert np.ptp(sizes, axis=0).max() <= 1 and np.ptp(np.sum(sizes, axis=1)) <= 1
+
+
+def test_weights_are_repetitions():
+    X, y = categories(120)
+    y = with_noise(y)
+    times = np.random.default_rng(0).integers(0, 4, size=len(y))
+    weighted = NoisyLabelClassifier(QUICK, random_state=0).fit(X, y, sample_weight=times)
+    repeated = NoisyLabelClassifier(QUICK, random_state=0).fit(np.repeat(X, times, axis=0), np.repeat(y, times))
+    np.testing.assert_allclose(weighted.predict_proba(X), repeated.predict_proba(X), rtol=1e-10)
+    assert weighted.noise_rate_ == pytest.approx(repeated.noise_rate_, rel=1e-10)
+
+
+def test_the_order_of_rows_does_not_matter():
+    X, y = categories(120)
+    y = with_noise(y)
+    order = np.random.default_rng(0).permutation(len(y))
+    models = [NoisyLabelClassifier(QUICK, random_state=0).fit(X[rows], y[rows]) for rows in (slice(None), order)]
+    np.testing.assert_allclose(models[0].predict_proba(X), models[1].predict_proba(X), rtol=1e-10)
