@@ -11,6 +11,8 @@ from sklearn.base import clone
 from sklearn.model_selection import KFold
 
 from sklabelnoise import DMClassifier, RobustLossClassifier, StochasticLabelRefinery
+from sklabelnoise._foundation._checkpoint import Checkpoint
+from sklabelnoise._foundation._work import Work
 from sklabelnoise._fused import _training as fused_training
 from sklabelnoise._fused._fits import Fits, fit_alone, fit_together, predict_left_out, refuse
 from sklabelnoise._fused._folds import make_folds
@@ -94,6 +96,16 @@ class TestPredictLeftOut:
         np.testing.assert_allclose(together, alone, rtol=1e-9, atol=1e-9)
         np.testing.assert_allclose(together.sum(axis=1), 1)
 
+    @pytest.mark.parametrize("optimizer", ["Adam", "RMSprop"], ids=["together", "alone"])
+    def test_the_losses_of_each_fold_are_left(self, table, optimizer):
+        X, _, soft = table
+        splits = list(KFold(3, shuffle=True, random_state=1).split(X))
+        estimator = DMClassifier(**SMALL, optimizer=optimizer)
+        predict_left_out(estimator, X, soft, splits)
+        for (train, _), losses in zip(splits, estimator._left_out_loss_curves, strict=True):
+            own = clone(estimator).fit(X[train], soft[train].argmax(axis=1), soft_labels=pd.DataFrame(soft[train]))
+            np.testing.assert_allclose(losses, own.loss_curve_, rtol=1e-9)
+
     def test_what_cannot_be_trained_together_is_fitted_fold_by_fold(self, table):
         X, _, soft = table
         splits = list(KFold(3).split(X))
@@ -140,6 +152,10 @@ class TestRefinery:
         assert len(stacked) == 3  # one training a round
 
 
+class Ended(BaseException):
+    """What nobody takes for a training together that failed."""
+
+
 class TestFitTogether:
     def test_members_are_the_fits_of_their_seeds(self, table, monkeypatch):
         X, labels, _ = table
@@ -179,6 +195,34 @@ class TestFitTogether:
             theirs = clone(estimator).fit(X, labels, weight, soft_labels=soft)
             np.testing.assert_allclose(ours.predict_proba(X), theirs.predict_proba(X), rtol=1e-9)
             assert ours.label_quality_.shape == (len(X),)
+
+    def test_held_out_rows_end_the_training_of_each(self, table):
+        X, labels, _ = table
+        validation = {"X_val": X[:30], "y_val": (labels[:30] + 1) % 3}  # the less is learned, the better
+        members = [
+            DMClassifier(**{**SMALL, "max_epochs": 40, "random_state": k}, early_stopping=True) for k in range(2)
+        ]
+        for ours, member in zip(fit_together(members, X, labels, validation=validation), members, strict=True):
+            theirs = clone(member).fit(X, labels, **validation)
+            assert ours.n_iter_ == theirs.n_iter_ < 40
+            np.testing.assert_array_equal(ours.predict_proba(X), theirs.predict_proba(X))
+
+    @pytest.mark.parametrize("early_stopping", [False, True], ids=["together", "alone"])
+    def test_what_was_kept_is_not_trained_again_and_counts_as_done(self, table, tmp_path, monkeypatch, early_stopping):
+        X, labels, _ = table
+        members = [DMClassifier(**{**SMALL, "random_state": k}, early_stopping=early_stopping) for k in range(3)]
+        advances = ([], [])
+        first = fit_together(members, X, labels, work=Work(Checkpoint(tmp_path, {})), advance=advances[0].append)
+
+        def never(*args, **kwargs):
+            raise Ended
+
+        monkeypatch.setattr(_loop._EpochSums, "write", never)
+        monkeypatch.setattr("sklabelnoise.training._net.NoisyLabelNet.fit_epochs", never)
+        again = fit_together(members, X, labels, work=Work(Checkpoint(tmp_path, {})), advance=advances[1].append)
+        for ours, theirs in zip(again, first, strict=True):
+            np.testing.assert_array_equal(ours.predict_proba(X), theirs.predict_proba(X))
+        assert [sum(own) for own in advances] == pytest.approx([3, 3])
 
     def test_a_member_that_diverges_raises(self, table):
         X, labels, _ = table
@@ -242,6 +286,30 @@ class TestFits:
         failures = {(fit.candidate, fit.fold): fit.failure for fit in fits}
         assert [failures[0, fold] for fold in range(3)] == [None] * 3
         assert all("Training stopped" in failures[1, fold] for fold in range(3))
+
+    def test_all_stacks_are_trained(self, table, splits):
+        candidates = [DMClassifier(**{**SMALL, "max_epochs": n_epochs}) for n_epochs in (1, 2, 1)]
+        fits = self.fits(candidates, table, splits)
+        fits.fit_alone = refuse
+        assert len({(fit.candidate, fit.fold) for fit in fits}) == 9
+        assert fits.stack_of == {0: 0, 1: 1, 2: 0}
+        assert fits.apart_by == ["", "another max_epochs"]
+
+    @pytest.mark.parametrize("share_seed", [True, False])
+    def test_candidates_without_a_seed_share_one_where_that_is_wanted(self, table, splits, share_seed):
+        candidates = [DMClassifier(**{**SMALL, "random_state": None}) for _ in range(2)]
+        logits = [fit.logits[0] for fit in self.fits(candidates, table, splits, share_seed=share_seed) if fit.fold == 0]
+        assert np.array_equal(*logits) is share_seed
+
+    def test_ordinary_fits_leave_the_candidates_as_they_are_and_only_wrong_values_are_failures(self, table, splits):
+        def broken(batch, generator):
+            raise RuntimeError("out of ink")
+
+        (candidate,) = candidates = [DMClassifier(**SMALL, early_stopping=True)]
+        assert all(fit.failure is None for fit in self.fits(candidates, table, splits))
+        assert not hasattr(candidate, "classes_")
+        with pytest.raises(RuntimeError, match="out of ink"):
+            list(self.fits([candidate.set_params(augment=broken)], table, splits))
 
     def test_refusing_ordinary_fits_is_an_error(self, table, splits):
         fits = self.fits([DMClassifier(**SMALL, early_stopping=True)], table, splits)
