@@ -142,6 +142,15 @@ def test_the_weight_of_a_class_multiplies_its_odds(n_classes, combination):
     np.testing.assert_allclose(odds[1], odds[0] * np.arange(2, n_classes + 1), rtol=1e-9)
 
 
+def test_families_that_know_the_clean_labels_count_in_full_in_f_and_little_in_s():
+    rng = np.random.default_rng(0)
+    T, clean_proba = pair_flip_transition_matrix(4, 0.35), softmax(4 * rng.normal(size=(2_000, 4)), axis=1)
+    clean = (clean_proba.cumsum(axis=1) < rng.uniform(size=(2_000, 1))).sum(axis=1)
+    codes = (T[clean].cumsum(axis=1) < rng.uniform(size=(2_000, 1))).sum(axis=1)
+    decision = learn_decision(np.stack([clean_proba] * 2), codes, np.ones(2_000))
+    assert decision.clean_weights.sum() > 1 > 3 * decision.given_weights.sum()
+
+
 def test_shares_of_classes_and_of_wrong_labels_are_those_of_the_clean_ones():
     T = np.array([[0.9, 0.1, 0.0], [0.0, 1.0, 0.0], [0.0, 0.3, 0.7]])
     rng = np.random.default_rng(0)
