@@ -365,6 +365,12 @@ class TestWeightsAndRouting:
         with pytest.raises(ValueError, match=r"at least 2 classes with a positive weight. Got 1 class: 0"):
             refinery(n_rounds=1).fit(X, y, (y == 0) * 1.0)
 
+    def test_folds_are_as_many_as_the_rows_of_a_class_that_weigh(self, noisy):
+        X, y, _ = noisy
+        weights = (y != 2) * 1.0
+        weights[np.flatnonzero(y == 2)[:3]] = 1
+        assert len(refinery(n_rounds=1, final="folds").fit(X, y, weights).estimators_) == 3
+
     def test_weights_are_refused_where_the_estimator_cannot_use_them(self, noisy):
         X, y, _ = noisy
         knn = refinery(KNeighborsClassifier(), soft_label_method="argmax")
