@@ -104,14 +104,23 @@ def named_classes(transition_matrix):
     Raises
     ------
     ValueError
-        If rows and columns are named after different classes, or one name comes twice.
+        If rows and columns are named after different classes, or one name comes twice, or if numbers on one side may
+        be names or none.
     """
     frame = pandas_frame(transition_matrix, "transition_matrix")
     if frame is None:
         return None, transition_matrix
     rows, columns = (None if _is_numbered(names) else names.tolist() for names in (frame.index, frame.columns))
     if rows is None or columns is None:  # a frame without an index has its rows in the order of its columns
-        return (columns if rows is None else rows), frame.to_numpy()
+        names = columns if rows is None else rows
+        spelled, numbers = [str(name) for name in names or ()], [str(number) for number in range(len(names or ()))]
+        # 0, 1, 2 beside 2, 0, 1: the numbers of rows that have no names, or the classes in their order.
+        if spelled != numbers and set(spelled) == set(numbers):
+            raise ValueError(
+                "transition_matrix must name its rows as its columns, or both in the order of the classes, got "
+                f"{frame.index.tolist()} and {frame.columns.tolist()}."
+            )
+        return names, frame.to_numpy()
     # One that was read from a file has texts for the names of its columns, and numbers for those of its rows.
     place = {str(name): j for j, name in enumerate(columns)}
     if not len(place) == len(rows) == len(columns) or {str(name) for name in rows} != place.keys():

@@ -199,6 +199,13 @@ def test_a_sheet_that_holds_other_than_it_says_is_damaged(tmp_path):
         fetch_cifar10(data_home=tmp_path)
 
 
+def test_a_shared_folder_that_lacks_a_file_has_none_of_them(tmp_path):
+    write_shared(tmp_path, "cifar10")
+    (tmp_path / "cifar10_train3.npz").unlink()
+    with pytest.raises(OSError, match=r"cifar-10-python.tar.gz is not in .*, and download_if_missing is False"):
+        fetch_cifar10(data_home=tmp_path, download_if_missing=False)
+
+
 def test_names_of_classes_are_the_callers_own(tmp_path):
     write_shared(tmp_path, "cifar10")
     fetch_cifar10(data_home=tmp_path).target_names.clear()

@@ -301,6 +301,16 @@ class TestNamesOfClasses:
     def test_names_of_one_side_are_those_of_both(self, of):
         assert noise.corrupt_labels(["a", "b", "c"], of(self.T)).tolist() == ["a", "c", "a"]
 
+    def test_numbers_of_one_side_in_another_order_may_mean_either_and_are_refused(self):
+        T = self.T.set_axis(range(3)).set_axis(range(3), axis=1)
+        for of in (T[[2, 0, 1]], T.loc[[2, 0, 1]], T.rename(columns=str)[["2", "0", "1"]]):
+            with pytest.raises(ValueError, match=r"transition_matrix must name its rows as its columns, or .* got \["):
+                noise.corrupt_labels([0, 1, 2], of)
+        both = T.loc[[2, 0, 1], [1, 0, 2]]
+        for of in (both, T.rename(columns=str)):
+            expected = noise.corrupt_labels([0, 1, 2], T)
+            np.testing.assert_array_equal(noise.corrupt_labels([0, 1, 2], of), expected)
+
     def test_a_frame_without_names_is_in_the_order_of_the_classes(self):
         T = pd.DataFrame(self.T.to_numpy())
         assert noise.corrupt_labels(["a", "b", "c"], T).tolist() == ["b", "b", "a"]
