@@ -4,6 +4,7 @@ import hashlib
 import io
 import os
 import re
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from sklabelnoise._label_report._evidence import codes_of
 ACCEPT, REJECT, RELABEL, UNSURE, REMOVE = DECISIONS = ("accept", "reject", "relabel", "unsure", "remove")
 
 _NUMBER = re.compile(r"[+-]?[\d.,]+(e[+-]?\d+)?|[+-]?inf(inity)?|nan", re.IGNORECASE)
+_THOUSANDS = re.compile(r"\d{1,3}([.,]\d{3})+")
 _SPREADSHEETS = (".xlsx", ".xls", ".ods")
 
 
@@ -121,8 +123,9 @@ def _check(decisions, report):
     if unknown.any():
         known = ", ".join(f'"{word}"' for word in DECISIONS[:-1]) + f' or "{DECISIONS[-1]}"'
         raise ValueError(f"A decision must be {known}, got {decisions['decision'][unknown].iloc[0]!r}.")
-    rows = decisions["row"].map(_row_number)
-    is_issue = rows.isin(report.issues["row"]).to_numpy()
+    issues = set(report.issues["row"].tolist())
+    rows = decisions["row"].map(lambda cell: _row_number(cell, issues))
+    is_issue = (rows >= 0).to_numpy()
     if not is_issue.all():
         first = decisions["row"][~is_issue].iloc[0]
         raise ValueError(f"decisions must be about rows that are issues of this report, got {first!r}.")
@@ -154,13 +157,16 @@ def _is_empty(cell):
     return cell is None or (isinstance(cell, float) and np.isnan(cell)) or str(cell).strip() == ""
 
 
-def _row_number(cell):
-    """A whole number, also as 7.0 or 7,0; -1 for what is none."""
-    try:
-        number = float(str(cell).strip().replace(",", "."))
-    except ValueError:
-        return -1
-    return int(number) if number.is_integer() else -1
+def _row_number(cell, rows):
+    """Which of some rows a cell means: 7 also as 7.0 or 7,0, and 1234 as 1,234; -1 for none, or if it may be two."""
+    text, meant = str(cell).strip(), set()
+    with suppress(ValueError):
+        number = float(text.replace(",", "."))
+        meant |= {int(number)} if number.is_integer() else set()
+    if isinstance(cell, str) and _THOUSANDS.fullmatch(text):
+        meant.add(int(re.sub(r"\D", "", text)))
+    meant &= rows
+    return meant.pop() if len(meant) == 1 else -1
 
 
 def _check_report(decisions, report):

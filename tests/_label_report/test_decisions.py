@@ -80,6 +80,19 @@ class TestKinds:
             report.apply(csv(page_file(report, ["relabel"], label=[label])))
 
 
+@pytest.mark.parametrize("form", ["{:,}", "{:_}"], ids=["1,000", "1.000"])
+def test_a_spreadsheet_may_put_marks_between_thousands(form):
+    """1,000 was read as row 1, and the decision went there."""
+    report = report_of(n=3001)
+    file = page_file(report, ["accept"] * len(report.issues))
+    frame = file.assign(row=[form.format(row).replace("_", ".") for row in file["row"]])
+    assert {1, 1000} & set(report.issues["row"]) == {1, 1000}
+    clear = ~file["row"].isin([1000, 2000]).to_numpy()  # as decimals 1 and 2 these are rows as well
+    np.testing.assert_array_equal(report.apply(csv(frame[clear])), report.apply(csv(file[clear])))
+    with pytest.raises(ValueError, match=r"must be about rows that are issues of this report, got '1[.,]000'"):
+        report.apply(csv(frame[frame["row"].isin(["1,000", "1.000"])]))
+
+
 class TestReviewers:
     def test_files_that_agree_are_one(self, report):
         first, second = page_file(report, ["accept", "reject"]), page_file(report, ["accept", "reject", "accept"])
