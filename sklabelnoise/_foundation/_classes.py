@@ -57,6 +57,23 @@ def encode(y, classes=None, *, name="y"):
     return classes, order[position][codes]
 
 
+def in_type_of(y, classes):
+    """Classes in the type of some labels, as they are where that has no room for one of them.
+
+    Examples
+    --------
+    >>> in_type_of(np.array([0, 1], dtype=np.int8), np.array([0, 1, 2])).dtype
+    dtype('int8')
+    >>> in_type_of(np.array(["a", "b"]), np.array(["a", "b", "other"])).dtype
+    dtype('<U5')
+    """
+    try:
+        own = classes.astype(y.dtype)
+    except (TypeError, ValueError):
+        return classes
+    return own if (own == classes).all() else classes
+
+
 def count_pairs(classes=None, **labels):
     """Classes, and how many rows have each pair of labels.
 

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 
 from sklabelnoise._foundation._callers_line import warn
-from sklabelnoise._foundation._given import check_same_rows, of_tensor
+from sklabelnoise._foundation._classes import in_type_of
+from sklabelnoise._foundation._given import as_labels, check_same_rows, of_tensor
 from sklabelnoise._foundation._whole_files import write_whole
 from sklabelnoise._label_report._decisions import REMOVE, UNSURE, decided_rows, fingerprint_of
 from sklabelnoise._label_report._evidence import check_evidence, row_names
@@ -155,7 +156,7 @@ class LabelReport:
                 raise ValueError(
                     f"{name} must have one row for each of {len(self._codes)} labels, got {_n_rows(rows)}."
                 )
-        self.y = self.classes[self._codes]
+        self.y = in_type_of(as_labels(y), self.classes)[self._codes]
         self.X = X
         self.display = display
         self.ids = None if ids is None else _one_a_row(ids)
@@ -340,7 +341,7 @@ class LabelReport:
         rows, words = decided["row"].to_numpy(), decided["decision"].to_numpy()
         codes = self._codes.copy()
         codes[rows] = decided["label"].to_numpy()
-        y_corrected = self.classes[codes]
+        y_corrected = in_type_of(self.y, self.classes)[codes]
         removed, unsure = rows[words == REMOVE], rows[words == UNSURE]
         if return_rows:
             keep, weight = np.ones(len(codes), dtype=bool), np.ones(len(codes))

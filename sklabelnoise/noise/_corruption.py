@@ -11,7 +11,7 @@ from scipy.stats import truncnorm
 from sklearn.utils import check_array, check_consistent_length, check_random_state, column_or_1d
 
 from sklabelnoise._compat import safe_indexing
-from sklabelnoise._foundation._classes import encode
+from sklabelnoise._foundation._classes import encode, in_type_of
 from sklabelnoise._foundation._given import as_labels
 from sklabelnoise.noise._transition_matrices import check_rate, check_transition_matrix, in_order_of_classes
 
@@ -36,7 +36,7 @@ def corrupt_labels(
     Parameters
     ----------
     y : array-like of shape (n_samples,)
-        True labels, of any sortable dtype, which is kept.
+        True labels, of any sortable dtype, which is kept where all classes are of it.
 
     transition_matrix : array-like or DataFrame of shape (n_classes, n_classes)
         ``T[i, j] = P(given = j | true = i)``; rows sum to one. The rows and columns of a frame are found by name.
@@ -70,8 +70,10 @@ def corrupt_labels(
     >>> realized_noise_rate(y, y_noisy)
     0.4
     """
-    classes, true = encode(column_or_1d(as_labels(y)), classes)
+    y = column_or_1d(as_labels(y))
+    classes, true = encode(y, classes)
     T = check_transition_matrix(in_order_of_classes(transition_matrix, classes), len(classes))
+    classes = in_type_of(y, classes)
     rng = check_random_state(random_state)
     if exact_counts:
         return classes[_draw_exact_counts(true, T, rng)]

@@ -37,6 +37,14 @@ def test_only_accepted_suggestions_change_labels(report):
     np.testing.assert_array_equal(y[changed], expected)
 
 
+@pytest.mark.parametrize("dtype", [np.int8, np.float32, np.uint16])
+def test_corrected_labels_have_the_type_of_the_given_ones(dtype):
+    y = np.array([0, 0, 1, 1], dtype=dtype)
+    report = LabelReport(y, [[0.9, 0.1], [0.2, 0.8], [0.1, 0.9], [0.3, 0.7]], classes=[0, 1], in_sample=True)
+    corrected = report.apply(report.issues.assign(decision="accept"))
+    assert report.y.dtype == corrected.dtype == dtype and corrected.tolist() == [0, 1, 1, 1]
+
+
 def test_no_decision_changes_nothing(report):
     decisions = pd.DataFrame({"report": [], "row": [], "decision": []})
     np.testing.assert_array_equal(report.apply(decisions), report.y)

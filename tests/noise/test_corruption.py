@@ -50,6 +50,18 @@ def test_labels_keep_their_values_and_dtype(y):
     assert set(y_noisy) == set(y)
 
 
+@pytest.mark.parametrize("y, classes, dtype", [
+    (np.array([0, 1, 1], dtype=np.int8), [0, 1], np.int8),
+    (np.array([0, 1, 1], dtype=np.float32), [0, 1, 2], np.float32),
+    (np.array(["a", "b", "b"], dtype=object), ["a", "b"], object),
+    (np.array(["a", "b", "b"]), ["b", "a", "longer"], "<U6"),  # one of three letters has no room for it
+    (np.array([0, 1, 1], dtype=np.int8), [0, 1, 300], np.int64),
+])  # fmt: skip
+def test_labels_keep_their_dtype_whatever_that_of_the_classes(y, classes, dtype):
+    T = noise.symmetric_transition_matrix(len(classes), 0.3)
+    assert noise.corrupt_labels(y, T, classes=classes, random_state=0).dtype == dtype
+
+
 def test_strings_equal_integers():
     T = noise.symmetric_transition_matrix(3, 0.5)
     y = np.arange(300) % 3
