@@ -21,6 +21,13 @@ def is_misleading(scorer):
 
 def check_candidates(candidates):
     """Candidates as pairs of floats."""
+    if isinstance(candidates, pd.DataFrame):
+        if not {"lam", "beta"} <= set(candidates.columns):
+            raise ValueError(
+                "candidates must be pairs (lam, beta), or a frame with columns lam and beta, got "
+                f"{list(candidates.columns)}."
+            )
+        candidates = candidates[["lam", "beta"]].to_numpy()
     try:
         pairs = [tuple(pair) for pair in candidates]
     except TypeError:

@@ -78,8 +78,8 @@ class DMClassifierCV(NetClassifier):
     ----------
     %(module)s
 
-    candidates : sequence, default=((0, 0), (0, 2), (0.5, 4), (0.5, 8), (1, 8), (1, 16), (2, 12), (2, 24))
-        Pairs (lam, beta).
+    candidates : sequence or DataFrame, default=((0, 0), (0, 2), (0.5, 4), (0.5, 8), (1, 8), (1, 16), (2, 12), (2, 24))
+        Pairs (lam, beta), or a frame with these columns, such as `scores_` of another fit.
 
     cv : int, splitter or iterable, default=5
         An integer is the number of stratified, shuffled folds, which keep groups together where there are some.

@@ -269,7 +269,13 @@ class StochasticLabelRefineryRegressor(RegressorMixin, BaseLabelRefinery):
         """Grades and thresholds; the latter None where they are fitted later."""
         if self.thresholds is None:
             return None, None
-        check_classification_targets(y)
+        try:
+            check_classification_targets(y)
+        except ValueError as error:  # which speaks of classifiers
+            raise ValueError(
+                f"thresholds need y to hold ordered grades, got continuous values such as {y[0]}; thresholds=None "
+                "predicts values."
+            ) from error
         grades = np.unique(y)
         if not isinstance(self.thresholds, str):
             return grades, check_thresholds(self.thresholds, grades)
@@ -289,9 +295,9 @@ class StochasticLabelRefineryRegressor(RegressorMixin, BaseLabelRefinery):
         """The prediction itself, to be compared with the given value."""
         return predicted
 
-    def _describe(self, given, learnt, predicted, refined, average):
+    def _describe(self, given, learned, predicted, refined, average):
         return {
-            "change": average(np.abs(refined - learnt)),
+            "change": average(np.abs(refined - learned)),
             "oof_mae": average(np.abs(predicted - given)),
             "oof_rmse": average((predicted - given) ** 2) ** 0.5,
             "shift": average(np.abs(refined - given)),

@@ -56,8 +56,7 @@ def _preparation(X):
         )
         numbers, others = make_column_selector(dtype_include="number"), make_column_selector(dtype_exclude="number")
         return [make_column_transformer(("passthrough", numbers), (categories, others))]
-    first = X.iloc[0] if isinstance(X, pd.Series) else X[0]
-    if isinstance(first, str):
+    if _are_texts(X):
         # Those of all rows: a fold without some of them could have fewer than there are components.
         vocabulary = TfidfVectorizer(max_features=20_000).fit(X).vocabulary_
         words = TfidfVectorizer(sublinear_tf=True, vocabulary=vocabulary, dtype=np.float32)
@@ -69,6 +68,26 @@ def _preparation(X):
         # An array, whatever scikit-learn is set to give users of its transformers: pixels have no names.
         return [FunctionTransformer(_flat).set_output(transform="default"), components]
     return []
+
+
+def _are_texts(X):
+    """Whether rows are texts.
+
+    Raises
+    ------
+    ValueError
+        If some are, and one is none.
+    """
+    if getattr(X, "ndim", 1) > 1:
+        return False
+    rows = X.tolist() if isinstance(X, pd.Series | np.ndarray) else X
+    others = [number for number, text in enumerate(rows) if not isinstance(text, str)]
+    if others and len(others) < len(rows):
+        raise ValueError(
+            f"X must hold a text in every row, got {rows[others[0]]!r} in row {others[0]}. Leave such rows out, or "
+            "take an empty text for what is missing."
+        )
+    return not others
 
 
 def _of_sparse(n_columns):

@@ -194,6 +194,11 @@ class EmphasisDisplay:
 
         estimator = last_step(estimator)
         params, hyper = estimator.get_params(deep=False), {}
+        if callable(params.get("loss")):
+            raise ValueError(
+                "estimator must have an emphasis, a weight that depends on p alone, got "
+                f"{type(estimator).__name__} with a loss of your own, {params['loss']!r}."
+            )
         if "loss" in params:
             emphasis = params["loss"]
             hyper = {key.removeprefix("loss__"): v for key, v in params.items() if key.startswith("loss__")}

@@ -298,6 +298,12 @@ def _rows_of(X, estimator, name="X"):
             f"{name} must be rows or a Dataset, got a DataLoader: pass its dataset, and what it was made with as "
             "batch_size, iterator_train__num_workers and so on."
         )
+    if isinstance(X, list) and X and isinstance(X[0], tuple) and any(map(_has_axes, X[0])):
+        raise TypeError(
+            f"{name} must be rows or a Dataset, got a list of items of one. scikit-learn's searches and "
+            "cross-validation take a Dataset apart: give them an array, or call DMClassifierCV or audit_labels, which "
+            "split a Dataset themselves."
+        )
     paths = image_paths(X)
     if paths is not None:
         advice = (
@@ -308,6 +314,10 @@ def _rows_of(X, estimator, name="X"):
     check_numeric_columns(X, type(estimator).__name__, name=name)
     check_no_texts(X, type(estimator).__name__, name=name)
     return with_nan_for_na(X)
+
+
+def _has_axes(value):
+    return isinstance(value, torch.Tensor) and value.ndim > 0
 
 
 def _as_array(X, name="X"):

@@ -315,6 +315,16 @@ def test_malformed_candidates(moons, candidates):
         DMClassifierCV(candidates=candidates).fit(*moons)
 
 
+def test_candidates_may_be_a_frame_by_whose_names_they_are_read(moons):
+    """Such as those of an earlier fit, in `scores_`, the best of which are to be compared again."""
+    model = DMClassifierCV(candidates=CANDIDATES[:2], cv=2, n_members=1, **QUICK).fit(*moons)
+    for frame in (model.scores_, model.scores_[["beta", "lam"]]):
+        again = DMClassifierCV(candidates=frame, cv=2, n_members=1, **QUICK).fit(*moons)
+        pd.testing.assert_frame_equal(again.scores_, model.scores_)
+    with pytest.raises(ValueError, match=r"pairs .* or a frame with columns lam and beta, got \['a'"):
+        DMClassifierCV(candidates=pd.DataFrame({"a": [0], "b": [0]})).fit(*moons)
+
+
 def test_a_failed_fit_keeps_what_was_fitted(moons):
     X, y = moons
     model = DMClassifierCV(candidates=CANDIDATES[:1], cv=2, n_members=1, **QUICK).fit(X, y)

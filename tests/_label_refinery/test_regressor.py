@@ -140,7 +140,7 @@ class TestRegressor:
         [
             ({"thresholds": [1, 2]}, np.arange(60) % 4, "must be 3 increasing numbers"),
             ({"thresholds": "best"}, np.arange(60), "'thresholds' parameter of StochasticLabelRefineryRegressor must"),
-            ({"thresholds": "half"}, np.linspace(0, 1, 60), "Unknown label type: continuous"),
+            ({"thresholds": "half"}, np.linspace(0, 1, 60), "thresholds need y to hold ordered grades, got"),
             ({"thresholds": "qwk", "n_rounds": 0}, np.arange(60) % 4, "fitted to out-of-fold predictions"),
             ({"soft_label_method": "replicate"}, np.arange(60), "'soft_label_method' parameter of Stochastic"),
             ({}, np.array(["low", "high"] * 30), "needs a numeric y. Got dtype <U4"),

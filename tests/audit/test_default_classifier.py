@@ -61,6 +61,16 @@ def test_no_column_or_word_of_few_is_lost(n_columns):
         assert LogisticRegression(C=100).fit(found, y).score(found, y) == 1
 
 
+@pytest.mark.parametrize("column", [list, pd.Series, lambda texts: np.array(texts, dtype=object)])
+@pytest.mark.parametrize("odd, row", [(None, 1), (None, 0), (3, 1), (np.nan, 5)])
+def test_a_text_that_is_missing_is_named_by_its_row(column, odd, row):
+    """TfidfVectorizer says that None has no attribute lower."""
+    texts = ["a good film", "a bad film"] * (N // 2)
+    texts[row] = odd
+    with pytest.raises(ValueError, match=rf"X must hold a text in every row, got (nan|{odd}) in row {row}\."):
+        audit_labels(None, column(texts), np.arange(N) % 2)
+
+
 def test_a_fold_may_lack_words():
     texts = [f"word{i}" for i in range(N)]
     assert prepared(texts, N // 2).shape == (N // 2, N // 2)  # of a hundred components as many as there are rows

@@ -108,6 +108,8 @@ class TestEmphasis:
     def test_methods_without_an_emphasis_are_refused(self):
         with pytest.raises(ValueError, match=r"must have an emphasis.* got ProSelfLCClassifier"):
             EmphasisDisplay.from_estimator(ProSelfLCClassifier())
+        with pytest.raises(ValueError, match=r"must have an emphasis.* RobustLossClassifier with a loss of your own"):
+            EmphasisDisplay.from_estimator(RobustLossClassifier(loss=lambda logits, labels: logits[:, 0]))
 
     def test_of_a_pipeline_it_is_the_last_step(self):
         model = DMClassifier(lam=1, beta=4)

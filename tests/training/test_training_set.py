@@ -11,9 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from sklearn.exceptions import DataConversionWarning
+from sklearn.model_selection import GridSearchCV
 from sklearn.utils.multiclass import check_classification_targets
+from torch.utils.data import TensorDataset
 
 from sklabelnoise import DMClassifier, DMClassifierCV
+from sklabelnoise.model_selection import FusedGridSearchCV
 from sklabelnoise.modules import ResNet20
 from sklabelnoise.training import _training_set
 from sklabelnoise.training._training_set import (
@@ -415,6 +418,18 @@ def test_images_as_a_list_or_a_tensor_are_the_same_images():
         model = fit_images(other, y)
         assert np.array_equal(model.predict_proba(other), proba)
         assert model.n_features_in_ == 3
+
+
+def test_items_of_a_dataset_that_scikit_learn_took_apart_are_refused_with_what_is_taken(blobs):
+    """NumPy said that a sequence was no element of an array."""
+    X, y = torch.from_numpy(blobs[0]), torch.from_numpy(blobs[1])
+    dataset = TensorDataset(X, y)
+    for search in (GridSearchCV, FusedGridSearchCV):
+        search = search(DMClassifier(**FAST), {"lam": [0, 1]}, cv=2, error_score="raise")
+        for labels in (None, blobs[1]):
+            with pytest.raises(TypeError, match=r"X must be rows or a Dataset, got a list of items of one\."):
+                search.fit(dataset, labels)
+    DMClassifierCV(candidates=[(0, 0)], cv=2, n_members=1, **FAST).fit(dataset)
 
 
 # Held-out rows
