@@ -64,7 +64,7 @@ rng, n_texts = np.random.default_rng(0), options.n_texts or (None if options.ban
 classes = np.unique(y_train)
 
 # %%
-# The Pipeline, fitted where 40 % of the labels are wrong. Paragraph vectors are learnt without labels, so noise can't
+# The Pipeline, fitted where 40 % of the labels are wrong. Paragraph vectors are learned without labels, so noise can't
 # reach them, and the texts to be predicted help as further texts. `DMClassifierCV` chooses lam and beta by accuracy on
 # left-out rows, judged by the given labels, and averages three networks; (0, 0) weighs all examples alike.
 

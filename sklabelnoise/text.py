@@ -110,7 +110,7 @@ class PVDBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         Known words, in descending order of frequency.
 
     n_texts_ : int
-        Number of different texts that were learnt from.
+        Number of different texts that were learned from.
 
     Notes
     -----
@@ -337,8 +337,8 @@ class PVDBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
             model.train(
                 documents, total_examples=model.corpus_count, epochs=self.epochs, callbacks=[_EpochProgress(bar)]
             )
-        learnt = {document.tags[0] for document in documents if any(word in model.wv for word in document.words)}
-        model.dv.vectors[[number for number in range(len(rows)) if number not in learnt]] = 0
+        learned = {document.tags[0] for document in documents if any(word in model.wv for word in document.words)}
+        model.dv.vectors[[number for number in range(len(rows)) if number not in learned]] = 0
         self.model_, self.vocabulary_, self.n_texts_ = model, model.wv.key_to_index, len(rows)
         self._rows, self._seed, self._n_features_out = rows, seed, model.vector_size
 
@@ -346,7 +346,7 @@ class PVDBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         """Vectors of new texts, by gradient descent on the vector alone."""
         from gensim.models.doc2vec import train_document_dbow
 
-        model = copy.copy(self.model_)  # with random numbers of its own; what it learnt is shared and only read
+        model = copy.copy(self.model_)  # with random numbers of its own; what it learned is shared and only read
         tokenize = self._make_tokenizer()
         rates = np.linspace(model.alpha, model.min_alpha, model.epochs)
         work = np.zeros(model.layer1_size, dtype=np.float32)

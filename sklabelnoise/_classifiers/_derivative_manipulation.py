@@ -46,13 +46,13 @@ class DMClassifier(BaseNoisyLabelClassifier):
 
     .. math:: w(p) = \exp(\beta \, p^\lambda (1 - p)),
 
-    by default divided by the sum of w over the batch. For beta > 0 examples with p near lam / (lam + 1) are emphasised:
+    by default divided by the sum of w over the batch. For beta > 0 examples with p near lam / (lam + 1) are emphasized:
     with lam = 0 the hardest, with larger lam those whose label the network already half believes. Wrong labels stay
-    improbable under such training and are hardly learnt.
+    improbable under such training and are hardly learned.
 
     More noise wants a larger `lam` and, with it, a larger `beta`: around (0, 0.5 to 4) for clean labels, (0.5, 8 to 12)
     for 20 %, (1, 12 to 16) for 40 %, (2, 12 to 24) for 60 % symmetric noise ([1]_, supplement, Table 9, and Section
-    4.1). For two classes lam >= 1 suits better than the default: lam = 0.5 emphasises p = 1/3, labels that a two-class
+    4.1). For two classes lam >= 1 suits better than the default: lam = 0.5 emphasizes p = 1/3, labels that a two-class
     network already disbelieves. A strong emphasis has its price: it needs more iterations, and where classes are
     unbalanced it can settle on few of them. On this package's tables with 40 % symmetric noise (1, 16) wins back far
     more than the default, while (2, 24) does harm (benchmarks/results/tables.jsonl). Without clean labels choose both
@@ -73,7 +73,7 @@ class DMClassifier(BaseNoisyLabelClassifier):
         Where the emphasis lies: its mode is lam / (lam + 1).
 
     beta : float, default=8.0
-        How uneven the emphasis is; 0 treats all examples alike. Negative values, for lam = 0, emphasise the easiest.
+        How uneven the emphasis is; 0 treats all examples alike. Negative values, for lam = 0, emphasize the easiest.
 
     emphasis : callable, default=None
         Replaces `lam` and `beta`: an emphasis of :mod:`sklabelnoise.losses` or any function w(p) of a tensor of

@@ -41,7 +41,7 @@ def _is_one_model_with_decision_function(self):
 class StochasticLabelRefinery(ClassifierMixin, BaseLabelRefinery):
     r"""Refine the labels of any classifier with its own out-of-fold predictions.
 
-    In every round the rows are split anew into folds, each fold is predicted by a model that learnt the current
+    In every round the rows are split anew into folds, each fold is predicted by a model that learned the current
     labels of the others, and the labels move towards the predictions:
 
     .. math:: L_{t+1} = \frac{n L_t + P_t}{n + 1},
@@ -405,9 +405,9 @@ class StochasticLabelRefinery(ClassifierMixin, BaseLabelRefinery):
     def _default_estimator(self):
         return LogisticRegression(max_iter=1000)
 
-    def _describe(self, given, learnt, predicted, refined, average):
+    def _describe(self, given, learned, predicted, refined, average):
         return {
-            "change": average(np.abs(refined - learnt).sum(axis=1) / 2),
+            "change": average(np.abs(refined - learned).sum(axis=1) / 2),
             "oof_accuracy": average(predicted.argmax(axis=1) == given),
             "oof_given_proba": average(self._about_given(given, predicted)),
             "relabeled": average(refined.argmax(axis=1) != given),

@@ -98,7 +98,7 @@ class BaseLabelRefinery(MetaEstimatorMixin, BaseEstimator, metaclass=ABCMeta):
         """What of the predictions is averaged over the rounds, one value a row: what they say of the given labels."""
 
     @abstractmethod
-    def _describe(self, given, learnt, predicted, refined, average):
+    def _describe(self, given, learned, predicted, refined, average):
         """Numbers about one round, for `history_`; `average` takes the mean over rows."""
 
     def _note(self, given, predicted):
@@ -195,20 +195,20 @@ class BaseLabelRefinery(MetaEstimatorMixin, BaseEstimator, metaclass=ABCMeta):
         mean_about_given, history = np.zeros(len(y)), []
         for number in range(1, self.n_rounds + 1):
             start = perf_counter()
-            learnt, predicted = refined, None
+            learned, predicted = refined, None
             is_last = number == self.n_rounds
             predicted, models, losses = left_out.predict(
-                number, learnt, keep_models=is_last and self.final == "folds", advance=bar.advance
+                number, learned, keep_models=is_last and self.final == "folds", advance=bar.advance
             )
             noted = self._note(given, predicted) if number == 1 else noted
             weight = number if self.label_weight == "average" else self.label_weight
-            refined = weight * learnt
+            refined = weight * learned
             refined += predicted
             refined /= weight + 1
 
             mean_about_given += (self._about_given(given, predicted) - mean_about_given) / number
             described = self._describe(
-                given, learnt, predicted, refined, lambda values: float(np.average(values, weights=sample_weight))
+                given, learned, predicted, refined, lambda values: float(np.average(values, weights=sample_weight))
             )
             history.append({"round": number, **described, **({"losses": losses.tolist()} if len(losses) else {})})
             self._report(history[-1], refined, predicted, perf_counter() - start, bar)
@@ -216,7 +216,7 @@ class BaseLabelRefinery(MetaEstimatorMixin, BaseEstimator, metaclass=ABCMeta):
                 break
 
         if self.final == "refit":
-            learnt = None  # no longer needed
+            learned = None  # no longer needed
         if number:
             refined = self._settle(noted, given, refined, predicted, mean_about_given)
         if self.final == "refit":
@@ -224,7 +224,7 @@ class BaseLabelRefinery(MetaEstimatorMixin, BaseEstimator, metaclass=ABCMeta):
                 models = self._refit(members, X, y, refined, sample_weight, seeds[0])
             bar.finish()
         elif models is None:
-            _, models, _ = left_out.predict(number, learnt, keep_models=True)
+            _, models, _ = left_out.predict(number, learned, keep_models=True)
         return Bunch(
             refined=refined,
             predicted=predicted,

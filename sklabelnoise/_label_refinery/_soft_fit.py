@@ -170,7 +170,7 @@ class _TargetFit:
         y : ndarray of shape (n_samples,)
             Given labels or values, for what cannot use `targets`, such as a supervised transformer.
         targets : ndarray of shape (n_samples, n_classes) or (n_samples,)
-            What is learnt.
+            What is learned.
         sample_weight : ndarray of shape (n_samples,) or None, default=None
             Weights of the rows.
         rows : ndarray of int of shape (n_rows,) or None, default=None

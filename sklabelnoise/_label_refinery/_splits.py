@@ -30,7 +30,7 @@ class FoldDrawer:
     classes : ndarray or None, default=None
         Sorted classes; None if `y` is continuous.
     sample_weight : ndarray of shape (n_samples,) or None, default=None
-        Rows of weight zero are predicted, but nothing is learnt from them: folds are counted and stratified without
+        Rows of weight zero are predicted, but nothing is learned from them: folds are counted and stratified without
         them.
     resplit : bool, default=True
         False keeps the partition of the first round.

@@ -131,7 +131,7 @@ def _of_items(items):
 
 
 def _of_pictures(pictures):
-    """Small grey pictures; what cannot be read is like nothing in particular."""
+    """Small gray pictures; what cannot be read is like nothing in particular."""
     pixels = np.full((len(pictures), _SIDE * _SIDE), 127.5, dtype=np.float32)
     for i, picture in enumerate(pictures):
         try:

@@ -282,7 +282,7 @@ def pixels_of(image):
 
 
 def picture_at(picture, size=None):
-    """A picture of pillow from a path, an array or a picture, in grey or RGB."""
+    """A picture of pillow from a path, an array or a picture, in gray or RGB."""
     from PIL import Image  # optional dependency
 
     if isinstance(picture, str | os.PathLike):

@@ -58,7 +58,7 @@ def load_digits_noisy(
         With the following attributes.
 
         X_train, X_test : ndarray of shape (n_samples, 64)
-            Grey values from 0 to 16.
+            Gray values from 0 to 16.
         y_train : ndarray of shape (n_train,)
             The given labels, some of them wrong.
         y_train_clean : ndarray of shape (n_train,)

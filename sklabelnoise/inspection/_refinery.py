@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 class RefineryDisplay:
     """Labels of points in the plane after each round of a label refinery.
 
-    A point has the colors of the classes mixed by its soft label: a label in doubt is grey, and one that changes sides
+    A point has the colors of the classes mixed by its soft label: a label in doubt is gray, and one that changes sides
     changes its color.
 
     Parameters

@@ -126,7 +126,7 @@ class ExponentialEmphasis:
     Parameters
     ----------
     beta : float or tensor
-        Positive values emphasise labels the model disbelieves, negative values those it believes. A tensor broadcasts
+        Positive values emphasize labels the model disbelieves, negative values those it believes. A tensor broadcasts
         over the leading (replica) dimensions of p.
 
     Attributes

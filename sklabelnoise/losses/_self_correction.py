@@ -215,7 +215,7 @@ def proselflc(
         \ell = -\sum_k \tilde q_k \log p_k, \qquad
         \frac{\partial \ell}{\partial z} = (1 - \epsilon) (p - q) - \epsilon \, p \odot (\log p + H(p)),
 
-    because the target keeps its graph through p: the second term minimises the entropy of confident predictions. With
+    because the target keeps its graph through p: the second term minimizes the entropy of confident predictions. With
     ``detach_target=True``, which needs a temperature below 1, the derivative is
     :math:`(1 - \epsilon) (p - q) + \epsilon (p - p_T)`.
 

@@ -53,8 +53,8 @@ class ImageNetwork(nn.Module):
         if x.ndim != 4:
             message = f"{name} takes images of shape {expected}, got shape {tuple(x.shape)}."
             if x.ndim == 3:
-                grey = "X[..., None]" if self.channels_last else "X[:, None]"
-                message += f" Grey images need an axis for their one channel: {grey}."
+                gray = "X[..., None]" if self.channels_last else "X[:, None]"
+                message += f" Gray images need an axis for their one channel: {gray}."
             raise ValueError(message)
         channels, other = (x.shape[3], x.shape[1]) if self.channels_last else (x.shape[1], x.shape[3])
         if channels != self.in_channels:

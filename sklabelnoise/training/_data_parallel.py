@@ -18,7 +18,7 @@ def training_together(net, processes):
     Parameters
     ----------
     net : NoisyLabelNet
-        Initialised.
+        Initialized.
     processes : Processes
 
     Raises

@@ -83,7 +83,7 @@ def scaled(logits, labels, scale, *, shift=0.0):
 
 
 @pytest.mark.parametrize("hyper, message", [
-    ({"scale": 2.0, "shfit": 1.0}, "scaled with scale, shfit: got an unexpected keyword argument 'shfit'"),
+    ({"scale": 2.0, "stretch": 1.0}, "scaled with scale, stretch: got an unexpected keyword argument 'stretch'"),
     ({"shift": 1.0}, "scaled with shift: missing a required argument: 'scale'"),
     ({}, "scaled without any: missing a required argument: 'scale'"),
 ])  # fmt: skip

@@ -208,7 +208,7 @@ class TestEveryNetwork:
 @pytest.mark.parametrize(("channels_last", "axis"), [(False, r"X\[:, None\]"), (True, r"X\[\.\.\., None\]")])
 def test_grey_images_without_a_channel_axis_are_recognized(channels_last, axis):
     network = ResNet20(1, 10, channels_last=channels_last)
-    with pytest.raises(ValueError, match=rf"got shape \(2, 8, 8\)\. Grey images need an axis .*: {axis}"):
+    with pytest.raises(ValueError, match=rf"got shape \(2, 8, 8\)\. Gray images need an axis .*: {axis}"):
         network(torch.zeros(2, 8, 8))
 
 
