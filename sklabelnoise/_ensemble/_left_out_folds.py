@@ -12,7 +12,7 @@ from sklabelnoise._label_refinery._splits import DEFAULT_FOLDS, FoldDrawer
 # Share of the rows from which on equal rows of different labels make up the table.
 _CONTESTED = 0.5
 # So few different rows, each so often, that little is left to learn of one from the others.
-_FEW_ROWS, _OFTEN = 20, 10
+_FEW_ROWS, _OFTEN = 50, 10
 # Whole weights from here on are no numbers of rows: sums of them are no integers of the machine.
 _MOST_REPETITIONS = 2**31
 

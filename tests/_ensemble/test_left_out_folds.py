@@ -41,6 +41,9 @@ def test_which_tables_repeat_by_nature():
     assert not repeat_by_nature(distinct_rows(rows, noisy))
     for weight in (np.full(300, 10.0), np.full(300, 0.1), np.arange(300.0)):
         assert not repeat_by_nature(distinct_rows(rows, noisy, weight))
+    # nothing of a parity can be learned of one row from the others, and there is no noise in it
+    parity = np.random.default_rng(0).integers(0, 2, size=(500, 5)).astype(float)
+    assert repeat_by_nature(distinct_rows(parity, parity.sum(axis=1).astype(int) % 2))
     # copies of rows have their labels
     assert not repeat_by_nature(distinct_rows(np.tile(rows, (10, 1)), np.tile(noisy, 10)))
     some = np.where(np.arange(300)[:, None] < 140, 0.0, rows)
