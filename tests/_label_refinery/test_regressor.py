@@ -11,6 +11,7 @@ from sklearn.naive_bayes import GaussianNB
 from sklearn.preprocessing import StandardScaler
 
 from sklabelnoise import StochasticLabelRefineryRegressor
+from sklabelnoise._label_refinery._grades import kappa_thresholds
 from sklabelnoise.metrics import quadratic_weighted_kappa
 
 
@@ -116,6 +117,11 @@ class TestRegressor:
             for model in (half, fitted)
         )
         assert by_fitted >= by_half
+        by_what = [
+            kappa_thresholds(fitted.grades_, y, of, None) for of in (fitted.oof_prediction_, fitted.soft_labels_)
+        ]
+        np.testing.assert_array_equal(fitted.thresholds_, by_what[0])
+        assert np.abs(by_what[0] - by_what[1]).max() > 0.01
 
     def test_kappa_is_a_scorer(self, graded):
         X, y, _ = graded
