@@ -120,8 +120,8 @@ def test_a_family_knows_its_seconds_and_its_penalties_warn_nobody():
 
     start = time.perf_counter()
     fitted, _ = fit(Family("a", do=slow), Family("b"))
-    assert 0.05 <= fitted["a"].seconds <= time.perf_counter() - start
-    assert 0 <= fitted["b"].seconds < fitted["a"].seconds
+    assert 0.05 <= fitted["a"].seconds
+    assert fitted["a"].seconds + fitted["b"].seconds <= time.perf_counter() - start
 
 
 def test_many_reasons_are_told_by_the_first_lines_of_three():

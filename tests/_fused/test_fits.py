@@ -311,6 +311,19 @@ class TestFits:
         with pytest.raises(RuntimeError, match="out of ink"):
             list(self.fits([candidate.set_params(augment=broken)], table, splits))
 
+    def test_kept_fits_are_known_by_candidate_fold_and_name(self, table, splits, tmp_path):
+        X, y, _ = table
+        candidates = [DMClassifier(**SMALL, early_stopping=True, lam=lam) for lam in (0, 1)]
+        keys = [(number, fold) for number in range(2) for fold in range(3)]
+
+        def logits(candidates, name, work=None):
+            params = {"fit_params": lambda fold: {"y": y[splits[fold][0]]}, "work": work, "name": name}
+            return [fit.logits[0] for fit in fit_alone(keys, candidates, X, splits, **params)]
+
+        for of, name in ((candidates, "one"), (candidates, "one"), (candidates[::-1], "other")):
+            found, expected = logits(of, name, Work(Checkpoint(tmp_path, {}))), logits(of, name)
+            assert all(map(np.array_equal, found, expected))
+
     def test_refusing_ordinary_fits_is_an_error(self, table, splits):
         fits = self.fits([DMClassifier(**SMALL, early_stopping=True)], table, splits)
         fits.fit_alone = refuse
