@@ -168,6 +168,12 @@ def test_a_loaded_classifier_can_go_on(fitted, saved, blobs):
     assert loaded.loss_curve_[2] < fitted.loss_curve_[0]
 
 
+def test_a_loaded_classifier_goes_on_with_no_other_network(saved, blobs):
+    loaded = DMClassifier.load(saved).set_params(warm_start=True, module__hidden=(3,))
+    with pytest.raises(ValueError, match=r"Training goes on with the fitted network, .* module__hidden"):
+        loaded.fit(blobs[0], loaded.classes_[blobs[1]])
+
+
 def test_a_loaded_classifier_knows_how_far_its_training_was(blobs, tmp_path):
     class Progress(Callback):
         def on_epoch_end(self, net, **kwargs):
@@ -296,6 +302,8 @@ HOSTILE_HEADERS = {
     "an endless parameter": (parameter("lam", 10**400), "int too large"),
     "a huge network": (parameter("module__hidden", {"tuple": [10**12]}), r"size mismatch.*1000000000000"),
     "a huge input": (attribute("input_shape_", {"tuple": [10**13]}), "size mismatch"),
+    "an empty input": (attribute("input_shape_", {"tuple": [0]}), "must have a shape of positive integers, got"),
+    "a negative input": (attribute("input_shape_", {"tuple": [-5]}), "must have a shape of positive integers, got"),
     "a strange input": (attribute("input_shape_", {"tuple": ["5"]}), "must have a shape of positive integers, got"),
     "no classes": (attribute("classes_", None), "it must have at least 2 classes, got None"),
     "too few classes": (attribute("classes_", {"array": ["a", "b"], "dtype": "U"}), "size mismatch"),

@@ -103,6 +103,16 @@ def test_other_labels_or_suggestions_have_another_fingerprint(report):
     assert len({report.fingerprint, *(other.fingerprint for other in others)}) == 4
 
 
+def test_the_same_suggestion_for_another_row_has_another_fingerprint(no_warning_of_a_poor_model):
+    y, reports = np.repeat(["cat", "dog"], 10), []
+    for row in (3, 4):
+        proba = np.repeat([[0.9, 0.1], [0.1, 0.9]], 10, axis=0)
+        proba[row] = [0.1, 0.9]
+        reports.append(LabelReport(y, proba))
+        assert reports[-1].issues[["row", "suggested_label"]].to_numpy().tolist() == [[row, "dog"]]
+    assert reports[0].fingerprint != reports[1].fingerprint
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
