@@ -225,6 +225,20 @@ class TestOtherTablesOfOneCore:
             and gain.loc["DM, beta=0", "symmetric 0.6"] > 0
         )
 
+    def test_losses_beside_dm_in_table_1(self):
+        final = 100 * of_first_seed("dm_table1")
+        gain = final - final.loc["CCE"]
+        assert final.loc[["MAE", "MAE-DN"]].lt(10).all(axis=None) and final.loc["MSE"].lt(15.5).all()
+        assert final.loc[["GCE-DN", "MSE-DN"]].lt(24).all(axis=None)
+        assert gain.loc["CCE-DN"].abs().lt(1.2).all()
+        assert gain.loc[["label smoothing", "Boot-hard"]].abs().lt(2).all(axis=None)
+        symmetric = ["symmetric 0.2", "symmetric 0.4", "symmetric 0.6"]
+        assert gain.loc["Forward", symmetric].between(4, 7.5).all() and gain.loc["SL"].between(-7.5, -3).all()
+
+    def test_means_over_augmented_copies_gain_nothing(self):
+        final = 100 * of_first_seed("slr_table1")["as given"]
+        assert final["SLR"] - final["alone"] > 1 and abs(final["SLR-a"] - final["alone"]) < 0.1
+
     def test_trust_needs_the_row_and_the_time(self):
         rows = one_core("proselflc_figure2")
         rows = rows[rows["condition"] == "symmetric 0.4"]
