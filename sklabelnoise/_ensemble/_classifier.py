@@ -152,7 +152,7 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
     Rows are left out by the cheapest exact means: forests by the trees that have not drawn a row, kernel ridge
     regression and nearest neighbors by closed forms, the rest by folds. Equal rows with equal labels are one row with a
     weight; whole `sample_weight` are repetitions. In a table of few categories equal rows are observations of their
-    own: where half of the rows or more have equal ones of another label, or at most 50 different rows come ten times
+    own: where a quarter of the rows have equal ones of another label, or at most 50 different rows come ten times
     each on average, they are dealt out to folds, and all families leave them out by these.
 
     Kernel ridge regression takes columns by their ranks, each in units of its spread, or all in one unit (pixels);
