@@ -293,10 +293,10 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
             seed = draw_seed(self.random_state)
             families = families_of(self.members, self.classes_)
             class_weight = weights_of_classes(self.class_weight, self.classes_)
-            distinct, splits, by_folds = leave_out(
+            distinct, *left_out = leave_out(
                 X if table is None else table, y, codes, sample_weight, groups, self.cv, seed
             )
-            rows = self._training_rows(X, table, codes, distinct, splits, by_folds)
+            rows = self._training_rows(X, table, codes, distinct, *left_out)
             work = Work(
                 self._open_checkpoint(rows, seed),
                 np.inf if self.time_limit is None else begin + self.time_limit,
@@ -342,7 +342,7 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
         except Exception:  # rows that it cannot read are not those
             return False
 
-    def _training_rows(self, X, table, codes, distinct, splits, by_folds):
+    def _training_rows(self, X, table, codes, distinct, splits, by_folds, repeats):
         views = {"own": safe_indexing(X, distinct.rows)}
         self._views = None
         if table is not None:
@@ -355,6 +355,7 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
             n_classes=len(self.classes_),
             splits=splits,
             by_folds=by_folds,
+            repeats=repeats,
         )
 
     def _open_checkpoint(self, rows, seed):
@@ -364,7 +365,7 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
             "members": self.members,
             "seed": seed,
             "rows": rows.views["own"],
-            "labels": (self.classes_, rows.codes, rows.weight, rows.splits, rows.by_folds),
+            "labels": (self.classes_, rows.codes, rows.weight, rows.splits, rows.by_folds, rows.repeats),
             "version": __version__,
         }
         return Checkpoint(self.checkpoint, identity, code_of=self.members)

@@ -26,6 +26,8 @@ class TrainingRows:
         Row numbers; the test sets partition the rows.
     by_folds : bool
         Whether rows belong together in a way that only `splits` know: then nothing but folds leaves out a row.
+    repeats : bool, default=False
+        Whether equal rows, of different labels too, are what the table is made of.
     """
 
     views: dict
@@ -34,6 +36,7 @@ class TrainingRows:
     n_classes: int
     splits: list
     by_folds: bool
+    repeats: bool = False
 
     def __len__(self):
         return len(self.codes)

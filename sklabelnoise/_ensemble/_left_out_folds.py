@@ -35,16 +35,18 @@ def leave_out(X, y, codes, sample_weight, groups, cv, seed):
         Of the distinct rows: drawn ones for a number, else those that `cv` gives.
     by_folds : bool
         Whether rows may be left out by these splits alone.
+    repeats : bool
+        Whether that is so because of :func:`repeat_by_nature`.
     """
     if not is_number_of_folds(cv):
         splits, fold_of_row = given_folds(cv, X, y, groups, np.unique(y), sample_weight, seed)
         distinct = distinct_rows(X, codes, sample_weight, fold_of_row)
-        return distinct, of_distinct(splits, distinct), True
+        return distinct, of_distinct(splits, distinct), True, False
     distinct = distinct_rows(X, codes, sample_weight, groups)
     if groups is None and repeat_by_nature(distinct):
-        return *dealt_folds(distinct, codes, sample_weight, DEFAULT_FOLDS if cv is None else cv), True
+        return *dealt_folds(distinct, codes, sample_weight, DEFAULT_FOLDS if cv is None else cv), True, True
     own_groups = None if groups is None else groups[distinct.rows]
-    return distinct, drawn_folds(codes[distinct.rows], own_groups, cv, seed), groups is not None
+    return distinct, drawn_folds(codes[distinct.rows], own_groups, cv, seed), groups is not None, False
 
 
 def repeat_by_nature(distinct):

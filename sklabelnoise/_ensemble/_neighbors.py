@@ -14,7 +14,8 @@ class NeighborVotes:
     index : NearestNeighbors
         Fitted to the rows.
     codes, weight : ndarray of shape (n_samples,)
-        Their labels, and how many rows each stands for.
+        Their labels, and how many rows each stands for. Where equal rows are one, there are no codes, and the weight
+        has a column for each class.
     n_neighbors : int
         How many are asked.
     n_classes : int
@@ -28,7 +29,7 @@ class NeighborVotes:
 
     def predict_proba(self, X):
         """Shares of the neighbors' labels, shape (n_samples, n_classes)."""
-        most = min(self.n_neighbors, len(self.codes))
+        most = min(self.n_neighbors, len(self.weight))
         nearest = self.index.kneighbors(X, most, return_distance=False)
         return votes(nearest, self.codes, self.weight, [self.n_neighbors], len(self.classes_))[0]
 
@@ -48,33 +49,48 @@ class Neighbors(Family):
         candidates = [rows.scored({"n_neighbors": k}, left_out) for k, left_out in zip(numbers, left_outs, strict=True)]
         chosen = best_by_brier(candidates)
         models = [
-            NeighborVotes(index, rows.codes[train], rows.weight[train], numbers[chosen], rows.n_classes)
-            for index, train in indices
+            NeighborVotes(index, codes, weight, numbers[chosen], rows.n_classes) for index, codes, weight in indices
         ]
         return FittedFamily(self.name, self.view, candidates, chosen, left_outs[chosen], models)
 
     def _left_outs(self, rows, numbers):
         X = rows.views[self.view]
-        everything = np.arange(len(rows))
         if not rows.by_folds:
             index = NearestNeighbors(algorithm="brute").fit(X)
             # Without X no row is its own neighbor.
             nearest = index.kneighbors(n_neighbors=min(numbers[-1], len(rows) - 1), return_distance=False)
-            return votes(nearest, rows.codes, rows.weight, numbers, rows.n_classes), [(index, everything)]
+            return votes(nearest, rows.codes, rows.weight, numbers, rows.n_classes), [(index, rows.codes, rows.weight)]
         left_outs = [np.zeros((len(rows), rows.n_classes)) for _ in numbers]
         indices = []
         for train, test in rows.splits:
-            index = NearestNeighbors(algorithm="brute").fit(X[train])
-            nearest = index.kneighbors(X[test], min(numbers[-1], len(train)), return_distance=False)
-            found = votes(nearest, rows.codes[train], rows.weight[train], numbers, rows.n_classes)
+            own, codes, weight = X[train], rows.codes[train], rows.weight[train]
+            if rows.repeats:
+                own, codes, weight = merged(own, codes, weight, rows.n_classes)
+            index = NearestNeighbors(algorithm="brute").fit(own)
+            nearest = index.kneighbors(X[test], min(numbers[-1], len(own)), return_distance=False)
+            found = votes(nearest, codes, weight, numbers, rows.n_classes)
             for left_out, proba in zip(left_outs, found, strict=True):
                 left_out[test] = proba
-            indices.append((index, train))
+            indices.append((index, codes, weight))
         return left_outs, indices
+
+
+def merged(X, codes, weight, n_classes):
+    """Equal rows as one, without codes: of those at one distance some would be asked first, and all of one label."""
+    rows, number = np.unique(X, axis=0, return_inverse=True)
+    mass = np.zeros((len(rows), n_classes))
+    np.add.at(mass, (number.ravel(), codes), weight)
+    return rows, None, mass
 
 
 def votes(nearest, codes, weight, numbers, n_classes):
     """Shares of labels among the first k neighbors, for each k; a neighbor that stands for several counts as often."""
+    if weight.ndim == 2:
+        of_class = weight[nearest]
+        mass = of_class.sum(axis=2)
+        asked = np.stack([np.clip(k - np.cumsum(mass, axis=1) + mass, 0, mass) / mass for k in numbers])
+        total = np.einsum("kmn,mnc->kmc", asked, of_class)
+        return list(total / total.sum(axis=2, keepdims=True))
     mass = weight[nearest]
     before = np.cumsum(mass, axis=1) - mass
     labels = codes[nearest]

@@ -33,6 +33,18 @@ def test_a_table_of_few_categories_is_learned(n_columns, rate):
     assert np.isin(np.flatnonzero(given_right), model.report().issues["row"]).mean() < 0.05
 
 
+@pytest.mark.parametrize("seed", [1, 3])
+def test_a_row_is_predicted_alike_among_few_and_among_many(seed):
+    """Of rows at one distance some were asked first, all of one label, and which ones hung on how many came."""
+    X, y = categories(500, 2, seed)
+    model = NoisyLabelClassifier(["neighbors"], random_state=0).fit(X, with_noise(y))
+    cells = np.unique(X, axis=0)
+    alone = np.vstack([model.predict_proba(cell[None]) for cell in cells])
+    for times in (1, 30, 200):
+        np.testing.assert_allclose(model.predict_proba(np.repeat(cells, times, axis=0))[::times], alone, rtol=1e-9)
+    assert model.score(X, y) == 1
+
+
 def test_which_tables_repeat_by_nature():
     X, y = categories()
     rows = np.random.default_rng(0).normal(size=(300, 3))
@@ -54,8 +66,8 @@ def test_which_tables_repeat_by_nature():
 
 def test_other_tables_are_left_out_as_before():
     X, y = np.random.default_rng(0).normal(size=(60, 3)), np.arange(60) % 3
-    distinct, splits, by_folds = leave_out(X, y, y, None, None, 5, 7)
-    assert not by_folds and np.array_equal(distinct.rows[distinct.of_row], np.arange(60))
+    distinct, splits, by_folds, repeats = leave_out(X, y, y, None, None, 5, 7)
+    assert not by_folds and not repeats and np.array_equal(distinct.rows[distinct.of_row], np.arange(60))
     for (train, test), (own_train, own_test) in zip(splits, drawn_folds(y[distinct.rows], None, 5, 7), strict=True):
         assert np.array_equal(train, own_train) and np.array_equal(test, own_test)
 
