@@ -19,7 +19,7 @@ from sklearn.model_selection import (
     KFold,
     StratifiedKFold,
 )
-from sklearn.naive_bayes import GaussianNB, MultinomialNB
+from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -432,21 +432,24 @@ class TestSeveral:
             np.testing.assert_allclose(models[0].predict_proba(X), models[1].predict_proba(X), rtol=1e-9)
 
     def test_what_one_of_them_cannot_take_none_can(self):
-        def tags(*members):
-            return refinery(list(members)).__sklearn_tags__()
+        def tagged(**changes):
+            class Tagged(GaussianNB):
+                def __sklearn_tags__(self):
+                    tags = super().__sklearn_tags__()
+                    for name, value in changes.items():
+                        setattr(tags if hasattr(tags, name) else tags.input_tags, name, value)
+                    return tags
 
-        class Drawing(GaussianNB):
-            def __sklearn_tags__(self):
-                tags = super().__sklearn_tags__()
-                tags.non_deterministic = True
-                return tags
+            return Tagged()
 
-        counts, trees = MultinomialNB(), DecisionTreeClassifier()
-        assert [tags(one).input_tags.sparse for one in (counts, trees, GaussianNB())] == [True, True, False]
-        assert [tags(counts, other).input_tags.sparse for other in (trees, GaussianNB())] == [True, False]
-        assert not tags(trees, counts).input_tags.allow_nan
-        assert tags(counts, trees).input_tags.positive_only and not tags(trees).input_tags.positive_only
-        assert tags(trees, Drawing()).non_deterministic and not tags(trees).non_deterministic
+        for name in ("sparse", "allow_nan", "string", "categorical", "three_d_array"):
+            for other in (True, False):
+                members = [tagged(**{name: True}), tagged(**{name: other})]
+                assert getattr(refinery(members).__sklearn_tags__().input_tags, name) is other
+        for other in (True, False):
+            members = [tagged(positive_only=other, non_deterministic=other), tagged()]
+            tags = refinery(members).__sklearn_tags__()
+            assert (tags.input_tags.positive_only, tags.non_deterministic) == (other, other)
 
     def test_names_of_features_are_known(self, noisy):
         X, y, _ = noisy
