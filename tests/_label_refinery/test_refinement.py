@@ -496,6 +496,6 @@ class TestMemory:
     def test_a_refinery_takes_little_more_than_the_fit_to_its_repeated_rows(self, rows):
         from benchmarks.large import in_fresh_process
 
-        # The histograms of a tree, 6 MB here, are as large whatever the number of rows; the fewer have 2.4 MB.
-        ours, theirs = (in_fresh_process(f"bytes_of_{what}({rows}, 10)") for what in ("refinery", "copies"))
-        assert ours <= theirs + 1.25
+        # The same trees, so that both keep as many histograms, which are as large whatever the number of rows.
+        ours, theirs = in_fresh_process(f"refinery_beside_its_last_fit({rows}, 10)")
+        assert ours <= theirs + 0.8
