@@ -22,6 +22,7 @@ from benchmarks.cells import markdown
 from benchmarks.comparison import Comparison, by_condition, frame_of, left_out_text, of_all_seeds, of_most_seeds
 from benchmarks.detection import detection_block
 from benchmarks.ensemble_trial import trial_block
+from benchmarks.equal_rows import equal_rows_block
 from benchmarks.gpu_report import gpu_block
 from benchmarks.leaderboard import (
     SCORE,
@@ -232,6 +233,7 @@ BLOCKS = {
     "schedules": ("schedules", schedules_block),
     "selection": ("selection", selection_block),
     "ensemble-trial": ("ensemble_trial", trial_block),
+    "equal-rows": ("equal_rows", equal_rows_block),
     "sizes": ("sizes", _sizes_block),
     "refinery": ("refinery", refinery_block),
     "refinery-mends": ("refinery_mends", mends_block),

@@ -55,10 +55,15 @@ def repeat_by_nature(distinct):
     Where all rows that are equal and have one label were left out at once, those of the other labels alone would be
     left of them: each prediction would contradict the label of the row, whatever it is.
     """
+    n_rows, n_different = distinct.weight.sum(), distinct.features[-1] + 1
+    few = n_different <= _FEW_ROWS and n_rows >= _OFTEN * n_different
+    return few or contested_share(distinct) >= _CONTESTED
+
+
+def contested_share(distinct):
+    """Share of the rows that have an equal one of another label."""
     n_labels = np.bincount(distinct.features)
-    total = distinct.weight.sum()
-    contested = distinct.weight[n_labels[distinct.features] > 1].sum()
-    return contested >= _CONTESTED * total or (len(n_labels) <= _FEW_ROWS and total >= _OFTEN * len(n_labels))
+    return distinct.weight[n_labels[distinct.features] > 1].sum() / distinct.weight.sum()
 
 
 def dealt_folds(distinct, codes, sample_weight, n_folds):

@@ -1,7 +1,6 @@
 """The scale of pixels: images scaled by their statistics in fit must come on the same scale afterwards."""
 
-import math
-
+import torch
 from torch.utils.data import Dataset
 
 from sklabelnoise._foundation._callers_line import warn
@@ -30,16 +29,16 @@ def white_of(images):
     >>> white_of(np.array([0, 3, 255])), white_of(np.array([0.0, 0.4])), white_of(np.array([0, 1, 1]))
     (255.0, 1.0, None)
     """
-    lowest, largest, are_whole = math.inf, -math.inf, True
+    found = []
     for start in range(0, len(images), _AT_ONCE):
         part = as_tensor(images[start : start + _AT_ONCE])
-        lowest, largest = min(lowest, float(part.min())), max(largest, float(part.max()))
-        are_whole = are_whole and not (part.is_floating_point() and bool((part != part.round()).any()))
-        if lowest < 0 or (largest > 1 and not are_whole):
-            return None
-    if are_whole:
-        return largest if largest > 1 else None
-    return 1.0
+        has_fractions = (part != part.round()).any() if part.is_floating_point() else part.new_zeros(())
+        found.append(torch.stack([-part.min().float(), part.max().float(), has_fractions.float()]))
+    # Asked once: each number that leaves a device waits for it.
+    below, largest, has_fractions = torch.stack(found).amax(0).tolist()
+    if below > 0 or (largest > 1 and has_fractions):
+        return None
+    return 1.0 if has_fractions else largest if largest > 1 else None
 
 
 def warn_of_pixel_scale(net, images, name="X"):
