@@ -85,11 +85,12 @@ def summary(rows):
 def equal_rows_block(rows):
     """The table with what was run, for the README."""
     of = {name: sorted({row[name] for row in rows}) for name in ("table", "seed", "noise", "commit")}
+    seeds, noises = ", ".join(map(str, of["seed"])), " and ".join(of["noise"])
     return (
         f"{markdown(summary(rows))}\n{', '.join(of['table'])} in few columns and steps, {rows[0]['max_train']} "
-        f"training rows, {' and '.join(of['noise'])} noise of {RATE:.0%}, seeds {', '.join(map(str, of['seed']))}, which no "
-        "leaderboard has rows of: what it gains to deal equal rows out to folds, ± the standard error of the mean, and "
-        f"by how many points the noise rate is off. Commit {', '.join(of['commit'])}.\n"
+        f"training rows, {noises} noise of {RATE:.0%}, seeds {seeds}, which no leaderboard has rows of: what it gains "
+        "to deal equal rows out to folds, ± the standard error of the mean, and by how many points the noise rate is "
+        f"off. Commit {', '.join(of['commit'])}.\n"
     )
 
 

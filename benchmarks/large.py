@@ -153,7 +153,7 @@ def large(quick):
         share = in_fresh_process(f"bytes_of_refinery({n}, {classes})")
         yield single(f"{case}, bytes a byte of X", 4.0, share)
         # What scikit-learn keeps of a tree and a class is its own affair. Beyond it there are the labels that are
-        # learnt and the last predictions, both returned: two numbers a row and class.
+        # learned and the last predictions, both returned: two numbers a row and class.
         ours, theirs = in_fresh_process(f"refinery_beside_its_last_fit({n}, {classes})")
         case = f"{case}, beyond scikit-learn's fit to the copies, bytes a byte"
         yield single(case, 0.4 + 2 * classes / 50, ours - theirs, ours=round(ours, 4), scikit_learn=round(theirs, 4))

@@ -50,7 +50,7 @@ colors = {"ProSelfLC, one fit": METHOD_COLORS["ProSelfLC"], "random forest, five
 for name, report in reports.items():
     found = np.cumsum(wrong[np.argsort(report.label_quality)]) / wrong.sum()
     curve.plot(np.arange(1, len(y) + 1), found, color=colors[name], label=name)
-curve.axline((0, 0), (len(y), 1), color="grey", ls=":", label="random order")
+curve.axline((0, 0), (len(y), 1), color="gray", ls=":", label="random order")
 curve.set(xlim=(0, 200), ylim=(0, 1.03), xlabel="labels checked", ylabel="share of the wrong labels found")
 curve.set_title(f"{found[74]:.0%} of the wrong labels are among the first 75 rows")
 curve.spines[["top", "right"]].set_visible(False)

@@ -56,7 +56,7 @@ for method, values in estimated.items():
 figure, (curve, realised, estimate) = plt.subplots(1, 3, figsize=(16, 5), layout="constrained")
 for method, values in estimated.items():
     curve.plot(true, values, marker="o", label=METHODS[method])
-curve.axline((0, 0), slope=1, color="grey", ls=":")
+curve.axline((0, 0), slope=1, color="gray", ls=":")
 curve.set(xlabel="true noise rate", ylabel="estimated noise rate")
 curve.set_title("on the dotted line an estimate is exact")
 curve.spines[["top", "right"]].set_visible(False)

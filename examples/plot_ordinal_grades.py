@@ -5,7 +5,7 @@ What do refined grades do for a model of wine quality?
 Wine tasters grade from 3 to 9, and they err by a grade or two. Grades are ordered, so their errors are best averaged as
 numbers: the refinery for regressors moves each grade towards what models that have not seen the wine predict, the way
 Fang, Yang and Ni (ICPR 2020) refined the grades of diabetic retinopathy. How much nearer do grades come to what they
-were before we spoilt them, and does quadratic weighted kappa on other wines rise?
+were before we spoiled them, and does quadratic weighted kappa on other wines rise?
 """
 
 # %%
@@ -88,6 +88,6 @@ figure.savefig(picture, dpi=120)
 print(f"\nPicture: {picture.resolve()}")
 
 # %%
-# Refined grades lie clearly nearer to the tasters' than the spoilt ones they came from, most so after four rounds or
+# Refined grades lie clearly nearer to the tasters' than the spoiled ones they came from, most so after four rounds or
 # five. Kappa gains from thresholds fitted out of fold; from the rounds themselves hardly, for a regression over 2,000
 # wines averages such errors anyway. Refine grades to know them better, not in the hope of a better regression.

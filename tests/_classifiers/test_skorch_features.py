@@ -176,7 +176,7 @@ def test_a_hook_may_change_the_batch_without_changing_the_data(blobs):
     X = blobs[0].copy()
     model = fit((X, blobs[1]), Mixes, held_out=False)
     assert np.array_equal(X, blobs[0])
-    # Nothing can be learnt from zeros.
+    # Nothing can be learned from zeros.
     assert model.history_["train_accuracy"].iloc[-1] < 0.5
 
 

@@ -478,7 +478,7 @@ class TestMemory:
             model.fit(X, y)
         finally:
             tracemalloc.stop()
-        # The labels learnt, and the last predictions or half of each. One number a row is a tenth of a table here.
+        # The labels learned, and the last predictions or half of each. One number a row is a tenth of a table here.
         assert len(Measuring.allocated) == 5
         assert max(Measuring.allocated) - before < 2.6 * table
 

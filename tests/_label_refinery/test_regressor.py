@@ -43,15 +43,15 @@ class TestRegressor:
         X, y, _ = graded
         weight, rounds = np.random.default_rng(0).integers(1, 4, 300), []
         model = self.model(n_rounds=3, callback=rounds.append).fit(X, y, weight)
-        learnt = y.astype(float)
+        learned = y.astype(float)
         for info, (_, row) in zip(rounds, model.history_.iterrows(), strict=True):
             errors = np.abs(info.predicted - y)
-            assert row.change == pytest.approx(np.average(np.abs(info.soft_labels - learnt), weights=weight))
+            assert row.change == pytest.approx(np.average(np.abs(info.soft_labels - learned), weights=weight))
             assert row.oof_mae == pytest.approx(np.average(errors, weights=weight))
             assert row.oof_rmse == pytest.approx(np.average(errors**2, weights=weight) ** 0.5)
             assert row["shift"] == pytest.approx(np.average(np.abs(info.soft_labels - y), weights=weight))
             assert info.n_rounds == 3
-            learnt = info.soft_labels
+            learned = info.soft_labels
         predicted = np.mean([info.predicted for info in rounds], axis=0)
         np.testing.assert_allclose(model.label_quality_, -np.abs(y - predicted))
 

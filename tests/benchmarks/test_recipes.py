@@ -271,8 +271,8 @@ class TestDeepDRiD:
 
 class TestImageFiles:
     def test_pairs_are_scaled_and_normalized(self, tmp_path):
-        draw(tmp_path / "grey.png", 128)
-        files = ImageFiles([tmp_path / "grey.png"], ["a"], 8, listed_in="the test")
+        draw(tmp_path / "gray.png", 128)
+        files = ImageFiles([tmp_path / "gray.png"], ["a"], 8, listed_in="the test")
         image, label = files[0]
         assert label == "a" and image.shape == (3, 8, 8)
         expected = (128 / 255 - np.array([0.485, 0.456, 0.406])) / np.array([0.229, 0.224, 0.225])

@@ -12,7 +12,7 @@ from benchmarks.papers._tracks import N_CAMERAS, Tracks, simulate_tracks
 
 @pytest.fixture
 def images():
-    """Images each of one color, well apart from each other: grey of 40 and of 160."""
+    """Images each of one color, well apart from each other: gray of 40 and of 160."""
     return np.repeat(np.array([40, 160], dtype=np.uint8), 3 * 8 * 8).reshape(2, 3, 8, 8)
 
 

@@ -260,8 +260,8 @@ class TestModelsOfOthers:
             self.fit(lambda: self.torchvision_like())
 
     def test_declared_sizes_of_a_bound_factory_are_filled_in(self):
-        grey = self.images[:, :1]
-        assert self.fit(partial(self.timm_like, "tiny"), images=grey).shape == (12, 3)
+        gray = self.images[:, :1]
+        assert self.fit(partial(self.timm_like, "tiny"), images=gray).shape == (12, 3)
 
     @staticmethod
     def pretrained(*, weights=None, progress=True, **kwargs):

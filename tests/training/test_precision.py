@@ -32,7 +32,7 @@ def test_half_precision_learns_what_single_learns(rows, amp):
 
 
 def test_derivatives_too_small_for_float16_are_learnt_from():
-    """Weights this small have derivatives below its smallest number; unscaled, nothing would be learnt."""
+    """Weights this small have derivatives below its smallest number; unscaled, nothing would be learned."""
     rng = np.random.default_rng(0)
     y = np.arange(120) % 2
     X = (np.eye(2, 4)[y] + 0.1 * rng.normal(size=(120, 4))).astype(np.float32)
