@@ -402,10 +402,15 @@ class TestFiles:
         )
         page.press(ESCAPE)
         anns = self.decided(page, "aaak")
-        assert set(pd.read_csv(anns)["reviewer"]) == {"Ann"}
+        hers = pd.read_csv(anns)
+        assert set(hers["reviewer"]) == {"Ann"}
+        decisions = dict(zip(hers["row"], hers["decision"], strict=True))
+        assert decisions == dict(zip(rows, ["accept", "accept", "accept", "reject"], strict=False))
         self.cleared(page)
         page.start()
         page.press("a", "a", "x")  # the third differs, the fourth is Ann's alone
+        assert page.text("progress") == "3 of 60 decided (2 accepted, 1 removed)"
+        assert page.current == rows[3]
         said = page.load(anns)
         assert "4 rows in the file: 1 new here, 2 agree, 1 in conflict. Agreement 67 %" in said
         page.one("#import-take").click()
