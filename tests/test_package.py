@@ -1,5 +1,6 @@
 """What is built and installed: the floors that are tested, the files that are shipped, the way it is cited."""
 
+import ast
 import re
 import runpy
 import shutil
@@ -33,6 +34,37 @@ def requirements_of_the_tests():
     (own,) = (Requirement(line) for line in EXTRAS["test"] if line.startswith("sklabelnoise["))
     lines = PROJECT["dependencies"] + [line for line in EXTRAS["test"] if not line.startswith("sklabelnoise[")]
     return [Requirement(line) for line in lines + [line for extra in own.extras for line in EXTRAS[extra]]]
+
+
+# Distributions whose modules have another name.
+DISTRIBUTIONS = {"sklearn": "scikit-learn", "PIL": "pillow", "sentence_transformers": "sentence-transformers"}
+# Looked for without being asked of anybody: it reads frames of other libraries, which bring it along.
+WHERE_IT_IS_THERE = {"narwhals"}
+# Extras of those who work on the package; a user has none of them.
+OF_DEVELOPERS = {"docs", "rivals", "typing", "release", "test"}
+
+
+def modules_imported(code):
+    """Top-level names of all modules that some code imports, late imports included."""
+    for node in ast.walk(ast.parse(code)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            yield node.module.partition(".")[0]
+
+
+def test_every_library_that_is_imported_is_asked_for():
+    """What scikit-learn brings along today it may do without tomorrow."""
+    code = [path.read_text(encoding="utf-8") for path in (ROOT / "sklabelnoise").rglob("*.py")]
+    imported = {name for text in code for name in modules_imported(text)} - {"sklabelnoise"} - sys.stdlib_module_names
+    of_users = [line for extra, lines in EXTRAS.items() if extra not in OF_DEVELOPERS for line in lines]
+    declared = {Requirement(line).name.lower() for line in (*PROJECT["dependencies"], *of_users)}
+    assert {DISTRIBUTIONS.get(name, name) for name in imported} - declared == WHERE_IT_IS_THERE
+
+
+def test_a_library_that_nobody_asks_for_is_found():
+    code = "import a.b, c\ndef f():\n    from d.e import g\n    from . import h"
+    assert list(modules_imported(code)) == ["a", "c", "d"]
 
 
 def test_no_floor_is_below_what_the_oldest_tested_set_holds():
