@@ -43,7 +43,7 @@ class ProSelfLCClassifier(BaseNoisyLabelClassifier):
     %(module)s
 
     slope : float, default=10.0
-        B, how fast the global trust rises. The paper tries 8 to 16, smaller for more noise.
+        B, positive: how fast the global trust rises. The paper tries 8 to 16, smaller for more noise.
 
     midpoint : float, default=0.5
         m, the fraction of training after which the network as a whole is trusted as much as the labels. The paper uses
@@ -102,7 +102,7 @@ class ProSelfLCClassifier(BaseNoisyLabelClassifier):
 
     _parameter_constraints = {
         **BaseNoisyLabelClassifier._parameter_constraints,
-        "slope": [Interval(Real, 0, None, closed="left")],
+        "slope": [Interval(Real, 0, None, closed="neither")],
         "midpoint": [Interval(Real, None, None, closed="neither")],
         "temperature": [Interval(Real, 0, None, closed="neither")],
         "local_trust": [StrOptions({"entropy", "max"}), None],

@@ -58,8 +58,9 @@ def test_constant_targets_need_a_low_temperature(blobs):
 
 
 @pytest.mark.parametrize("params, name", [
-    ({"slope": -1.0}, "slope"), ({"temperature": 0.0}, "temperature"), ({"local_trust": "margin"}, "local_trust"),
-    ({"midpoint": np.nan}, "midpoint"), ({"detach_target": "no"}, "detach_target"),
+    ({"slope": -1.0}, "slope"), ({"slope": 0}, "slope"), ({"temperature": 0.0}, "temperature"),
+    ({"local_trust": "margin"}, "local_trust"), ({"midpoint": np.nan}, "midpoint"),
+    ({"detach_target": "no"}, "detach_target"),
 ])  # fmt: skip
 def test_wrong_parameters_are_named(params, name, blobs):
     with pytest.raises(ValueError, match=f"The '{name}' parameter of ProSelfLCClassifier must be"):
