@@ -80,7 +80,8 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
 
     class_weight : {"balanced"}, dict or None, default=None
         What a decision for each class is worth. "balanced" divides by the estimated share of each class among clean
-        labels: for accuracy averaged over classes. It changes what is predicted, not how families are trained.
+        labels: for accuracy averaged over classes. It changes what is predicted, and with it `oof_proba_`,
+        `soft_labels_` and `label_quality_`, not how families are trained, nor the estimates of the noise.
 
     n_jobs : int, default=None
         Families fitted at the same time, in threads. The result does not depend on it.
@@ -389,7 +390,8 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
         self.label_quality_ = np.where(known, proba[np.arange(len(y)), codes], 0.0)
         self.transition_matrix_ = self._decision.transition.matrix
         self.soft_labels_ = np.where(known[:, None], clean_posterior(proba, codes, self.transition_matrix_), proba)
-        prior = np.average(own, axis=0, weights=rows.weight)
+        estimated = own if class_weight is None else self._decision.of_equal_worth().proba(left_out)
+        prior = np.average(estimated, axis=0, weights=rows.weight)
         self.noise_rate_ = float(1 - prior @ np.diag(self.transition_matrix_))
         self.estimators_ = {family.name: family.models for family in used}
         given_weights = dict(zip(fitted, self._decision.given_weights, strict=True))

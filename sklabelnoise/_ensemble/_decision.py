@@ -48,6 +48,10 @@ class Decision:
     mean: bool
     noise_rate: float = 1.0  # of decisions that were saved without: all opinions count
 
+    def of_equal_worth(self):
+        """The same with all classes worth the same: what is estimated does not depend on what is decided."""
+        return replace(self, class_weight=np.ones_like(self.class_weight))
+
     def proba(self, probas):
         """Probabilities of the clean label.
 

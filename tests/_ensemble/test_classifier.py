@@ -386,6 +386,18 @@ def test_a_balanced_decision_finds_more_of_the_rare_class():
     assert np.array_equal(plain.transition_matrix_, balanced.transition_matrix_)
 
 
+def test_what_a_decision_is_worth_does_not_change_how_many_labels_are_wrong():
+    X, y_clean, _ = draw(600, n_classes=2)
+    y = corrupt_labels(y_clean, [[0.98, 0.02], [0.4, 0.6]], random_state=0)
+    members = ["logistic_regression", "neighbors"]
+    plain, balanced, weighted = (
+        NoisyLabelClassifier(members, class_weight=class_weight, random_state=0).fit(X, y)
+        for class_weight in (None, "balanced", {1: 10.0})
+    )
+    assert plain.transition_matrix_[0, 1] != plain.transition_matrix_[1, 0]  # else shares of classes say nothing
+    assert plain.noise_rate_ == balanced.noise_rate_ == weighted.noise_rate_
+
+
 def test_class_weights_multiply_the_odds():
     X, _, y = draw(120, n_classes=2)
     plain = NoisyLabelClassifier(FAST, random_state=0).fit(X, y).predict_proba(X)
