@@ -1,7 +1,11 @@
 """scikit-learn's own checks, on every estimator that is exported."""
 
+import inspect
+
 import pytest
+from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.utils import get_tags
 from sklearn.utils.estimator_checks import check_estimator, parametrize_with_checks
 
 from sklabelnoise import (
@@ -38,6 +42,21 @@ QUICK = [
 @parametrize_with_checks(QUICK)
 def test_sklearn_check(estimator, check):
     check(estimator)
+
+
+WRONG = {"object": object(), "empty": [], "list of object": [object()], "number": 3, "text": "nothing"}
+
+
+@pytest.mark.parametrize("value", WRONG.values(), ids=WRONG.keys())
+@pytest.mark.parametrize("estimator", DEFAULTS, ids=lambda estimator: type(estimator).__name__)
+def test_a_wrong_parameter_is_a_matter_of_fit_alone(estimator, value):
+    parameters = [p for p in inspect.signature(type(estimator)).parameters if p != "net_params"]
+    assert parameters
+    for name in parameters:
+        wrong = clone(estimator).set_params(**{name: value})
+        assert type(estimator).__name__ in repr(wrong)
+        assert type(estimator).__name__ in wrong._repr_html_()
+        assert get_tags(wrong).estimator_type == get_tags(estimator).estimator_type
 
 
 @pytest.mark.slow  # minutes: every check, with the budget users get

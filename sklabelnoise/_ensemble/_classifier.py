@@ -572,7 +572,8 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        tables_alone = all(isinstance(entry, str) for entry in self.members)
+        # Whatever else `members` may be, `fit` says what is wrong with it.
+        tables_alone = isinstance(self.members, str | list | tuple) and not has_own(self.members)
         tags.input_tags.allow_nan = tags.input_tags.sparse = tables_alone
         return tags
 

@@ -332,7 +332,11 @@ class BaseLabelRefinery(MetaEstimatorMixin, BaseEstimator, metaclass=ABCMeta):
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        inner = [get_tags(estimator) for estimator in self._estimators()]
+        try:
+            inner = [get_tags(estimator) for estimator in self._estimators()]
+        except (AttributeError, TypeError, ValueError):
+            # Tags are asked for by a notebook that shows the object, too: `fit` says what is wrong with the estimator.
+            return tags
         for name in ("sparse", "allow_nan", "string", "categorical", "three_d_array", "two_d_array"):
             setattr(tags.input_tags, name, all(getattr(one.input_tags, name) for one in inner))
         tags.input_tags.positive_only = any(one.input_tags.positive_only for one in inner)
