@@ -99,7 +99,7 @@ class PVDBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         1 shows progress bars of training and inference.
 
     unlabelled : array-like of str, default="deprecated"
-        The old name of `unlabeled`.
+        The old name of `unlabeled`, which goes in version 0.3.
 
     Attributes
     ----------
@@ -226,7 +226,8 @@ class PVDBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         ImportError
             If gensim is not installed.
         TypeError, ValueError
-            If X holds something else than texts, or no word often enough.
+            If X holds something else than texts, or no word often enough, or there are texts under both names of
+            `unlabeled`.
         """
         self._fit(_check_texts(X, "X"))
         return self
@@ -291,15 +292,7 @@ class PVDBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         gensim = _import_gensim()
         if self.negative == 0 and not self.hs:
             raise ValueError("Nothing to train: with negative=0, hs must be True, got False.")
-        unlabeled = self.unlabeled
-        if not isinstance(self.unlabelled, str):
-            warn(
-                "The parameter unlabelled is called unlabeled now; the old name goes in version 0.3.",
-                FutureWarning,
-            )
-            unlabeled = self.unlabelled if unlabeled is None else unlabeled
-        if unlabeled is not None:
-            texts = texts + _check_texts(unlabeled, "unlabeled")
+        texts = texts + self._texts_without_labels()
         if not texts:
             raise ValueError("X must hold at least one text, got none.")
         rng = check_random_state(self.random_state)
@@ -341,6 +334,18 @@ class PVDBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         model.dv.vectors[[number for number in range(len(rows)) if number not in learned]] = 0
         self.model_, self.vocabulary_, self.n_texts_ = model, model.wv.key_to_index, len(rows)
         self._rows, self._seed, self._n_features_out = rows, seed, model.vector_size
+
+    def _texts_without_labels(self):
+        if isinstance(self.unlabelled, str):
+            return [] if self.unlabeled is None else _check_texts(self.unlabeled, "unlabeled")
+        if self.unlabeled is not None and self.unlabelled is not None:
+            raise ValueError("unlabelled is the old name of unlabeled: texts were given to both. Use unlabeled alone.")
+        warn(
+            "The parameter unlabelled is called unlabeled now; the old name goes in version 0.3.",
+            FutureWarning,
+        )
+        texts = self.unlabeled if self.unlabelled is None else self.unlabelled
+        return [] if texts is None else _check_texts(texts, "unlabeled")
 
     def _infer(self, texts):
         """Vectors of new texts, by gradient descent on the vector alone."""

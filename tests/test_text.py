@@ -412,6 +412,11 @@ class TestTheOldName:
             old = PVDBOWVectorizer(**SMALL, unlabelled=more).fit_transform(X)
         np.testing.assert_array_equal(old, new)
 
+    def test_texts_under_both_names_are_refused(self, corpus):
+        X, more = corpus[0][:40], corpus[0][40:]
+        with pytest.raises(ValueError, match="texts were given to both"):
+            PVDBOWVectorizer(**SMALL, unlabeled=more, unlabelled=more).fit(X)
+
     def test_a_pickle_of_that_version_has_the_new_one(self):
         vectorizer = PVDBOWVectorizer(unlabeled=["a b"])
         state = {name: value for name, value in vars(vectorizer).items() if name not in ("unlabeled", "unlabelled")}
