@@ -57,8 +57,9 @@ _SHOWN = tuple(name for name in METHODS if name not in (*_NOT_SHOWN, *WRAPPED))
 # Shown under every kind of noise on tables, networks beside the best of the others; in the order of tables.
 MATTER = (
     "cross entropy, clean labels", "NoisyLabelClassifier", "DMClassifierCV", "RandomForest, tuned", "ExtraTrees, tuned",
-    "LightGBM, tuned", "robust LightGBM, tuned", "cross entropy, tuned", "CleanLearning of RandomForest", "GCE",
-    "cross entropy", "cross entropy, stopped early", "RandomForest", "HistGradientBoosting",
+    "LightGBM, tuned", "robust LightGBM, tuned", "cross entropy, tuned", "CleanLearning of RandomForest, tuned",
+    "CleanLearning of RandomForest", "GCE", "cross entropy", "cross entropy, stopped early", "RandomForest",
+    "HistGradientBoosting",
 )  # fmt: skip
 # The ten best, at sizes at which time matters.
 LARGE = (
