@@ -4,25 +4,14 @@ from __future__ import annotations
 
 import torch
 
-from sklabelnoise.losses._declare import AT_LEAST_ZERO, Interval, check_values
+from sklabelnoise.losses._declare import AT_LEAST_ZERO, DeclaredCriterion, Interval
 from sklabelnoise.losses._log_odds import log_probabilities
 from sklabelnoise.losses._margin import check_sample_weight, check_targets, weighted_mean
-from sklabelnoise.losses._protocol import Criterion
 from sklabelnoise.losses._targets import as_distribution, cross_entropy, cross_entropy_of
 
 
-class _BatchLoss(Criterion):
-    """What the losses of a batch share: checked hyper-parameters, and plain cross entropy in evaluation mode."""
-
-    hyper_parameters = {}
-    emphasis = None
-    uniform_remainder = False
-
-    def __init__(self, **hyper):
-        super().__init__()
-        for name, value in hyper.items():
-            check_values(type(self).__name__, name, value, self.hyper_parameters[name][1])
-            setattr(self, name, value)
+class _BatchLoss(DeclaredCriterion):
+    """What the losses of a batch share: plain cross entropy in evaluation mode."""
 
     def forward(self, logits, target, sample_weight=None):
         check_sample_weight(logits, sample_weight)
@@ -30,9 +19,6 @@ class _BatchLoss(Criterion):
             return weighted_mean(cross_entropy(logits, target), sample_weight)
         logits, target = check_targets(logits, target)
         return self._value(logits, target, sample_weight)
-
-    def extra_repr(self):
-        return ", ".join(f"{name}={getattr(self, name)}" for name in self.hyper_parameters)
 
 
 class OHEMLoss(_BatchLoss):

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from sklabelnoise.losses._protocol import Criterion
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, TypeVar
@@ -132,6 +134,27 @@ def check_values(loss, name, value, domain):
     for one in value.flatten().tolist() if several else (value,):
         if one not in domain:
             raise ValueError(f"'{name}' of {loss} must be {domain}, got {one!r}.")
+
+
+class DeclaredCriterion(Criterion):
+    """A criterion by name that is a class, because it needs more than one row: its hyper-parameters are declared alike.
+
+    Every one in ``hyper_parameters``, by name its default and its domain, is checked and kept as an attribute. It has
+    no weight of an example, as that would follow from the probability of the label alone.
+    """
+
+    hyper_parameters = {}
+    emphasis = None
+    uniform_remainder = False
+
+    def __init__(self, **hyper):
+        super().__init__()
+        for name, value in hyper.items():
+            check_values(type(self).__name__, name, value, self.hyper_parameters[name][1])
+            setattr(self, name, value)
+
+    def extra_repr(self):
+        return ", ".join(f"{name}={getattr(self, name)}" for name in self.hyper_parameters)
 
 
 def per_example_loss(

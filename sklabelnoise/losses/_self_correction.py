@@ -363,4 +363,7 @@ class ProSelfLCLoss(Criterion):
         return overall * local_trust(logits, kind=self.local_trust, temperature=self.temperature)
 
     def extra_repr(self):
-        return f"slope={self.slope}, midpoint={self.midpoint}, temperature={self.temperature}"
+        return (
+            f"slope={self.slope}, midpoint={self.midpoint}, temperature={self.temperature}, "
+            f"local_trust={self.local_trust!r}, detach_target={self.detach_target}"
+        )

@@ -10,10 +10,9 @@ import math
 
 import torch
 
-from sklabelnoise.losses._declare import Interval, check_values
+from sklabelnoise.losses._declare import DeclaredCriterion, Interval
 from sklabelnoise.losses._log_odds import log_probabilities
 from sklabelnoise.losses._margin import check_sample_weight, check_targets, weighted_mean
-from sklabelnoise.losses._protocol import Criterion
 from sklabelnoise.losses._robust import gce, mae
 from sklabelnoise.losses._targets import cross_entropy, cross_entropy_of
 
@@ -21,22 +20,16 @@ from sklabelnoise.losses._targets import cross_entropy, cross_entropy_of
 _ROW_NUMBERS = (torch.int64, torch.int32)
 
 
-class RowLoss(Criterion):
+class RowLoss(DeclaredCriterion):
     """What losses with a memory share: the protocol, and plain cross entropy in evaluation mode.
 
     A subclass makes its memory in ``_make_memory`` and gives one value per example in ``_values``.
     """
 
     needs_indices = True
-    hyper_parameters = {}
-    emphasis = None
-    uniform_remainder = False
 
     def __init__(self, **hyper):
-        super().__init__()
-        for name, value in hyper.items():
-            check_values(type(self).__name__, name, value, self.hyper_parameters[name][1])
-            setattr(self, name, value)
+        super().__init__(**hyper)
         self.n_samples = None
 
     def prepare(self, n_samples, n_classes, *, device=None, dtype=torch.float32):
@@ -76,9 +69,6 @@ class RowLoss(Criterion):
                 f"{tuple(indices.shape)}."
             )
         return weighted_mean(self._values(logits, target, indices, sample_weight), sample_weight)
-
-    def extra_repr(self):
-        return ", ".join(f"{name}={getattr(self, name)}" for name in self.hyper_parameters)
 
 
 class ELRLoss(RowLoss):

@@ -17,6 +17,7 @@ from sklabelnoise.losses import (
     ProSelfLCLoss,
     derivative_manipulation,
     get_loss,
+    hyper_parameters,
     make_criterion,
 )
 from sklabelnoise.losses._protocol import Criterion, knows_derivative
@@ -207,3 +208,26 @@ def test_rows_are_one_number_a_sample(name, indices):
     criterion.prepare(6, 3)
     with pytest.raises(ValueError, match="indices must be a row number for each of 6 samples, got torch"):
         criterion(torch.zeros(6, 3), torch.zeros(6, dtype=torch.long), indices=indices)
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "value"),
+    [
+        (ProSelfLCLoss, "slope", 3.0),
+        (ProSelfLCLoss, "midpoint", 0.25),
+        (ProSelfLCLoss, "temperature", 0.5),
+        (ProSelfLCLoss, "local_trust", "max"),
+        (partial(ProSelfLCLoss, temperature=0.5), "detach_target", True),
+        (DMLoss, "emphasis", DMEmphasis(beta=3.0)),
+        (DMLoss, "normalization", "none"),
+        (DMLoss, "damping", 0.5),
+        *(
+            (partial(make_criterion, name), key, next(value for value in (0.125, 2) if value in domain))
+            for name in (*ROW_CRITERIA, *BATCH_CRITERIA)
+            for key, (_, domain) in hyper_parameters(name).items()
+        ),
+        (partial(PerExampleLoss, "gce"), "q", 0.125),
+    ],
+)
+def test_criteria_that_differ_look_different(kind, name, value):
+    assert repr(kind(**{name: value})) != repr(kind())
