@@ -1,5 +1,6 @@
 """Laws of the paragraph vectors, on a language of two topics."""
 
+import copy
 import inspect
 import os
 import pickle
@@ -68,6 +69,12 @@ class TestVectors:
         whole = fitted.transform(texts)
         np.testing.assert_array_equal(fitted.transform(texts[::-1])[::-1], whole)
         np.testing.assert_array_equal(fitted.transform(texts[7:8])[0], whole[7])
+
+    def test_parameters_that_are_set_later_do_not_change_what_was_learned(self, fitted, corpus):
+        texts, _ = two_topics(6, seed=4)
+        later = copy.copy(fitted).set_params(epochs=1, vector_size=3, negative=1, min_count=9, random_state=5)
+        for given in (texts, corpus[0][:3]):
+            np.testing.assert_array_equal(later.transform(given), fitted.transform(given))
 
     def test_threads_change_nothing_in_inference(self, fitted):
         texts, _ = two_topics(200, seed=3)

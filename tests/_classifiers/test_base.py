@@ -71,6 +71,21 @@ def test_the_embedding_is_what_the_last_layer_reads(blobs):
     assert np.allclose(logits, model.decision_function(blobs[0]))
 
 
+@each_classifier
+@pytest.mark.parametrize(
+    "method", ["predict", "predict_proba", "predict_log_proba", "decision_function", "embed", "score"]
+)
+def test_every_answer_is_about_columns_as_in_fit(classifier, method, blobs):
+    X, y = pd.DataFrame(blobs[0], columns=list("abcde")), blobs[1]
+    ask = getattr(classifier(**FAST).fit(X, y), method)
+    labels = [y] if method == "score" else []
+    ask(X, *labels)
+    with pytest.raises(ValueError, match="feature names should match those that were passed during fit"):
+        ask(X[list("bacde")], *labels)
+    with pytest.raises(ValueError, match="missing values in 'b'"):
+        ask(X.assign(b=np.nan), *labels)
+
+
 def test_a_module_without_features_says_so(blobs):
     model = DMClassifier(Scales(), **FAST).fit(blobs[0][:, :3], blobs[1])
     with pytest.raises(ValueError, match="embed needs a module with a Linear layer or forward_features, got Scales"):

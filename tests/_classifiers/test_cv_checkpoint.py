@@ -119,6 +119,8 @@ def test_held_out_rows_are_part_of_the_run(blobs, tmp_path):
     assert len(list(tmp_path.iterdir())) == 1
     model.fit(X, y, X_val=X[:30], y_val=y[:30][::-1])
     assert len(list(tmp_path.iterdir())) == 2
+    model.fit(X, y, X_val=X[:30], y_val=y[:30], sample_weight_val=1.0 + np.arange(30))
+    assert len(list(tmp_path.iterdir())) == 3
 
 
 def test_a_run_without_a_seed_goes_on_with_the_one_it_drew(blobs, tmp_path):
@@ -150,6 +152,14 @@ def test_another_run_takes_nothing_from_the_folder(change, blobs, tmp_path):
     model = DMClassifierCV(**changed, checkpoint=tmp_path).fit(*data, **given)
     same_models(model, DMClassifierCV(**changed).fit(*data, **given), data[0])
     assert len(list(tmp_path.iterdir())) == 2
+
+
+@pytest.mark.parametrize("change", [{"verbose": 1}, {"n_jobs": 1}, {"scoring": "balanced_accuracy"}], ids=str)
+def test_what_does_not_decide_a_fit_begins_no_other_run(change, blobs, tmp_path):
+    params = {**SMALL, "max_epochs": 2, "random_state": 0, "checkpoint": tmp_path}
+    DMClassifierCV(**params).fit(*blobs)
+    DMClassifierCV(**params, **change).fit(*blobs)
+    assert len(list(tmp_path.iterdir())) == 1
 
 
 def test_splits_given_once_are_part_of_the_run(blobs, tmp_path):

@@ -88,10 +88,11 @@ def test_the_choice_is_made_in_float32_and_the_members_compute_as_x_says(moons):
 
 
 @pytest.mark.filterwarnings("ignore")  # of the scale
-def test_numbers_that_float32_cannot_hold_stay_in_float64(moons):
+@pytest.mark.parametrize("number", [1e39, -1e39])
+def test_numbers_that_float32_cannot_hold_stay_in_float64(number, moons):
     X, y = moons
     X = X.copy()
-    X[0, 0] = 1e39
+    X[0, 0] = number
     model = DMClassifierCV(candidates=CANDIDATES[:1], cv=2, **{**QUICK, "lr": 1e-300}).fit(X, y)
     assert model.scores_["score"].notna().all()
 
@@ -154,13 +155,21 @@ def test_held_out_rows_stop_the_members(moons):
     X_val = pd.DataFrame(X[:60], columns=["a", "b"])
     settings = {**QUICK, "max_epochs": 30, "n_iter_no_change": 2, "early_stopping": True}
     model = DMClassifierCV(candidates=[(0, 0), (1, 8)], cv=2, n_members=2, **settings)
-    model.fit(pd.DataFrame(X, columns=["a", "b"]), y, X_val=X_val, y_val=y[:60])
+    held_out = {"X_val": X[:60], "y_val": y[:60], "sample_weight_val": np.arange(60) % 3}
+    model.fit(pd.DataFrame(X, columns=["a", "b"]), y, **{**held_out, "X_val": X_val})
     drawn = np.random.RandomState(0).randint(2**31 - 3)
     for number, member in enumerate(model.estimators_):
         single = DMClassifier(lam=model.lam_, beta=model.beta_, **{**settings, "random_state": int(drawn) + number})
-        single.fit(X, y, X_val=X[:60], y_val=y[:60])
+        single.fit(X, y, **held_out)
         np.testing.assert_array_equal(member.predict_proba(X), single.predict_proba(X))
     assert model.n_iter_ < 30 and "valid_loss" in model.history_
+    assert model.n_iter_ == max(member.n_iter_ for member in model.estimators_)
+    cv = list(StratifiedKFold(3).split(X, y))
+    folds = DMClassifierCV(candidates=[(0, 0), (1, 8)], cv=cv, refit=False, **settings).fit(X, y, **held_out)
+    for (train, _), member in zip(cv, folds.estimators_, strict=True):
+        single = DMClassifier(**member.get_params()).fit(X[train], y[train], **held_out)
+        np.testing.assert_array_equal(member.predict_proba(X), single.predict_proba(X))
+    assert folds.n_iter_ == max(member.n_iter_ for member in folds.estimators_) > folds.estimators_[0].n_iter_
 
 
 def test_held_out_rows_have_the_columns_of_the_others(moons):
@@ -300,6 +309,12 @@ def test_scores_that_are_all_nan_are_an_error(moons):
     with pytest.raises(ValueError, match=r"No candidate could be trained and scored, got: their scores are NaN\."):
         model.fit(*moons)
 
+    def refuses(estimator, X, y):
+        raise ValueError("of mine")
+
+    with pytest.raises(ValueError, match=r"No candidate could be trained and scored, got: of mine"):
+        model.set_params(scoring=refuses).fit(*moons)
+
 
 def test_folds_without_a_split_are_an_error(moons):
     with pytest.raises(ValueError, match=r"cv must give at least one split, got \[\]"):
@@ -383,8 +398,13 @@ def test_groups_are_kept_whole_by_the_folds(moons):
 
     DMClassifierCV(candidates=[(0, 0)], cv=Recording(3), n_members=1, **QUICK).fit(twice, labels, groups=pairs)
     assert shapes == [set()] * 3
-    by_number = DMClassifierCV(candidates=[(0, 0)], cv=3, n_members=1, **QUICK).fit(twice, labels, groups=pairs)
-    assert len(by_number.scores_.filter(like="fold").columns) == 3
+    for given, folds in ((pairs, StratifiedGroupKFold), (None, StratifiedKFold)):
+        settings = {"candidates": [(0, 0), (2, 24)], "n_members": 1, **QUICK, "random_state": 3}
+        by_number = DMClassifierCV(cv=3, **settings).fit(twice, labels, groups=given)
+        drawn = np.random.RandomState(3).randint(2**31 - 2)
+        splits = list(folds(3, shuffle=True, random_state=drawn).split(twice, labels, given))
+        expected = DMClassifierCV(cv=splits, **settings).fit(twice, labels)
+        pd.testing.assert_frame_equal(by_number.scores_, expected.scores_)
     with pytest.raises(ValueError, match="inconsistent numbers of samples"):
         DMClassifierCV(cv=3, **QUICK).fit(X, y, groups=groups[:50])
 
@@ -404,3 +424,63 @@ def test_a_small_unsigned_number_of_members_does_not_overflow(moons):
     models = [DMClassifierCV(candidates=[(0, 0)], cv=kind(2), n_members=kind(2), **QUICK) for kind in (int, np.uint8)]
     one, other = (model.fit(X, y).predict_proba(X) for model in models)
     assert np.array_equal(one, other)
+
+
+def test_weights_weigh_what_candidates_are_scored_by(moons):
+    X, y = moons
+    cv = list(StratifiedKFold(3, shuffle=True, random_state=1).split(X, y))
+    weight = np.random.default_rng(0).integers(1, 9, size=240)
+    weight[cv[1][1]] = 0  # a fold without a say
+    settings = {"candidates": CANDIDATES[:2], "n_members": 1, **QUICK}
+    scores = DMClassifierCV(cv=cv, **settings).fit(X, y, sample_weight=weight).scores_
+    drawn = np.random.RandomState(0).randint(2**31 - 2)
+    hit, of_folds = np.zeros((240, 2)), np.full((2, 3), np.nan)
+    for number, (lam, beta) in enumerate(CANDIDATES[:2]):
+        for fold, (train, test) in enumerate(cv):
+            single = DMClassifier(lam=lam, beta=beta, **{**QUICK, "random_state": int(drawn)})
+            hit[test, number] = single.fit(X[train], y[train], sample_weight=weight[train]).predict(X[test]) == y[test]
+            if weight[test].any():
+                of_folds[number, fold] = np.average(hit[test, number], weights=weight[test])
+    np.testing.assert_allclose(scores["score"], np.average(hit, axis=0, weights=weight), rtol=1e-12)
+    np.testing.assert_allclose(scores[["fold0", "fold2"]], of_folds[:, [0, 2]], rtol=1e-12)
+
+
+def test_decision_values_of_many_classes_are_logarithms_of_probabilities(blobs):
+    model = DMClassifierCV(candidates=CANDIDATES[:1], cv=2, n_members=3, **QUICK).fit(*blobs)
+    np.testing.assert_allclose(np.exp(model.decision_function(blobs[0])).sum(axis=1), 1, rtol=1e-9)
+
+
+def test_rows_that_are_predicted_in_parts_have_the_predictions_of_the_whole(fitted, moons, monkeypatch):
+    X = np.tile(moons[0], (40, 1))  # three batches of a prediction
+    X[-1] = 0, 9
+    expected = fitted.predict_proba(X), fitted.predict(X)
+    monkeypatch.setattr("sklabelnoise._classifiers._derivative_manipulation_cv._ROWS", 1)
+    assert np.array_equal(fitted.predict_proba(X), expected[0]) and np.array_equal(fitted.predict(X), expected[1])
+
+
+def test_features_are_of_rows_as_in_fit(moons):
+    X, y = pd.DataFrame(moons[0], columns=["a", "b"]), moons[1]
+    model = DMClassifierCV(candidates=CANDIDATES[:1], cv=2, n_members=1, **QUICK).fit(X, y)
+    with pytest.raises(ValueError, match="feature names should match those that were passed during fit"):
+        model.embed(X[["b", "a"]])
+
+
+def test_a_choice_that_fails_after_its_fits_keeps_what_was_fitted(moons):
+    model = DMClassifierCV(candidates=CANDIDATES[:2], cv=2, n_members=1, **QUICK).fit(*moons)
+    before = vars(model).copy()
+    with pytest.raises(ValueError, match="No candidate could be trained and scored"):
+        model.set_params(scoring=lambda estimator, X, y: np.nan).fit(*moons)
+    assert {name: vars(model)[name] for name in before if name != "scoring"} == {
+        name: value for name, value in before.items() if name != "scoring"
+    }
+
+
+@pytest.mark.parametrize("early_stopping", [False, True], ids=["stacked", "alone"])
+def test_one_bar_counts_all_fits(moons, early_stopping, capsys):
+    settings = {"candidates": CANDIDATES[:2], "cv": 2, "early_stopping": early_stopping, **QUICK}
+    DMClassifierCV(n_members=3, **settings).fit(*moons)
+    assert capsys.readouterr() == ("", "")
+    for params, fits in (({"n_members": 3}, 7), ({"n_members": 3, "refit": False}, 4)):
+        DMClassifierCV(verbose=1, **params, **settings).fit(*moons)
+        shown = capsys.readouterr()
+        assert f"{fits}/{fits} fits" in shown.err and "epochs" not in shown.err and shown.out == ""

@@ -182,3 +182,20 @@ def test_a_fitted_classifier_pickles_whenever_its_parameters_do(blobs):
 class Progressless(Callback):
     def on_epoch_end(self, net, **kwargs):
         pass
+
+
+def test_the_label_quality_of_an_earlier_fit_is_not_that_of_this_one(blobs, monkeypatch):
+    X, y = blobs
+    model = DMClassifier(**FAST).fit(X, y)
+    model.label_quality_  # noqa: B018
+    model.fit(X[:90], y[:90])
+
+    def full(*args):
+        raise MemoryError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(BaseNoisyLabelClassifier, "_forward", full)
+        copied = pickle.loads(pickle.dumps(model))
+    with pytest.raises(AttributeError, match="label_quality_ could not be computed"):
+        copied.label_quality_  # noqa: B018
+    assert model.label_quality_.shape == (90,)

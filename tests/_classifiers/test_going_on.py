@@ -200,3 +200,34 @@ def test_a_warm_start_needs_the_same_kind_of_data(blobs):
 
 def halves(progress):
     return 0.5
+
+
+def test_the_classes_of_a_chunk_may_stand_in_any_order(blobs):
+    X, y = blobs
+    plain, other = DMClassifier(**FAST), DMClassifier(**FAST)
+    plain.partial_fit(X, y, classes=[0, 1, 2]).partial_fit(X, y, classes=[0, 1, 2])
+    other.partial_fit(X, y, classes=[2, 0, 1]).partial_fit(X, y, classes=[1, 0, 2, 0])
+    assert np.array_equal(other.predict_proba(X), plain.predict_proba(X))
+    with pytest.raises(ValueError, match="classes must not hold missing labels, got one in row 1"):
+        DMClassifier(**FAST).partial_fit(X, y, classes=[0.0, np.nan, 2.0])
+
+
+def test_weights_of_a_chunk_are_repeated_rows(blobs):
+    X, y = blobs
+    weight = np.random.default_rng(0).integers(0, 4, size=len(y))
+    weighted, repeated = (DMClassifier(batch_size=10_000, lr=0.1, **FAST) for _ in range(2))
+    for _ in range(2):
+        weighted.partial_fit(X, y, weight, classes=[0, 1, 2])
+        repeated.partial_fit(np.repeat(X, weight, axis=0), np.repeat(y, weight), classes=[0, 1, 2])
+    # sums over a full batch in another order
+    np.testing.assert_allclose(weighted.predict_proba(X), repeated.predict_proba(X), rtol=1e-9)
+
+
+def test_training_that_goes_on_draws_other_dropout_masks(blobs):
+    X, y = blobs
+    kept = {"lr": 1e-300, "batch_size": 10_000, "iterator_train__shuffle": False}
+    model = DMClassifier(module__dropout=0.5, **kept, **FAST)
+    for _ in range(3):
+        model.partial_fit(X, y, classes=[0, 1, 2])
+    # Weights and order stay, so only the masks tell one epoch from another.
+    assert len(set(model.loss_curve_)) == 3

@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+import torch
+from torch.utils.data import TensorDataset
 
 from sklabelnoise import DMClassifier, ProSelfLCClassifier, RobustLossClassifier
 
@@ -49,3 +51,19 @@ def test_label_quality_is_the_probability_of_the_given_labels(classifier, blobs)
     for options in ({}, {"early_stopping": True}, {"class_weight": {0: 0, 1: 1, 2: 2}}):
         model = classifier(**options, **FAST).fit(X, y)
         assert np.array_equal(model.label_quality_, model.predict_proba(X)[np.arange(150), y])
+
+
+def test_the_score_is_the_share_of_the_weight(blobs):
+    X, y = blobs
+    model = DMClassifier(max_epochs=1, lr=0.01, random_state=0).fit(X, y)
+    shown = np.where(np.arange(150) % 4 == 0, (y + 1) % 3, y)
+    hit, weight = model.predict(X) == shown, np.arange(150) % 7
+    assert model.score(X, shown, sample_weight=weight) == pytest.approx(np.average(hit, weights=weight), rel=1e-12)
+
+
+def test_a_dataset_is_scored_by_the_labels_that_are_passed(blobs):
+    X, y = blobs
+    model = DMClassifier(max_epochs=1, lr=0.01, random_state=0).fit(X, y)
+    wrong = (model.predict(X) + 1) % 3
+    items = TensorDataset(torch.from_numpy(X), torch.from_numpy(wrong))
+    assert (model.score(items), model.score(items, model.predict(X))) == (0, 1)

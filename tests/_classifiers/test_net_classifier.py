@@ -1,5 +1,7 @@
 """Parameters of the parts of a net are parameters like any other; unknown ones are named."""
 
+import copy
+
 import pytest
 import torch
 from sklearn.base import clone
@@ -32,7 +34,9 @@ def test_parameters_with_prefixes_are_parameters(classifier, blobs):
     (DMClassifier, "momentum", "optimizer__momentum"), (DMClassifier, "num_workers", "iterator_train__num_workers"),
     (RobustLossClassifier, "betta", "loss__beta"), (RobustLossClassifier, "q", "loss__q"),
     (RobustLossClassifier, "los", "loss"), (DMClassifier, "hidden_layer_sizes", "module__hidden"),
-    (ProSelfLCClassifier, "temprature", "temperature"),
+    (ProSelfLCClassifier, "temprature", "temperature"), (DMClassifier, "alpha", "weight_decay"),
+    (DMClassifier, "learning_rate_init", "lr"), (DMClassifier, "max_iter", "max_epochs"),
+    (DMClassifier, "solver", "optimizer"),
 ])  # fmt: skip
 def test_an_unknown_parameter_is_refused_and_the_nearest_named(classifier, name, nearest):
     with pytest.raises(TypeError, match=f"{classifier.__name__} has no parameter '{name}'; the nearest is '{nearest}'"):
@@ -43,6 +47,17 @@ def test_an_unknown_parameter_is_refused_and_the_nearest_named(classifier, name,
     ):
         model.set_params(random_state=3, **{name: 1})
     assert model.random_state is None
+
+
+def test_the_nearest_parameter_is_of_the_optimizer_that_was_asked_for():
+    with pytest.raises(TypeError, match="no parameter 'rho'; the nearest is 'optimizer__rho'"):
+        DMClassifier(optimizer="Adadelta", rho=0.5)
+
+
+def test_a_shallow_copy_has_parameters_of_its_own():
+    model = DMClassifier(module__hidden=(3,))
+    copy.copy(model).set_params(module__hidden=(5,), module__dropout=0.5)
+    assert model.get_params()["module__hidden"] == (3,) and "module__dropout" not in model.get_params()
 
 
 def test_unknown_arguments_of_the_parts_are_named_when_they_are_built(blobs):
@@ -57,7 +72,9 @@ def test_unknown_arguments_of_the_parts_are_named_when_they_are_built(blobs):
 
 
 @pytest.mark.parametrize("params, message", [
-    ({"lr": -1.0}, "The 'lr' parameter of DMClassifier must be"),
+    ({"lr": -1.0}, "The 'lr' parameter of DMClassifier must be"), ({"lr": 0.0}, "The 'lr' parameter of DMClassifier"),
+    ({"weight_decay": -0.1}, "The 'weight_decay' parameter"), ({"batch_size": 0}, "The 'batch_size' parameter"),
+    ({"validation_fraction": 0.0}, "The 'validation_fraction' param"), ({"n_iter_no_change": 0}, "The 'n_iter_no_chan"),
     ({"max_epochs": 0}, "The 'max_epochs' parameter"), ({"batch_size": 2.5}, "The 'batch_size' parameter"),
     ({"validation_fraction": 1.0}, "The 'validation_fraction' parameter"), ({"dtype": "float64"}, "The 'dtype' param"),
     ({"amp": "yes"}, "The 'amp' parameter"), ({"class_weight": "even"}, "The 'class_weight' parameter"),
@@ -76,3 +93,13 @@ def test_wrong_parameters_are_named(params, message, blobs):
         pytest.skip("there is a CUDA device")
     with pytest.raises(ValueError, match=message):
         DMClassifier(**{**FAST, **params}).fit(*blobs)
+
+
+@pytest.mark.parametrize("params", [
+    {"lr": 1e-300}, {"weight_decay": 0}, {"max_epochs": 1}, {"batch_size": 1}, {"validation_fraction": 1e-9},
+    {"n_iter_no_change": 1}, {"amp": "float16"}, {"amp": "bfloat16"}, {"amp": True}, {"accelerator": None},
+    {"device": torch.device("cpu")}, {"class_weight": {}}, {"augment": False},
+], ids=str)  # fmt: skip
+@each_classifier
+def test_what_is_just_allowed_is_allowed(classifier, params):
+    classifier(**params)._validate_params()

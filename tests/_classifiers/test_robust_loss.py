@@ -9,9 +9,11 @@ import torch
 from sklearn.base import clone
 from sklearn.datasets import load_digits, make_blobs
 from sklearn.model_selection import GridSearchCV
+from skorch.callbacks import Callback
 from torch import nn
 
 from sklabelnoise import RobustLossClassifier, StochasticLabelRefinery
+from sklabelnoise._classifiers._robust_loss import _unusable
 from sklabelnoise.losses import NAMES, ELRLoss, PerExampleLoss, cross_entropy, forward, gce
 from sklabelnoise.model_selection import FusedGridSearchCV
 from sklabelnoise.noise import corrupt_labels, pair_flip_transition_matrix
@@ -166,15 +168,18 @@ def test_the_estimate_undoes_noise_that_misleads_cross_entropy():
 
 @pytest.mark.parametrize("params, fit_params", [
     ({"early_stopping": True}, {}),
+    ({"early_stopping": True, "n_iter_no_change": 1, "max_epochs": 20}, {"y_val": np.arange(9) % 3}),
     ({"class_weight": "balanced"}, {}),
     ({"optimizer": "SGD", "optimizer__momentum": 0.9, "module__hidden": (4,)}, {}),
     ({"random_state": None}, {}),
     ({"random_state": np.random.RandomState(0)}, {}),
     ({}, {"sample_weight": np.arange(600) % 3}),
     ({}, {"soft_labels": np.random.default_rng(0).dirichlet(np.ones(3), 600)}),
-], ids=["early_stopping", "class_weight", "net", "no seed", "generator", "weights", "soft labels"])  # fmt: skip
+], ids=["early_stopping", "held-out", "class_weight", "net", "no seed", "generator", "weights", "soft"])  # fmt: skip
 def test_the_first_network_follows_all_parameters(params, fit_params, flipped):
     X, y, _ = flipped
+    if "y_val" in fit_params:
+        fit_params = {**fit_params, "X_val": X[:9]}
     model = RobustLossClassifier(**{**ESTIMATED, **FAST, **params}).fit(X, y, **fit_params)
     np.testing.assert_allclose(model.transition_matrix_.sum(axis=1), 1, rtol=0, atol=1e-12)
     if "random_state" not in params:
@@ -209,6 +214,13 @@ def test_the_estimate_stays_when_training_goes_on(flipped):
     assert model.fit(X[:300], y[:300]).transition_matrix_ is T
     assert model.partial_fit(X[300:], y[300:]).transition_matrix_ is T
     assert model.n_iter_ == 2 * FAST["max_epochs"] + 1
+
+
+def test_a_fit_that_begins_anew_estimates_anew(flipped):
+    X, y, y_clean = flipped
+    model = RobustLossClassifier(**ESTIMATED, **FAST)
+    again = clone(model).fit(X, y).fit(X, y_clean)
+    assert np.array_equal(again.transition_matrix_, model.fit(X, y_clean).transition_matrix_)
 
 
 def test_an_estimate_that_is_no_longer_wanted_goes(flipped):
@@ -277,12 +289,17 @@ def test_a_singular_estimate_is_named(flipped):
     before = vars(model.set_params(loss="backward")).copy()
     message = (
         "loss='backward' needs the inverse of the transition matrix, and the one estimated from the predictions of a "
-        "first network is singular: its rows of the classes '.' and '.' are the nearest to each other. Use "
+        "first network is singular: its rows of the classes '(.)' and '(?!\\1).' are the nearest to each other. Use "
         "loss='forward', which needs no inverse, or pass a matrix as loss__transition_matrix"
     )
     with pytest.raises(ValueError, match=message):
         model.fit(X, y)
     assert vars(model) == before
+
+
+def test_the_rows_of_a_singular_estimate_that_are_named_are_the_nearest():
+    T = np.array([[0.8, 0.1, 0.1], [0.75, 0.15, 0.1], [0.1, 0.2, 0.7]])  # of its columns these are the other two
+    assert "rows of the classes 'a' and 'b' are the nearest" in _unusable("backward", T, np.array(["a", "b", "c"]))
 
 
 @pytest.mark.parametrize("params, error, message", [
@@ -294,8 +311,14 @@ def test_a_singular_estimate_is_named(flipped):
      r"an inverse \(got a singular matrix\)"),
 ])  # fmt: skip
 def test_what_cannot_be_corrected_by_is_refused(params, error, message, flipped):
+    class Notes(Callback):
+        def on_train_begin(self, net, **kwargs):
+            trained.append(net)
+
+    trained = []
     with pytest.raises(error, match=message):
-        RobustLossClassifier(**{**ESTIMATED, **params}, **FAST).fit(*flipped[:2])
+        RobustLossClassifier(**{**ESTIMATED, **params}, callbacks=[Notes()], **FAST).fit(*flipped[:2])
+    assert trained == []  # no time is spent before
 
 
 def test_chunks_cannot_tell_the_noise(flipped):

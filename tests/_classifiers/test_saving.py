@@ -544,3 +544,21 @@ def test_nothing_of_the_training_data_is_kept(blobs):
     small = len(pickle.dumps(DMClassifier(**params).fit(X[:600], y[:600])))
     # Only label_quality_ grows with the rows, by one float32 each.
     assert large - small < 4.5 * (len(X) - 600)
+
+
+def test_a_module_that_shares_its_name_with_one_of_ours_is_the_users(blobs, tmp_path):
+    class Own(nn.Module):
+        def __init__(self, n_features, n_classes):
+            super().__init__()
+            self.layer = nn.Linear(n_features, n_classes)
+
+        def forward(self, x):
+            return -self.layer(x)
+
+    Own.__name__ = "MLP"
+    model = DMClassifier(Own, **FAST).fit(*blobs)
+    model.save(tmp_path / "model")
+    with pytest.raises(ValueError, match=r"its module is .*, pass that class or factory as module=, got None"):
+        DMClassifier.load(tmp_path / "model")
+    loaded = DMClassifier.load(tmp_path / "model", module=Own)
+    assert np.array_equal(loaded.predict_proba(blobs[0]), model.predict_proba(blobs[0]))

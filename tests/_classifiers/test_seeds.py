@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from sklearn.model_selection import cross_val_predict
+from skorch.callbacks import Callback
 from torch.utils.data import TensorDataset
 
 from sklabelnoise import DMClassifier, ProSelfLCClassifier, RobustLossClassifier
@@ -72,3 +73,15 @@ def test_two_processes_give_the_same_as_one(blobs):
         cross_val_predict(model, X, y, cv=3, method="predict_proba", n_jobs=1),
         cross_val_predict(model, X, y, cv=3, method="predict_proba", n_jobs=2),
     )
+
+
+def test_the_seed_decides_which_rows_are_held_out(blobs):
+    class HeldOut(Callback):
+        def on_epoch_end(self, net, dataset_valid=None, **kwargs):
+            rows.append(dataset_valid.X)
+
+    rows = []
+    for seed in (0, 0, 1):
+        DMClassifier(early_stopping=True, callbacks=[HeldOut()], max_epochs=1, random_state=seed).fit(*blobs)
+    first, again, other = (sorted(map(tuple, held_out.tolist())) for held_out in rows)
+    assert first == again != other
