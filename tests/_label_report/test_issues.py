@@ -30,6 +30,26 @@ def test_equals_a_slow_reference(which, random_evidence):
         assert issue["margin"] == pytest.approx(proba[i, y[i]] - np.delete(proba[i], y[i]).max())
 
 
+def test_rows_of_one_quality_stay_in_their_order():
+    y = np.arange(100) % 2
+    for rank_by in ("quality", "margin"):
+        issues = find_label_issues(y, np.full((100, 2), 0.5), which="all", rank_by=rank_by)
+        assert issues["row"].tolist() == list(range(100))
+
+
+def test_the_index_is_that_of_the_labels_or_else_of_the_probabilities(random_evidence):
+    y, proba = random_evidence(40, 4)
+    names, frame = np.array([f"row {i}" for i in range(40)]), pd.DataFrame(proba)
+    expected = find_label_issues(y, proba, which="all")
+    assert expected.index.tolist() == expected["row"].tolist()
+    for labels, evidence in (
+        (pd.Series(y, index=names), proba), (pd.Series(y, index=names), frame), (y, frame.set_axis(names)),
+    ):  # fmt: skip
+        issues = find_label_issues(labels, evidence, which="all")
+        assert issues.index.tolist() == names[expected["row"]].tolist()
+        assert issues["row"].tolist() == expected["row"].tolist()
+
+
 def test_confident_issues_equal_those_of_cleanlab(random_evidence):
     # Recorded with cleanlab 2.9.0: find_label_issues(y, proba, filter_by="confident_learning").
     y, proba = random_evidence(40, 4, seed=3)

@@ -1,6 +1,7 @@
 """Examples beside an issue: rows like it that nobody doubts."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.linear_model import LogisticRegression
 
@@ -25,12 +26,61 @@ def test_neighbors_are_rows_that_nobody_doubts_of_the_right_class(noisy_blobs):
     assert np.median(away[0]) > 3 * np.median(away[1])
 
 
-def neighbors_of_rows(X, y):
+def neighbors_of_rows(X, y, *, truth=None, display=None, **sizes):
     """Of labels that are right by halves, the lists of rows beside those in doubt."""
-    proba = np.where(np.arange(2) == (X[:, :1] > 0), 0.9, 0.1)
-    report = LabelReport(y, proba, X=X, in_sample=True)
+    proba = np.where(np.arange(2) == (X[:, :1] > 0 if truth is None else truth[:, None]), 0.9, 0.1)
+    report = LabelReport(y, proba, X=X, display=display, in_sample=True)
     given, suggested = (codes_of(report.issues[f"{role}_label"], report.classes) for role in ("given", "suggested"))
-    return neighbors_of(report, report.issues["row"].to_numpy(), given, suggested)
+    return neighbors_of(report, report.issues["row"].to_numpy(), given, suggested, **sizes)
+
+
+@pytest.fixture
+def doubted():
+    """Rows, given labels of which a fifth is wrong, and the right ones."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(60, 3))
+    truth = (X[:, 0] > 0).astype(int)
+    return X, np.where(rng.random(60) < 0.2, 1 - truth, truth), truth
+
+
+def test_the_unit_and_the_origin_of_a_column_have_no_say_also_where_values_are_missing(doubted):
+    X, y, truth = doubted
+    X[np.random.default_rng(1).random(X.shape) < 0.2] = np.nan
+    expected = neighbors_of_rows(X, y, truth=truth)
+    assert len(expected[0]) > 5
+    assert neighbors_of_rows(X * [1024, 1, 2] + [0, 4096, 0], y, truth=truth) == expected
+    frame = pd.DataFrame(X * [1024, 1, 2], columns=["a", "b", "c"])
+    assert neighbors_of_rows(frame, y, truth=truth) == expected
+
+
+def test_rows_are_found_by_their_place_whatever_they_are_called(doubted):
+    X, y, truth = doubted
+    names = np.arange(60)[::-1]
+    expected = neighbors_of_rows(X, y)
+    assert neighbors_of_rows(pd.DataFrame(X, index=names), y, truth=truth) == expected
+    texts = [" ".join(f"word{number // 10}" for number in range(i, i + 30)) for i in range(60)]
+    by_text = neighbors_of_rows(texts, y, truth=truth)
+    assert neighbors_of_rows(pd.Series(texts, index=names), y, truth=truth) == by_text != expected
+
+
+def test_rows_are_compared_by_what_a_classifier_sees(doubted):
+    X, y, truth = doubted
+    expected = neighbors_of_rows(X, y)
+    assert neighbors_of_rows(X, y, display=np.roll(X, 7, axis=0)) == expected
+    assert neighbors_of_rows(None, y, truth=truth, display=X) == expected
+
+
+def test_as_many_neighbors_as_asked_for_the_nearest_first(doubted):
+    X, y, _ = doubted
+    for more, less in zip(neighbors_of_rows(X, y, n_neighbors=5), neighbors_of_rows(X, y, n_neighbors=2), strict=True):
+        assert {len(found) for found in more} == {5} and [found[:2] for found in more] == less
+
+
+def test_of_wide_rows_columns_from_all_over_are_compared(doubted):
+    X, y, truth = doubted
+    X = X / X.std(axis=0)  # else columns that say more would be fewer
+    wide = np.hstack([np.zeros((60, 2000)), np.repeat(X, 500, axis=1)])
+    assert neighbors_of_rows(wide, y, truth=truth) == neighbors_of_rows(X, y)
 
 
 @pytest.mark.filterwarnings("error")

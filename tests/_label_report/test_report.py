@@ -1,10 +1,13 @@
 """A report: the labels that follow from decisions, and what tells it from others."""
 
+import base64
 import io
+import re
 
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 from sklearn.linear_model import LogisticRegression
 
 from sklabelnoise.audit import (
@@ -132,6 +135,13 @@ def test_the_summary_counts_by_class(noisy_blobs):
     assert summary["given"].sum() == len(y) and summary["doubted"].sum() == len(report.issues)
     assert summary["suggested"].sum() == len(report.issues)
     np.testing.assert_allclose(summary["noise_rate"], 1 - report.transition_matrix.diagonal())
+    codes, doubted = np.searchsorted(report.classes, report.y), np.isin(np.arange(len(y)), report.issues["row"])
+    for k in range(3):
+        assert (
+            summary["given"].iloc[k] == (codes == k).sum() and summary["doubted"].iloc[k] == doubted[codes == k].sum()
+        )
+        assert summary["share_doubted"].iloc[k] == pytest.approx(doubted[codes == k].mean(), rel=1e-12)
+        assert summary["mean_quality"].iloc[k] == pytest.approx(report.proba[codes == k, k].mean(), rel=1e-12)
     assert (summary["low"] <= summary["noise_rate"] + 1e-9).all()
     assert (summary["noise_rate"] <= summary["high"] + 1e-9).all()
 
@@ -194,3 +204,46 @@ def test_every_kind_of_label_has_a_summary(no_warning_of_a_poor_model, classes):
 def test_what_is_no_file_of_decisions_is_refused(report, decisions, error, message):
     with pytest.raises(error, match=message):
         report.apply(decisions)
+
+
+def test_a_report_is_the_same_after_decisions_were_applied(report):
+    decisions = report.issues.assign(decision="accept")
+    before = report.to_cleanlab()["labels"].copy(), report.summary()
+    first = report.apply(decisions)
+    assert np.array_equal(report.to_cleanlab()["labels"], before[0])
+    pd.testing.assert_frame_equal(report.summary(), before[1])
+    assert np.array_equal(report.apply(decisions), first) and not np.array_equal(first, report.y)
+
+
+@pytest.mark.parametrize("weight", [0, 0.25, 1])
+def test_the_weight_of_unsure_rows_is_a_share_its_ends_included(report, weight):
+    rows = report.issues["row"].to_numpy()
+    decisions = report.issues.assign(decision=["unsure"] * (len(rows) - 1) + ["remove"])
+    _, keep, weights = report.apply(decisions, unsure_weight=weight, return_rows=True)
+    assert np.flatnonzero(~keep).tolist() == [rows[-1]]
+    assert weights[rows].tolist() == [weight] * (len(rows) - 1) + [0]
+    assert weights.sum() == len(report.y) - len(rows) + weight * (len(rows) - 1)
+
+
+def test_probabilities_for_the_noise_are_found_by_name(no_warning_of_a_poor_model):
+    y = np.array(["cat", "dog"] * 20)
+    proba, noise_proba = (np.where(y[:, None] == ["cat", "dog"], p, 1 - p) for p in (0.9, 0.7))
+    noise_proba[:6] = noise_proba[:6, ::-1]
+    expected = LabelReport(y, noise_proba)
+    assert expected.noise_rate_interval != LabelReport(y, proba).noise_rate_interval
+    for given in (noise_proba, pd.DataFrame(noise_proba[:, ::-1], columns=["dog", "cat"])):
+        report = LabelReport(y, proba, noise_proba=given)
+        assert report.noise_rate == expected.noise_rate > LabelReport(y, proba).noise_rate
+        assert report.noise_rate_interval == expected.noise_rate_interval
+        assert report.label_quality.tolist() == [0.9] * 40
+    with pytest.raises(ValueError, match=r"noise_proba must have one column for each of 2 classes, got 3"):
+        LabelReport(y, proba, noise_proba=np.full((40, 3), 1 / 3))
+
+
+def test_pictures_on_the_page_have_the_shape_and_the_size_that_are_asked_for(report, tmp_path):
+    X = np.random.default_rng(0).integers(0, 255, (40, 6 * 40), dtype=np.uint8)
+    shown = LabelReport(report.y, report.proba, classes=report.classes, X=X)
+    page = shown.to_html(tmp_path / "page.html", image_shape=(40, 6), image_size=20).read_text(encoding="utf-8")
+    pictures = re.findall("data:image/png;base64,([A-Za-z0-9+/=]+)", page)
+    assert len(pictures) >= len(report.issues)
+    assert {Image.open(io.BytesIO(base64.b64decode(picture))).size for picture in pictures} == {(3, 20)}

@@ -20,3 +20,12 @@ def test_a_report_draws_its_displays(noisy_blobs, kind, display):
     plt.close("all")
     with pytest.raises(ValueError, match=r"kind must be one of .* got 'pie'"):
         report.plot("pie")
+
+
+def test_what_is_asked_of_a_plot_reaches_its_display(noisy_blobs):
+    X, y, _ = noisy_blobs
+    report = audit_labels(LogisticRegression(), X, y, random_state=0)
+    assert report.plot("transition_matrix", values=False).text_ is None
+    table = next(child for child in report.plot(n_issues=2).axes_[0].get_children() if hasattr(child, "get_celld"))
+    assert {row for row, _ in table.get_celld()} == {0, 1, 2}
+    plt.close("all")

@@ -15,6 +15,7 @@ from sklearn.svm import LinearSVC
 from torch.utils.data import Dataset, Subset, TensorDataset
 
 from sklabelnoise import DMClassifier
+from sklabelnoise._label_report._views import view_of
 from sklabelnoise.audit import audit_labels
 from sklabelnoise.audit._default_classifier import with_default_classifier
 
@@ -156,6 +157,8 @@ class TestDatasets:
         rows = np.arange(2, 100)
         report = audit_labels(LogisticRegression(), Subset(Shapes(), rows), random_state=0)
         assert report.issues["row"].tolist() == [2] and set(report.classes) == {"bright", "dark"}
+        twice = Subset(Subset(Shapes(), rows), np.arange(50)[::-1])
+        assert audit_labels(LogisticRegression(), twice, random_state=0).issues["row"].tolist() == [47]
 
     def test_labels_of_tensors_and_of_items(self):
         images = Shapes()
@@ -224,6 +227,17 @@ class TestFolders:
         assert report.issues["id"].tolist() == [folder.samples[8][0]]
         page = report.to_html(tmp_path / "page.html").read_text(encoding="utf-8")
         assert "data:image/png" in page
+        part = audit_labels(KNeighborsClassifier(5), Subset(folder, range(59, 3, -1)), random_state=0)
+        assert part.issues[["row", "id"]].values.tolist() == [[51, folder.samples[8][0]]]
+
+    def test_what_is_passed_goes_before_what_a_dataset_has(self, folder):
+        names, texts = [f"file {i}" for i in range(60)], [f"text {i}" for i in range(60)]
+        known = audit_labels(KNeighborsClassifier(5), folder, random_state=0)
+        for arguments in ({"estimator": KNeighborsClassifier(5)}, {"estimator": None, "pred_probs": known.proba}):
+            report = audit_labels(X=folder, ids=names, display=texts, random_state=0, **arguments)
+            assert report.issues["id"].tolist() == ["file 8"] and report.display is texts
+            report = audit_labels(X=folder, random_state=0, **arguments)
+            assert report.issues["id"].tolist() == [folder.samples[8][0]] and report.display is folder
 
     def test_a_file_that_is_gone_is_a_row_with_a_note(self, folder, tmp_path):
         report = audit_labels(KNeighborsClassifier(5), folder, random_state=0)
@@ -302,6 +316,23 @@ class TestHuggingFace:
         )
         report = audit_labels(LogisticRegression(), data, "kind", random_state=0)
         assert report.classes.tolist() == ["a", "b"] and list(report.X.columns) == ["x1", "x2"]
+
+    @pytest.mark.parametrize("name", ["label", "labels", "target"])
+    def test_the_column_of_the_labels_by_what_it_is_called(self, name):
+        data = HuggingFace(
+            {"x1": np.arange(60.0), name: np.arange(60) // 30}, {"x1": Value("float64"), name: Value("int64")}
+        )
+        report = audit_labels(LogisticRegression(), data, random_state=0)
+        assert report.classes.tolist() == [0, 1] and list(report.X.columns) == ["x1"]
+
+    def test_images_are_shown_before_texts(self):
+        images = [Image.new("L", (4, 4), 200 * (i % 2)) for i in range(60)]
+        data = HuggingFace(
+            {"text": ["of all"] * 60, "image": images, "label": [i % 2 for i in range(60)]},
+            {"text": Value("string"), "image": type("Image", (), {"dtype": "PIL"})(), "label": ClassLabel(["a", "b"])},
+        )
+        report = audit_labels(KNeighborsClassifier(3), data, random_state=0)
+        assert len(report.issues) == 0 and view_of(report.display, report.to_cleanlab()["labels"], 2).kind == "image"
 
     def test_no_column_of_labels_is_named(self):
         data = HuggingFace({"x1": np.arange(4.0)}, {"x1": Value("float64")})

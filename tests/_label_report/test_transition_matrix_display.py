@@ -73,3 +73,50 @@ def test_predictions_may_have_a_class_that_nobody_was_given():
 def test_labels_are_checked_before_they_are_drawn(y_noisy, error, message):
     with pytest.raises(error, match=message):
         TransitionMatrixDisplay.from_labels(["a", "b"], y_noisy)
+
+
+def ticks(axis):
+    return dict(zip(axis.get_ticklocs().tolist(), (text.get_text() for text in axis.get_ticklabels()), strict=True))
+
+
+def test_cells_and_names_stand_where_the_matrix_has_them():
+    T = np.array([[0.6, 0.3, 0.1], [0.0, 0.9, 0.1], [0.2, 0.0, 0.8]])
+    display = TransitionMatrixDisplay(T, ["ant", "bee", "cow"]).plot()
+    for (i, j), text in np.ndenumerate(display.text_):
+        assert text.get_position() == (j, i)
+        assert text.get_text() == (f"{T[i, j]:.2f}"[1:] if T[i, j] else "")
+    names = {0: "ant", 1: "bee", 2: "cow"}
+    assert ticks(display.ax_.xaxis) == ticks(display.ax_.yaxis) == names
+    many = [f"class {i}" for i in range(60)]
+    names = {place: many[int(place)] for place in range(0, 60, 2)}
+    display = TransitionMatrixDisplay(np.eye(60), many).plot()
+    assert ticks(display.ax_.xaxis) == ticks(display.ax_.yaxis) == names
+
+
+def test_what_is_asked_of_a_plot_is_drawn():
+    display = TransitionMatrixDisplay(np.eye(2))
+    assert len(display.plot().figure_.axes) == 2 and display.im_.get_clim() == (0, 1)
+    assert len(display.plot(colorbar=False).figure_.axes) == 1
+    assert display.plot(values=False).text_ is None
+    assert display.plot(cmap="viridis", vmax=0.5).im_.get_cmap().name == "viridis"
+    assert display.im_.get_clim() == (0, 0.5)
+    assert TransitionMatrixDisplay(np.eye(30)).plot(values=True).text_.shape == (30, 30)
+
+
+def test_classes_and_method_are_those_that_are_passed(report, noisy):
+    _, y, y_clean = noisy
+    names = np.array(["ant", "bee", "cow", "dog"])
+    order = [2, 3, 0, 1]
+    shown = TransitionMatrixDisplay.from_labels(names[y_clean], names[y], classes=names[order])
+    assert shown.classes.tolist() == names[order].tolist()
+    T = np.eye(4)
+    T[:3, :3] = realized_transition_matrix(y_clean, y)
+    np.testing.assert_array_equal(shown.transition_matrix, T[order][:, order])
+    expected = estimate_transition_matrix(report.y, report.proba, method="predictions")
+    assert (expected != estimate_transition_matrix(report.y, report.proba)).any()
+    for order, classes in (([0, 1, 2], None), ([2, 0, 1], ["cow", "ant", "bee"])):
+        estimate = TransitionMatrixDisplay.from_predictions(
+            report.y, report.proba[:, order], method="predictions", classes=classes
+        )
+        assert estimate.classes.tolist() == (["ant", "bee", "cow"] if classes is None else classes)
+        np.testing.assert_array_equal(estimate.transition_matrix, expected[order][:, order])

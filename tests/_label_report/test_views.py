@@ -1,12 +1,17 @@
 """What people see of a row: pictures, texts and values, whatever they come in, broken ones included."""
 
+import base64
+import io
+
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from PIL import Image
 from scipy import sparse
+from torch.utils.data import TensorDataset
 
-from sklabelnoise._label_report._views import view_of
+from sklabelnoise._label_report._views import pixels_of, view_of
 from sklabelnoise.audit import LabelReport
 
 CODES = np.array([0, 0, 0, 0, 1, 1, 1, 1])
@@ -55,6 +60,39 @@ class TestPictures:
         ]
         view, contents = seen(pictures, image_size=32)
         assert view.kind == "image" and all(content.startswith("data:image/png") for content in contents)
+
+    @pytest.mark.parametrize("shape", [(40, 300), (300, 40)])
+    def test_the_longer_side_is_as_long_as_asked_for_and_the_callers_pictures_stay(self, shape, tmp_path):
+        pixels = np.random.default_rng(0).integers(0, 255, (8, *shape, 3), dtype=np.uint8)
+        pictures = [Image.fromarray(array) for array in pixels]
+        paths = [tmp_path / f"{i}.png" for i in range(8)]
+        for picture, path in zip(pictures, paths, strict=True):
+            picture.save(path)
+        labels = torch.zeros(8, dtype=torch.long)
+        folder = TensorDataset(torch.from_numpy(pixels), labels)
+        folder.samples = [(str(path), 0) for path in paths]
+        for data in (pixels, pictures, paths, TensorDataset(torch.from_numpy(pixels), labels), folder):
+            for longest in (24, 60, 900):
+                for uri in seen(data, image_size=longest)[1]:
+                    kind, content = uri.removeprefix("data:image/").split(";base64,")
+                    shown = Image.open(io.BytesIO(base64.b64decode(content)))
+                    assert max(shown.size) == min(longest, 300)
+                    assert (shown.size[0] < shown.size[1]) == (shape[0] > shape[1])
+                    assert kind == ("png" if longest < 64 else "jpeg") == shown.format.lower()
+        assert {picture.size for picture in pictures} == {shape[::-1]}
+
+    def test_transparency_is_left_out_and_channels_stand_last(self):
+        first = np.random.default_rng(0).integers(0, 255, (4, 6, 5), dtype=np.uint8)
+        last = np.moveaxis(first, 0, -1)
+        for image in (first, last, first[:3], last[..., :3]):
+            np.testing.assert_array_equal(pixels_of(image), last[..., :3])
+        np.testing.assert_array_equal(pixels_of(first[:1]), first[0])
+        with pytest.raises(ValueError, match=r"Images must have 1, 3 or 4 channels, got shape \(6, 5, 2\)"):
+            pixels_of(first.transpose(1, 2, 0)[..., :2])
+
+    def test_a_shape_that_rows_do_not_have_is_refused(self):
+        with pytest.raises(ValueError, match=r"image_shape must be that of the 6 values of a row, got \(2, 2\)"):
+            seen(np.zeros((8, 6)), image_shape=(2, 2))
 
     def test_values_that_are_not_finite(self):
         X = np.full((8, 4, 4), np.nan)
@@ -120,6 +158,25 @@ class TestValues:
         )
         # Half a row is added to each of the four bins: two values, rare ones, missing ones.
         assert contents[0][0] == ["sound", "moo", round(80.5 / 10.5, 2)]
+
+    def test_only_the_order_of_numbers_counts(self):
+        rng = np.random.default_rng(0)
+        y, x = np.arange(200) % 2, rng.normal(size=200) + np.arange(200) % 2
+        rows = np.arange(200)
+        plain, steep = (view_of(pd.DataFrame({"x": v}), y, 2).brief(rows, y, 1 - y) for v in (x, np.exp(9 * x)))
+        assert [content[0][2] for content in plain] == [content[0][2] for content in steep]
+        assert len({content[0][2] for content in plain}) > 8  # eight bins, seen from two classes
+
+    @pytest.mark.parametrize("missing", [np.nan, np.inf, None])
+    def test_that_a_value_is_missing_speaks_as_a_value_does(self, missing):
+        y = np.repeat([0, 1], 100)
+        x = np.ones(200)
+        x[:80] = x[100:110] = np.nan if missing is None else missing
+        table = pd.DataFrame({"x": x if missing is not None else pd.array(x, dtype="Float64")})
+        contents = view_of(table, y, 2).brief(np.array([0, 199]), np.array([1, 0]), np.array([0, 1]))
+        # Half a row is added to each of the three bins: below one, of one, and missing.
+        assert contents[0][0][2] == round(80.5 / 10.5, 2)
+        assert contents[1][0][2] == round(90.5 / 20.5, 2)
 
     def test_missing_values_booleans_and_lists(self):
         X = pd.DataFrame({"a": [np.nan, 1] * 4, "b": pd.array([True, None] * 4, dtype="boolean"), "c": [[1], [2]] * 4})

@@ -7,12 +7,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import sparse
+from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import euclidean_distances
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
@@ -64,9 +65,9 @@ class TestAuditLabels:
 
     def test_other_classifiers_are_judged_out_of_fold(self, noisy_blobs):
         CountingFits.fits = 0
-        report = audit_labels(CountingFits(), *noisy_blobs[:2], cv=4, random_state=0)
+        report = audit_labels(CountingFits(), *noisy_blobs[:2], cv=4, random_state=3)
         assert CountingFits.fits == 4 and not report.in_sample
-        folds = StratifiedKFold(4, shuffle=True, random_state=np.random.RandomState(0).randint(2**31 - 1))
+        folds = StratifiedKFold(4, shuffle=True, random_state=np.random.RandomState(3).randint(2**31 - 1))
         proba = cross_val_predict(LogisticRegression(), *noisy_blobs[:2], cv=folds, method="predict_proba")
         np.testing.assert_array_equal(report.proba, proba)
 
@@ -119,6 +120,25 @@ class TestAuditLabels:
         plain = RobustLossClassifier(loss="cross_entropy", max_epochs=15, random_state=0)
         assert not audit_labels(plain, X, y, random_state=0).in_sample  # it memorizes, so one fit is no evidence
 
+    def test_a_network_that_holds_out_rows_is_asked_about_all_and_keeps_its_callbacks(self, noisy_blobs):
+        from skorch.callbacks import Callback
+
+        from sklabelnoise import DMClassifier
+
+        class Counts(Callback):
+            def on_train_end(self, net, **kwargs):
+                trained.append(len(net.history))
+
+        X, y, _ = noisy_blobs
+        trained, params = [], {"lam": 1, "beta": 8, "max_epochs": 15, "random_state": 0}
+        model = DMClassifier(callbacks=[Counts()], **params)
+        for early_stopping in (False, True):
+            report = audit_labels(model.set_params(early_stopping=early_stopping), X, y, random_state=0)
+            assert report.in_sample and report.label_quality.shape == y.shape
+        assert len(trained) == 6  # two halves and the whole, each
+        expected = clone(model).set_params(callbacks=None).fit(X, y).predict_proba(X)
+        np.testing.assert_array_equal(report.proba, expected)
+
     def test_memorized_labels_still_count_as_noise(self, noisy_blobs):
         X, y, y_clean = noisy_blobs
         tree = DecisionTreeClassifier(random_state=0)  # knows its training labels by heart
@@ -142,6 +162,9 @@ class TestAuditLabels:
         assert CountingFits.fits == fits > 0
         assert not report.in_sample
         np.testing.assert_array_equal(report.proba, fitted.oof_proba_)
+        steps = [("kept", "passthrough"), ("gone", None), ("model", fitted)]
+        np.testing.assert_array_equal(audit_labels(Pipeline(steps), X, y).proba, fitted.oof_proba_)
+        assert CountingFits.fits == fits
         audit_labels(fitted, X, np.where(np.arange(len(y)) == 0, (y + 1) % 3, y))  # another label in one row
         assert CountingFits.fits == 2 * fits
 
