@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from sklabelnoise._foundation._classes import at_all_classes, check_rows_sum_to_one, encode
+from sklabelnoise._foundation._classes import at_all_classes, check_probabilities, check_rows_sum_to_one, encode
 
 
 @pytest.mark.parametrize("kind", [int, float, str, object, bool, "datetime64[D]"], ids=str)
@@ -62,3 +62,16 @@ def test_a_row_that_is_not_a_number_is_refused():
 def test_classes_named_twice_are_refused():
     with pytest.raises(ValueError, match=r"classes must be distinct, got 'a' twice\."):
         encode(["a", "b"], classes=["a", "b", "a"])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_filled_table_keeps_its_type(dtype):
+    assert at_all_classes(np.ones((1, 1), dtype=dtype), np.array([2]), np.array([1, 2]), fill=0).dtype == dtype
+
+
+def test_probabilities_may_be_rounded_and_no_more():
+    check_probabilities(np.array([[1 + 5e-7, -5e-7], [0.5, 0.5005]]), "proba")
+    with pytest.raises(ValueError, match=r"pred must hold probabilities, got values from -0\.1 to 1\.1\."):
+        check_probabilities(np.array([[1.1, -0.1]]), "pred")
+    with pytest.raises(ValueError, match=r"Rows of pred must sum to 1, got 1\.01 in row 0\."):
+        check_probabilities(np.array([[0.5, 0.51]]), "pred")

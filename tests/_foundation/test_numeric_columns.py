@@ -151,6 +151,13 @@ class TestArraysAndLists:
             ):
                 fit(cells, Y)
 
+    def test_a_text_may_stand_in_any_row(self, fit):
+        X = np.arange(2 * N).reshape(N, 2).astype(object)
+        X[-1, 1] = "private"
+        for cells in (X, X.tolist()):
+            with pytest.raises(ValueError, match=r"got text \(could not .*'private'\) in column 1\."):
+                fit(cells, Y)
+
     def test_dates_are_no_numbers(self, fit):
         dates = np.arange(2 * N).reshape(N, 2).astype("datetime64[D]")
         for cells in (dates, dates - dates[0]):
@@ -225,7 +232,20 @@ def test_pictures_of_pillow_are_refused_with_what_is_taken():
         DMClassifier(**SMALL).fit([image] * N, Y)
 
 
+@pytest.mark.parametrize("X_val, error, message", [
+    (frame(extra=TEXT), ValueError, "X_val must hold a number in every cell for DMClassifier, got text .*'extra'"),
+    (["a text", "another"], ValueError, "X_val must hold numbers for DMClassifier, got texts"),
+    ([{"a": 1}, {"a": 2}], TypeError, r"X_val must be an array.* list of dict. pandas.DataFrame\(X_val\) makes"),
+    ({"a": [1, 2]}, TypeError, r"X_val must be an array.*, got dict. pandas.DataFrame\(X_val\) makes"),
+], ids=["text", "texts", "dicts", "dict"])  # fmt: skip
+def test_held_out_rows_are_called_by_their_name(X_val, error, message):
+    with pytest.raises(error, match=message):
+        DMClassifier(**SMALL).fit(frame(), Y, X_val=X_val, y_val=Y[: len(X_val)])
+
+
 def test_all_kinds_are_listed_and_long_lists_are_cut():
+    with pytest.raises(ValueError, match="text or other objects in 'a', 'b', 'c'\\. skrub"):
+        DMClassifier(**SMALL).fit(frame(a=TEXT, b=TEXT, c=TEXT), Y)
     X = frame(a=TEXT, b=TEXT, c=TEXT, d=TEXT, e=pd.Categorical(TEXT))
     with pytest.raises(ValueError, match="text or other objects in 'a', 'b', 'c' and 1 more; categories in 'e'"):
         DMClassifier(**SMALL).fit(X, Y)
@@ -277,6 +297,7 @@ def test_na_among_objects_is_a_missing_value(as_given, missing):
     model, expected = (NoisyLabelClassifier(["boosting"], random_state=0).fit(table, Y) for table in (X, plain))
     np.testing.assert_array_equal(model.predict_proba(X), expected.predict_proba(plain))
     assert values[1, 0] is missing  # what the caller has stays as it was
+    assert (X if as_given is np.asarray else X.to_numpy())[1, 0] is missing
     with pytest.raises(ValueError, match=r"missing values|contains NaN"):
         DMClassifier(**SMALL).fit(X, Y)
 
@@ -300,6 +321,14 @@ def test_sparse_columns_of_any_fill_are_as_dense_ones(fill_value, all_columns):
         expected = clone(model).fit(gaps, Y).predict_proba(gaps)
         gaps = gaps.astype(pd.SparseDtype(float))
         np.testing.assert_array_equal(model.fit(gaps, Y).predict_proba(gaps), expected)
+
+
+def test_sparse_columns_of_several_fills_are_as_dense_ones():
+    dense = pd.DataFrame(np.random.default_rng(0).normal(size=(N, 2)).round(), columns=["a", "b"])
+    for fills in ((0.0, np.nan), (np.nan, 0.0), (0.0, 1.0)):
+        sparse = dense.astype({name: pd.SparseDtype(float, fill) for name, fill in zip("ab", fills, strict=True)})
+        expected = DMClassifier(**SMALL).fit(dense, Y).predict_proba(dense)
+        np.testing.assert_allclose(DMClassifier(**SMALL).fit(sparse, Y).predict_proba(sparse), expected, rtol=1e-12)
 
 
 @pytest.mark.parametrize("dtype", [float, np.float32, int, object])

@@ -140,6 +140,20 @@ def test_blocks_that_overlap_leave_nothing(inner):
     assert list(before) == content
 
 
+@pytest.mark.parametrize("action, category", [
+    ("error", np.exceptions.ComplexWarning), ("error", np.exceptions.VisibleDeprecationWarning),
+    ("ignore", FutureWarning), ("always", DeprecationWarning),
+])  # fmt: skip
+def test_what_libraries_turn_on_for_a_moment_does_not_stay_and_what_the_user_says_does(action, category):
+    content = list(warnings.filters)
+    with callers_filters():
+        warnings.simplefilter(action, category)
+    assert list(warnings.filters) == content
+    with callers_filters():
+        warnings.filterwarnings(action, "of the user", category)
+    assert len(warnings.filters) == len(content) + 1 and warnings.filters[0][:3:2] == (action, category)
+
+
 def test_what_the_user_filters_meanwhile_stays():
     with callers_filters((UserWarning, "quiet")):
         warnings.filterwarnings("ignore", "new rule of the user", UserWarning)

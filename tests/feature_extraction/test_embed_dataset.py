@@ -14,7 +14,7 @@ import pytest
 import torch
 from PIL import Image
 from torch import nn
-from torch.utils.data import Dataset, IterableDataset, Subset, TensorDataset
+from torch.utils.data import Dataset, IterableDataset, Subset, TensorDataset, get_worker_info
 
 from sklabelnoise import DMClassifier
 from sklabelnoise.feature_extraction import embed_dataset
@@ -64,6 +64,10 @@ def opened(path):
         return image.copy()
 
 
+def in_a_worker(item):
+    return torch.full((1,), float(get_worker_info() is not None))
+
+
 class Pictures(Dataset):
     """Pairs of a picture and a label; counts how many were read."""
 
@@ -108,6 +112,12 @@ class TestWhatIsTaken:
         np.testing.assert_allclose(
             embed_dataset(network(), X, pool=pool), reduced(expected(network(), X), dim=(2, 3)), rtol=1e-5
         )
+
+    @pytest.mark.parametrize("pool, reduced", [("mean", torch.Tensor.mean), ("max", torch.Tensor.amax)])
+    def test_maps_of_three_dimensions_are_pooled_over_all(self, pool, reduced):
+        volumes = torch.from_numpy(np.random.default_rng(0).normal(size=(4, 3, 2, 5, 6)).astype(np.float32))
+        found = embed_dataset(nn.Identity(), volumes, pool=pool)
+        np.testing.assert_allclose(found, reduced(volumes, dim=(2, 3, 4)), rtol=1e-5)
 
     @pytest.mark.parametrize(
         "pool, taken", [("mean", lambda t: t.mean(1)), ("max", lambda t: t.amax(1)), ("first", lambda t: t[:, 0])]
@@ -184,10 +194,13 @@ class TestWhatIsTaken:
         dense = embed_dataset(lambda batch: batch.flatten(1), X)
         np.testing.assert_array_equal(embed_dataset(lambda batch: batch.flatten(1).to_sparse(), X), dense)
 
-    def test_features_that_are_not_finite_are_named(self, X):
+    def test_features_that_are_not_finite_are_named(self, X, monkeypatch):
         X[7] = np.inf
         with pytest.raises(ValueError, match=r"must give finite features, got others for item 7 of data\."):
             embed_dataset(network(Classifier), X, batch_size=3)
+        monkeypatch.setattr("sklabelnoise.feature_extraction._embed_dataset._KEPT_TOGETHER", 4)
+        with pytest.raises(ValueError, match=r"must give finite features, got others for item 7 of data\."):
+            embed_dataset(network(Classifier), X, batch_size=2)
 
     def test_what_a_network_cannot_take_is_said_with_its_shape(self, X):
         with pytest.raises(ValueError, match=r"must take a batch of shape \(11, 2, 6, 6\), got Body: .*channels"):
@@ -196,6 +209,26 @@ class TestWhatIsTaken:
     def test_one_row_of_features_an_item(self, X):
         with pytest.raises(ValueError, match=r"one row of features for each of 11 items, got .*\(3, 2\)"):
             embed_dataset(lambda batch: torch.zeros(3, 2), X)
+        with pytest.raises(ValueError, match=r"one row of features for each of 11 items, got .*\(11, 0\)"):
+            embed_dataset(lambda batch: torch.zeros(11, 0), X)
+
+    def test_no_gradients_are_kept(self, X):
+        def features(batch):
+            assert not torch.is_grad_enabled()
+            return module(batch)
+
+        module = network(Classifier).eval()
+        assert embed_dataset(features, X).tolist() == embed_dataset(module, X, drop_head=False).tolist()
+
+    def test_of_items_that_are_lists_the_first_is_taken(self, X):
+        class Lists(Dataset):
+            def __len__(self):
+                return len(X)
+
+            def __getitem__(self, number):
+                return [torch.from_numpy(X[number]), number]
+
+        assert embed_dataset(network(Classifier), Lists()).tolist() == embed_dataset(network(Classifier), X).tolist()
 
 
 def of_torchvision(*, weights=None, progress=True, **kwargs):
@@ -354,6 +387,10 @@ class TestImages:
         module = network(Classifier)
         alone = embed_dataset(module, paths, preprocess=floats)
         assert embed_dataset(module, paths, preprocess=floats, num_workers=2).tolist() == alone.tolist()
+        for n_workers in (0, 2):
+            data = [torch.zeros(1)] * 4
+            inside = embed_dataset(nn.Identity(), data, preprocess=in_a_worker, num_workers=n_workers)
+            assert inside.tolist() == [[n_workers > 0]] * 4
 
     @pytest.mark.parametrize("as_data", [list, Pictures, lambda paths: np.zeros((2, 3, 6, 6), dtype=np.uint8)])
     def test_pixels_are_refused_without_what_the_network_was_trained_on(self, picture_files, as_data):
@@ -465,11 +502,12 @@ class TestCache:
         monkeypatch.setattr(Body, "forward", lambda self, x: noted.asked.append(len(x)) or forward(self, x))
         return noted.asked
 
-    def test_the_same_is_computed_once(self, X, tmp_path, asked):
+    def test_the_same_is_computed_once(self, X, tmp_path, asked, capsys):
         first = embed_dataset(network(Classifier), X, cache=tmp_path)
         assert asked == [11]
         again = embed_dataset(network(Classifier), X.copy(), cache=str(tmp_path), batch_size=2, verbose=1)
         assert asked == [11] and again.tolist() == first.tolist()
+        assert "embedding: 100%" in (shown := capsys.readouterr().err) and "11/11 items [" in shown
 
     def test_anything_else_is_computed_anew(self, X, tmp_path, asked):
         other = network(Classifier)
@@ -490,7 +528,7 @@ class TestCache:
 
     def test_a_file_that_changed_is_read_again(self, picture_files, tmp_path, asked):
         paths, _ = picture_files
-        for data in (paths, Pictures(paths)):
+        for data in (paths, Pictures(paths), Subset(Pictures(paths), range(23))):
             before = embed_dataset(network(Classifier), data, preprocess=floats, cache=tmp_path / type(data).__name__)
             Image.new("RGB", (10, 12), (0, 0, len(asked))).save(paths[2])
             after = embed_dataset(network(Classifier), data, preprocess=floats, cache=tmp_path / type(data).__name__)

@@ -1,6 +1,8 @@
 """Files of images as an array of pixels, alone, in Pipelines, and inside of the classifiers."""
 
 import pickle
+import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +16,7 @@ from sklearn.pipeline import make_pipeline
 from torch import nn
 
 from sklabelnoise import DMClassifier, DMClassifierCV, NoisyLabelClassifier, StochasticLabelRefinery
+from sklabelnoise._foundation._image_files import are_image_paths
 from sklabelnoise.feature_extraction import ImageReader
 from sklabelnoise.model_selection import FusedGridSearchCV
 
@@ -89,10 +92,30 @@ def test_every_mode_of_eight_bits_becomes_three_channels(tmp_path, mode):
     assert (ImageReader().fit_transform([path]) == 255).all()
 
 
+def test_the_colors_of_a_palette_are_read_where_some_are_transparent(tmp_path):
+    picture = Image.fromarray(np.eye(4, dtype=np.uint8)).convert("P")
+    picture.putpalette([10, 20, 30, 200, 210, 220])
+    picture.save(tmp_path / "palette.png", transparency=b"\x00\xff")  # as bytes, of which pillow warns
+    (image,) = ImageReader().fit_transform([tmp_path / "palette.png"])
+    np.testing.assert_array_equal(
+        image, np.where(np.eye(4), *np.array([[200, 210, 220], [10, 20, 30]])[..., None, None])
+    )
+
+
+def test_files_are_known_by_the_ends_of_their_names_in_capitals_too(tmp_path):
+    Image.new("RGB", (4, 5), (9, 9, 9)).save(tmp_path / "PICTURE.PNG")
+    path = str(tmp_path / "PICTURE.PNG")
+    assert ImageReader().fit_transform([path]).shape == (1, 3, 5, 4)
+    assert are_image_paths([path]) and not are_image_paths([path, "a text"]) and not are_image_paths([])
+
+
 def test_more_than_eight_bits_are_not_clipped_without_a_word(tmp_path):
     Image.fromarray(np.full((4, 4), 40_000, dtype=np.uint16)).save(tmp_path / "deep.png")
     with pytest.raises(ValueError, match=r"deep\.png' in row 0: its mode I;16 has more than eight bits"):
         ImageReader().fit([tmp_path / "deep.png"])
+    for mode in ("I", "F", "I;16", "I;16B", "I;16L"):
+        with pytest.raises(ValueError, match=f"'of any kind' in row 0: its mode {mode} has more than eight bits"):
+            ImageReader(reader=lambda path, mode=mode: Image.new(mode, (4, 4))).fit([Path("of any kind")])
     halved = ImageReader(reader=lambda path: Image.fromarray((np.asarray(Image.open(path)) >> 8).astype(np.uint8)))
     assert halved.fit_transform([tmp_path / "deep.png"]).max() == 40_000 >> 8
 
@@ -108,9 +131,33 @@ def test_preprocess_is_given_the_picture_and_may_return_floats(picture_files):
     assert images.dtype == np.float32 and images.shape == (24, 3, 4, 4) and images.max() <= 1
 
 
+def test_what_a_reader_returns_has_the_mode_that_is_asked_for(picture_files):
+    paths, _ = picture_files
+    for mode, channels in (("RGB", 3), ("L", 1)):
+        for given in ("RGB", "L"):
+            reader = ImageReader(mode=mode, reader=lambda path, given=given: Image.open(path).convert(given))
+            assert reader.fit_transform(paths).shape == (24, channels, 12, 10)
+
+
+def test_without_pillow_the_error_names_the_extra(picture_files, monkeypatch):
+    monkeypatch.setitem(sys.modules, "PIL", None)
+    with pytest.raises(ImportError, match=r"needs pillow: python -m pip install 'sklabelnoise\[images\]'"):
+        ImageReader().fit(picture_files[0])
+
+
 def test_threads_read_the_same(picture_files):
     paths, _ = picture_files
     np.testing.assert_array_equal(ImageReader(n_jobs=2).fit_transform(paths), ImageReader().fit_transform(paths))
+    threads = set()
+
+    def noted(path):
+        threads.add(threading.current_thread() is threading.main_thread())
+        return Image.open(path)
+
+    ImageReader(reader=noted).fit_transform(paths)
+    assert threads == {True}
+    ImageReader(reader=noted, n_jobs=2).fit_transform(paths)
+    assert threads == {True, False}
 
 
 def test_a_bar_counts_the_images(picture_files, capsys):
@@ -168,6 +215,15 @@ def test_held_out_paths_are_named_as_such(picture_files):
     paths, y = picture_files
     with pytest.raises(ValueError, match=r"X_val must name files of images that exist, got 'lost\.png' in row 1\."):
         small().fit(paths, y, X_val=[paths[0], "lost.png"], y_val=y[:2])
+    other = paths[0].replace("00.png", "other.png")
+    Image.new("RGB", (11, 12)).save(other)
+    with pytest.raises(
+        ValueError, match=r"X_val must name images of one size, got 12 x 10 in .* and 12 x 11 in .* row 1"
+    ):
+        small().fit(paths, y, X_val=[paths[0], other], y_val=y[:2])
+    Path(other).write_text("not a picture")
+    with pytest.raises(ValueError, match=r"X_val must name images that can be read, got '.*other\.png' in row 1"):
+        small().fit(paths, y, X_val=[paths[0], other], y_val=y[:2])
 
 
 def test_images_to_predict_have_the_size_of_those_fitted(picture_files, tmp_path):
@@ -177,6 +233,8 @@ def test_images_to_predict_have_the_size_of_those_fitted(picture_files, tmp_path
         small().fit(paths, y).predict([tmp_path / "other.png"])
     with pytest.raises(ValueError, match=r"of shape \(3, 12, 10\), as in fit, got \(3, 5, 5\)"):
         ImageReader().fit(paths).transform([tmp_path / "other.png"])
+    with pytest.raises(ValueError, match=r"of shape \(3, 12, 10\), as in fit, got \(1, 12, 10\)"):
+        ImageReader().fit(paths).set_params(mode="L").transform(paths)
 
 
 @pytest.mark.parametrize("X", [["some", "texts"], np.eye(3), [1, 2], pd.DataFrame({"a": ["x.png"]}), [], "x.png"])
@@ -249,7 +307,7 @@ def test_paths_are_refused_where_only_tables_are_taken(picture_files):
         NoisyLabelClassifier().fit(paths, y)
 
 
-@pytest.mark.parametrize("wrong", [None, "a text", [None, 1]], ids=str)
+@pytest.mark.parametrize("wrong", [None, "a text", [None, 1], 0.5], ids=str)
 def test_what_preprocess_returns_is_numbers(picture_files, wrong):
     with pytest.raises(
         ValueError, match=r"preprocess must return a picture, an array or a tensor of numbers, got .* for"
@@ -268,6 +326,19 @@ def test_what_preprocess_returns_is_of_one_type(picture_files):
 
     with pytest.raises(ValueError, match=r"preprocess must return numbers of one type, got uint8 for .* and float64"):
         ImageReader(size=8, preprocess=scaled).fit_transform(paths)
+
+
+def test_fractions_may_be_of_any_width(picture_files):
+    """They take the type of the first; nothing is cut off."""
+    paths, _ = picture_files
+
+    def scaled(picture):
+        wide.append(len(wide) % 2 == 1)
+        return (np.asarray(picture) / 255).astype(np.float64 if wide[-1] else np.float32)
+
+    wide = []
+    images = ImageReader(preprocess=scaled).fit_transform(paths)
+    np.testing.assert_allclose(images, np.stack([np.asarray(Image.open(path)) for path in paths]) / 255, rtol=1e-6)
 
 
 def test_no_paths_are_called_so(picture_files):
