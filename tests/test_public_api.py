@@ -6,6 +6,7 @@ import inspect
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from skorch.callbacks import Callback
@@ -16,6 +17,7 @@ import sklabelnoise
 NAMESPACES = ["sklabelnoise", *(f"sklabelnoise.{name}" for name in sklabelnoise.__all__ if name.islower())]
 SECTION = re.compile(r"^(?P<title>[A-Z][A-Za-z ]+)\n-{3,}$", re.MULTILINE)
 ENTRY = re.compile(r"^(?P<names>\*{0,2}\w+(?:, \*{0,2}\w+)*)(?: : (?P<kind>.*))?$", re.MULTILINE)
+CITED, REFERENCE = re.compile(r"\[(\d+)\]_"), re.compile(r"^\.\. \[(\d+)\]", re.MULTILINE)
 DEFAULT = re.compile(r"default=(?P<value>.+)$")
 
 
@@ -147,3 +149,17 @@ def test_documented_defaults_are_those_of_the_signature(thing):
             assert value == (default or repr(parameter.default)), name
         else:
             assert value == parameter.default and type(value) is type(parameter.default), name
+
+
+def test_what_is_cited_is_listed_and_what_is_listed_is_cited():
+    """A numbered reference says what it is the source of."""
+    package = Path(sklabelnoise.__file__).parent
+    wrong = [
+        (str(path.relative_to(package)), getattr(node, "name", "the module"))
+        for path in sorted(package.rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.FunctionDef | ast.ClassDef | ast.Module)
+        and (text := ast.get_docstring(node)) is not None
+        and set(CITED.findall(text)) != set(REFERENCE.findall(text))
+    ]
+    assert wrong == []

@@ -63,7 +63,8 @@ class DMClassifierCV(NetClassifier):
     """Derivative manipulation with `lam` and `beta` chosen on the given labels.
 
     All candidates are trained on all folds, together where the network allows it, and scored on the rows each fold
-    leaves out, by their given labels. The prediction is the mean of several fits of the best candidate.
+    leaves out, by their given labels. The prediction is the mean of several fits of the best candidate. A larger `lam`
+    emphasizes examples that fit better, as more wrong labels need [1]_.
 
     Choosing on noisy labels is sound when the noise takes about as much from every candidate's score: under symmetric
     noise a candidate's expected accuracy on noisy labels is an increasing function of that on clean ones, and under

@@ -56,8 +56,8 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
 
     Several families of classifiers are fitted to the given labels, each over a few settings, and predict every row by
     models that have not seen it. What the families agree on shows how labels go wrong: a transition matrix. The
-    combination of the families is weighted so that it predicts the given labels *through* that matrix, and therefore
-    speaks of the clean ones. No clean label is needed, and nothing has to be tuned.
+    combination of the families [1]_ is weighted so that it predicts the given labels *through* that matrix [2]_, and
+    therefore speaks of the clean ones. No clean label is needed, and nothing has to be tuned.
 
     Parameters
     ----------
@@ -177,8 +177,8 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
 
     References
     ----------
-    .. [1] Patrini et al.: "Making Deep Neural Networks Robust to Label Noise: a Loss Correction Approach", CVPR 2017.
-    .. [2] Wolpert: "Stacked Generalization", Neural Networks 5, 1992.
+    .. [1] Wolpert: "Stacked Generalization", Neural Networks 5, 1992.
+    .. [2] Patrini et al.: "Making Deep Neural Networks Robust to Label Noise: a Loss Correction Approach", CVPR 2017.
     .. [3] Szegedy et al.: "Rethinking the Inception Architecture for Computer Vision", CVPR 2016, section 7.
 
     Examples
@@ -193,14 +193,13 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
     True
     """
 
-    given_labels_: NDArray[Any]
-
     classes_: NDArray[Any]
     members_: pd.DataFrame
     candidates_: pd.DataFrame
     oof_proba_: NDArray[Any]
     soft_labels_: NDArray[Any]
     label_quality_: NDArray[Any]
+    given_labels_: NDArray[Any]
     transition_matrix_: NDArray[Any]
     noise_rate_: float
     estimators_: dict[str, list[Any]]

@@ -57,8 +57,8 @@ def combination_loss(weights, logits, codes, transition_matrix=None, sample_weig
 
     .. math:: -\frac{1}{n} \sum_i \log (p_i T)_{y_i} + \frac{m}{2n} \sum_r (w_r - 1/R)^2,
 
-    the forward correction of Patrini et al. applied to a stack, with a normal prior around equal weights that counts
-    as much as m rows.
+    the forward correction of Patrini et al. [1]_ applied to a stack, with a normal prior around equal weights that
+    counts as much as m rows.
 
     Parameters
     ----------

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class SqueezeExcitation(nn.Module):
-    """Scale each feature map by a number computed from the averages of all maps.
+    """Scale each feature map by a number computed from the averages of all maps [1]_.
 
     Parameters
     ----------
