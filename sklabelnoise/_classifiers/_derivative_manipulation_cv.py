@@ -16,7 +16,6 @@ from sklearn.base import clone
 from sklearn.exceptions import FitFailedWarning
 from sklearn.metrics import check_scoring
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, check_cv
-from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 from torch.utils.data import Dataset
 
@@ -27,7 +26,7 @@ from sklabelnoise._classifiers._parameters import common_constraints, document_c
 from sklabelnoise._classifiers._saving import members_from_saved, members_to_saved
 from sklabelnoise._compat import Interval, fit_context, num_samples
 from sklabelnoise._foundation._callers_line import warn
-from sklabelnoise._foundation._checkpoint import Checkpoint
+from sklabelnoise._foundation._checkpoint import first_seed, open_checkpoint
 from sklabelnoise._foundation._classes import at_all_classes
 from sklabelnoise._foundation._fitted_state import keeping_fitted_state
 from sklabelnoise._foundation._given import check_groups, check_weights
@@ -304,8 +303,10 @@ class DMClassifierCV(NetClassifier):
             validation = self._check_validation(data, X_val, y_val, sample_weight_val)
             # An iterator can be gone through once: here, for its hash and for the splits.
             cv = list(self.cv) if hasattr(self.cv, "__next__") else self.cv
-            checkpoint = self._open_checkpoint(pairs, cv, data.all_X, labels, groups, fit_params, validation)
-            seed = self._draw_seed(checkpoint)
+            fitted_to = (data.all_X, labels, groups, fit_params, validation)
+            checkpoint = open_checkpoint(self, fitted_to, apart=_NOT_IN_THE_FITS, candidates=pairs, cv=cv)
+            # Members have it and the seeds after it.
+            seed = first_seed(self.random_state, checkpoint, below=MAX_SEED - int(self.n_members))
             seed = seed if processes is None else processes.of_first(seed)
             splits = _draw_splits(cv, data.all_X, labels, groups, seed)
             n_fits = len(pairs) * len(splits) + (self.n_members if self.refit else 0)
@@ -338,25 +339,6 @@ class DMClassifierCV(NetClassifier):
             self.estimators_ = fit_together(members, data.all_X, labels, **fit_params, validation=validation, **running)
         else:
             self.estimators_ = trials.fold_models(best)
-
-    def _open_checkpoint(self, pairs, cv, X, y, groups, fit_params, validation):
-        if self.checkpoint is None:
-            return None
-        own = {**self.get_params(deep=False), "candidates": pairs, "cv": cv}
-        parameters = {name: clone(value, safe=False) for name, value in own.items() if name not in _NOT_IN_THE_FITS}
-        identity = {
-            "class": type(self).__name__,
-            "parameters": parameters,
-            "data": (X, y, groups, fit_params, validation),
-        }
-        return Checkpoint(self.checkpoint, identity, code_of=parameters)
-
-    def _draw_seed(self, checkpoint):
-        # With random_state=None a run that is taken up again must go on with the seed it started from.
-        def draw():
-            return check_random_state(self.random_state).randint(MAX_SEED - int(self.n_members))
-
-        return int(draw() if checkpoint is None else checkpoint.once("seed", draw))
 
     def _check_validation(self, data, X_val, y_val, sample_weight_val):
         """Held-out rows of the user as parameters of `fit`, none where there are none."""

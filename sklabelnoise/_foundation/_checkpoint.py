@@ -10,8 +10,11 @@ from pathlib import Path
 
 import numpy as np
 from joblib.hashing import NumpyHasher
+from sklearn.base import clone
+from sklearn.utils import check_random_state
 
 from sklabelnoise._foundation._code_identity import code_identity
+from sklabelnoise._foundation._seeds import MAX_SEED
 from sklabelnoise._foundation._whole_files import write_whole
 
 logger = logging.getLogger(__name__)
@@ -26,6 +29,45 @@ class _Hasher(NumpyHasher):
             content = obj.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy()
             obj = (type(obj).__name__, str(obj.dtype), tuple(obj.shape), obj.requires_grad, content)
         super().save(obj)
+
+
+def open_checkpoint(estimator, data, *, apart, **decided):
+    """The checkpoint of an estimator's fit, in the folder that its parameter `checkpoint` names.
+
+    Parameters
+    ----------
+    estimator : estimator instance
+        Its class and parameters decide what is kept; those it holds are taken unfitted.
+    data : tuple
+        What it is fitted to.
+    apart : set of str
+        Parameters in which fits may differ that share what they keep.
+    **decided
+        What to take in place of parameters, by name.
+
+    Returns
+    -------
+    checkpoint : Checkpoint or None
+        None where `checkpoint` is.
+    """
+    if estimator.checkpoint is None:
+        return None
+    own = {**estimator.get_params(deep=False), **decided}
+    parameters = {name: clone(value, safe=False) for name, value in own.items() if name not in apart}
+    identity = {"class": type(estimator).__name__, "parameters": parameters, "data": data}
+    return Checkpoint(estimator.checkpoint, identity, code_of=parameters)
+
+
+def first_seed(random_state, checkpoint, *, below=MAX_SEED):
+    """A seed of `random_state`, or where there is a checkpoint, the one from which its first run started.
+
+    With ``random_state=None`` a run that is taken up again must go on with the seed it started from.
+    """
+
+    def draw():
+        return check_random_state(random_state).randint(below)
+
+    return int(draw() if checkpoint is None else checkpoint.once("seed", draw))
 
 
 class Checkpoint:

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 from sklearn import get_config
-from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
-from sklearn.utils import Bunch, check_random_state, get_tags, indexable
+from sklearn.base import BaseEstimator, MetaEstimatorMixin
+from sklearn.utils import Bunch, get_tags, indexable
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from sklabelnoise._compat import HasMethods, Interval, StrOptions, check_y
-from sklabelnoise._foundation._checkpoint import Checkpoint
+from sklabelnoise._foundation._checkpoint import first_seed, open_checkpoint
 from sklabelnoise._foundation._given import check_groups, check_none_missing, check_weights
 from sklabelnoise._foundation._last_step import last_step
 from sklabelnoise._foundation._numeric_columns import check_is_rows, check_no_texts, check_numeric_columns
@@ -164,8 +164,9 @@ class BaseLabelRefinery(MetaEstimatorMixin, BaseEstimator, metaclass=ABCMeta):
 
         # An iterator can be gone through once: here, for its hash and for every round.
         cv = list(self.cv) if hasattr(self.cv, "__next__") else self.cv
-        checkpoint = self._open_checkpoint(X, y, sample_weight, groups, cv)
-        seeds = np.random.RandomState(self._draw_seed(checkpoint)).randint(MAX_SEED, size=1 + self.n_rounds)
+        checkpoint = open_checkpoint(self, (X, y, sample_weight, groups), apart=_NOT_IN_THE_ROUNDS, cv=cv)
+        rng = np.random.RandomState(first_seed(self.random_state, checkpoint))
+        seeds = rng.randint(MAX_SEED, size=1 + self.n_rounds)
         folds = None
         if self.n_rounds:
             folds = FoldDrawer(cv, X, y, groups, classes=classes, sample_weight=sample_weight, resplit=self.resplit)
@@ -274,28 +275,6 @@ class BaseLabelRefinery(MetaEstimatorMixin, BaseEstimator, metaclass=ABCMeta):
         if hasattr(self.cv, "get_metadata_routing"):
             router.add(splitter=self.cv, method_mapping=MethodMapping().add(caller="fit", callee="split"))
         return router
-
-    def _open_checkpoint(self, X, y, sample_weight, groups, cv):
-        if self.checkpoint is None:
-            return None
-        parameters = {
-            name: clone(value, safe=False)
-            for name, value in {**self.get_params(deep=False), "cv": cv}.items()
-            if name not in _NOT_IN_THE_ROUNDS
-        }
-        identity = {
-            "class": type(self).__name__,
-            "parameters": parameters,
-            "data": (X, y, sample_weight, groups),
-        }
-        return Checkpoint(self.checkpoint, identity, code_of=parameters)
-
-    def _draw_seed(self, checkpoint):
-        # With random_state=None a run that is taken up again must go on with the seed it started from.
-        def draw():
-            return check_random_state(self.random_state).randint(MAX_SEED)
-
-        return int(draw() if checkpoint is None else checkpoint.once("seed", draw))
 
     def _report(self, described, refined, predicted, seconds, bar):
         numbers = ", ".join(

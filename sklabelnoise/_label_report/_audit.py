@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.model_selection import StratifiedKFold, check_cv
 from sklearn.pipeline import Pipeline
-from sklearn.utils import check_random_state, column_or_1d, get_tags, indexable
+from sklearn.utils import column_or_1d, get_tags, indexable
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.parallel import delayed
 
@@ -18,6 +18,7 @@ from sklabelnoise._foundation._in_parallel import as_they_come
 from sklabelnoise._foundation._last_step import last_step
 from sklabelnoise._foundation._numeric_columns import note_what_is_no_number
 from sklabelnoise._foundation._progress import Progress
+from sklabelnoise._foundation._seeds import draw_seed
 from sklabelnoise._foundation._warning_filters import callers_filters
 from sklabelnoise._label_report._datasets import is_dataset
 from sklabelnoise._label_report._report import LabelReport
@@ -123,8 +124,7 @@ class _Fits:
         """Rows to fit to and rows left out, each row left out once."""
         given = cv
         if isinstance(cv, int | np.integer):
-            seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
-            cv = StratifiedKFold(int(cv), shuffle=True, random_state=seed)
+            cv = StratifiedKFold(int(cv), shuffle=True, random_state=draw_seed(self.random_state))
         # What is split of a Dataset, and handed to workers, are numbers of rows.
         rows = np.arange(len(self.X)) if is_dataset(self.X) else self.X
         splits = list(check_cv(cv, self.y, classifier=True).split(rows, self.y))

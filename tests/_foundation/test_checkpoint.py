@@ -11,8 +11,10 @@ import traceback
 
 import numpy as np
 import pytest
+from sklearn.base import BaseEstimator
+from sklearn.linear_model import Ridge
 
-from sklabelnoise._foundation._checkpoint import Checkpoint
+from sklabelnoise._foundation._checkpoint import Checkpoint, first_seed, open_checkpoint
 
 
 @pytest.mark.parametrize(
@@ -201,3 +203,36 @@ def test_tensors_and_networks_name_the_same_folder_by_their_content(tmp_path):
     assert path(torch.zeros(4)) != path(torch.zeros(4, requires_grad=True))
     assert path(torch.arange(6.0).view(2, 3).T) == path(torch.arange(6.0).view(2, 3).T.contiguous())
     assert path(torch.zeros(2)) != path(torch.zeros(2, dtype=torch.int32))
+
+
+class Kept(BaseEstimator):
+    def __init__(self, inner=None, n_jobs=None, checkpoint=None):
+        self.inner, self.n_jobs, self.checkpoint = inner, n_jobs, checkpoint
+
+
+class TestOfAnEstimator:
+    def path(self, folder, data=(1, 2), inner=None, n_jobs=None):
+        return open_checkpoint(Kept(inner, n_jobs, folder), data, apart={"n_jobs", "checkpoint"}).path
+
+    def test_there_is_none_without_a_folder(self):
+        assert open_checkpoint(Kept(), (1, 2), apart=set()) is None
+
+    def test_what_is_set_apart_shares_a_folder_and_what_decides_does_not(self, tmp_path):
+        assert self.path(tmp_path) == self.path(tmp_path, n_jobs=2)
+        others = [self.path(tmp_path, (1, 3)), self.path(tmp_path, inner=2), self.path(tmp_path, inner=3)]
+        assert len({self.path(tmp_path), *others}) == 4
+        decided = open_checkpoint(Kept(2, None, tmp_path), (1, 2), apart={"n_jobs", "checkpoint"}, inner=3)
+        assert decided.path == self.path(tmp_path, inner=3)
+
+    def test_an_estimator_that_was_fitted_is_the_same(self, tmp_path):
+        fitted = Ridge().fit([[0.0], [1.0]], [0.0, 1.0])
+        assert self.path(tmp_path, inner=fitted) == self.path(tmp_path, inner=Ridge())
+
+    def test_a_run_goes_on_from_the_seed_it_started_from(self, tmp_path):
+        one, other = Checkpoint(tmp_path, {"run": 1}), Checkpoint(tmp_path, {"run": 2})
+        started = first_seed(None, one)
+        assert first_seed(None, Checkpoint(tmp_path, {"run": 1})) == started != first_seed(None, other)
+        assert type(started) is int
+
+    def test_an_integer_gives_the_same_seed_with_and_without_a_checkpoint(self, tmp_path):
+        assert first_seed(3, None, below=1000) == first_seed(3, Checkpoint(tmp_path, {}), below=1000) < 1000
