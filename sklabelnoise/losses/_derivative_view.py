@@ -130,6 +130,7 @@ def _weight(name, loss, p, n_classes):
     required = any(default is inspect.Parameter.empty for default, _ in hyper_parameters(name).values())
     if required or (loss.emphasis is None and not loss.uniform_remainder):
         return None, "more"
+    # These two weights follow from the probability of the label only where the others are alike.
     alone = loss.emphasis is not None and name not in ("nce", "label_smoothing")
     return emphasis_of(name, p, n_classes=n_classes), "label" if alone else "prediction"
 

@@ -48,9 +48,8 @@ class NoisyLabelNet(ClassifierMixin, NeuralNet):
 
     What it changes against skorch: batches are gathered from tensors that already live on the device
     (:class:`TensorData`; a torch ``Dataset`` goes through a ``DataLoader`` as usual), shuffled, and nothing is held
-    out.
-    Losses stay on the device until the epoch ends, and callbacks' batch hooks run only where a callback defines them.
-    The training progress is handed to criteria whose `progress` is not None.
+    out. Losses stay on the device until the epoch ends, and callbacks' batch hooks run only where a callback defines
+    them. The training progress is handed to criteria whose `progress` is not None.
 
     Parameters
     ----------
@@ -278,16 +277,8 @@ class NoisyLabelNet(ClassifierMixin, NeuralNet):
                     stack.enter_context(training_together(self, processes))
                 stack.enter_context(recording(self, data, epochs=epochs))
                 self.notify("on_train_begin", X=data, y=None)
-                try:
-                    self.fit_loop(data, epochs=epochs)
-                except StopTraining:
-                    pass
-                except KeyboardInterrupt:
-                    if not stopped_early(self):
-                        # The others can't tell how far a process got that was interrupted.
-                        if not keep_interrupted or not len(self.history) or processes is not None:
-                            raise
-                        keep_interrupted_epoch(self.history)
+                # Other processes can't tell how far one got that was interrupted.
+                self._fit_until_stopped(data, epochs, keep_interrupted=keep_interrupted and processes is None)
                 self.notify("on_train_end", X=data, y=None)
         finally:
             self.callbacks_ = kept
@@ -296,6 +287,19 @@ class NoisyLabelNet(ClassifierMixin, NeuralNet):
         check_parameters(self.module_, epoch=len(self.history), lr=self.optimizer_.param_groups[0]["lr"])
         self._leave_training(data)
         return self
+
+    def _fit_until_stopped(self, data, epochs, *, keep_interrupted):
+        """Run the epochs, or as many as a callback that stops early, or Ctrl-C where it is to be kept, leaves."""
+        try:
+            self.fit_loop(data, epochs=epochs)
+        except StopTraining:
+            pass
+        except KeyboardInterrupt:
+            if stopped_early(self):
+                return
+            if not keep_interrupted or not len(self.history):
+                raise
+            keep_interrupted_epoch(self.history)
 
     def _leave_training(self, data):
         """Put the module into evaluation mode; one that keeps what it computed lets go of the last batch's graph."""
