@@ -198,7 +198,7 @@ def _log_loss_of_mixture(log_proba, weights, weight_of_top, dim):
     learned = weights.requires_grad
     log_p = log_proba if learned else log_proba.detach()
     # in logarithms, because weights of zero can leave probabilities that underflow
-    value = -(log_p + weights.log()).logsumexp(dim)
+    value = _of_learned(log_p, weights, dim) if learned else -(log_p + weights.log()).logsumexp(dim)
     distance = (log_p.exp() * (1 - weights)).sum(dim)
     value = torch.where(distance < 0.5, -torch.log1p(-distance.clamp_max(0.5)), value)
     if learned:
@@ -206,6 +206,16 @@ def _log_loss_of_mixture(log_proba, weights, weight_of_top, dim):
     lift = weights - weight_of_top
     by_class = (lift * (log_p + value.unsqueeze(dim)).exp_()).masked_fill_(lift == 0, 0.0)
     return with_derivative_of(value, -torch.log1p((by_class * torch.expm1(log_proba - log_p)).sum(dim)))
+
+
+def _of_learned(log_p, weights, dim):
+    """-log(sum_k p_k t_k) for weights that have a derivative, which the logarithm of zero has not."""
+    zero = weights == 0
+    log_weights = weights.masked_fill(zero, 1.0).log().masked_fill(zero, -torch.inf)
+    value = -(log_p + log_weights).logsumexp(dim)
+    # -p_k over the mixture, at most what float32 has a number for
+    slope = (log_p + value.unsqueeze(dim)).detach().clamp_max(80.0).exp()
+    return value - (slope * weights.masked_fill(~zero, 0.0)).sum(dim)
 
 
 @per_example_loss(transition_matrix=TransitionMatrix(invertible=True))

@@ -1,5 +1,7 @@
 """Forward and backward correction by a transition matrix."""
 
+import math
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -155,3 +157,53 @@ def test_a_matrix_that_numpy_has_locked_is_taken_without_a_warning(loss, recwarn
 def test_a_frame_has_another_order_than_the_logits():
     with pytest.raises(ValueError, match="as an array or a tensor in the order of the classes, got"):
         PerExampleLoss("forward", transition_matrix=pd.DataFrame(np.eye(3)))
+
+
+@pytest.mark.parametrize("loss", [forward, backward])
+def test_a_matrix_may_be_learned(loss):
+    logits, labels = batch(n=6)
+    for targets in (labels, logits.flip(0).softmax(-1)):
+        matrix = (0.9 * T + 0.1 / N_CLASSES).requires_grad_()
+        assert torch.autograd.gradcheck(lambda T, q=targets: loss(logits, q, transition_matrix=T), matrix)
+        for _ in range(2):  # whatever is kept of a matrix belongs to the graph of one step alone
+            loss(logits, targets, transition_matrix=matrix).sum().backward()
+        (once,) = torch.autograd.grad(loss(logits, targets, transition_matrix=matrix).sum(), matrix)
+        torch.testing.assert_close(matrix.grad, 2 * once)
+
+
+@pytest.mark.parametrize("gap", [1.0, 1e4])
+def test_what_a_matrix_rules_out_can_be_learned(gap):
+    """It may start as the identity: a zero in it has the derivative of its limit."""
+    logits, labels, matrix = torch.tensor([[0.0, -1.0, gap]]).double(), torch.tensor([1]), torch.eye(3).double()
+    matrix.requires_grad_()
+    for targets in (labels, torch.tensor([[0.0, 1.0, 0.0]]).double()):
+        (got,) = torch.autograd.grad(forward(logits, targets, transition_matrix=matrix).sum(), matrix)
+        expected = torch.zeros(3, 3).double()
+        expected[:, 1] = -(logits[0] - logits[0, 1]).exp().clamp_max(math.exp(80.0)) / matrix[1, 1].detach()
+        torch.testing.assert_close(got, expected)
+
+
+def test_a_matrix_whose_inverse_is_rounding_is_refused():
+    nearly = torch.tensor([[0.5, 0.5], [0.5 + 1e-14, 0.5 - 1e-14]], dtype=torch.double)
+    with pytest.raises(ValueError, match="must be invertible, got a singular matrix"):
+        backward(torch.zeros(2, 2, dtype=torch.double), torch.tensor([0, 1]), transition_matrix=nearly)
+    for several in (torch.stack([torch.eye(2, dtype=torch.double), nearly]), nearly):
+        with pytest.raises(ValueError, match=r"an inverse \(got a singular matrix\)"):
+            PerExampleLoss("backward", transition_matrix=several)
+
+
+@pytest.mark.parametrize("n_classes", [2, 3, 5])
+def test_symmetric_noise_is_refused_from_where_a_label_says_nothing(n_classes):
+    logits, labels, limit = torch.zeros(2, n_classes), torch.tensor([0, 1]), (n_classes - 1) / n_classes
+    assert forward_symmetric(logits, labels, noise_rate=np.nextafter(limit, 0)).isfinite().all()
+    with pytest.raises(ValueError, match="'noise_rate' of forward_symmetric must be below"):
+        forward_symmetric(logits, labels, noise_rate=limit)
+
+
+def test_rows_sum_to_one_up_to_what_float32_rounds():
+    rounded = torch.tensor([[1 / 3, 2 / 3], [0.1, 0.9]], dtype=torch.float32).double()
+    assert rounded.sum(-1).ne(1).any()
+    PerExampleLoss("forward", transition_matrix=rounded)
+    for off in (1e-3, -1e-3):
+        with pytest.raises(ValueError, match="rows that sum to one"):
+            PerExampleLoss("forward", transition_matrix=rounded + torch.tensor([[off, 0], [0, 0]]))
