@@ -143,10 +143,11 @@ class PeerLoss(_BatchLoss):
 
     def _ramp(self):
         """Share of alpha at this progress."""
-        done = self.progress >= 1
+        done = float(self.progress >= 1)
         if isinstance(self.start, torch.Tensor):
-            return ((self.progress - self.start) / (1 - self.start).clamp_min(1e-12)).clamp(0, 1)
-        return float(done) if self.start == 1 else max(0.0, (self.progress - self.start) / (1 - self.start))
+            ramp = ((self.progress - self.start) / (1 - self.start).clamp_min(1e-12)).clamp(0, 1)
+            return ramp.masked_fill(self.start >= 1, done)
+        return done if self.start == 1 else max(0.0, (self.progress - self.start) / (1 - self.start))
 
 
 def _over_classes(sample_weight):

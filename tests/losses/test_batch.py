@@ -59,6 +59,13 @@ class TestEveryLossOfABatch:
             torch.testing.assert_close(together[r], criterion(logits[r], labels[r]))
             torch.testing.assert_close(gradient[r], derivative(criterion, logits[r], labels[r]))
 
+    def test_one_weight_a_row_serves_all_replicas(self, name):
+        logits, labels = (torch.stack(pair) for pair in zip(batch(seed=1), batch(seed=2), strict=True))
+        criterion, weight = criterion_of(name), torch.rand(8, dtype=torch.double)
+        together = criterion(logits, labels, weight)
+        for r in range(2):
+            torch.testing.assert_close(together[r], criterion(logits[r], labels[r], weight))
+
     def test_derivative_matches_finite_differences(self, name):
         logits, labels = batch()
         criterion = criterion_of(name)
@@ -115,17 +122,39 @@ def test_peers_come_in_gradually(progress, alpha):
     torch.testing.assert_close(gradual(logits, labels), constant(logits, labels))
 
 
-def test_criteria_of_different_numbers_are_stacked_however_far_each_has_trained():
+@pytest.mark.parametrize("progress", [0.0, 0.1, 0.8, 1.0])
+def test_criteria_of_different_numbers_are_stacked_however_far_each_has_trained(progress):
     criteria = [PeerLoss(alpha=alpha, start=start) for alpha, start in ((0.5, 0.0), (1.0, 0.2), (2.0, 1.0))]
     for _ in range(2):  # the check sets the progress of some
         check_stacked_criterion(stack_criteria(criteria[:2]), criteria[:2], n_classes=N_CLASSES)
         stacked = stack_criteria(criteria, dtype=torch.double)
     logits, labels = batch()
-    stacked.progress = 0.8
+    stacked.progress = progress
     together = stacked(logits.expand(1, 3, -1, -1), labels.expand(1, 3, -1))
     for k, criterion in enumerate(criteria):
-        criterion.progress = 0.8
+        criterion.progress = progress
         torch.testing.assert_close(together[0, k], criterion(logits, labels))
+
+
+def test_each_replica_keeps_a_share_of_its_own():
+    criteria = [OHEMLoss(keep=keep) for keep in (0.2, 0.5, 1.0)]
+    stacked = stack_criteria(criteria, dtype=torch.double)
+    logits, labels = (torch.stack(pair) for pair in zip(*(batch(seed=seed) for seed in range(6)), strict=True))
+    logits, labels, weight = logits.view(2, 3, 8, N_CLASSES), labels.view(2, 3, 8), torch.arange(8.0) % 3
+    for given in (None, weight):
+        together = stacked(logits, labels, given)
+        for g in range(2):
+            for k, criterion in enumerate(criteria):
+                torch.testing.assert_close(together[g, k], criterion(logits[g, k], labels[g, k], given))
+
+
+def test_peers_that_start_at_the_end_come_in_with_the_last_batch():
+    logits, labels = batch()
+    late, constant = PeerLoss(alpha=2.0, start=1.0), PeerLoss(alpha=2.0, start=0.0)
+    late.progress = 0.999
+    torch.testing.assert_close(late(logits, labels), cross_entropy(logits, labels).mean())
+    late.progress = constant.progress = 1.0
+    torch.testing.assert_close(late(logits, labels), constant(logits, labels))
 
 
 def test_bad_values_are_refused():
