@@ -90,8 +90,8 @@ def emphasis_table(n_classes: int = 10) -> pd.DataFrame:
     table : DataFrame
         Indexed by the names of the losses, and of the emphases of derivative manipulation. Columns: `derivative`, the
         formula in LaTeX; `sees`, "label" where the weight depends on the label's probability alone, "prediction" where
-        it holds for evenly spread rests, "more" where there is none; `mode`, the probability that weighs most (NaN
-        where all weigh alike); `mean` and `variance` of the weight over evenly spread probabilities, and `relative`,
+        it holds for evenly spread rests, "more" where there is none; `mode`, the probability that weighs most;
+        `mean` and `variance` of the weight over evenly spread probabilities, and `relative`,
         the standard deviation over the mean, which compares losses of different scale.
 
     See Also
@@ -140,8 +140,7 @@ def _summary(p, weight):
         return dict.fromkeys(("mode", "mean", "variance", "relative"), float("nan"))
     inner = weight[1:-1]
     mean, variance = inner.mean().item(), inner.var(correction=0).item()
-    flat = weight.max() - weight.min() <= 1e-9 * weight.max()
-    mode = float("nan") if flat else p[weight.argmax()].item()
+    mode = p[weight.argmax()].item()
     return {"mode": mode, "mean": mean, "variance": variance, "relative": variance**0.5 / mean}
 
 

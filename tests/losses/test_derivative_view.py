@@ -52,6 +52,23 @@ def test_table_has_every_loss_and_a_formula_for_each():
     assert (table["mean"].isna() == (table["sees"] == "more")).all()
 
 
+def test_a_loss_sees_the_label_alone_where_the_rest_of_the_prediction_has_no_part_in_its_weight():
+    table = emphasis_table()
+    generator = torch.Generator().manual_seed(0)
+    rest = torch.rand(5, 9, dtype=torch.double, generator=generator) ** 4
+    p = torch.linspace(0.1, 0.9, 5).double()
+    logits = torch.cat([p[:, None], (1 - p)[:, None] * rest / rest.sum(-1, keepdim=True)], -1).log()
+    for name in NAMES:
+        if name in ("forward", "backward"):  # whose matrix has no default
+            assert table.loc[name, "sees"] == "more"
+            continue
+        z = logits.clone().requires_grad_()
+        (derivative,) = torch.autograd.grad(NAMES[name](z, torch.zeros(5, dtype=torch.long)).sum(), z)
+        weight = emphasis_of(name, p, n_classes=10)
+        expected = "label" if torch.allclose(derivative.abs().sum(-1), weight, rtol=1e-9) else "prediction"
+        assert table.loc[name, "sees"] == expected, name
+
+
 def test_table_agrees_with_closed_forms():
     table = emphasis_table(n_classes=10)
     for name, mode in (("cross_entropy", 0.0), ("mae", 0.5), ("mse", 1 / 3), ("gce", 0.7 / 1.7), ("imae", 0.5)):
