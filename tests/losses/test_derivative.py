@@ -199,6 +199,18 @@ def test_undamped_direction_is_that_of_the_other_classes():
     torch.testing.assert_close(got, w / 2 * others.scatter(-1, labels[:, None], -1.0), rtol=1e-12, atol=1e-14)
 
 
+@pytest.mark.parametrize("damping", [0, 1e-8])
+def test_a_designed_derivative_is_no_part_of_a_graph(damping):
+    logits, labels = batch()
+    for targets in (labels, soft_batch()):
+        leaf = logits.clone().requires_grad_()
+        got = derivative_manipulation(leaf, targets, DMEmphasis(), damping=damping)
+        assert not got.requires_grad
+        with torch.no_grad():
+            got.mul_(2)  # it is the caller's own
+        assert torch.equal(leaf, logits)
+
+
 @every_normalization
 def test_dm_with_lam_one_is_imae_and_the_centered_normal(normalization):
     logits, labels = batch()
@@ -408,6 +420,7 @@ class TestDMLoss:
         [
             ({"normalization": "sum"}, ValueError, r"normalization must be one of \('batch', 'integral', 'none'\)"),
             ({"damping": -1e-8}, ValueError, "damping must be a number of at least 0, got -1e-08"),
+            ({"damping": math.nan}, ValueError, "damping must be a number of at least 0, got nan"),
             ({"damping": "a"}, ValueError, "damping must be a number of at least 0, got 'a'"),
             ({"emphasis": 8.0}, TypeError, "emphasis must be callable as w"),
         ],

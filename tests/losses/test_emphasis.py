@@ -128,6 +128,16 @@ def test_dm_mode_is_lam_over_lam_plus_one_with_its_peak(lam):
     assert emphasis(torch.tensor(emphasis.mode, dtype=torch.double)).item() == pytest.approx(peak)
 
 
+@pytest.mark.parametrize(
+    ("alpha", "eta", "mode"),
+    [(3.0, 2.0, 2 / 3), (2.0, 0.5, 1.0), (0.5, 2.0, 0.0), (1.0, 0.5, 1.0), (0.5, 0.7, math.nan), (1.0, 1.0, math.nan)],
+)
+def test_a_beta_emphasis_is_a_hill_or_rises_to_an_end_or_has_no_mode(alpha, eta, mode):
+    assert BetaEmphasis(alpha, eta).mode == pytest.approx(mode, nan_ok=True)
+    several = BetaEmphasis(torch.tensor([alpha, 2.0]), torch.tensor([eta, 2.0])).mode
+    torch.testing.assert_close(several, torch.tensor([mode, 0.5], dtype=several.dtype), equal_nan=True)
+
+
 def test_inverted_dm_weighs_least_at_its_turning_point():
     emphasis = DMEmphasis(0.5, -8.0)
     assert emphasis.mode == 1

@@ -23,6 +23,14 @@ def prepared(criterion):
     return criterion
 
 
+def targets(soft):
+    """Targets as they are given, and as distributions."""
+    labels = batch()[1]
+    one_hot = F.one_hot(labels, N_CLASSES).double()
+    mixed = 0.6 * one_hot + 0.4 * batch(9)[0].detach().softmax(-1)
+    return (mixed, mixed) if soft else (labels, one_hot)
+
+
 def visit(criterion, logits, labels, indices, progress=0.5, weight=None):
     """Loss and its derivative."""
     criterion.progress = progress
@@ -39,13 +47,14 @@ def derivative(value, logits):
 
 
 class TestJointOptimizationLoss:
-    def test_labels_are_the_mean_of_the_last_predictions(self):
+    @pytest.mark.parametrize("soft", [False, True])
+    def test_labels_are_the_mean_of_the_last_predictions(self, soft):
         criterion = prepared(JointOptimizationLoss(start=0.5, window=2))
-        seen = []
-        for step, progress in enumerate((0.1, 0.2, 0.3, 0.6)):
-            logits, labels, _ = batch(step)
+        seen, (labels, given) = [], targets(soft)
+        for step, progress in enumerate((0.1, 0.2, 0.3, 0.5, 0.6)):
+            logits = batch(step)[0]
             loss, gradient = visit(criterion, logits, labels, torch.arange(N_SAMPLES), progress)
-            target = F.one_hot(labels, N_CLASSES).double() if progress < 0.5 else sum(seen[-2:]) / 2
+            target = given if progress < 0.5 else sum(seen[-2:]) / 2
             p = logits.softmax(-1)
             mean = p.mean(0)
             expected = -(target * p.log()).sum(-1).mean() - 1.2 * mean.log().mean() + 0.8 * entropy(p).mean()
@@ -64,6 +73,15 @@ class TestJointOptimizationLoss:
         expected = p - F.one_hot(labels, N_CLASSES) - 1.2 * prior - 0.8 * certain
         torch.testing.assert_close(gradient, expected / N_SAMPLES)
 
+    def test_labels_of_rows_never_seen_are_zeros(self):
+        logits, labels, _ = batch()
+        criterion = prepared(JointOptimizationLoss())
+        visit(criterion, logits[:2], labels[:2], torch.tensor([4, 1]), 0.0)
+        expected = torch.zeros(N_SAMPLES, N_CLASSES, dtype=torch.double)
+        expected[[4, 1]] = logits[:2].detach().softmax(-1)
+        torch.testing.assert_close(criterion.labels(), expected)
+        torch.testing.assert_close(criterion.labels(torch.tensor([1, 0])), expected[:2].flip(0))
+
     def test_a_row_never_seen_keeps_its_label(self):
         logits, labels, indices = batch()
         criterion = prepared(JointOptimizationLoss(alpha=0.0, beta=0.0))
@@ -79,12 +97,12 @@ class TestJointOptimizationLoss:
 
 
 class TestPENCILLoss:
-    def test_three_stages_follow_the_equations(self):
+    @pytest.mark.parametrize("soft", [False, True])
+    def test_three_stages_follow_the_equations(self, soft):
         criterion = prepared(PENCILLoss(start=0.3, stop=0.7))
-        labels = batch()[1]
-        q = F.one_hot(labels, N_CLASSES).double()
+        labels, q = targets(soft)
         memory = 10 * q
-        for step, progress in enumerate((0.1, 0.4, 0.5, 0.8, 0.9)):
+        for step, progress in enumerate((0.1, 0.3, 0.5, 0.7, 0.9)):  # the ends of a stage belong to what follows
             logits, _, indices = batch(step)
             p = logits.softmax(-1)
             learned = memory[indices].clone().requires_grad_()
@@ -127,7 +145,8 @@ class TestPENCILLoss:
 
 
 class TestSOPLoss:
-    def test_steps_and_values_follow_the_equations(self):
+    @pytest.mark.parametrize("soft", [False, True])
+    def test_steps_and_values_follow_the_equations(self, soft):
         criterion = prepared(SOPLoss(lr_u=0.5, lr_v=0.25))
         u = torch.full((N_SAMPLES, 1), 1e-8, dtype=torch.double)
         v = torch.full((N_SAMPLES, N_CLASSES), 1e-8, dtype=torch.double)
@@ -137,14 +156,14 @@ class TestSOPLoss:
                 0.05 + 0.3 * torch.rand(start.shape, dtype=torch.double, generator=torch.Generator().manual_seed(3))
             )
             memory.copy_(start)
-        labels = batch()[1]
+        labels, q = targets(soft)
         for step in range(3):
             logits, _, indices = batch(step)
-            y = F.one_hot(labels[indices], N_CLASSES).double()
+            y = q[indices]
             row_u, row_v = u[indices].requires_grad_(), v[indices].requires_grad_()
             p = logits.softmax(-1)
             added, taken = row_u**2 * y, row_v**2 * (1 - y)
-            guess = (p + added - taken.detach()).clamp_min(1e-4)
+            guess = (p - taken.detach()).clamp_min(1e-4) + added
             fit = -(y * (guess / guess.sum(-1, keepdim=True)).log()).sum(-1)
             chosen = F.one_hot(logits.argmax(-1), N_CLASSES)
             distance = (chosen + added.detach() - taken - y).square().sum(-1)
@@ -167,6 +186,15 @@ class TestSOPLoss:
         p, e = logits.detach().softmax(-1), F.one_hot(labels, N_CLASSES).double()
         p_y = (p * e).sum(-1, keepdim=True)
         torch.testing.assert_close(gradient, p_y / (p_y + 0.16) * (p - e) / N_SAMPLES)
+
+    def test_terms_stay_below_one(self):
+        criterion = prepared(SOPLoss(lr_u=1e6, lr_v=1e6))
+        criterion.u.fill_(0.5)
+        criterion.v.fill_(0.5)
+        logits = torch.tensor([[0.0, 6.0, 0.0]] * 2, dtype=torch.double, requires_grad=True)
+        visit(criterion, logits, torch.tensor([0, 1]), torch.arange(2))
+        assert criterion.u[0].item() == criterion.v[0, 1].item() == 1 - 5e-5
+        assert max(criterion.u.max(), criterion.v.max()) <= 1 - 5e-5
 
     def test_terms_grow_where_the_label_stays_unlikely_and_nowhere_else(self):
         criterion = prepared(SOPLoss())

@@ -2,6 +2,7 @@
 
 from functools import partial
 
+import numpy as np
 import pytest
 import torch
 
@@ -143,11 +144,92 @@ WRONG_WEIGHTS = {
 }
 
 
+KINDS = ["gce", "cross_entropy", *ROW_CRITERIA, *BATCH_CRITERIA, "DMLoss", "ProSelfLCLoss"]
+
+
+def of_kind(name):
+    return {"DMLoss": DMLoss, "ProSelfLCLoss": ProSelfLCLoss}.get(name, partial(make_criterion, name))()
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_evaluation_is_cross_entropy_in_which_a_row_counts_by_its_weight(name):
+    generator = torch.Generator().manual_seed(0)
+    logits, weight = torch.randn(6, 3, generator=generator), torch.tensor([0.0, 1.0, 2.0, 0.5, 0.0, 1.0])
+    labels = torch.arange(6) % 3
+    for targets in (labels, torch.rand(6, 3, generator=generator).softmax(-1)):
+        values = torch.nn.functional.cross_entropy(logits, targets, reduction="none")
+        expected = (values * weight).sum() / weight.sum()
+        torch.testing.assert_close(of_kind(name).eval()(logits, targets, weight), expected)
+
+
+@pytest.mark.parametrize("reduction", ["sum", "none"])
+def test_evaluation_reduces_as_training_does(reduction):
+    logits, labels, weight = torch.randn(6, 3), torch.arange(6) % 3, torch.arange(6.0)
+    values = torch.nn.functional.cross_entropy(logits, labels, reduction="none") * weight
+    expected = values.sum() if reduction == "sum" else values
+    torch.testing.assert_close(PerExampleLoss("gce", reduction).eval()(logits, labels, weight), expected)
+
+
+def value_and_gradient(name, logits, targets, weight=None, indices=None, progress=0.5):
+    """Of the second visit of the rows, where there is one."""
+    criterion, rows = of_kind(name), {}
+    if name in ROW_CRITERIA:
+        criterion.prepare(len(logits), logits.shape[-1])
+        rows = {"indices": torch.arange(len(logits)) if indices is None else indices}
+        criterion(logits.flip(-1), targets, weight, **rows)
+    if criterion.progress is not None:
+        criterion.progress = progress
+    logits = logits.detach().requires_grad_()
+    value = criterion(logits, targets, weight, **rows)
+    return value, torch.autograd.grad(value, logits)[0]
+
+
+@pytest.mark.parametrize("name", KINDS)
+class TestWhateverTheType:
+    """Values and derivatives do not depend on how numbers that are the same are stored."""
+
+    def test_weights_and_soft_targets_take_the_type_of_the_logits(self, name):
+        logits, weight = torch.randn(6, 3), torch.arange(6.0)
+        soft = torch.rand(6, 3).softmax(-1)
+        for targets in (torch.arange(6) % 3, soft):
+            expected = value_and_gradient(name, logits, targets, weight)
+            assert [found.dtype for found in expected] == [torch.float32] * 2
+            wide = targets.double() if targets is soft else targets
+            for kind in (torch.double, torch.long, torch.half):
+                found = value_and_gradient(name, logits, wide, weight.to(kind))
+                torch.testing.assert_close(found, expected)
+
+    def test_labels_are_whole_numbers_of_any_size(self, name):
+        logits, labels = torch.randn(6, 3), torch.arange(6) % 3
+        expected = value_and_gradient(name, logits, labels)
+        for kind in (torch.int32, torch.int16, torch.int8, torch.uint8):
+            torch.testing.assert_close(value_and_gradient(name, logits, labels.to(kind)), expected, rtol=0, atol=0)
+
+    def test_logits_of_half_precision_are_those_of_float32(self, name):
+        labels = torch.arange(6) % 3
+        for kind in (torch.half, torch.bfloat16):
+            logits = torch.randn(6, 3).to(kind)
+            value, gradient = value_and_gradient(name, logits, labels)
+            expected, exact = value_and_gradient(name, logits.float(), labels)
+            assert torch.equal(value, expected) and torch.equal(gradient, exact.to(kind))
+
+    def test_nothing_that_is_given_is_changed(self, name):
+        for n_classes in (3, 40):  # from 32 on a softmax is computed in another way
+            labels, soft = torch.arange(6) % 3, torch.rand(6, n_classes).softmax(-1)
+            for targets in (labels, soft):
+                given = torch.randn(6, n_classes), targets, torch.arange(6.0)
+                before = [tensor.clone() for tensor in given]
+                value_and_gradient(name, *given)
+                of_kind(name).value_and_derivative(*given)
+                of_kind(name).eval()(*given)
+                assert all(map(torch.equal, given, before))
+
+
 @pytest.mark.parametrize("weight", WRONG_WEIGHTS.values(), ids=list(WRONG_WEIGHTS))
-@pytest.mark.parametrize("name", ["gce", "cross_entropy", *ROW_CRITERIA, *BATCH_CRITERIA, "DMLoss", "ProSelfLCLoss"])
+@pytest.mark.parametrize("name", KINDS)
 @pytest.mark.parametrize("mode", ["train", "eval"])
 def test_weights_that_are_not_one_a_sample_are_refused(name, weight, mode):
-    criterion = {"DMLoss": DMLoss, "ProSelfLCLoss": ProSelfLCLoss}.get(name, partial(make_criterion, name))()
+    criterion = of_kind(name)
     rows = {}
     if name in ROW_CRITERIA:
         criterion.prepare(6, 3)
@@ -231,3 +313,32 @@ def test_rows_are_one_number_a_sample(name, indices):
 )
 def test_criteria_that_differ_look_different(kind, name, value):
     assert repr(kind(**{name: value})) != repr(kind())
+
+
+@pytest.mark.parametrize("name", ROW_CRITERIA)
+def test_row_numbers_may_be_a_list_an_array_or_short(name):
+    logits, labels = torch.randn(6, 3), torch.arange(6) % 3
+    order = [4, 2, 0, 5, 1, 3]
+    expected = value_and_gradient(name, logits, labels, indices=torch.tensor(order))
+    for indices in (order, np.array(order), torch.tensor(order, dtype=torch.int32)):
+        torch.testing.assert_close(value_and_gradient(name, logits, labels, indices=indices), expected, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("name", [*ROW_CRITERIA, *BATCH_CRITERIA])
+def test_criteria_refuse_an_unknown_hyper_parameter_by_name(name):
+    with pytest.raises(TypeError, match=f"{name} has no such hyper-parameter, got 'gama'; the nearest are"):
+        make_criterion(name, gama=1.0)
+
+
+def test_a_row_of_weight_zero_may_have_an_infinite_value():
+    values = torch.tensor([torch.inf, 1.0, 3.0])
+    criterion = PerExampleLoss(lambda logits, targets: values)
+    logits, labels = torch.zeros(3, 2), torch.zeros(3, dtype=torch.long)
+    assert criterion(logits, labels, torch.tensor([0.0, 1.0, 3.0])).item() == 2.5
+
+
+@pytest.mark.parametrize("result", [torch.tensor(1.0), torch.ones(3, 1), torch.ones(2), 1.0], ids=str)
+def test_a_function_that_gives_no_value_for_each_row_is_refused(result):
+    criterion = PerExampleLoss(lambda logits, targets: result)
+    with pytest.raises(ValueError, match=r"loss must return one value per example, a tensor of shape \(3,\)"):
+        criterion(torch.zeros(3, 2), torch.zeros(3, dtype=torch.long))

@@ -5,6 +5,7 @@ import inspect
 import math
 import pickle
 
+import numpy as np
 import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -12,6 +13,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 import sklabelnoise
 from sklabelnoise import RobustLossClassifier, losses
 from sklabelnoise.losses import BATCH_CRITERIA, NAMES, ROW_CRITERIA, PerExampleLoss, emphasis_of, hyper_parameters
+from sklabelnoise.losses._declare import Integers, Interval
 
 N_CLASSES = 4
 MATRIX = torch.tensor(
@@ -283,6 +285,24 @@ class TestEveryLoss:
             # closed forms, but for a few subtractions
             torch.testing.assert_close(weight, expected, rtol=1e-9, atol=1e-12)
 
+    def test_emphasis_of_replicas_equals_a_loop(self, name):
+        if name in NOT_SYMMETRIC:
+            pytest.skip("it has no emphasis")
+        p = torch.rand(2, 5, dtype=torch.double, generator=torch.Generator().manual_seed(9))
+        pairs = other_values(name)
+        hyper = {key: torch.tensor(values, dtype=torch.double) for key, values in pairs.items()}
+        together = emphasis_of(name, p, n_classes=N_CLASSES, **hyper)
+        for r in range(2):
+            one = {key: values[r] for key, values in pairs.items()}
+            torch.testing.assert_close(together[r], emphasis_of(name, p[r], n_classes=N_CLASSES, **one))
+
+    def test_nothing_that_is_given_is_changed(self, name):
+        logits, labels = batch()
+        for targets in (labels, logits.softmax(-1)):
+            given = logits.clone(), targets.clone()
+            call(name, *given)
+            assert torch.equal(given[0], logits) and torch.equal(given[1], targets)
+
     def test_emphasis_is_finite_at_the_ends(self, name):
         if name in NOT_SYMMETRIC:
             pytest.skip("it has no emphasis")
@@ -295,6 +315,36 @@ class TestEveryLoss:
     def test_unknown_hyper_parameters_are_refused(self, name):
         with pytest.raises(TypeError, match=f"{name} has no such hyper-parameter, got 'gama'"):
             PerExampleLoss(name, gama=1.0)
+
+    def test_an_unknown_keyword_is_refused_by_the_function_too(self, name):
+        with pytest.raises(TypeError, match=rf"{name}\(\) got an unexpected keyword argument 'gama'"):
+            call(name, *batch(), gama=1.0)
+
+    def test_the_ends_that_belong_to_a_domain_can_be_computed_with(self, name):
+        logits, labels = batch()
+        logits.requires_grad_()
+        for key, (_, domain) in hyper_parameters(name).items():
+            for end in (getattr(domain, "low", math.nan), getattr(domain, "high", math.nan)):
+                if end not in domain:
+                    continue
+                for targets in (labels, logits.detach().softmax(-1)):
+                    values = call(name, logits, targets, **{key: end})
+                    (gradient,) = torch.autograd.grad(values.sum(), logits)
+                    assert values.isfinite().all() and gradient.isfinite().all(), key
+
+    def test_numbers_of_numpy_are_numbers_and_truth_is_none(self, name):
+        logits, labels = batch()
+        for key, (default, domain) in hyper_parameters(name).items():
+            if isinstance(domain, Interval | Integers):
+                whole = isinstance(domain, Integers)
+                for kind in (np.int64, np.int32) if whole else (np.float64, np.float32):
+                    expected = call(name, logits, labels, **{key: default})
+                    # np.float32 rounds the value itself
+                    torch.testing.assert_close(
+                        call(name, logits, labels, **{key: kind(default)}), expected, rtol=1e-5, atol=1e-7
+                    )
+                with pytest.raises(ValueError, match=f"'{key}' of {name} must be .*, got True"):
+                    call(name, logits, labels, **{key: True})
 
     def test_values_outside_their_domain_are_refused(self, name):
         logits, labels = batch()
@@ -330,6 +380,27 @@ def test_unknown_name_lists_the_nearest():
         losses.make_criterion("truncated_gc")
     with pytest.raises(ValueError, match="got None"):
         losses.get_loss(None)
+
+
+def test_a_name_like_no_other_lists_them_all():
+    with pytest.raises(ValueError) as error:
+        losses.get_loss("???")
+    assert all(repr(name) in str(error.value) for name in (*NAMES, *ROW_CRITERIA, *BATCH_CRITERIA))
+
+
+@pytest.mark.parametrize("loss", [losses.DMLoss, losses.ELRLoss, losses.ELRLoss(), PerExampleLoss])
+def test_a_class_or_a_criterion_of_rows_is_no_function_of_logits_and_targets(loss):
+    for use in (losses.get_loss, PerExampleLoss, hyper_parameters):
+        with pytest.raises(TypeError, match="loss must be a name or a function of logits and targets"):
+            use(loss)
+
+
+def test_hyper_parameters_are_told_not_handed_over():
+    for name in (*NAMES, *ROW_CRITERIA):
+        told = hyper_parameters(name)
+        told.clear()
+        told["other"] = None
+        assert "other" not in hyper_parameters(name)
 
 
 @pytest.mark.parametrize(
@@ -432,6 +503,14 @@ def test_criteria_name_every_hyper_parameter(name):
     text = inspect.getdoc(type(losses.make_criterion(name))).split("Parameters\n----------\n")[1].split("\n\n")[0]
     heads = [line.split(" : ")[0].split(", ") for line in text.splitlines() if " : " in line and line[0] != " "]
     assert [one for head in heads for one in head] == list(hyper_parameters(name))
+
+
+@pytest.mark.parametrize("name", [*ROW_CRITERIA, *BATCH_CRITERIA])
+def test_criteria_declare_the_defaults_that_they_have(name):
+    parameters = inspect.signature(type(losses.make_criterion(name))).parameters
+    declared = {key: default for key, (default, _) in hyper_parameters(name).items()}
+    assert {key: p.default for key, p in parameters.items()} == declared
+    assert {key: getattr(losses.make_criterion(name), key) for key in declared} == declared
 
 
 @pytest.mark.parametrize("name", ROW_CRITERIA)

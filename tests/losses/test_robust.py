@@ -221,6 +221,12 @@ def test_detached_factor_leaves_the_value_and_drops_its_derivative():
     torch.testing.assert_close(gradient("focal", logits, labels, gamma=2.0, detached=True), expected)
     weight = losses.emphasis_of("focal", label.squeeze(-1), gamma=2.0, detached=True)
     torch.testing.assert_close(weight, expected.abs().sum(-1))
+    constant = (1 - p) ** 2
+    by_label = -constant[:, :, None] * (torch.eye(N_CLASSES) - p[:, None])  # derivatives of all f_j
+    share = (constant * p.log() * e).sum(-1) / (constant * p.log()).sum(-1)
+    moved = (by_label * e[:, :, None]).sum(1) - share[:, None] * by_label.sum(1)
+    expected = moved / -(constant * p.log()).sum(-1, keepdim=True)
+    torch.testing.assert_close(gradient("nfl", logits, labels, gamma=2.0, detached=True), expected)
 
 
 @pytest.mark.parametrize(

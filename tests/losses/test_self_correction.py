@@ -190,14 +190,24 @@ def test_no_progress_is_nearly_cross_entropy_and_constant_trust_is_bootstrapping
     torch.testing.assert_close(middle, soft_bootstrapping(logits, labels, beta=0.5))
 
 
-def test_trust_carries_no_gradient():
+@every_kind
+@pytest.mark.parametrize("temperature", [1.0, 0.5])
+def test_trust_carries_no_gradient(kind, temperature):
     logits, labels = batch()
     z = logits.clone().requires_grad_()
-    loss = proselflc(z, labels, progress=0.6)
-    trust = (global_trust(0.6) * local_trust(logits)).detach()
-    with_constant_trust = cross_entropy(z, corrected_targets(z, labels, trust))
+    loss = proselflc(z, labels, progress=0.6, local_trust=kind, temperature=temperature)
+    trust = global_trust(0.6) * local_trust(logits, kind=kind, temperature=temperature)
+    with_constant_trust = cross_entropy(z, corrected_targets(z, labels, trust, temperature=temperature))
     first, second = (torch.autograd.grad(value.sum(), z)[0] for value in (loss, with_constant_trust))
     torch.testing.assert_close(first, second)
+
+
+@every_kind
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_trust_in_half_precision_is_computed_in_float32(kind, dtype):
+    logits, _ = batch(dtype=dtype)
+    trust = local_trust(logits, kind=kind, temperature=0.7)
+    torch.testing.assert_close(trust, local_trust(logits.float(), kind=kind, temperature=0.7), rtol=0, atol=0)
 
 
 def test_vmap_equals_a_loop():
@@ -236,6 +246,19 @@ class TestProSelfLCLoss:
         criterion.progress = 0.7
         repeated = criterion(logits.repeat_interleave(weight, 0), labels.repeat_interleave(weight, 0))
         torch.testing.assert_close(criterion(logits, labels, weight), repeated)
+
+    @every_kind
+    def test_the_trust_it_tells_is_the_one_it_has(self, kind):
+        """Cross entropy is linear in the target, so the loss says how far the prediction is taken for it."""
+        logits, labels = batch()
+        criterion = ProSelfLCLoss(slope=6.0, midpoint=0.3, temperature=0.4, local_trust=kind)
+        progress = torch.full((12,), 0.7, dtype=torch.double)
+        criterion.progress = 0.7
+        told = criterion.trust(logits, progress)
+        each = torch.stack([criterion(logits[i : i + 1], labels[i : i + 1]) for i in range(12)])
+        given = cross_entropy(logits, labels)
+        corrected = -((logits / 0.4).softmax(-1) * logits.log_softmax(-1)).sum(-1)
+        torch.testing.assert_close(told, (each - given) / (corrected - given))
 
     def test_starts_without_trust(self):
         assert ProSelfLCLoss().progress == 0

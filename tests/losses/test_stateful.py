@@ -58,6 +58,47 @@ class TestProtocol:
         criterion.prepare(N_SAMPLES, N_CLASSES, dtype=torch.double)
         torch.testing.assert_close(criterion(logits, labels, indices=indices), first)
 
+    def test_another_training_is_as_the_first(self, kind):
+        criterion, losses = prepared(kind), []
+        for _training in range(2):
+            criterion.prepare(N_SAMPLES, N_CLASSES, dtype=torch.double)
+            for step in range(12):
+                logits, labels, indices = batch(seed=step)
+                if criterion.progress is not None:
+                    criterion.progress = (step + 1) / 12
+                losses.append(criterion((-1) ** (step // 3) * logits, labels, indices=indices))
+        torch.testing.assert_close(losses[12:], losses[:12], rtol=0, atol=0)
+
+    def test_memory_keeps_its_type_beside_logits_of_another(self, kind):
+        logits, labels, indices = batch()
+        exact, expected = prepared(kind), []
+        for progress in (0.1, 0.5):
+            if exact.progress is not None:
+                exact.progress = progress
+            expected.append(exact(logits, labels, indices=indices))
+        for dtype, of_logits, tolerance in (
+            (torch.float32, torch.double, 1e-5),
+            (torch.bfloat16, torch.double, 0.2),
+            (torch.double, torch.float32, 1e-5),
+        ):
+            criterion, found = kind(), []
+            criterion.prepare(N_SAMPLES, N_CLASSES, dtype=dtype)
+            before = {name: memory.dtype for name, memory in criterion.named_buffers()}
+            for progress in (0.1, 0.5):
+                if criterion.progress is not None:
+                    criterion.progress = progress
+                found.append(criterion(logits.to(of_logits), labels, indices=indices))
+            assert {value.dtype for value in found} == {of_logits}
+            torch.testing.assert_close([v.double() for v in found], expected, rtol=tolerance, atol=tolerance)
+            assert dtype in before.values()
+            assert {name: memory.dtype for name, memory in criterion.named_buffers()} == before
+
+    def test_rows_of_a_training_set_are_no_part_of_its_state(self, kind):
+        logits, labels, indices = batch()
+        criterion = prepared(kind)
+        criterion(logits, labels, indices=indices)
+        assert not criterion.state_dict()
+
     def test_one_hot_targets_equal_labels(self, kind):
         logits, labels, indices = batch()
         one_hot = torch.nn.functional.one_hot(labels, N_CLASSES).double()
@@ -136,6 +177,25 @@ class TestELRLoss:
         loss = prepared(ELRLoss, lam=0.0)(logits, labels, indices=indices)
         torch.testing.assert_close(loss, cross_entropy(logits, labels).mean())
 
+    def test_is_linear_in_soft_targets(self):
+        logits, _, indices = batch()
+        soft = batch(seed=1)[0].softmax(-1)
+        values = [
+            prepared(ELRLoss)(logits[i : i + 1], torch.tensor([k]), indices=indices[i : i + 1])
+            for i in range(8)
+            for k in range(N_CLASSES)
+        ]
+        expected = (soft * torch.stack(values).view(8, N_CLASSES)).sum(-1).mean()
+        torch.testing.assert_close(prepared(ELRLoss)(logits, soft, indices=indices), expected)
+
+    @pytest.mark.parametrize("gap", [5.0, 9.0, 12.0, 1e4])
+    def test_memory_takes_predictions_clamped_as_the_released_code_does(self, gap):
+        criterion = prepared(ELRLoss)
+        logits = torch.tensor([[gap, 0.0, 0.0, 0.0]], dtype=torch.double)
+        criterion(logits, torch.tensor([0]), indices=torch.tensor([3]))
+        expected = logits.softmax(-1).clamp(1e-4, 1 - 1e-4)
+        torch.testing.assert_close(criterion.running_targets[3:4], 0.3 * expected / expected.sum())
+
     @pytest.mark.parametrize(("hyper", "name"), [({"beta": 1.0}, "beta"), ({"lam": -1.0}, "lam")])
     def test_bad_values_are_refused(self, hyper, name):
         with pytest.raises(ValueError, match=f"'{name}' of ELRLoss must be a number in"):
@@ -167,6 +227,21 @@ class TestTruncatedGCELoss:
         unseen = torch.ones(N_SAMPLES, dtype=torch.bool)
         unseen[indices] = False
         assert criterion.kept[unseen].all()
+
+    def test_what_the_model_believes_of_a_soft_label_is_its_expectation(self):
+        logits, _, indices = batch()
+        soft = batch(seed=1)[0].softmax(-1)
+        criterion = prepared(TruncatedGCELoss, start=0.5)
+        torch.testing.assert_close(criterion(logits, soft, indices=indices), gce(logits, soft).mean())
+        torch.testing.assert_close(criterion.label_proba[indices], (soft * logits.softmax(-1)).sum(-1))
+
+    def test_a_label_that_is_as_likely_as_the_threshold_is_left_out(self):
+        """As those of a network of two classes that has learned nothing yet."""
+        criterion = TruncatedGCELoss(k=0.5)
+        criterion.prepare(2, 2)
+        criterion(torch.tensor([[0.0, 0.0], [1e-3, 0.0]]), torch.tensor([0, 0]), indices=torch.arange(2))
+        criterion.progress = 0.5
+        assert criterion.kept.tolist() == [False, True]
 
     def test_mask_is_frozen_between_prunings(self):
         logits, labels, indices = batch()

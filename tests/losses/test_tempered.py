@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 
 from sklabelnoise.losses import bi_tempered, cross_entropy
-from sklabelnoise.losses._tempered import _root, _TemperedLogOdds
+from sklabelnoise.losses._tempered import _root, _tempered_log_odds, _TemperedLogOdds
 
 N_CLASSES = 4
 
@@ -70,6 +70,21 @@ def test_tempered_probabilities_sum_to_one(t2, scale, n_classes):
     total = log_odds.exp().sum(-2, keepdim=True)
     # the normalization is the sum of the odds to the power of s
     torch.testing.assert_close(a, total**s, rtol=1e-10, atol=0)
+
+
+@pytest.mark.parametrize("t2", [1.001, 1.25, 1.26, 2.0, 5.0])
+@pytest.mark.parametrize("scale", [0.1, 3.0, 100.0, 1e6])
+@pytest.mark.parametrize("as_tensor", [False, True])
+def test_as_many_steps_are_taken_as_the_tails_need(t2, scale, as_tensor):
+    logits = scale * torch.randn(20, 1000, dtype=torch.double, generator=torch.Generator().manual_seed(0))
+    s = t2 - 1
+    for dtype, tolerance in ((torch.double, 1e-10), (torch.float32, 1e-4)):
+        given = torch.tensor([[s]], dtype=dtype) if as_tensor else s
+        odds = _tempered_log_odds(logits.to(dtype), given).double().exp()
+        distance = logits.amax(-1, keepdim=True) - logits
+        # odds that add up to the root of their normalization are those of probabilities that add up to one
+        a = odds.sum(-1, keepdim=True) ** s
+        torch.testing.assert_close(odds, (1 + s * distance / a) ** (-1 / s), rtol=tolerance, atol=tolerance)
 
 
 @pytest.mark.parametrize(("name", "bad"), [("t1", 1.0), ("t1", -0.1), ("t2", 1.0), ("t2", 0.8)])
