@@ -10,7 +10,8 @@ compare are the paper's without AutoAugment ("alone") and with it (all others); 
 SLR-a averages the pseudo-labels over augmented copies, SLR-e over three architectures, SLR-ae over both; which copies
 and which architectures is not stated. Here: four crops and flips; ResNet-56 and pre-activation ResNet-18 beside the
 SE-ResNet-56. The paper evaluates the one SE-ResNet-56: so do these rows for SLR and SLR-a, while those with several
-architectures evaluate the mean of the three.
+architectures evaluate the mean of the three. What the mean is worth by itself is a row of ours, "mean of three": the
+three on the labels as they are.
 
 At the scale of one core, two small networks stand for the other two, since eighteen fits of theirs would take a day:
 one with more maps at 16 x 16 pixels and fewer at 4 x 4, and one of three ordinary convolutions, whose first layer is
@@ -51,6 +52,7 @@ def with_wider_start(module):
 
 ALONE = loss("cross_entropy")
 SEVERAL = (ALONE, of_network(ResNet56, with_wider_start), of_network(PreActResNet18, lambda module: SmallConvNet))
+NO_ROUND = {"n_rounds": 0}
 ONE_ROUND = {"n_rounds": 1, "label_weight": 3, "cv": 5}
 AUGMENTED = {"augment": cropped_and_flipped, "n_augment": 4}
 METHODS = {
@@ -61,6 +63,8 @@ METHODS = {
     "SLR-e": refined(*SEVERAL, **ONE_ROUND),
     "SLR-ae": refined(*SEVERAL, **ONE_ROUND, **AUGMENTED),
 }
+PUBLISHED = tuple(METHODS)
+METHODS["mean of three"] = refined(*SEVERAL, **NO_ROUND)
 CONDITIONS = {"as given": Condition()}
 
 TABLE = ImageTable(
@@ -71,7 +75,7 @@ TABLE = ImageTable(
     training={"lr_schedule": "one-cycle"},
     conditions=CONDITIONS,
     methods=METHODS,
-    published=in_table_order(METHODS, CONDITIONS, "95.87 \n 96.16 \n 96.41 \n 96.44 \n 96.42 \n 96.53"),
+    published=in_table_order(PUBLISHED, CONDITIONS, "95.87 \n 96.16 \n 96.41 \n 96.44 \n 96.42 \n 96.53"),
 )
 
 if __name__ == "__main__":
