@@ -121,8 +121,8 @@ def _content(row):
     if values.dtype.kind in "biuf":
         return _plain_numbers(values).tobytes()
     if values.dtype.kind == "O":
-        # One by one: the pickle of several says which of them are one object in memory.
-        return b"".join(map(pickle.dumps, values.ravel()))
+        # One by one: the pickle of several says which of them are one object in memory. And zero has two signs.
+        return b"".join(pickle.dumps(own + 0.0 if isinstance(own, float) else own) for own in values.ravel())
     return pickle.dumps(row)
 
 

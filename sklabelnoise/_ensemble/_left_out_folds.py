@@ -174,7 +174,7 @@ def of_distinct(splits, distinct):
         own = [np.unique(distinct.of_row[rows]) for rows in (train, test)]
         train, test = (rows[rows >= 0] for rows in own)
         if len(test):
-            found.append((np.setdiff1d(train, test), test))
+            found.append((train, test))
     return found
 
 

@@ -5,6 +5,7 @@ import pytest
 from sklearn.naive_bayes import GaussianNB
 
 from sklabelnoise import NoisyLabelClassifier
+from sklabelnoise._ensemble._arguments import weights_of_classes
 
 
 class Expensive(GaussianNB):
@@ -26,3 +27,8 @@ def test_a_split_that_leaves_no_row_of_any_weight_to_learn_from_is_refused():
     weight = np.repeat([0.0, 1.0], 4)
     with pytest.raises(ValueError, match=r"must train on some rows .* Got 0 training rows .* in split 0"):
         NoisyLabelClassifier([("slow", Expensive())], cv=cv).fit(np.eye(8), [0, 1] * 4, weight)
+
+
+def test_weights_of_classes_are_found_by_label_and_are_one_where_nothing_is_said():
+    found = weights_of_classes({"c": 3.0, "a": 0.5}, np.array(["a", "b", "c"]))
+    np.testing.assert_array_equal(found, [0.5, 1.0, 3.0])

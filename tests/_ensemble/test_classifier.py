@@ -1,5 +1,8 @@
 """The classifier as its users see it."""
 
+import threading
+import time
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -14,6 +17,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from sklabelnoise import DMClassifier, NoisyLabelClassifier
+from sklabelnoise._ensemble._combination import clean_posterior
 from sklabelnoise._ensemble._members import TABLE_FAMILIES
 from sklabelnoise.audit import audit_labels
 from sklabelnoise.noise import corrupt_labels, pair_flip_transition_matrix, symmetric_transition_matrix
@@ -446,3 +450,111 @@ def test_rows_may_be_a_tensor_as_for_networks(dtype):
     model, expected = (NoisyLabelClassifier(["neighbors"], random_state=0).fit(rows, y) for rows in (tensor, X))
     np.testing.assert_array_equal(model.predict_proba(tensor), expected.predict_proba(X))
     assert model.report(tensor).X is tensor
+
+
+def test_the_time_limit_counts_from_the_begin_of_the_fit_and_ends_no_piece_that_began():
+    class Slow(GaussianNB):
+        def fit(self, X, y, sample_weight=None):
+            time.sleep(0.3)
+            return super().fit(X, y, sample_weight)
+
+    X, _, y = draw(60)
+    members = [("first", GaussianNB()), ("slow", Slow()), ("last", GaussianNB())]
+    with pytest.warns(UserWarning, match=r"time_limit=0.4 was over before 'slow', 'last' could be finished"):
+        model = NoisyLabelClassifier(members, cv=3, time_limit=0.4, random_state=0).fit(X, y)
+    assert model.members_["status"].tolist() == ["used", *["was not finished within the time limit"] * 2]
+    in_time = NoisyLabelClassifier(members[::2], cv=3, time_limit=300, random_state=0).fit(X, y)
+    assert (in_time.members_["status"] == "used").all()
+
+
+def test_as_many_members_are_fitted_at_the_same_time_as_jobs_are_asked_for():
+    both = threading.Barrier(2, timeout=20)
+
+    class Meets(GaussianNB):
+        def fit(self, X, y, sample_weight=None):
+            both.wait()
+            return super().fit(X, y, sample_weight)
+
+    X, _, y = draw(60)
+    members = [("one", Meets()), ("other", Meets())]
+    model = NoisyLabelClassifier(members, cv=2, n_jobs=2, random_state=0).fit(X, y)
+    assert (model.members_["status"] == "used").all()
+
+
+def test_what_is_said_of_a_row_whose_label_no_other_row_has_a_weight_for():
+    """Its label is none of the classes: it has no quality, and the label says nothing of the clean one."""
+    X, _, y = draw(90)
+    y[:4] = [9, 9, -5, -5]
+    weight = (np.arange(90) >= 4).astype(float)
+    model = NoisyLabelClassifier([("bayes", GaussianNB())], cv=3, random_state=0).fit(X, y, weight)
+    assert model.classes_.tolist() == [0, 1, 2]
+    np.testing.assert_array_equal(model.label_quality_[:4], 0)
+    np.testing.assert_array_equal(model.soft_labels_[:4], model.oof_proba_[:4])
+    np.testing.assert_allclose(model.label_quality_[4:], model.oof_proba_[np.arange(4, 90), y[4:]])
+    expected = clean_posterior(model.oof_proba_[4:], y[4:], model.transition_matrix_)
+    np.testing.assert_allclose(model.soft_labels_[4:], expected)
+
+
+def test_the_share_of_wrong_labels_counts_rows_by_their_weight_and_classes_by_their_share():
+    X, _, y = draw(120, make_T=pair_flip_transition_matrix)
+    weight = np.random.default_rng(0).uniform(0.1, 3, 120)
+    model = NoisyLabelClassifier(["kernel_ridge"], random_state=0).fit(X, y, weight)
+    prior = np.average(model.oof_proba_, axis=0, weights=weight)
+    assert model.noise_rate_ == pytest.approx(1 - prior @ np.diag(model.transition_matrix_))
+
+
+def test_the_weight_of_a_member_is_that_by_which_it_tells_the_given_label(whole):
+    model, *_ = whole
+    np.testing.assert_array_equal(model.members_["weight"], model._decision.given_weights)
+    assert not np.allclose(model._decision.given_weights, model._decision.clean_weights)
+
+
+def test_missing_values_and_sparse_rows_are_welcome_where_all_members_are_for_tables():
+    for members, welcome in (("auto", True), (["neighbors"], True), (["neighbors", ("own", GaussianNB())], False)):
+        tags = NoisyLabelClassifier(members).__sklearn_tags__().input_tags
+        assert tags.allow_nan == tags.sparse == welcome
+
+
+def test_which_settings_are_tried():
+    """Each committed row of the benchmarks was made with these."""
+    X, _, y = draw(90)
+    model = NoisyLabelClassifier([name for name in TABLE_FAMILIES if name != "networks"], random_state=0).fit(X, y)
+    tried = {name: list(own["parameters"]) for name, own in model.candidates_.groupby("family")}
+    for forest in ("random_forest", "extra_trees"):
+        assert [own["min_samples_leaf"] for own in tried[forest]] == [1, 3, 8, 20]  # of 60 there are not two leaves
+    assert {(own["scale"], own["kernel"], own["width"]) for own in tried["kernel_ridge"]} == {
+        (scale, kernel, width)
+        for scale in ("ranks", "spread", "one for all")
+        for kernel in ("gaussian", "laplace")
+        for width in (0.4, 1.5)
+    }
+    assert sorted({own["ridge"] for own in tried["kernel_ridge"]}) == [0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100]
+    assert len(tried["kernel_ridge"]) == 3 * 2 * 2 * 9
+    assert [own["n_neighbors"] for own in tried["neighbors"]] == [10, 20, 40, 80]
+    assert [own["C"] for own in tried["logistic_regression"]] == [0.001, 0.01, 0.1, 1.0]
+    assert {own["trees"] for own in tried["boosting"]} == {"damped", "bold"}
+
+
+@pytest.mark.parametrize("changed", ["weights", "groups", "cv", "names of classes", "grid"])
+def test_a_checkpoint_of_another_fit_is_not_used(tmp_path, changed):
+    X, _, y = draw(60)
+    halves = [(np.arange(30), np.arange(30, 60)), (np.arange(30, 60), np.arange(30))]
+    turns = [(np.arange(60)[own], np.arange(60)[~own]) for own in (np.arange(60) % 2 == 0, np.arange(60) % 2 == 1)]
+    members = [("bayes", GaussianNB(), {"var_smoothing": [1e-9, 1.0]})]
+
+    def proba(folder, other):
+        own = {"cv": halves, "members": members}
+        if other and changed == "cv":
+            own["cv"] = turns
+        if changed == "groups":
+            own["cv"] = 3
+        if other and changed == "grid":
+            own["members"] = [("bayes", GaussianNB(), {"var_smoothing": [10.0, 1.0]})]
+        weight = 1.0 + (np.arange(60) % 3) if other and changed == "weights" else np.ones(60)
+        labels = np.array(["c", "b", "a"] if other and changed == "names of classes" else ["a", "b", "c"])[y]
+        groups = {False: np.arange(60) // 3, True: np.arange(60) // 4}[other] if changed == "groups" else None
+        model = NoisyLabelClassifier(own.pop("members"), random_state=0, checkpoint=folder, **own)
+        return model.fit(X, labels, weight, groups=groups).oof_proba_
+
+    proba(tmp_path, False)
+    assert np.array_equal(proba(tmp_path, True), proba(None, True))

@@ -153,3 +153,39 @@ def test_the_clean_posterior_is_bayes_rule_and_the_prediction_where_that_is_sile
     T = np.array([[0.8, 0.2, 0.0], [0.4, 0.6, 0.0], [0.0, 0.0, 1.0]])
     posterior = clean_posterior(proba, np.array([0, 2]), T)
     np.testing.assert_allclose(posterior, [[2 / 3, 1 / 3, 0], [0, 1, 0]])
+
+
+def test_fifty_steps_are_taken_and_the_probabilities_that_were_seen_stay_what_they_are():
+    T = symmetric_transition_matrix(N_CLASSES, 0.5)
+    seen = draw(50, seed=7)[0]
+    before = seen.copy()
+    found = deconvolve(seen, T)
+    by_hand = seen.copy()
+    for _ in range(50):
+        by_hand = by_hand * ((seen / (by_hand @ T)) @ T.T)
+    np.testing.assert_allclose(found, by_hand / by_hand.sum(axis=1, keepdims=True), rtol=1e-10)
+    posterior = clean_posterior(seen, np.arange(50) % N_CLASSES, T)
+    assert posterior is not seen
+    np.testing.assert_array_equal(seen, before)
+
+
+def test_the_prior_counts_as_many_rows_as_it_is_told_and_draws_to_equal_weights(three):
+    logits, codes = three
+    at = np.array([0.7, 0.0, 0.4])
+    few, many = (combination_loss(at, logits, codes, prior_rows=rows)[0] for rows in (0.0, 8.0))
+    assert many - few == pytest.approx(8 * np.sum((at - 1 / 3) ** 2) / (2 * len(codes)))
+    np.testing.assert_allclose(combination_weights(logits, codes, prior_rows=1e9), 1 / 3, atol=1e-4)
+
+
+@pytest.mark.parametrize("T", [None, pair_flip_transition_matrix(N_CLASSES, 0.3)], ids=["S", "F"])
+def test_no_other_weights_have_a_smaller_loss(three, T):
+    logits, codes = three
+    logits = np.concatenate([logits, logits[:1] * 0.3])  # two that want very different weights
+    weights = combination_weights(logits, codes, T)
+    gradient = combination_loss(weights, logits, codes, T)[1]
+    assert (np.abs(gradient[weights > 0]) < 1e-5).all() and (gradient[weights == 0] >= 0).all()
+
+
+def test_a_probability_of_nothing_counts_as_one_in_a_thousand():
+    found = centered_log_proba(np.array([[1.0, 0.0]]))
+    assert found[0, 0] - found[0, 1] == pytest.approx(np.log(1000))

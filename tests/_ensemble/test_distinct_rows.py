@@ -3,8 +3,9 @@
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.sparse
 
-from sklabelnoise._ensemble._distinct_rows import distinct_rows, row_keys
+from sklabelnoise._ensemble._distinct_rows import distinct_rows, row_keys, rows_digest
 
 
 def texts(*parts):
@@ -56,3 +57,64 @@ def test_rows_are_told_apart_by_their_labels_and_by_what_keeps_them_apart():
         assert found.of_row[5] == -1  # it weighs nothing
         firsts = [np.flatnonzero(found.of_row == k)[0] for k in range(len(found.rows))]
         assert found.rows.tolist() == firsts
+
+
+@pytest.mark.parametrize("relative", [[0.5, 1.0, 4.5], [0.25, 0.5, 0.75]])
+def test_weights_that_are_not_all_whole_have_a_mean_of_one_over_the_rows_that_weigh(relative):
+    X, codes = np.arange(5.0)[:, None], np.zeros(5, dtype=int)
+    weight = np.array([0, *relative, 0])
+    found = distinct_rows(X, codes, weight)
+    assert found.weight.sum() == pytest.approx(3)
+    np.testing.assert_allclose(found.weight[found.of_row[1:4]] / found.weight.sum(), weight[1:4] / weight.sum())
+
+
+def test_whole_weights_are_numbers_of_rows():
+    found = distinct_rows(np.arange(3.0)[:, None], np.zeros(3, dtype=int), np.array([2.0, 0.0, 5.0]))
+    assert sorted(found.weight) == [2, 5]
+
+
+def test_rows_of_a_frame_are_equal_whatever_they_are_called():
+    frame = pd.DataFrame({"a": [1.0, 2.0, 1.0], "b": ["x", "y", "x"]}, index=["one", "two", "three"])
+    assert len(distinct_rows(frame, np.zeros(3, dtype=int)).rows) == 2
+    assert rows_digest(frame) == rows_digest(frame.reset_index(drop=True))
+
+
+FORMS = {
+    "array": np.asarray,
+    "objects": lambda X: X.astype(object),
+    "list": list,
+    "sparse": scipy.sparse.csr_matrix,
+    "frame": pd.DataFrame,
+    "frame that knows what is missing": lambda X: pd.DataFrame(X).astype({0: "Float64"}),
+}
+
+
+@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
+def test_zero_is_zero_whatever_its_sign(form):
+    rows = form(np.array([[0.0, 1.0], [-0.0, 1.0], [0.0, 2.0]]))
+    assert len(distinct_rows(rows, np.zeros(3, dtype=int)).rows) == 2
+
+
+def test_sparse_rows_are_told_apart_by_columns_and_stay_as_they_are_stored():
+    data, columns, starts = (
+        np.array([1.0, 2.0, 2.0, 1.0, 0.0, 1.0, 0.5, 0.5]),
+        [0, 3, 3, 0, 2, 1, 0, 0],
+        [0, 2, 5, 6, 8],
+    )
+    rows = scipy.sparse.csr_matrix((data, np.array(columns), np.array(starts)), shape=(4, 4))
+    kept = [part.copy() for part in (rows.data, rows.indices, rows.indptr)]
+    wide = rows.copy()
+    wide.indices, wide.indptr = wide.indices.astype(np.int64), wide.indptr.astype(np.int64)
+    distinct = distinct_rows(rows, np.zeros(4, dtype=int))
+    assert distinct.of_row[0] == distinct.of_row[1]  # in another order, and with a zero
+    assert len(distinct.rows) == 3  # a one in the second column is none in the first
+    one = scipy.sparse.csr_matrix(np.array([[1.0, 0, 0, 0]]))
+    assert np.array_equal(row_keys(rows)[3], row_keys(one)[0])  # two halves in one place are one
+    assert np.array_equal(row_keys(rows), row_keys(wide))
+    for part, before in zip((rows.data, rows.indices, rows.indptr), kept, strict=True):
+        np.testing.assert_array_equal(part, before)
+
+
+def test_rows_of_numbers_in_a_list_are_those_of_an_array():
+    X = np.array([[1.0, 2.0], [3.0, 4.0]])
+    assert np.array_equal(row_keys(list(X)), row_keys(X))

@@ -5,15 +5,18 @@ import pytest
 import scipy.sparse
 from sklearn.datasets import load_digits, make_classification
 from sklearn.model_selection import StratifiedKFold
+from sklearn.tree import DecisionTreeClassifier, ExtraTreeClassifier
 
+from sklabelnoise._ensemble import _kernel_ridge
 from sklabelnoise._ensemble._boosting import Boosting, FirstRounds, _Rounds
-from sklabelnoise._ensemble._families import TrainingRows, distinct_views
-from sklabelnoise._ensemble._forests import Forest
-from sklabelnoise._ensemble._kernel_ridge import KernelRidge, _Regression, as_proba, kernel_values
+from sklabelnoise._ensemble._families import Candidate, TrainingRows, best_by_accuracy, distinct_views
+from sklabelnoise._ensemble._forests import BagOfTrees, Forest, _mean_votes
+from sklabelnoise._ensemble._kernel_ridge import KernelModel, KernelRidge, _Regression, as_proba, kernel_values
 from sklabelnoise._ensemble._linear import Linear
 from sklabelnoise._ensemble._neighbors import Neighbors, votes
 from sklabelnoise._ensemble._networks import TableNetworks
 from sklabelnoise._ensemble._views import Views
+from sklabelnoise._foundation._checkpoint import Checkpoint
 from sklabelnoise._foundation._work import Work
 
 
@@ -228,3 +231,212 @@ def test_a_row_is_landmark_for_at_most_fifteen_hundred(monkeypatch):
     monkeypatch.setattr(KernelRidge, "N_LANDMARKS", 40)
     fitted = KernelRidge().fit(make_rows(), Work(), 0)
     assert len(fitted.models[0].landmarks) == 40
+
+
+# What is drawn, kept and counted
+
+
+@pytest.mark.parametrize("name", ["random_forest", "extra_trees", "kernel_ridge", "networks", "boosting"])
+def test_what_is_drawn_at_random_is_drawn_from_the_seed(name, monkeypatch):
+    monkeypatch.setattr(KernelRidge, "N_LANDMARKS", 40)  # of all rows as landmarks none are drawn
+    networks = TableNetworks(np.arange(3))
+    networks.short = networks.short[:1]
+    family = {"kernel_ridge": KernelRidge(), "networks": networks, "boosting": Boosting()}.get(name) or Forest(name)
+    rows = make_rows()
+    one, same, other = (family.fit(rows, Work(), seed).left_out for seed in (7, 7, 8))
+    assert np.array_equal(one, same)
+    assert not np.allclose(one, other, atol=1e-4)
+
+
+def test_each_tree_is_grown_from_a_seed_of_its_own():
+    (bag,) = Forest("extra_trees").fit(make_rows(), Work(), 0).models
+    assert len({tree.random_state for tree in bag.trees}) == len(bag.trees) == Forest.N_TREES_OF_FEW
+
+
+@pytest.mark.parametrize("family", [Linear(), Boosting()], ids=lambda family: family.name)
+def test_a_fold_that_learns_from_one_class_says_that_class(family):
+    X, codes = np.random.default_rng(0).normal(size=(60, 3)), np.repeat([2, 0, 1], 20)
+    folds = np.repeat([0, 1, 1], 20)
+    splits = [(np.flatnonzero(folds != k), np.flatnonzero(folds == k)) for k in (0, 1)]
+    fitted = family.fit(TrainingRows(Views().fit(X).transform(X), codes, np.ones(60), 3, splits, True), Work(), 0)
+    np.testing.assert_array_equal(fitted.left_out[20:], np.tile([0, 0, 1], (40, 1)))
+
+
+def test_pieces_that_are_kept_are_those_of_their_own_family_setting_and_fold(tmp_path):
+    """All families share one folder; a piece of one must not be taken for that of another."""
+    rows, work = make_rows(45), Work(Checkpoint(tmp_path, {}))
+    families = [family for family in FAMILIES if family.name != "networks"]  # these have a law of their own
+    expected = [family.fit(rows, Work(), 0) for family in families]
+    for _ in ("first run", "resumed"):
+        for family, own in zip(families, expected, strict=True):
+            kept = family.fit(rows, work, 0)
+            assert np.array_equal(kept.left_out, own.left_out), family.name
+            assert kept.candidates == own.candidates
+
+
+def test_a_score_counts_rows_as_often_as_they_weigh():
+    rows = make_rows(weighted=True)
+    times = rows.weight.astype(int)
+    left_out = np.random.default_rng(1).dirichlet(np.ones(3), len(rows))
+    repeated = TrainingRows({}, rows.codes.repeat(times), np.ones(times.sum()), 3, [], False)
+    found, expected = rows.scored({}, left_out), repeated.scored({}, left_out.repeat(times, axis=0))
+    assert found.brier == pytest.approx(expected.brier) and found.accuracy == pytest.approx(expected.accuracy)
+
+
+def test_of_equally_accurate_candidates_the_one_with_the_best_brier_score_is_chosen():
+    told = [(0.2, 0.6), (0.5, 0.7), (0.3, 0.7), (0.4, 0.7)]
+    assert best_by_accuracy([Candidate({}, brier, accuracy) for brier, accuracy in told]) == 2
+
+
+# Forests
+
+
+def test_a_row_that_makes_its_class_known_to_a_tree_has_no_say_in_it():
+    """Trees know the classes of their bag: one row of each class comes along, and is out of the bag all the same."""
+    X = np.random.default_rng(0).normal(size=(30, 2)).astype(np.float32)
+    codes = np.where(np.arange(30) == 4, 1, 0)
+    bag = BagOfTrees(DecisionTreeClassifier(), 2, 30)
+    said = [proba[out == 4] for out, proba in bag.grow(X, codes, np.ones(30), range(20))]
+    np.testing.assert_array_equal(np.concatenate(said)[:, 1], 0)
+    assert sum(len(one) for one in said) > 3
+
+
+@pytest.mark.parametrize("by_folds", [False, True])
+def test_no_more_rows_than_that_are_drawn_for_a_tree(by_folds, monkeypatch):
+    monkeypatch.setattr(Forest, "MOST_ROWS", 20)
+    fitted = Forest("random_forest").fit(make_rows(by_folds=by_folds), Work(), 0)
+    for bag in fitted.models:
+        assert max(tree.tree_.n_node_samples[0] for tree in bag.trees) <= 20 + 3  # and one to know each class by
+
+
+def test_how_many_trees_there_are_of_few_and_of_many_rows():
+    forest = Forest("random_forest")
+    assert [forest.n_trees(n) for n in (200, 201, 10_000, 10_001)] == [100, 300, 300, 150]
+    assert [forest.n_first(n) for n in (200, 201, 10_001)] == [12, 60, 60]
+
+
+@pytest.mark.parametrize(
+    "name, kind", [("random_forest", DecisionTreeClassifier), ("extra_trees", ExtraTreeClassifier)]
+)
+def test_trees_are_of_their_kind_and_look_at_a_sample_of_the_columns(name, kind):
+    (bag,) = Forest(name).fit(make_rows(), Work(), 0).models
+    assert {type(tree) for tree in bag.trees} == {kind}
+    assert {tree.max_features_ for tree in bag.trees} == {2}  # of six
+
+
+def test_the_size_of_leaves_is_chosen_by_the_score_that_all_trees_would_have():
+    rows, forest = make_rows(), Forest("extra_trees")
+    fitted = forest.fit(rows, Work(), 3)
+    seeds = np.random.RandomState(3).randint(2**31 - 1, size=forest.n_trees(90))[: forest.n_first(90)]
+    expected = [forest._first_trees(rows, rows.views["given"], leaf, seeds)[0] for leaf in (1, 3, 8, 20)]
+    assert [candidate.brier for candidate in fitted.candidates] == pytest.approx(expected)
+    assert fitted.chosen == np.argmin(expected)
+
+
+def test_the_score_of_few_trees_counts_rows_as_often_as_they_weigh():
+    """One of two rows is always told right and the other always wrong: what each weighs decides the score."""
+    forest = Forest("random_forest")
+    X = np.repeat([[0.0], [1.0]], 20, axis=0).astype(np.float32)
+    codes = np.repeat([0, 1], 20)
+    codes[[0, 20]] = 1, 0
+    wrong = codes != np.repeat([0, 1], 20)
+
+    def score(worth):
+        rows = TrainingRows({}, codes, np.where(wrong, worth, 1.0), 2, [], False)
+        return forest._first_trees(rows, X, 1, range(60))[0]
+
+    assert score(1e-9) < 1e-6 < 0.01 < score(1.0) < score(2.0)
+
+
+def test_where_no_tree_has_spoken_classes_are_equally_probable():
+    found = _mean_votes(np.array([[1.0, 3.0], [0.0, 0.0]]), np.array([4.0, 0.0]))
+    np.testing.assert_array_equal(found, [[0.25, 0.75], [0.5, 0.5]])
+
+
+# Kernel ridge regression
+
+
+def test_no_row_that_a_fold_leaves_out_is_a_landmark_of_it():
+    rows = make_rows(by_folds=True)
+    fitted = KernelRidge().fit(rows, Work(), 0)
+    for model, (train, _) in zip(fitted.models, rows.splits, strict=True):
+        own = {row.tobytes() for row in rows.views[fitted.view][train]}
+        assert len(model.landmarks) == len(train) and {row.tobytes() for row in model.landmarks} == own
+
+
+def test_scale_kernel_and_width_are_chosen_with_a_few_landmarks(monkeypatch):
+    monkeypatch.setattr(KernelRidge, "N_FIRST", 15)
+    asked = []
+    candidates = KernelRidge._candidates
+    monkeypatch.setattr(KernelRidge, "_candidates", lambda *args: asked.append(len(args[3])) or candidates(*args))
+    fitted = KernelRidge().fit(make_rows(), Work(), 0)
+    assert asked == [15, 15, 15] and len(fitted.models[0].landmarks) == 90
+
+
+def test_the_width_of_a_kernel_is_in_units_of_the_distance_of_different_rows():
+    """Most distances among equal rows are zero; the others count."""
+    X = np.repeat([[0.0], [4.0], [8.0]], [8, 1, 1], axis=0)
+    rows = TrainingRows({}, np.arange(10) % 2, np.ones(10), 2, [], False)
+    assert _Regression(X, rows, np.arange(10), np.arange(10), "cityblock", 0.4).scale == pytest.approx(0.4 / 4)
+
+
+@pytest.mark.parametrize("by_folds", [False, True])
+def test_the_size_of_blocks_changes_nothing(by_folds, monkeypatch):
+    rows = make_rows(by_folds=by_folds)
+    expected = KernelRidge().fit(rows, Work(), 0)
+    monkeypatch.setattr(_kernel_ridge, "_BLOCK", 13)
+    fitted = KernelRidge().fit(rows, Work(), 0)
+    assert fitted.parameters == expected.parameters
+    np.testing.assert_allclose(fitted.left_out, expected.left_out, rtol=1e-6)
+    X = rows.views[fitted.view]
+    assert isinstance(fitted.models[0], KernelModel)
+    np.testing.assert_allclose(fitted.predict_proba(X, 3), expected.predict_proba(X, 3), rtol=1e-6)
+
+
+# Logistic regression and boosted trees
+
+
+def test_each_penalty_has_a_model_of_its_own():
+    rows = make_rows()
+    fitted = Linear().fit(rows, Work(), 0)
+    assert [model.C for model in fitted.models] == [fitted.parameters["C"]] * 3
+    assert len({candidate.brier for candidate in fitted.candidates}) == 4
+    for model, (_, test) in zip(fitted.models, rows.splits, strict=True):
+        np.testing.assert_allclose(model.predict_proba(rows.views["linear"][test]), fitted.left_out[test])
+
+
+class TestRounds:
+    @staticmethod
+    def climbed(monkeypatch, briers):
+        """Numbers of rounds that are tried of each kind where their scores are told."""
+        rows = make_rows()
+        tried = []
+        told = {"damped": iter(briers[0]), "bold": iter(briers[1])}
+
+        def scored(self, parameters, left_out):
+            tried.append((parameters["trees"], parameters["max_iter"]))
+            return Candidate(parameters, next(told[parameters["trees"]]), 0.5)
+
+        monkeypatch.setattr(TrainingRows, "scored", scored)
+        monkeypatch.setattr(
+            _Rounds, "more_rounds", lambda self, model, view, train, test, n, seed: ((self.trees, n), n + 0.0)
+        )
+        monkeypatch.setattr(
+            FirstRounds, "__init__", lambda self, model, n_rounds: vars(self).update(taken=(model, n_rounds))
+        )
+        fitted = Boosting().fit(rows, Work(), 0)
+        return tried, fitted
+
+    def test_rounds_are_added_until_they_predict_worse_and_the_best_are_taken(self, monkeypatch):
+        tried, fitted = self.climbed(monkeypatch, [[0.5, 0.4, 0.45], [0.6, 0.7]])
+        assert tried == [("damped", 10), ("damped", 20), ("damped", 40), ("bold", 5), ("bold", 10)]
+        assert fitted.parameters == {"trees": "damped", "max_iter": 20}
+        assert (fitted.left_out == 20).all()
+        assert [model.taken for model in fitted.models] == [(("damped", 40), 20)] * 3
+
+    @pytest.mark.parametrize("bold, many", [(0.25, True), (0.1, False)])
+    def test_many_rounds_are_for_damped_trees_that_bold_ones_have_not_beaten(self, monkeypatch, bold, many):
+        tried, fitted = self.climbed(monkeypatch, [[0.5, 0.4, 0.3, 0.2, 0.19, 0.18], [bold, 0.9]])
+        assert tried[:6] == [("damped", n) for n in (10, 20, 40, 80)] + [("bold", 5), ("bold", 10)]
+        assert tried[6:] == ([("damped", 160), ("damped", 320)] if many else [])
+        assert fitted.parameters == ({"trees": "damped", "max_iter": 320} if many else {"trees": "bold", "max_iter": 5})

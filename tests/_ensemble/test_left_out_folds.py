@@ -2,10 +2,19 @@
 
 import numpy as np
 import pytest
+from sklearn.dummy import DummyClassifier
+from sklearn.model_selection import GroupKFold, KFold, LeaveOneGroupOut
 
 from sklabelnoise import NoisyLabelClassifier
 from sklabelnoise._ensemble._distinct_rows import distinct_rows
-from sklabelnoise._ensemble._left_out_folds import dealt_folds, drawn_folds, leave_out, repeat_by_nature
+from sklabelnoise._ensemble._left_out_folds import (
+    dealt_folds,
+    drawn_folds,
+    given_folds,
+    leave_out,
+    of_distinct,
+    repeat_by_nature,
+)
 from sklabelnoise.noise import corrupt_labels, symmetric_transition_matrix
 
 QUICK = ["kernel_ridge", "neighbors", "logistic_regression"]
@@ -118,3 +127,72 @@ def test_the_order_of_rows_does_not_matter():
     order = np.random.default_rng(0).permutation(len(y))
     models = [NoisyLabelClassifier(QUICK, random_state=0).fit(X[rows], y[rows]) for rows in (slice(None), order)]
     np.testing.assert_allclose(models[0].predict_proba(X), models[1].predict_proba(X), rtol=1e-10)
+
+
+def as_sets(splits):
+    return {frozenset(test.tolist()) for _, test in splits}
+
+
+GROUPS = np.arange(60) // 3
+
+
+@pytest.mark.parametrize("cv, groups, n_folds", [
+    (None, None, 5), (3, None, 3), (None, GROUPS, 5), (3, GROUPS, 3), (KFold(4, shuffle=True), None, 4),
+], ids=str)  # fmt: skip
+def test_folds_are_drawn_from_the_seed(cv, groups, n_folds):
+    X, y = np.random.default_rng(0).normal(size=(60, 3)), np.arange(60) % 2
+    one, same, other = (leave_out(X, y, y, None, groups, cv, seed)[1] for seed in (1, 1, 2))
+    assert as_sets(one) == as_sets(same) != as_sets(other)
+    assert len(one) == n_folds
+
+
+@pytest.mark.parametrize("cv", [GroupKFold(3), LeaveOneGroupOut()], ids=str)
+def test_a_splitter_is_told_the_groups(cv):
+    X, y, groups = np.random.default_rng(0).normal(size=(60, 3)), np.arange(60) % 2, np.arange(60) // 15
+    distinct, splits, by_folds, _ = leave_out(X, y, y, None, groups, cv, 0)
+    assert by_folds
+    for train, test in splits:
+        own, others = groups[distinct.rows[test]], groups[distinct.rows[train]]
+        assert not set(own) & set(others) and len(own) + len(others) == 60
+
+
+@pytest.mark.parametrize("cv", [2, 3])
+def test_equal_rows_are_dealt_out_to_as_many_folds_as_were_asked_for(cv):
+    X, y = categories(120)
+    _, splits, by_folds, repeats = leave_out(X, y, with_noise(y), None, None, cv, 0)
+    assert by_folds and repeats and len(splits) == cv
+    # of rows in groups nobody asks whether they are equal
+    groups = np.arange(120) // 4
+    assert leave_out(X, y, y, None, groups, cv, 0)[2:] == (True, False)
+
+
+def test_groups_that_leave_a_fold_nothing_to_learn_from_are_refused():
+    codes, groups = np.zeros(8, dtype=int), np.array([0] * 7 + [1])
+    with pytest.raises(ValueError, match=r"at least 2 different rows \(or groups\) .* got n_samples = 1"):
+        drawn_folds(codes, np.zeros(8, dtype=int), 5, 0)
+    for train, test in drawn_folds(codes, groups, 5, 0):
+        assert not set(groups[train]) & set(groups[test]) and len(train) and len(test)
+
+
+def test_splits_of_all_rows_are_splits_of_those_that_weigh_and_each_of_them_once():
+    X, codes = np.array([[0.0], [0.0], [1.0], [2.0], [3.0], [4.0]]), np.array([0, 0, 1, 0, 1, 0])
+    distinct = distinct_rows(X, codes, np.array([1.0, 1, 1, 1, 1, 0]))
+    rows = np.arange(6)
+    splits = of_distinct([(rows[3:], rows[:3]), (rows[:3], rows[3:5]), (rows[:5], rows[5:])], distinct)
+    assert [sorted(distinct.rows[test]) for _, test in splits] == [[0, 2], [3, 4]]
+    assert [sorted(distinct.rows[train]) for train, _ in splits] == [[3, 4], [0, 2]]
+
+
+def test_the_fold_of_each_row_is_that_which_leaves_it_out():
+    y = np.arange(9) % 3
+    splits, fold = given_folds(KFold(3), np.zeros((9, 1)), y, None, np.unique(y), None, 0)
+    assert fold.tolist() == [0, 0, 0, 1, 1, 1, 2, 2, 2]
+    assert [test.tolist() for _, test in splits] == [[0, 1, 2], [3, 4, 5], [6, 7, 8]]
+
+
+def test_copies_of_a_row_in_different_folds_of_the_user_are_rows_of_their_own():
+    X, y = np.tile(np.random.default_rng(0).normal(size=(20, 2)), (2, 1)), np.tile(np.arange(20) % 2, 2)
+    cv = [(np.arange(20, 40), np.arange(20)), (np.arange(20), np.arange(20, 40))]
+    assert len(leave_out(X, y, y, None, None, cv, 0)[0].rows) == 40
+    model = NoisyLabelClassifier(["neighbors", ("dummy", DummyClassifier())], cv=cv, random_state=0).fit(X, y)
+    assert len(model.estimators_["neighbors"]) == len(model.estimators_["dummy"]) == 2

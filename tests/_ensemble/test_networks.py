@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from sklabelnoise import DMClassifier, NoisyLabelClassifier
+from sklabelnoise import DMClassifier, NoisyLabelClassifier, RobustLossClassifier
 from sklabelnoise._ensemble._families import Candidate, FittedFamily, TrainingRows
 from sklabelnoise._ensemble._fitting import fit_families
 from sklabelnoise._ensemble._members import families_of
@@ -166,3 +166,92 @@ def test_longer_networks_survive_in_a_checkpoint(tmp_path):
     assert fitted[0].members_["parameters"].iloc[0]["loss"] == "label_smoothing"
     for again in fitted[1:]:
         assert np.array_equal(again.predict_proba(X), fitted[0].predict_proba(X))
+
+
+def rows_of(codes, weight=None):
+    X = np.random.default_rng(0).normal(size=(len(codes), 3))
+    halves = np.array_split(np.arange(len(codes)), 2)
+    splits = [(halves[1], halves[0]), (halves[0], halves[1])]
+    weight = np.ones(len(codes)) if weight is None else weight
+    return TrainingRows({"own": X}, codes, weight, codes.max() + 1, splits, True)
+
+
+def alone():
+    """A network that takes no part in a stack: it stops early."""
+    return DMClassifier(max_epochs=3, early_stopping=True)
+
+
+def test_a_setting_that_fails_is_said_by_its_name_and_the_others_stay():
+    codes = np.arange(60) % 2
+    stack = NetworkStack("own", np.arange(2))
+    mixed = stack.add_grid("mixed", DMClassifier(max_epochs=1), {"lam": [0.0, -1.0, 1.0]})
+    bad = stack.add_grid("bad", DMClassifier(max_epochs=1), {"beta": ["none"]})
+    fitted = mixed.fit(rows_of(codes), Work(), 0)
+    assert [candidate.parameters["lam"] for candidate in fitted.candidates] == [0.0, 1.0]
+    (failure,) = fitted.failures
+    assert failure.startswith("{'lam': -1.0} failed with ") and "'lam' parameter" in failure
+    with pytest.raises(ValueError, match="'beta' parameter"):
+        bad.fit(rows_of(codes), Work(), 0)
+
+
+@pytest.mark.parametrize("network", [DMClassifier(max_epochs=2), alone()], ids=["in the stack", "alone"])
+def test_what_a_network_says_of_rows_left_out_is_what_it_predicts(network):
+    rows = rows_of(np.arange(60) % 3)
+    member = NetworkStack("own", np.array(["a", "b", "c"])).add_grid("net", network, {"lam": [0.0, 1.0]})
+    fitted = member.fit(rows, Work(), 0)
+    for model, (_, test) in zip(fitted.models, rows.splits, strict=True):
+        np.testing.assert_allclose(model.predict_proba(rows.views["own"][test]), fitted.left_out[test], atol=1e-6)
+        assert model.model.lam == fitted.parameters["lam"]
+
+
+@pytest.mark.parametrize("network", [DMClassifier(max_epochs=3), alone()], ids=["in the stack", "alone"])
+def test_a_class_that_a_fold_does_not_know_has_no_probability_there(network):
+    codes = np.arange(60) % 2
+    codes[:10] = 2  # of the first half alone
+    fitted = NetworkStack("own", np.arange(3)).add_grid("net", network, None).fit(rows_of(codes), Work(), 0)
+    np.testing.assert_allclose(fitted.left_out.sum(axis=1), 1, rtol=1e-6)
+    assert (fitted.left_out[:30, 2] < 1e-100).all() and (fitted.left_out[30:, 2] > 1e-3).all()
+
+
+@pytest.mark.parametrize("early_stopping", [False, True], ids=["in the stack", "alone"])
+def test_rows_weigh_in_a_network_in_the_stack_or_alone(early_stopping):
+    """Both labels of each row are equally frequent: what they weigh tells which of them is learned."""
+    codes = np.arange(120) % 2
+    network = DMClassifier(lr=0.05, max_epochs=20, early_stopping=early_stopping)
+    for heavy in (0, 1):
+        rows = rows_of(codes, np.where(codes == heavy, 9.0, 1.0))
+        fitted = NetworkStack("own", np.arange(2)).add_grid("net", network, None).fit(rows, Work(), 0)
+        assert fitted.left_out[:, heavy].mean() > 0.6
+
+
+@pytest.mark.parametrize("network", [DMClassifier(max_epochs=2), alone()], ids=["in the stack", "alone"])
+def test_networks_without_a_seed_are_given_one_and_others_keep_theirs(network):
+    for own_seed in (None, 5):
+        fitted = [
+            NetworkStack("own", np.arange(2))
+            .add_grid("net", network.set_params(random_state=own_seed), None)
+            .fit(rows_of(np.arange(60) % 2), Work(), seed)
+            .left_out
+            for seed in (1, 1, 2)
+        ]
+        assert np.array_equal(fitted[0], fitted[1])
+        assert np.array_equal(fitted[0], fitted[2]) == (own_seed is not None)
+
+
+def test_which_networks_are_tried_on_tables():
+    family = TableNetworks(np.arange(2))
+    tried = [(parameters, type(network), network.get_params()) for parameters, network in family.short]
+    kept = [(kind, {name: own[name] for name in ("lam", "beta", "loss") if name in own}) for _, kind, own in tried]
+    assert kept == [
+        *((DMClassifier, {"lam": lam, "beta": beta}) for lam, beta in ((0, 0), (1, 8), (1, 16), (2, 12))),
+        (RobustLossClassifier, {"loss": "gce"}),
+        (RobustLossClassifier, {"loss": "cross_entropy"}),
+    ]
+    assert tried[4][2]["loss__q"] == 0.7
+    for parameters, _, own in tried:
+        assert {name: own[name] for name in parameters if name in own and name != "loss"}.items() <= parameters.items()
+        assert own["dtype"] == "float32" and own["device"] == "cpu"  # of tables a graphics card is no help
+    assert [parameters["hidden"] for parameters, _ in family.long] == [(256,), (128, 128)]
+    for _, network in family.long:
+        own = network.get_params()
+        assert (own["loss"], own["lr"], own["dtype"], own["device"]) == ("label_smoothing", 3e-3, "float32", "cpu")

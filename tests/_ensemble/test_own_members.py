@@ -4,15 +4,21 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse
+from sklearn import config_context
 from sklearn.base import clone
 from sklearn.compose import ColumnTransformer
+from sklearn.dummy import DummyClassifier
 from sklearn.exceptions import FitFailedWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.tree import DecisionTreeClassifier
 
 from sklabelnoise import NoisyLabelClassifier
+from sklabelnoise._ensemble._families import TrainingRows
+from sklabelnoise._ensemble._own_members import OwnMember, Recoded, checked_proba
+from sklabelnoise._foundation._work import TimeIsOver, Work
 from sklabelnoise.audit import audit_labels
 
 
@@ -153,3 +159,122 @@ def test_only_the_very_rows_of_the_fit_are_audited_without_another(monkeypatch):
         expected = audit_labels(clone(estimator), rows, y)
         assert audit_labels(estimator, rows, y).fingerprint == expected.fingerprint
     assert len(fits) == 8
+
+
+def rows_of(codes, splits, weight=None):
+    X = np.random.default_rng(0).normal(size=(len(codes), 2))
+    weight = np.ones(len(codes)) if weight is None else weight
+    return TrainingRows({"own": X}, codes, weight, codes.max() + 1, splits, True)
+
+
+HALVES = [(np.arange(30), np.arange(30, 60)), (np.arange(30, 60), np.arange(30))]
+
+
+def test_a_fold_that_learns_from_one_class_says_that_class():
+    codes = np.repeat([2, 0, 1], [30, 15, 15])
+    fitted = OwnMember("bayes", GaussianNB(), None, np.array(["a", "b", "c"])).fit(rows_of(codes, HALVES), Work(), 0)
+    np.testing.assert_array_equal(fitted.left_out[30:], np.tile([0, 0, 1], (30, 1)))
+    np.testing.assert_array_equal(fitted.left_out[:30, 2], 0)  # a class that the other fold does not know
+    np.testing.assert_allclose(fitted.left_out[:30].sum(axis=1), 1)
+
+
+def test_members_without_a_seed_are_given_one_and_others_keep_theirs():
+    codes = np.arange(60) % 2
+    left_outs = {}
+    for own_seed in (None, 5):
+        member = OwnMember("tree", DecisionTreeClassifier(splitter="random", random_state=own_seed), None, np.arange(2))
+        fitted = [member.fit(rows_of(codes, HALVES), Work(), seed) for seed in (1, 1, 2)]
+        left_outs[own_seed] = [one.left_out for one in fitted]
+        assert member.estimator.random_state == own_seed and not hasattr(member.estimator, "classes_")
+    one, same, other = left_outs[None]
+    assert np.array_equal(one, same) and not np.array_equal(one, other)
+    assert np.array_equal(left_outs[5][0], left_outs[5][2])
+
+
+def test_each_fold_has_a_model_of_its_own_that_its_rows_were_left_out_by():
+    rows = rows_of(np.arange(60) % 2, HALVES)
+    fitted = OwnMember("bayes", GaussianNB(), {"var_smoothing": [1e-9, 10.0]}, np.arange(2)).fit(rows, Work(), 0)
+    for model, (_, test) in zip(fitted.models, HALVES, strict=True):
+        np.testing.assert_array_equal(model.predict_proba(rows.views["own"][test]), fitted.left_out[test])
+        assert model.model.var_smoothing == fitted.parameters["var_smoothing"]
+
+
+class Late(Work):
+    """Its time is over, or its checkpoint broken, at a piece of that name."""
+
+    def __init__(self, name, error):
+        super().__init__()
+        self.name, self.error = name, error
+
+    def piece(self, name, compute):
+        if name != self.name:
+            return super().piece(name, compute)
+        if not isinstance(self.error, TimeIsOver):
+            self.trouble = self.error
+        raise self.error
+
+
+@pytest.mark.parametrize("piece", ["bayes-0-1", "bayes-1-0"])
+@pytest.mark.parametrize("error", [TimeIsOver("piece"), OSError("no space left")])
+def test_what_is_no_fault_of_a_setting_ends_the_member(piece, error):
+    member = OwnMember("bayes", GaussianNB(), {"var_smoothing": [1e-9, 1e-3, 1e-1]}, np.arange(2))
+    with pytest.raises(type(error)) as raised:
+        member.fit(rows_of(np.arange(60) % 2, HALVES), Late(piece, error), 0)
+    assert raised.value is error
+
+
+def test_the_last_setting_may_fail_and_each_failure_says_which_it_was():
+    member = OwnMember("bayes", GaussianNB(), {"var_smoothing": [1e-9, -1.0]}, np.arange(2))
+    fitted = member.fit(rows_of(np.arange(60) % 2, HALVES), Work(), 0)
+    assert [candidate.parameters for candidate in fitted.candidates] == [{"var_smoothing": 1e-9}]
+    (failure,) = fitted.failures
+    assert failure.startswith("{'var_smoothing': -1.0} failed with InvalidParameterError: ")
+
+
+@pytest.mark.parametrize("row", [[np.nan, 1], [-0.1, 1.1], [0.5, 0.4], [0.5, np.inf]])
+def test_rows_that_are_no_probabilities_are_refused(row):
+    with pytest.raises(ValueError, match="its predict_proba gives rows that are no probabilities"):
+        checked_proba([[0.5, 0.5], row], 2)
+    with pytest.raises(ValueError, match="its predict_proba gives 1 rows for 2"):
+        checked_proba([[0.5, 0.5]], 2)
+    np.testing.assert_array_equal(checked_proba(np.array([[1, 0]]), 1), [[1.0, 0.0]])
+
+
+def test_columns_of_a_frame_of_probabilities_are_found_by_name():
+    class Framed(GaussianNB):
+        def predict_proba(self, X):
+            return pd.DataFrame(super().predict_proba(X), columns=self.classes_)[self.classes_[::-1]]
+
+    X, y = draw()
+    words = np.array(["no", "yes"])[y]
+    model = Recoded(Framed().fit(X, words), np.array(["no", "or", "yes"]))
+    np.testing.assert_array_equal(model.classes_, [0, 2])
+    np.testing.assert_array_equal(model.predict_proba(X), GaussianNB().fit(X, words).predict_proba(X))
+
+
+def test_weights_go_to_steps_that_ask_for_them_where_metadata_is_routed():
+    X, y = draw()
+    weight = np.arange(90) % 2 + 0.5
+    with config_context(enable_metadata_routing=True):
+        asks = LogisticRegression().set_fit_request(sample_weight=True)
+        scaled = StandardScaler().set_fit_request(sample_weight=False)
+        member = make_pipeline(scaled, asks)
+        model = NoisyLabelClassifier(
+            [("pipeline", member)],
+            cv=[(np.arange(45), np.arange(45, 90))] * 1 + [(np.arange(45, 90), np.arange(45))],
+            random_state=0,
+        ).fit(X, y, weight)
+    by_hand = make_pipeline(StandardScaler(), LogisticRegression())
+    by_hand.fit(X[:45], y[:45], logisticregression__sample_weight=weight[:45])
+    np.testing.assert_allclose(model.estimators_["pipeline"][0].model.predict_proba(X), by_hand.predict_proba(X))
+
+
+def test_weights_that_are_not_whole_are_never_rounded_to_repetitions():
+    rows = rows_of(np.arange(60) % 2, HALVES, np.where(np.arange(60) < 30, 1.5, 0.5))
+    with pytest.raises(ValueError, match="takes no sample_weight, and the weights are not whole numbers"):
+        OwnMember("none", NoWeights(), None, np.arange(2)).fit(rows, Work(), 0)
+
+
+class NoWeights(DummyClassifier):
+    def fit(self, X, y):
+        return super().fit(X, y)

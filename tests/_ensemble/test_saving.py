@@ -6,13 +6,16 @@ import sys
 import zipfile
 
 import numpy as np
+import pandas as pd
 import pytest
 import scipy.sparse
+from sklearn.exceptions import FitFailedWarning
 from sklearn.naive_bayes import GaussianNB
 from torch import nn
 
-from sklabelnoise import DMClassifier, NoisyLabelClassifier
+from sklabelnoise import DMClassifier, NoisyLabelClassifier, ProSelfLCClassifier, RobustLossClassifier
 from sklabelnoise._ensemble._members import TABLE_FAMILIES
+from sklabelnoise.audit import audit_labels
 
 
 class OwnModule(nn.Linear):
@@ -52,7 +55,8 @@ def test_a_loaded_model_is_the_saved_one(model, saved):
     assert np.array_equal(loaded.predict(X), model.predict(X))
     for name in ("oof_proba_", "soft_labels_", "label_quality_", "transition_matrix_", "classes_"):
         assert np.array_equal(getattr(loaded, name), getattr(model, name))
-    assert loaded.members_.equals(model.members_)
+    assert loaded.members_.equals(model.members_) and loaded.candidates_.equals(model.candidates_)
+    assert vars(loaded).keys() == vars(model).keys()
     assert list(loaded.estimators_) == list(model.estimators_)
     assert loaded.report(X).fingerprint == model.report(X).fingerprint
     assert isinstance(loaded.estimators_["net"][0].model, DMClassifier)
@@ -173,3 +177,100 @@ def test_a_loaded_network_has_the_parameters_that_its_user_gave_it(tmp_path):
     for (_, given, *_), (_, back, *_) in zip(members, loaded.members, strict=True):
         assert back.get_params() == given.get_params()
     assert np.array_equal(loaded.fit(X, y).predict_proba(X), model.predict_proba(X))
+
+
+class OwnBayes(GaussianNB):
+    pass
+
+
+def saved_and_loaded(model, path, **how):
+    model.save(path, allow_pickle=True)
+    return NoisyLabelClassifier.load(path, allow_pickle=True, **how)
+
+
+def test_types_of_the_user_have_to_be_trusted_by_name(tmp_path):
+    pytest.importorskip("skops", reason="skops is an optional dependency")
+    X, y = draw()
+    model = NoisyLabelClassifier([("bayes", OwnBayes())], cv=2, random_state=0).fit(X, y)
+    model.save(tmp_path / "model")
+    with pytest.raises(
+        ValueError, match=r"pass those whose code you know as trusted=, got (\S*OwnBayes)\.$"
+    ) as refused:
+        NoisyLabelClassifier.load(tmp_path / "model")
+    name = str(refused.value).split("got ")[1].rstrip(".")
+    loaded = NoisyLabelClassifier.load(tmp_path / "model", trusted=[name])
+    assert np.array_equal(loaded.predict_proba(X), model.predict_proba(X))
+
+
+def test_weights_of_classes_and_names_of_columns_are_saved(tmp_path):
+    X, y = draw()
+    frame = pd.DataFrame(X, columns=list("abcd"))
+    model = NoisyLabelClassifier(["neighbors", "kernel_ridge"], class_weight={"no": 5.0}, random_state=0).fit(frame, y)
+    loaded = saved_and_loaded(model, tmp_path / "model")
+    assert np.array_equal(loaded.predict_proba(frame), model.predict_proba(frame))
+    assert loaded.get_params() == model.get_params()
+    assert loaded.feature_names_in_.tolist() == list("abcd") and loaded.noise_rate_ == model.noise_rate_
+    with pytest.raises(ValueError, match="feature names should match"):
+        loaded.predict(frame[list("dcba")])
+
+
+def test_a_loaded_model_knows_the_rows_it_was_fitted_to(tmp_path, monkeypatch):
+    X, y = draw()
+    model = NoisyLabelClassifier(["neighbors"], random_state=0).fit(X, y)
+    loaded = saved_and_loaded(model, tmp_path / "model")
+    monkeypatch.setattr(NoisyLabelClassifier, "fit", None)
+    assert audit_labels(loaded, X, y).fingerprint == model.report(X).fingerprint
+
+
+def test_folds_of_one_class_are_saved(tmp_path):
+    pytest.importorskip("skops", reason="skops is an optional dependency")
+    X, y = draw()
+    order = np.argsort(y)
+    cv = [(np.arange(60, 80), np.arange(60)), (np.arange(60), np.arange(60, 80))]
+    members = ["logistic_regression", "neighbors", "boosting"]
+    model = NoisyLabelClassifier(members, cv=cv, random_state=0).fit(X[order], y[order])
+    model.save(tmp_path / "model")
+    assert np.array_equal(NoisyLabelClassifier.load(tmp_path / "model").predict_proba(X), model.predict_proba(X))
+
+
+def test_a_file_is_replaced_at_once_or_left_as_it_was(tmp_path, monkeypatch):
+    X, y = draw()
+    path = tmp_path / "model"
+    model = NoisyLabelClassifier(["neighbors"], random_state=0).fit(X, y)
+    model.save(path, allow_pickle=True)
+    before = path.read_bytes()
+
+    def full(*args, **options):
+        raise OSError("no space left")
+
+    monkeypatch.setattr("os.replace", full)
+    with pytest.raises(OSError, match="no space left"):
+        NoisyLabelClassifier(["kernel_ridge"], random_state=0).fit(X, y).save(path, allow_pickle=True)
+    assert path.read_bytes() == before
+
+
+def test_networks_of_each_kind_are_saved_without_those_that_failed(tmp_path):
+    X, y = draw()
+    members = [
+        ("bad", DMClassifier(lam=-1.0)),
+        ("progressive", ProSelfLCClassifier(max_epochs=2)),
+        ("robust", RobustLossClassifier(max_epochs=2), [{"loss": ["gce", "cross_entropy"]}]),
+    ]
+    with pytest.warns(FitFailedWarning, match="'bad' failed"):
+        model = NoisyLabelClassifier(members, cv=2, random_state=0).fit(X, y)
+    loaded = saved_and_loaded(model, tmp_path / "model")
+    assert np.array_equal(loaded.predict_proba(X), model.predict_proba(X))
+    assert [name for name, *_ in loaded.members] == ["progressive", "robust"]
+    robust = loaded.members[1]
+    assert robust[1].loss == "gce" == members[2][1].loss and robust[2] == members[2][2]
+    assert [type(model.model) for models in loaded.estimators_.values() for model in models] == (
+        [ProSelfLCClassifier] * 2 + [RobustLossClassifier] * 2
+    )
+
+
+def test_a_file_of_another_format_is_refused(tmp_path):
+    with zipfile.ZipFile(tmp_path / "file", "w") as file:
+        file.writestr("header.json", json.dumps({"format": "other-2", "state": "pickle", "networks": []}))
+        file.writestr("state.pickle", pickle.dumps({}))
+    with pytest.raises(ValueError, match="expected format 'sklabelnoise-ensemble-1', got 'other-2'"):
+        NoisyLabelClassifier.load(tmp_path / "file", allow_pickle=True)

@@ -3,16 +3,20 @@
 import numpy as np
 import pytest
 
+from sklabelnoise._ensemble._combination import deconvolve
 from sklabelnoise._ensemble._transition import (
     anchors_of_votes,
+    count_labels,
     estimate_transition,
     inequality,
     ramp,
     sharpened,
     shrink_by_evidence,
     simple_transition,
+    symmetric_of,
 )
 from sklabelnoise.noise import pair_flip_transition_matrix, symmetric_transition_matrix
+from sklabelnoise.noise._anchors import anchor_sets
 
 
 def draw(T, n_samples=3_000, seed=0, sharpness=8.0, n_members=4):
@@ -158,3 +162,71 @@ def test_weights_count_rows():
     np.testing.assert_allclose(simple_transition(proba, codes, np.ones(600)), expected)
     doubled = simple_transition(proba, codes, np.full(600, 2.0))
     assert 0 < np.abs(doubled - expected).max() < 0.01
+
+
+def test_the_estimate_is_four_rounds_of_counting_what_is_sure_and_sharpening_by_its_structure():
+    """At the end as far as both the first and the last count show structure."""
+    T = 0.6 * np.eye(4) + 0.4 * (0.6 * np.roll(np.eye(4), 1, axis=1) + 0.4 / 3 * (1 - np.eye(4)))
+    votes, proba, codes = draw(T / T.sum(axis=1, keepdims=True), n_samples=900, sharpness=3.0)
+    anchored, first = shrink_by_evidence(count_labels(anchors_of_votes(votes, proba), codes, np.ones(900), 4))
+    found, structure = anchored, first
+    for _ in range(4):
+        clean = deconvolve(proba, sharpened(found, structure))
+        found, structure = shrink_by_evidence(count_labels(anchor_sets(clean), codes, np.ones(900), 4))
+    gate = ramp((first + structure) / 2)
+    assert 0.05 < gate < 0.95
+    estimate = estimate_transition(votes, proba, codes)
+    assert estimate.gate == pytest.approx(gate) and estimate.structure == pytest.approx((first, structure))
+    np.testing.assert_allclose(estimate.matrix, (1 - gate) * anchored + gate * sharpened(found, structure))
+
+
+@pytest.mark.parametrize("n_won, n_anchors", [(4, 4), (20, 10), (200, 30)])
+def test_ten_anchors_are_the_least_and_the_more_votes_they_have_the_sooner_a_row_is_one(n_won, n_anchors):
+    n_samples = 2 * n_won
+    own = np.arange(n_samples) < n_won
+    few = np.arange(n_samples) < n_won // 2  # these have three of four votes, the others two and a higher probability
+    votes = np.array([own, own, few, np.zeros(n_samples)]).astype(int)
+    proba = np.where(few, 0.6, 0.9)
+    proba = np.stack([1 - proba, proba], axis=1)
+    proba[~own] = [0.9, 0.1]
+    found = anchors_of_votes(votes, proba)[1]
+    assert len(found) == n_anchors
+    assert few[found].sum() == min(n_anchors, few.sum())
+
+
+def test_symmetric_noise_is_counted_with_half_a_label_more_and_is_a_tenth_better_than_chance_at_least():
+    counts = np.array([[6.0, 2, 2], [1, 8, 1], [0, 3, 7]])
+    found = symmetric_of(counts)
+    np.testing.assert_allclose(np.diag(found), 21.5 / 31)
+    np.testing.assert_allclose(found.sum(axis=1), 1)
+    np.testing.assert_allclose(found[0, 1:], (1 - 21.5 / 31) / 2)
+    np.testing.assert_allclose(np.diag(symmetric_of(10 * (1 - np.eye(3)))), 1 / 3 + 0.1 * 2 / 3)
+
+
+def test_the_simple_matrix_adds_one_row_of_the_pooled_noise_to_the_labels_of_the_surest_half():
+    _, proba, codes = draw(pair_flip_transition_matrix(3, 0.3), n_samples=60)
+    weight = np.random.default_rng(0).uniform(0.5, 2, 60)
+    counts = count_labels(anchor_sets(proba), codes, weight, 3)
+    expected = counts + symmetric_of(counts)
+    np.testing.assert_allclose(simple_transition(proba, codes, weight), expected / expected.sum(axis=1, keepdims=True))
+    np.testing.assert_allclose((expected - counts).sum(axis=1), 1)
+
+
+@pytest.mark.parametrize("errors, share", [(2.9, 0), (3.5, 0.5), (4.1, 1)])
+def test_unequal_losses_of_two_classes_are_believed_from_three_standard_errors_to_four(errors, share):
+    n = 10_000
+    pooled = (2 * 0.7 * n + 0.5) / (2 * n + 1)
+    apart = errors * np.sqrt(pooled * (1 - pooled) * 2 / n)
+    rates = 0.7 + apart / 2 * np.array([1, -1])
+    assert inequality(n * np.array([[rates[0], 1 - rates[0]], [1 - rates[1], rates[1]]])) == pytest.approx(share)
+
+
+def test_diagonals_are_drawn_to_the_pooled_rate_where_they_differ_by_chance_alone():
+    """However unequal they look, the pooled rate counts as much as half a row at least."""
+    strength = np.geomspace(0.1, 3000, 40)[9]
+    counts = 50 * np.eye(3)
+    counts[2] = [25.0, 20.0, 5.0]
+    T = shrink_by_evidence(np.array([[1e4, 0, 0], [0, 1e4, 0], [2.5e3, 2.5e3, 5e3]]))[0]
+    pooled = symmetric_of(np.array([[1e4, 0, 0], [0, 1e4, 0], [2.5e3, 2.5e3, 5e3]]))[0, 0]
+    expected = (5e3 + strength * pooled) / (1e4 + strength)
+    assert T[2, 2] == pytest.approx(expected, rel=1e-9)

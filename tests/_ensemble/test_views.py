@@ -2,8 +2,10 @@
 
 import numpy as np
 import pytest
+import scipy.sparse
 
 from sklabelnoise import NoisyLabelClassifier
+from sklabelnoise._ensemble._components import Components
 from sklabelnoise._ensemble._members import TABLE_FAMILIES
 from sklabelnoise._ensemble._views import Views
 
@@ -90,3 +92,72 @@ def test_rows_in_range_are_left_alone():
     views = Views().fit(X)
     assert views._exponents is None
     assert views._in_range(X) is X
+
+
+def test_ranks_are_cut_off_at_three_and_ten_values_are_codes():
+    values = np.column_stack([np.arange(440) % 10, np.arange(440) % 11, np.geomspace(1, 1e9, 440)]).astype(float)
+    views = Views().fit(values)
+    found, plain = (views.transform(values)[name] for name in ("normal", "standard"))
+    np.testing.assert_allclose(found[:, 0], plain[:, 0], atol=1e-6)  # in proportion, as codes are
+    assert np.abs(found[:, 1] - plain[:, 1]).max() > 0.1
+    # beyond the cut all numbers are alike, in a column of standardized normal scores
+    scores = views._ranked(views._filled(values))
+    assert scores[:, 1:].min() == -3 and scores[:, 1:].max() == 3
+
+
+def test_the_ranks_of_many_rows_are_those_of_all_of_them():
+    """Of more than ten thousand rows scikit-learn would draw some, others in every fit."""
+    X = np.random.default_rng(0).normal(size=(10_100, 1))
+    one, other = (Views().fit(X).transform(X, ("normal",))["normal"] for _ in range(2))
+    assert np.array_equal(one, other)
+    assert Views().fit(X)._ranks.n_quantiles_ == 1000
+
+
+def test_a_thousand_columns_are_seen_as_they_are_and_two_hundred_sparse_ones_are_stored_whole():
+    X = np.random.default_rng(0).normal(size=(12, 1_001))
+    assert Views().fit(X[:, :1000]).seen("standard") == "all columns"
+    assert Views().fit(X).seen("standard") == "11 components"
+    for n_columns, seen in ((200, "all columns"), (201, "12 components")):
+        rows = scipy.sparse.csr_matrix(X[:, :n_columns])
+        model = NoisyLabelClassifier(["neighbors"], cv=2, random_state=0).fit(rows, np.arange(12) % 2)
+        assert model.members_["sees"].tolist() == [seen]
+
+
+@pytest.mark.parametrize("kind", ["plain", "missing", "huge", "wide", "sparse"])
+def test_the_rows_of_the_user_stay_as_they_are(kind):
+    X = np.random.default_rng(0).normal(size=(20, 1_001 if kind == "wide" else 3))
+    if kind in ("missing", "huge"):
+        X[::5, 1] = np.nan if kind == "missing" else 1e300
+    if kind == "sparse":
+        X = scipy.sparse.csr_matrix(np.tile(X, 70))
+    values = X.data if kind == "sparse" else X
+    before, views = values.copy(), Views().fit(X)
+    views.transform(X)
+    views.transform(X[:5])
+    np.testing.assert_array_equal(values, before)
+    values.setflags(write=False)
+    Views().fit(X).transform(X)
+
+
+def test_columns_of_new_rows_are_divided_by_the_spread_of_the_training_rows():
+    X = np.random.default_rng(0).normal(size=(50, 3)) * [1, 2, 5]
+    views = Views().fit(X)
+    spread = np.sqrt(X.var(axis=0).mean())
+    np.testing.assert_allclose(views.transform(X[:1] + 7)["common"], (X[:1] + 7 - X.mean(axis=0)) / spread)
+    np.testing.assert_allclose(views.transform(X[:1])["standard"], (X[:1] - X.mean(axis=0)) / X.std(axis=0), rtol=1e-5)
+
+
+def test_all_columns_of_sparse_rows_are_in_units_that_do_not_depend_on_theirs():
+    X = scipy.sparse.random(60, 400, density=0.1, random_state=0, format="csr")
+    views, other = Views().fit(X), Views().fit(1_000 * X)
+    found = views.transform(X)
+    np.testing.assert_allclose(found["linear"].toarray(), other.transform(1_000 * X)["linear"].toarray(), rtol=1e-9)
+    # their squares sum to the number of components, on average
+    assert found["linear"].power(2).sum() / 60 == pytest.approx(60)
+    assert Components().fit(X * 1e-9).scaled(X * 1e-9).power(2).sum() / 60 == pytest.approx(60)
+
+
+def test_components_are_the_same_in_every_fit():
+    X = scipy.sparse.random(60, 400, density=0.1, random_state=0, format="csr")
+    one, other = (Components().fit(X).transform(X) for _ in range(2))
+    assert np.array_equal(one, other)

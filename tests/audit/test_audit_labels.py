@@ -217,6 +217,8 @@ def test_everything_that_is_said_reaches_the_audit(monkeypatch):
     given = {name: object() for name in inspect.signature(audit_labels).parameters}
     monkeypatch.setattr(
         "sklabelnoise.audit._audit_labels.audit",
-        lambda estimator, X, y, *, default, **options: {"estimator": estimator, "X": X, "y": y, **options},
+        lambda estimator, X, y, *, default, **options: (default, {"estimator": estimator, "X": X, "y": y, **options}),
     )
-    assert audit_labels(**given) == given
+    default, reached = audit_labels(**given)
+    assert reached == given
+    assert default(np.eye(2))[0][-1].random_state is given["random_state"]

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from scipy import sparse
 from sklearn.datasets import load_iris
+from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 
 from sklabelnoise import NoisyLabelClassifier
@@ -96,3 +97,47 @@ def test_none_is_the_classifier_that_needs_no_settings(iris):
     assert set(np.argsort(report.label_quality, kind="stable")[: len(wrong)]) == set(wrong)
     assert len(set(wrong) & set(report.issues["row"])) >= 4  # two are less sure than the mean row of their class
     pd.testing.assert_frame_equal(X.loc[report.issues.index], X.iloc[report.issues["row"]])
+
+
+def test_a_category_that_a_fold_has_not_seen_is_no_error_and_many_are_few_columns():
+    """A noise rate is estimated from fits to parts of the rows; what is rare may be in one of them only."""
+    rows = pd.DataFrame({"code": [f"c{i % 60}" for i in range(N)], "flag": np.arange(N) % 2 == 0, "n": np.arange(N)})
+    estimator, _ = with_default_classifier(rows, 0)
+    half = estimator[:-1].fit(rows[: N // 4])
+    assert np.isfinite(np.asarray(half.transform(rows), dtype=float)).all()
+    found = np.asarray(prepared(rows), dtype=float)
+    assert found.shape == (N, 1 + 50 + 2)  # the number, the most frequent codes with the others as one, and the flag
+    np.testing.assert_array_equal(found[:, 0], np.arange(N))
+
+
+def test_components_of_large_pictures_are_the_same_in_every_fit():
+    """Of more than 500 pixels scikit-learn draws where it begins to look for them."""
+    pictures = np.random.default_rng(0).integers(0, 255, (520, 23, 23), dtype=np.uint8)
+    first = prepared(pictures)
+    np.testing.assert_array_equal(first, prepared(pictures))
+    assert first.shape == (520, 100)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float64])
+def test_pictures_of_any_numbers_are_flat_rows_with_as_many_components_as_pixels_at_most(dtype):
+    pictures = np.random.default_rng(0).integers(0, 255, (N, 2, 3)).astype(dtype)
+    found = prepared(pictures)
+    centered = pictures.reshape(N, 6) - pictures.reshape(N, 6).astype(float).mean(axis=0)
+    assert found.shape == (N, 6)
+    # components keep distances
+    np.testing.assert_allclose(found @ found.T, centered @ centered.T, rtol=1e-3, atol=0.5)
+
+
+def test_a_word_said_often_counts_by_the_logarithm_and_none_of_many_is_lost():
+    texts = ["good " * 9 + "film", "good film"] + ["bad film"] * (N - 2)
+    many, once = prepared(texts)[:2]
+    words = TfidfVectorizer(sublinear_tf=True).fit_transform(texts).toarray()
+    np.testing.assert_allclose(np.vstack([many, once]), words[:2], rtol=1e-5)
+    estimator, rows = with_default_classifier([f"word{i} word{i + 500}" for i in range(300)], 0)
+    assert estimator[0].fit_transform(rows).shape == (300, 600)
+    assert estimator[0].fit_transform(rows).dtype == np.float32
+
+
+def test_the_default_classifier_has_the_seed_of_the_audit_and_no_other_setting():
+    estimator, _ = with_default_classifier(np.zeros((4, 2)), 7)
+    assert estimator[-1].get_params() == NoisyLabelClassifier(random_state=7).get_params()
