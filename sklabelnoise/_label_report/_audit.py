@@ -58,7 +58,8 @@ def audit(
     check_same_rows(y=y, X=X, display=display, ids=ids, pred_probs=pred_probs, numbers=False)
     if pred_probs is not None:
         if is_dataset(X):
-            _, y, shown, paths = as_rows(X, y, takes_datasets=True)
+            rows, y, shown, paths = as_rows(X, y, takes_datasets=True)
+            X = rows if shown is None else shown
             display, ids = shown if display is None else display, paths if ids is None else ids
         return LabelReport(y, pred_probs, classes=classes, X=X, display=display, ids=ids)
     if classes is not None:
@@ -68,7 +69,7 @@ def audit(
     final = last_step(estimator)
     rows, y, shown, paths = as_rows(X, y, takes_datasets=_takes_datasets(estimator))
     known = {
-        "X": X if shown is not None else rows,
+        "X": rows if shown is None else shown,
         "display": shown if display is None else display,
         "ids": paths if ids is None else ids,
     }
@@ -77,8 +78,9 @@ def audit(
     if len(found := set(y.tolist())) < 2:
         raise ValueError(f"An audit needs at least 2 classes, got one class: {next(iter(found), None)!r}.")
     if estimator is None and default is not None:
+        given_rows = rows
         estimator, rows = default(rows)
-        known["display"] = X if known["display"] is None and rows is not X else known["display"]
+        known["display"] = given_rows if known["display"] is None and rows is not given_rows else known["display"]
         final = last_step(estimator)
     elif not hasattr(estimator, "predict_proba"):
         raise TypeError(

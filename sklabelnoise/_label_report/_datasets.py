@@ -26,7 +26,8 @@ class Datasets:
     ----------
     dataset : torch Dataset or datasets.Dataset
     column : str, default=None
-        Where the labels of one of Hugging Face are. None takes the first column of class labels, else "label".
+        Where the labels of one of Hugging Face are. None takes the first column of class labels, else "label" and the
+        like; there may be none.
 
     Attributes
     ----------
@@ -51,6 +52,11 @@ class Datasets:
     @property
     def labels(self):
         if self.is_hugging_face:
+            if self._label_column is None:
+                raise ValueError(
+                    f"X must have a column of class labels, got the columns {self._dataset.column_names}: pass the "
+                    "labels, or the name of their column, as y."
+                )
             feature = self._dataset.features[self._label_column]
             return by_name(np.asarray(self._dataset[self._label_column]), getattr(feature, "names", None))
         base, rows = _unwrapped(self._dataset)
@@ -122,16 +128,14 @@ class Datasets:
 
 
 def _label_column(dataset):
+    """Where the labels are likely to be, None for nowhere."""
     for name, feature in dataset.features.items():
         if type(feature).__name__ == "ClassLabel":
             return name
     for name in ("label", "labels", "target"):
         if name in dataset.column_names:
             return name
-    raise ValueError(
-        f"X must have a column of class labels, got the columns {dataset.column_names}: pass the labels, or the name "
-        "of their column, as y."
-    )
+    return None
 
 
 def _unwrapped(dataset):

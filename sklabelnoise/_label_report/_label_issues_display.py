@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sklabelnoise._foundation._counts import check_count
 from sklabelnoise._foundation._style import NEUTRAL, pyplot, shorten
 from sklabelnoise._label_report._audit import audit
 from sklabelnoise._label_report._evidence import codes_of
@@ -130,8 +131,9 @@ class LabelIssuesDisplay(ReportDisplay, kind="issues"):
         -------
         self : LabelIssuesDisplay
         """
+        check_count("n_issues", n_issues, least=1)
+        check_count("n_columns", n_columns, least=1)
         plt = pyplot()
-
         issues = self.report.issues.head(n_issues)
         if len(issues) == 0:
             raise ValueError("There must be labels to doubt to draw, got none.")

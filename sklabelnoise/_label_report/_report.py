@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from numbers import Integral
 from typing import TYPE_CHECKING, overload
 
 import numpy as np
@@ -10,6 +9,7 @@ import pandas as pd
 
 from sklabelnoise._foundation._callers_line import warn
 from sklabelnoise._foundation._classes import in_type_of
+from sklabelnoise._foundation._counts import check_count
 from sklabelnoise._foundation._given import as_labels, check_same_rows, of_tensor
 from sklabelnoise._foundation._whole_files import write_whole
 from sklabelnoise._label_report._decisions import REMOVE, UNSURE, decided_rows, fingerprint_of
@@ -408,9 +408,8 @@ class LabelReport:
         except ImportError as reason:
             raise ImportError("The page needs jinja2: pip install 'sklabelnoise[report]'.") from reason
 
-        for name, number, least in (("max_issues", max_issues, 0), ("image_size", image_size, 1)):
-            if not isinstance(number, Integral) or number < least:
-                raise ValueError(f"{name} must be an integer of at least {least}, got {number!r}.")
+        check_count("max_issues", max_issues, least=0)
+        check_count("image_size", image_size, least=1)
         page = render_page(self, title=title, max_issues=max_issues, image_shape=image_shape, image_size=image_size)
         write_whole(path, page.encode("utf-8"))
         return path

@@ -7,7 +7,7 @@ import pandas as pd
 
 from sklabelnoise._foundation._given import of_tensor
 from sklabelnoise._foundation._image_files import are_image_paths, is_pillow_image
-from sklabelnoise._label_report._datasets import Datasets, is_dataset
+from sklabelnoise._label_report._datasets import Datasets, is_dataset, is_hugging_face
 from sklabelnoise._label_report._views import picture_at
 
 _SIDE = 32  # pixels of pictures that become the features of an ordinary classifier
@@ -36,8 +36,13 @@ def as_rows(X, y, *, takes_datasets):
         if y is None:
             raise ValueError("y must hold the labels, got None: only a Dataset brings its own.")
         return of_tensor(X), y, None, None
-    dataset = Datasets(X, y if isinstance(y, str) else None)
-    labels = dataset.labels if y is None or isinstance(y, str) else y
+    column = y if isinstance(y, str) else None
+    if column is not None and not is_hugging_face(X):
+        raise ValueError(f"y must hold the labels, where X is no data set of Hugging Face, got {column!r}.")
+    if column is not None and column not in X.column_names:
+        raise ValueError(f"y must name one of the columns {X.column_names} of X, got {column!r}.")
+    dataset = Datasets(X, column)
+    labels = dataset.labels if y is None or column is not None else y
     if len(labels) != len(dataset):
         raise ValueError(f"y must have one label for each of the {len(dataset)} items of X, got {len(labels)}.")
     if takes_datasets and not dataset.is_hugging_face:
@@ -46,7 +51,9 @@ def as_rows(X, y, *, takes_datasets):
         return NamedRows(X), labels, X, dataset.paths
     if dataset.is_table:
         return dataset.frame(), labels, None, None
-    return _features_of(dataset), labels, X, dataset.paths
+    # What is shown must not be the label.
+    shown = X if column is None else X.remove_columns(column)
+    return _features_of(dataset), labels, shown, dataset.paths
 
 
 def _features_of(dataset):

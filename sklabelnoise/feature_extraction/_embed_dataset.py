@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sklabelnoise._foundation._checkpoint import Checkpoint
+from sklabelnoise._foundation._counts import check_count
 from sklabelnoise._foundation._progress import Progress
 from sklabelnoise.feature_extraction._backbone import Backbone
 from sklabelnoise.feature_extraction._items import Items
@@ -123,8 +124,8 @@ def embed_dataset(
     >>> embed_dataset(backbone, images, pool="mean").shape
     (5, 8)
     """
-    if batch_size < 1:
-        raise ValueError(f"batch_size must be at least 1, got {batch_size!r}.")
+    check_count("batch_size", batch_size, least=1)
+    check_count("num_workers", num_workers, least=0)
     if pool not in (None, "mean", "max", "first"):
         raise ValueError(f'pool must be "mean", "max", "first" or None, got {pool!r}.')
     items = Items(data)

@@ -91,6 +91,12 @@ class TestLabelIssues:
         expected = audit_labels(LogisticRegression(), *noisy[:2], **options)
         pd.testing.assert_frame_equal(display.report.issues, expected.issues)
 
+    @pytest.mark.parametrize("wrong", [0, -1, 2.5, "4"])
+    @pytest.mark.parametrize("name", ["n_issues", "n_columns"])
+    def test_numbers_that_are_none_are_named(self, report, name, wrong):
+        with pytest.raises(ValueError, match=f"{name} must be an integer of at least 1, got {wrong!r}"):
+            LabelIssuesDisplay(report).plot(**{name: wrong})
+
     def test_nothing_to_draw_is_said(self):
         with pytest.raises(ValueError, match="labels to doubt to draw, got none"):
             LabelIssuesDisplay(LabelReport([0, 1] * 10, np.eye(2)[[0, 1] * 10])).plot()

@@ -291,6 +291,10 @@ class HuggingFace:
     def to_pandas(self):
         return pd.DataFrame(self._columns)
 
+    def remove_columns(self, name):
+        kept = [column for column in self._columns if column != name]
+        return HuggingFace(*({column: kind[column] for column in kept} for kind in (self._columns, self.features)))
+
 
 HuggingFace.__module__ = "datasets.arrow_dataset"
 
@@ -317,6 +321,39 @@ class TestHuggingFace:
         report = audit_labels(LogisticRegression(), data, "kind", random_state=0)
         assert report.classes.tolist() == ["a", "b"] and list(report.X.columns) == ["x1", "x2"]
 
+    @pytest.mark.parametrize("other", [{}, {"label": [0] * 60}])
+    def test_a_text_is_shown_and_no_label_whichever_column_the_labels_are(self, other, tmp_path):
+        texts = self.texts()
+        kinds = np.array(["neg", "pos"])[texts["label"]]
+        data = HuggingFace({"kind": kinds.tolist(), "text": texts["text"], **other}, {
+            "kind": Value("string"), "text": Value("string"), **dict.fromkeys(other, Value("int64")),
+        })  # fmt: skip
+        model = make_pipeline(TfidfVectorizer(), LogisticRegression(C=100))
+        report = audit_labels(model, data, "kind", random_state=0)
+        own = audit_labels(model, data.remove_columns("kind"), kinds, random_state=0)
+        known = audit_labels(None, data, "kind", pred_probs=report.proba)
+        expected = audit_labels(model, texts["text"], kinds, random_state=0)
+        for found in (report, own, known):
+            assert found.issues["row"].tolist() == expected.issues["row"].tolist() == [8]
+            assert found._repr_html_() == expected._repr_html_() and "a bad film" in found._repr_html_()
+            page = found.to_html(tmp_path / "page.html").read_text(encoding="utf-8")
+            assert page == expected.to_html(tmp_path / "expected.html").read_text(encoding="utf-8")
+
+    def test_a_table_is_shown_as_one_whoever_judges_it(self, tmp_path):
+        x = np.random.default_rng(0).normal(size=(60, 2))
+        y = (x[:, 0] > 0).astype(int)
+        y[8] = 1 - y[8]
+        data = HuggingFace(
+            {"x1": x[:, 0], "x2": x[:, 1], "label": y}, {name: Value("float64") for name in ("x1", "x2", "label")}
+        )
+        report = audit_labels(LogisticRegression(C=100), data, random_state=0)
+        known = audit_labels(None, data, pred_probs=report.proba)
+        pages = [shown.to_html(tmp_path / "page.html").read_text(encoding="utf-8") for shown in (known, report)]
+        assert pages[0] == pages[1]
+        assert known._repr_html_() == report._repr_html_() and "x1" in report._repr_html_()
+        default = audit_labels(None, data, random_state=0)
+        assert list(default.X.columns) == ["x1", "x2"] and "x1" in default.to_html(tmp_path / "page.html").read_text()
+
     @pytest.mark.parametrize("name", ["label", "labels", "target"])
     def test_the_column_of_the_labels_by_what_it_is_called(self, name):
         data = HuggingFace(
@@ -333,6 +370,14 @@ class TestHuggingFace:
         )
         report = audit_labels(KNeighborsClassifier(3), data, random_state=0)
         assert len(report.issues) == 0 and view_of(report.display, report.to_cleanlab()["labels"], 2).kind == "image"
+
+    def test_a_column_that_is_not_there_is_named(self):
+        with pytest.raises(ValueError, match=r"y must name one of the columns \['text', 'label'\] of X, got 'kind'"):
+            audit_labels(LogisticRegression(), self.texts(), "kind")
+        with pytest.raises(
+            ValueError, match="y must hold the labels, where X is no data set of Hugging Face, got 'kind'"
+        ):
+            audit_labels(LogisticRegression(), Shapes(), "kind")
 
     def test_no_column_of_labels_is_named(self):
         data = HuggingFace({"x1": np.arange(4.0)}, {"x1": Value("float64")})

@@ -453,8 +453,10 @@ def test_other_kinds_of_data_are_refused(X):
         embed_dataset(network(Classifier), {"image": X})
     with pytest.raises(ValueError, match=r"one item a row, got an array of shape \(3,\)"):
         embed_dataset(network(Classifier), np.zeros(3))
-    with pytest.raises(ValueError, match="batch_size must be at least 1, got 0"):
-        embed_dataset(network(Classifier), X, batch_size=0)
+    for name, least in (("batch_size", 1), ("num_workers", 0)):
+        for wrong in (least - 1, 2.5, "4"):
+            with pytest.raises(ValueError, match=f"{name} must be an integer of at least {least}, got {wrong!r}"):
+                embed_dataset(network(Classifier), X, **{name: wrong})
 
 
 def test_each_item_draws_for_itself():
