@@ -339,7 +339,7 @@ class PVDBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         if isinstance(self.unlabelled, str):
             return [] if self.unlabeled is None else _check_texts(self.unlabeled, "unlabeled")
         if self.unlabeled is not None and self.unlabelled is not None:
-            raise ValueError("unlabelled is the old name of unlabeled: texts were given to both. Use unlabeled alone.")
+            raise ValueError("unlabelled is the old name of unlabeled, which must have all texts, got some in both.")
         warn(
             "The parameter unlabelled is called unlabeled now; the old name goes in version 0.3.",
             FutureWarning,

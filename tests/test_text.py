@@ -421,7 +421,7 @@ class TestTheOldName:
 
     def test_texts_under_both_names_are_refused(self, corpus):
         X, more = corpus[0][:40], corpus[0][40:]
-        with pytest.raises(ValueError, match="texts were given to both"):
+        with pytest.raises(ValueError, match="unlabeled, which must have all texts, got some in both"):
             PVDBOWVectorizer(**SMALL, unlabeled=more, unlabelled=more).fit(X)
 
     def test_a_pickle_of_that_version_has_the_new_one(self):

@@ -31,10 +31,11 @@ def test_equals_a_slow_reference(which, random_evidence):
 
 
 def test_rows_of_one_quality_stay_in_their_order():
-    y = np.arange(100) % 2
+    y, quality = np.arange(500) % 2, np.random.default_rng(0).integers(0, 3, 500) / 4
+    proba = np.where(y[:, None] == [0, 1], quality[:, None], 1 - quality[:, None])
     for rank_by in ("quality", "margin"):
-        issues = find_label_issues(y, np.full((100, 2), 0.5), which="all", rank_by=rank_by)
-        assert issues["row"].tolist() == list(range(100))
+        issues = find_label_issues(y, proba, which="all", rank_by=rank_by)
+        assert issues["row"].tolist() == np.argsort(quality, kind="stable").tolist()
 
 
 def test_the_index_is_that_of_the_labels_or_else_of_the_probabilities(random_evidence):
