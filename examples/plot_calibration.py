@@ -9,8 +9,8 @@ Does robust training help, and what does calibration do when the labels it sees 
 
 # %%
 # Three networks and, on held-out rows, one number each: the temperature that their logits are divided by.
-# ``FrozenEstimator`` keeps the network as it is. The held-out labels are once the true ones and once as noisy as the
-# others; the test labels are true.
+# ``FrozenEstimator`` keeps the network as it is, and ``method="temperature"`` needs scikit-learn 1.8. The held-out
+# labels are once the true ones and once as noisy as the others; the test labels are true.
 
 from pathlib import Path
 

@@ -53,7 +53,7 @@ for method, values in estimated.items():
 # How much? The dotted line is an exact estimate. Which classes? At a rate of 30 %: 7 becomes 1, 2 becomes 7, 3 becomes
 # 8, 5 and 6 become each other.
 
-figure, (curve, realised, estimate) = plt.subplots(1, 3, figsize=(16, 5), layout="constrained")
+figure, (curve, realized, estimate) = plt.subplots(1, 3, figsize=(16, 5), layout="constrained")
 for method, values in estimated.items():
     curve.plot(true, values, marker="o", label=METHODS[method])
 curve.axline((0, 0), slope=1, color="gray", ls=":")
@@ -62,8 +62,8 @@ curve.set_title("on the dotted line an estimate is exact")
 curve.spines[["top", "right"]].set_visible(False)
 curve.legend(frameon=False)
 y, proba = corrupt(0.3)
-TransitionMatrixDisplay.from_labels(y_clean, y).plot(ax=realised, colorbar=False)
-realised.set_title("what was done")
+TransitionMatrixDisplay.from_labels(y_clean, y).plot(ax=realized, colorbar=False)
+realized.set_title("what was done")
 TransitionMatrixDisplay.from_predictions(y, proba).plot(ax=estimate, colorbar=False)
 estimate.set_title("what the predictions reveal (anchor sets)")
 

@@ -95,4 +95,4 @@ figure.savefig(output / "review.png", dpi=120)
 print(f"accuracy {before:.1%} with the labels as given, {after:.1%} retrained after the review, {ceiling:.1%} at best")
 
 # %%
-# Looking at three rows in ten, for one key each, is nearly as good as having had no wrong label at all.
+# Looking at three rows in ten, for one key each, wins back most of what the wrong labels cost.
