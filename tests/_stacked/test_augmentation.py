@@ -98,6 +98,30 @@ def by_a_default(batch, generator, seen=[]):  # noqa: B006
     return batch
 
 
+def by_a_keyword(batch, generator, *, seen=[]):  # noqa: B006
+    seen.append(len(batch))
+    return batch
+
+
+def scaled_by_itself(batch, generator):
+    return batch * scaled_by_itself.scale
+
+
+scaled_by_itself.scale = 2.0
+
+
+def not_yet_whole():
+    def augment(batch, generator):
+        return batch * later
+
+    if N_LATER:
+        later = 2.0
+    return augment
+
+
+N_LATER = 0
+
+
 def counter():
     count = 0
 
@@ -154,6 +178,9 @@ MAY_REMEMBER = {
     "another that counts": counting_by_another,
     "builtin": by_an_unknown_builtin,
     "default": by_a_default,
+    "keyword": by_a_keyword,
+    "attribute of its own": scaled_by_itself,
+    "closure to be filled in": not_yet_whole(),
     "closure": counter(),
     "closure within": counter_within(),
     "closure over a tensor": scaled(torch.ones(1)),

@@ -1,11 +1,12 @@
 """Criteria that differ in numbers are one criterion with tensors."""
 
+import pandas as pd
 import pytest
 import torch
 from torch import nn
 
 from sklabelnoise._stacked._criterion import NotStackableError, check_stacked_criterion, stack_criteria
-from sklabelnoise._stacked._equality import same
+from sklabelnoise._stacked._equality import close, same
 from sklabelnoise.losses import DMEmphasis, DMLoss, PerExampleLoss, ProSelfLCLoss
 from sklabelnoise.losses._protocol import Criterion
 
@@ -38,6 +39,7 @@ def test_criteria_are_not_changed():
         ([DMLoss(), PerExampleLoss()], "loss is DMLoss or PerExampleLoss"),
         ([DMLoss(lambda p: 1 - p), DMLoss(lambda p: p)], "emphasis differs in more than numbers"),
         ([ProSelfLCLoss(local_trust="max"), ProSelfLCLoss()], "local_trust differs"),
+        ([PerExampleLoss("focal", detached=d) for d in (True, False)], "detached differs in more than numbers"),
     ],
 )
 def test_what_differs_in_more_than_numbers_is_named(criteria, message):
@@ -63,7 +65,17 @@ class Mixing(Criterion):
         return logits.square().mean((-1, -2)) * logits.mean()
 
 
-@pytest.mark.parametrize("criteria", [[Flattening(1.0), Flattening(2.0)], [Flattening(1.0)] * 2, [Mixing()] * 2])
+class Leaking(Criterion):
+    """A user's loss with the right values, whose derivative sees the other replicas."""
+
+    def forward(self, logits, target, sample_weight=None):
+        rest = logits.square().sum()
+        return logits.square().mean((-1, -2)) + rest - rest.detach()
+
+
+@pytest.mark.parametrize(
+    "criteria", [[Flattening(1.0), Flattening(2.0)], [Flattening(1.0)] * 2, [Mixing()] * 2, [Leaking()] * 2]
+)
 def test_losses_that_mix_replicas_are_found_out(criteria):
     with pytest.raises(NotStackableError, match="the loss does not"):
         check_stacked_criterion(stack_criteria(criteria), criteria, n_classes=3)
@@ -75,3 +87,28 @@ def test_same_compares_whatever_comes():
     assert not same(1, 1.0)  # a module may treat them differently
     assert not same(DMLoss(), DMLoss(DMEmphasis(beta=1)))
     assert same(DMLoss(), DMLoss())
+    assert not same([1], [1, 2]) and not same((1, 2), (1,))
+    assert not same(torch.ones(2), torch.ones(1))
+    frame = pd.DataFrame({"a": [1, 2]})
+    assert same(frame, frame) and not same(frame, frame + 1)  # whose comparison is no truth value
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_numbers_are_close_up_to_rounding_and_counts_exactly(dtype):
+    ones = torch.ones(3, dtype=dtype)
+    rounding = torch.finfo(dtype).eps
+    assert close(ones, ones + 100 * rounding) and not close(ones, ones + 1e6 * rounding)
+    assert close(ones * torch.nan, ones * torch.nan) and not close(ones, ones * torch.nan)
+    assert not close(ones, torch.ones(1, 3, dtype=dtype))
+    many = torch.tensor([2**53])
+    assert close(many, many.clone()) and not close(many, many + 1)
+
+
+def test_numbers_within_tuples_are_stacked_in_their_place():
+    class Pair(Criterion):
+        def __init__(self, *values):
+            super().__init__()
+            self.values = values
+
+    first, second = stack_criteria([Pair(1, 2.0), Pair(1, 3.0)]).values
+    assert first == 1 and second.tolist() == [[2.0, 3.0]]

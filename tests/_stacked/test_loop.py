@@ -1,6 +1,8 @@
 """Replicas trained together end where they would have ended alone."""
 
+import copy
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -30,6 +32,14 @@ class Wide(nn.Module):
 
     def forward(self, x):
         return self.out(torch.relu(self.a(x)) * torch.sigmoid(self.b(x)))
+
+
+class PartlyUsed(Wide):
+    """Has a layer that never enters the logits."""
+
+    def __init__(self):
+        super().__init__()
+        self.unused = nn.Linear(2, 2)
 
 
 def make_data(dtype=torch.float64, soft=False):
@@ -159,6 +169,12 @@ SETTINGS = {
     ),
     "soft targets": (lambda: MLP(FEATURES, CLASSES, hidden=(6,)), DM, RATES, {"soft": True}),
     "seeds of their own": (lambda: MLP(FEATURES, CLASSES, hidden=(6,)), DM, RATES, {"seeds": (3, 4)}),
+    "a layer that is not used": (
+        PartlyUsed,
+        DM,
+        [{"lr": 0.01, "weight_decay": wd} for wd in (0.0, 0.1, 0.5)],
+        {"optimizer": torch.optim.AdamW},
+    ),
     "vmap": (Wide, [PerExampleLoss("gce", q=q) for q in (0.3, 0.7, 1.0)], RATES, {"sizes": (72, 70)}),
 }
 
@@ -217,12 +233,18 @@ def test_a_replica_that_diverges_is_noted_and_touches_no_other():
             max_epochs=3,
             schedules=[constant] * 3,
         )
-        return network, log
+        return network, log, folds
 
-    sane, log = train(0.2)
+    sane, log, _ = train(0.2)
     assert not log.failures
-    wild, log = train(1e308)
+    wild, log, folds = train(1e308)
     assert sorted(log.failures) == [(0, 1), (1, 1)]
+    with pytest.raises(ValueError) as alone:
+        train_alone(
+            BATCH_NORM().double(), folds[0], None, DM[1],
+            optimizer=torch.optim.SGD, options={"lr": 1e308}, schedule=constant, batch_size=16, epochs=3,
+        )  # fmt: skip
+    assert log.failures[0, 1] == str(alone.value)
     assert log.failures[0, 1].startswith("Training stopped: the train loss became nan in epoch 1, batch ")
     assert "lr=1e+308" in log.failures[0, 1]
     for name, p in wild.parameters.items():
@@ -231,20 +253,120 @@ def test_a_replica_that_diverges_is_noted_and_touches_no_other():
 
 def test_a_last_step_out_of_bounds_is_noted():
     module = MLP(FEATURES, CLASSES, hidden=())
-    network = StackedNetwork(module, [module.state_dict()], 1)
-    rates = {"lr": 1e38, "weight_decay": 0.0, "momentum": 0.0, "dampening": 0.0}
+    network = StackedNetwork(module, [module.state_dict()], 2)
+    rates = {"lr": np.array([1e-3, 1e38]), "weight_decay": 0.0, "momentum": 0.0, "dampening": 0.0}
     optimizer = StackedOptimizer(torch.optim.SGD, network.parameters, rates)
     data = make_data(torch.float32)
     data.X = data.X * 1e3
     folds = [StackedFold(data, torch.arange(N), 0, module.state_dict())]
-    log = train_replicas(network, optimizer, PerExampleLoss(), folds, batch_size=N, max_epochs=1, schedules=[constant])
-    assert log.failures[0, 0].startswith("Training stopped: a parameter of the network is not finite after epoch 1")
+    log = train_replicas(
+        network, optimizer, PerExampleLoss(), folds, batch_size=N, max_epochs=1, schedules=[constant] * 2
+    )
+    assert list(log.failures) == [(0, 1)]
+    expected = "Training stopped: a parameter of the network is not finite after epoch 1, at lr=1e+38."
+    assert log.failures[0, 1].startswith(expected)
+
+
+def trained(folds, n_replicas=2, criterion=None, **more):
+    """Parameters that small networks end with on some folds."""
+    module = MLP(FEATURES, CLASSES, hidden=(6,)).double()
+    network = StackedNetwork(module, [fold.state for fold in folds], n_replicas, dtype=torch.float64)
+    rates = {"lr": np.linspace(0.1, 0.3, n_replicas), "weight_decay": 0.0, "momentum": 0.0, "dampening": 0.0}
+    train_replicas(
+        network,
+        StackedOptimizer(torch.optim.SGD, network.parameters, rates),
+        PerExampleLoss("mae") if criterion is None else criterion,
+        folds,
+        batch_size=16,
+        max_epochs=3,
+        schedules=[constant] * n_replicas,
+        **more,
+    )
+    return network.parameters
+
+
+def fold_of(seed=0, n=70, **more):
+    torch.manual_seed(seed)
+    state = MLP(FEATURES, CLASSES, hidden=(6,)).double().state_dict()
+    return StackedFold(make_data(), torch.arange(n), seed, state, **more)
+
+
+def assert_trained_as_alone(folds):
+    for g, fold in enumerate(folds):
+        for (name, p), together in zip(trained([fold]).items(), trained(folds).values(), strict=True):
+            torch.testing.assert_close(together[g], p[0], rtol=1e-10, atol=1e-10, msg=name)
+
+
+def test_a_fold_without_weights_beside_one_with_weights_is_trained_as_alone():
+    weight = torch.rand(2, 70, dtype=torch.double, generator=torch.Generator().manual_seed(0))
+    assert_trained_as_alone([fold_of(0), fold_of(1, sample_weight=weight), fold_of(2, sample_weight=weight[:1])])
+
+
+def test_folds_share_batches_where_all_that_these_are_made_of_is_the_same():
+    weight = torch.rand(2, 70, dtype=torch.double, generator=torch.Generator().manual_seed(0))
+    fold, moved = fold_of(sample_weight=weight), make_data()
+    moved.X = moved.X + 1
+    assert fold.has_batches_of(replace(fold, state=fold_of(1).state))
+    others = {
+        "seed": 1,
+        "rows": fold.rows.flip(0),
+        "data": moved,
+        "sample_weight": weight.flip(0),
+        "preprocess": lambda X: 2 * X,
+        "augment": lambda X, generator: 2 * X,
+    }
+    for name, value in others.items():
+        other = replace(fold, **{name: value})
+        assert not fold.has_batches_of(other) and not other.has_batches_of(fold)
+        assert_trained_as_alone([fold, other])
+
+
+def test_some_replicas_of_a_fold_keep_their_weights():
+    weight = torch.rand(4, 70)
+    fold = fold_of(sample_weight=weight)
+    assert torch.equal(fold.of_replicas(slice(1, 3)).sample_weight, weight[1:3])
+    for shared in (fold_of(sample_weight=weight[:1]), fold_of()):
+        assert shared.of_replicas(slice(1, 3)) is shared
+
+
+def test_a_criterion_that_was_left_in_evaluation_is_trained_with():
+    found = trained([fold_of()], criterion=PerExampleLoss("mae").eval())
+    for name, expected in trained([fold_of()]).items():
+        assert torch.equal(found[name], expected)
+
+
+class Kept:
+    """Holds every snapshot, and begins with one of them."""
+
+    def __init__(self, state=None):
+        self.state, self.offered = state, []
+
+    def load(self):
+        return self.state
+
+    def offer(self, take, is_last):
+        self.offered.append((copy.deepcopy(take()), is_last))
+
+
+def test_a_training_that_goes_on_offers_and_tells_of_the_epochs_that_are_left():
+    whole, shares = Kept(), []
+    trained([fold_of()], kept=whole, advance=shares.append)
+    assert [state["epoch"] for state, _ in whole.offered] == [1, 2, 3]
+    assert [is_last for _, is_last in whole.offered] == [False, False, True]
+    assert shares == pytest.approx([1 / 3] * 3)
+    for n_done in (1, 2, 3):
+        kept, shares = Kept(whole.offered[n_done - 1][0]), []
+        trained([fold_of()], kept=kept, advance=shares.append)
+        assert [state["epoch"] for state, _ in kept.offered] == [1, 2, 3][n_done:]
+        assert shares == pytest.approx([n_done / 3] + [1 / 3] * (3 - n_done))
 
 
 def test_prediction_in_chunks_of_rows_is_prediction_at_once(monkeypatch):
     module = MLP(FEATURES, CLASSES)
     network = StackedNetwork(module, [module.state_dict()], 2)
     fold = StackedFold(make_data(torch.float32), torch.arange(N), 0, module.state_dict())
+    network.parameters["output.weight"][0, 1] *= 2
     whole = replica_logits(network, 0, fold, torch.arange(N))
+    torch.testing.assert_close(replica_logits(network, 0, fold, torch.arange(N), slice(1, 2)), whole[1:])
     monkeypatch.setattr("sklabelnoise._stacked._loop.PREDICTION_ROWS", 7)
     torch.testing.assert_close(replica_logits(network, 0, fold, torch.arange(N)), whole)

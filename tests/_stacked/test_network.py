@@ -53,6 +53,7 @@ MODULES = {
     "linear": lambda: MLP(5, 3, hidden=()),
     "mlp": lambda: MLP(5, 3, hidden=(8, 6)),
     "mlp with batch normalization": lambda: MLP(5, 3, hidden=(8, 6), batch_norm=True),
+    "normalization of other numbers": lambda: nn.Sequential(nn.Linear(5, 3), nn.BatchNorm1d(3, eps=0.1, momentum=0.3)),
     "sequential": lambda: nn.Sequential(nn.Linear(5, 4, bias=False), nn.GELU(), nn.Sequential(nn.Linear(4, 3))),
     "normalized input": lambda: nn.Sequential(nn.BatchNorm1d(5), nn.Linear(5, 3)),
     "statistics of the batch": lambda: nn.Sequential(nn.Linear(5, 3), nn.BatchNorm1d(3, track_running_stats=False)),
@@ -109,6 +110,52 @@ def test_state_of_a_replica_loads_into_the_module(stack):
     networks[0][0].load_state_dict(stacked.state_dict(1, 2))
     for name, p in networks[0][0].named_parameters():
         assert torch.equal(p, networks[1][2].get_parameter(name))
+
+
+def test_a_state_is_a_copy_and_so_is_the_module(stack):
+    stacked, _ = stack
+    before = {name: tensor.clone() for name, tensor in {**stacked.parameters, **stacked.buffers}.items()}
+    for tensor in stacked.state_dict(0, 1).values():
+        tensor.add_(1)
+    assert all(torch.equal(tensor, before[name]) for name, tensor in {**stacked.parameters, **stacked.buffers}.items())
+
+    module = MLP(5, 3, hidden=(4,), batch_norm=True).eval()
+    given = {name: tensor.clone() for name, tensor in module.state_dict().items()}
+    other = StackedNetwork(module, [module.state_dict()], 2, dtype=torch.float64)
+    with torch.no_grad():
+        for p in other.parameters.values():
+            p.add_(1)
+    other(other.leaves(), torch.randn(1, 7, 5, dtype=torch.float64), training=True)
+    assert all(torch.equal(module.state_dict()[name], tensor) for name, tensor in given.items())
+    assert {tensor.dtype for name, tensor in module.named_parameters()} == {torch.float32}
+    assert not module.training
+
+
+def test_looking_for_a_chain_draws_nothing():
+    class Own(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.first, self.last = nn.Linear(5, 4), nn.Linear(4, 3)
+
+        def forward(self, x):
+            return self.last(nn.functional.dropout(self.first(x), 0.3, self.training))
+
+    module, state = Own(), torch.get_rng_state()
+    assert StackedNetwork(module, [module.state_dict()], 2, example=torch.ones(2, 5)).chain is not None
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_a_mean_over_all_batches_is_no_known_normalization():
+    assert chain_of(nn.Sequential(nn.Linear(5, 3), nn.BatchNorm1d(3, momentum=None))) is None
+
+
+def test_dropout_of_any_module_differs_between_replicas_and_between_folds():
+    module = nn.Sequential(nn.LayerNorm(4), nn.Dropout(0.5), nn.Linear(4, 2))
+    assert chain_of(module) is None
+    stacked = StackedNetwork(module, [module.state_dict()] * 2, 2)
+    logits = stacked(stacked.leaves(), torch.randn(1, 50, 4).expand(2, -1, -1), training=True)
+    views = logits.flatten(0, 1)
+    assert not any(torch.allclose(views[i], views[j]) for i in range(4) for j in range(i))
 
 
 def test_dropout_differs_between_replicas_and_keeps_its_rate():

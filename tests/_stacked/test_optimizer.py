@@ -79,3 +79,10 @@ def test_a_replica_of_nan_touches_no_other():
     ours.step({"p": gradient}, *ours.coefficients([0], [1.0]))
     assert p[0, 1].isnan().all()
     assert p[0, [0, 2]].isfinite().all()
+
+
+@pytest.mark.parametrize("option", ["maximize", "amsgrad"])
+def test_what_changes_the_steps_is_told_and_what_only_computes_them_is_not(option):
+    plain, other = (optimizer_options(Adam([torch.zeros(1)], **more))[1] for more in ({}, {option: True}))
+    assert other == {**plain, option: True} != plain
+    assert optimizer_options(Adam([torch.zeros(1)], foreach=True))[1] == plain

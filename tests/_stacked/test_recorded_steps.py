@@ -5,6 +5,7 @@ from unittest import mock
 
 import numpy as np
 import pytest
+import torch
 
 from sklabelnoise import DMClassifier, ProSelfLCClassifier, RobustLossClassifier
 from sklabelnoise._fused import _training
@@ -37,8 +38,8 @@ def left_out(model, rows, sample_weight=None):
     return fused_cross_val_predict(model, *rows, cv=2, method="predict_proba", params=params)
 
 
-def searched(model, grid, rows, **fit_params):
-    search = FusedGridSearchCV(model, grid, cv=2, scoring="neg_log_loss").fit(*rows, **fit_params)
+def searched(model, grid, rows, cv=2):
+    search = FusedGridSearchCV(model, grid, cv=cv, scoring="neg_log_loss").fit(*rows)
     assert search.fused_["fused"].all()
     return np.stack([search.cv_results_["split0_test_score"], search.cv_results_["split1_test_score"]])
 
@@ -102,6 +103,15 @@ def test_a_search_over_dampenings_whose_first_step_knows_none_is_not_recorded(ro
         np.testing.assert_allclose(recorded, elsewhere, rtol=1e-4)
 
 
+def test_a_batch_that_is_whole_in_one_fold_alone_is_a_step_of_each_fold(rows):
+    order = np.arange(N)
+    splits = [(order[:80], order[80:]), (order[75:], order[:75])]  # five whole batches, and four with a rest
+    recorded, able, elsewhere, made = three_ways(lambda: searched(make(), {"lam": [0.5]}, rows, cv=splits))
+    assert [recording.n_replays for recording in made] == [3 * N_FULL - 2]
+    np.testing.assert_array_equal(recorded, able)
+    np.testing.assert_allclose(recorded, elsewhere, rtol=1e-4)
+
+
 class Own(MLP):
     """A network of a user's."""
 
@@ -110,12 +120,17 @@ def half(p):
     return 1 - 0.5 * p
 
 
+def noisy(batch, generator):
+    return batch + torch.randn(batch.shape, generator=generator, dtype=batch.dtype)
+
+
 NOT_RECORDED = {
     "module of a user": (DMClassifier, {"module": Own}),
     "emphasis of a user": (DMClassifier, {"emphasis": half}),
     "integral": (DMClassifier, {"normalization": "integral"}),
     "progress": (ProSelfLCClassifier, {}),
     "schedule": (DMClassifier, {"lr_schedule": "cosine"}),
+    "augmented rows": (DMClassifier, {"augment": noisy}),
 }
 
 

@@ -45,6 +45,30 @@ class Convolutional(nn.Module):
         return self.output(self.convolution(x.view(-1, 1, D, 2)).relu().flatten(1))
 
 
+class ByHand(nn.Module):
+    """Calls the function itself: with a bias by its name, with one that is no parameter, and on rows of several."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.second, self.output = nn.Linear(D, UNITS), nn.Linear(UNITS, C), nn.Linear(C, C)
+
+    def forward(self, x):
+        x = nn.functional.linear(x, self.first.weight, bias=self.first.bias).tanh()
+        x = nn.functional.linear(x, self.second.weight, torch.arange(C, dtype=x.dtype)) * self.second.bias
+        return self.output(torch.stack([x, x.square()], 1)).sum(1)
+
+
+class OfOtherBias(nn.Module):
+    """Rows that replicas share meet a weight of the stack and a bias that is not."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight, self.output = nn.Parameter(torch.randn(UNITS, D)), nn.Linear(UNITS, C)
+
+    def forward(self, x):
+        return self.output(nn.functional.linear(x, self.weight, torch.arange(UNITS, dtype=x.dtype)))
+
+
 class Products(TorchDispatchMode):
     """Notes the shapes that matrix products and convolutions are given."""
 
@@ -66,7 +90,9 @@ def stacked(module, n_features=D, dtype=torch.float64):
     return network, torch.randn(G, N, n_features, dtype=dtype)
 
 
-@pytest.mark.parametrize("make", [Own, lambda: Own(bias=False), lambda: Own(inplace=True), Twice, Convolutional])
+@pytest.mark.parametrize(
+    "make", [Own, lambda: Own(bias=False), lambda: Own(inplace=True), Twice, Convolutional, ByHand, OfOtherBias]
+)
 def test_logits_and_gradients_are_those_of_each_network_alone(make):
     module = make().double()
     network, X = stacked(module, 2 * D if isinstance(module, Convolutional) else D)

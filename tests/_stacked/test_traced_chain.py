@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from sklabelnoise._stacked._network import StackedNetwork, chain_of
-from sklabelnoise._stacked._traced_chain import traced_chain
+from sklabelnoise._stacked._traced_chain import _LAYERS, traced_chain
 from sklabelnoise._stacked._vmap_check import why_not_stackable
 from sklabelnoise.modules import MLP
 
@@ -61,6 +61,18 @@ class ByMode(Own):
     def forward(self, x):
         hidden = self.first(x)
         return self.last(torch.relu(hidden) if self.training else torch.tanh(hidden))
+
+
+class ByModeInAKeyword(Own):
+    def forward(self, x):
+        return self.last(F.elu(self.first(x), alpha=0.5 if self.training else 1.0))
+
+
+class EarlierOne(Own):
+    def forward(self, x):
+        hidden = self.first(x)
+        self.last(hidden)
+        return hidden
 
 
 class WithoutGradient(Own):
@@ -132,6 +144,8 @@ def test_layers_are_found_in_the_order_they_are_applied(module, layers):
         ByShape,
         ByValue,
         ByMode,
+        ByModeInAKeyword,
+        EarlierOne,
         WithoutGradient,
         AlwaysDropping,
         WithoutBias,
@@ -142,6 +156,35 @@ def test_layers_are_found_in_the_order_they_are_applied(module, layers):
 )
 def test_whatever_does_anything_else_is_no_chain(kind):
     assert traced_chain(kind(), torch.randn(2, 4)) is None
+
+
+@pytest.mark.parametrize("function", _LAYERS, ids=lambda function: function.__name__)
+def test_a_function_and_its_layer_are_the_same(function):
+    x = torch.linspace(-5, 5, 101)
+    torch.testing.assert_close(_LAYERS[function]()(x), function(x), rtol=0, atol=0)
+
+
+def test_units_are_dropped_at_the_rate_of_the_function():
+    chain = traced_chain(OfFunctions(), torch.randn(2, 4))
+    assert chain is not None
+    assert [layer.p for _, layer in chain if isinstance(layer, nn.Dropout)] == [0.3]
+
+
+def test_looking_leaves_statistics_and_mode_as_they_were():
+    class Normalized(Own):
+        def __init__(self):
+            super().__init__()
+            self.norm = nn.BatchNorm1d(8)
+
+        def forward(self, x):
+            return self.last(self.norm(self.first(x)))
+
+    for training in (True, False):
+        module = Normalized().train(training)
+        before = {name: tensor.clone() for name, tensor in module.state_dict().items()}
+        assert traced_chain(module, torch.randn(5, 4)) is None
+        assert all(torch.equal(tensor, before[name]) for name, tensor in module.state_dict().items())
+        assert module.training is training
 
 
 def test_hooks_parametrizations_and_images_that_are_not_flattened_are_no_chain():

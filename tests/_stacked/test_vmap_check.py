@@ -48,6 +48,13 @@ class Remembering(nn.Module):
         return x
 
 
+class Silent(nn.Module):
+    def forward(self, x):
+        if "BatchedTensor" in repr(x):
+            raise NotImplementedError
+        return x
+
+
 class Gaussian(nn.Module):
     def forward(self, x):
         return x + torch.randn_like(x) if self.training else x
@@ -66,11 +73,12 @@ def test_usable_modules_pass(module):
     ("module", "message"),
     [
         (Wrapping(DataDependent()), r"layer 'odd' \(DataDependent\) can't run under vmap: .*"),
+        (Wrapping(Silent()), r"layer 'odd' \(Silent\) can't run under vmap: NotImplementedError$"),
         (Wrapping(Counting()), r"layer 'odd' \(Counting\) sets its attribute 'calls' in forward"),
         (Wrapping(Remembering()), r"layer 'odd' \(Remembering\) .*'odd.largest'"),
         (Wrapping(nn.BatchNorm1d(3, momentum=None)), r"layer 'odd' \(BatchNorm1d\) can't run under vmap"),
     ],
-    ids=["control-flow", "attribute", "buffer", "cumulative"],
+    ids=["control-flow", "no message", "attribute", "buffer", "cumulative"],
 )
 def test_the_layer_in_the_way_is_named(module, message):
     before = {name: tensor.clone() for name, tensor in module.state_dict().items()}
