@@ -1,5 +1,6 @@
 """Fits trained together are the fits they replace."""
 
+import time
 import warnings
 from functools import partial
 
@@ -176,6 +177,27 @@ class TestFitTogether:
             assert ours.net_.iteration_ == theirs.net_.iteration_
             assert vars(ours).keys() == vars(theirs).keys()
 
+    def test_members_of_other_rates_and_schedules_have_their_own_history(self, table):
+        X, labels, _ = table
+        X = pd.DataFrame(X, columns=list("abcd"))
+        settings = {**SMALL, "optimizer": "SGD", "optimizer__momentum": 0.8, "optimizer__nesterov": True}
+        members = [
+            DMClassifier(**{**settings, "lr": 0.1}),
+            DMClassifier(**{**settings, "lr": 0.01, "lr_schedule": "cosine"}),
+            DMClassifier(**{**settings, "lr": 0.05, "lr_schedule": "one-cycle", "random_state": 1}),
+        ]
+        start = time.perf_counter()
+        together = fit_together(members, X, labels)
+        elapsed = time.perf_counter() - start
+        for ours, member in zip(together, members, strict=True):
+            theirs = clone(member).fit(X, labels)
+            for name in ("epoch", "train_loss", "lr"):
+                np.testing.assert_allclose(ours.history_[name], theirs.history_[name], rtol=1e-9)
+            assert list(ours.feature_names_in_) == list("abcd")
+            np.testing.assert_allclose(ours.predict_proba(X), theirs.predict_proba(X), rtol=1e-9)
+            assert not hasattr(member, "classes_")
+        assert 0 < sum(ours.history_["seconds"].sum() for ours in together) < elapsed
+
     def test_without_a_seed_every_member_draws_its_own(self, table):
         X, labels, _ = table
         first, second = fit_together([DMClassifier(**{**SMALL, "random_state": None}) for _ in range(2)], X, labels)
@@ -323,6 +345,60 @@ class TestFits:
         for of, name in ((candidates, "one"), (candidates, "one"), (candidates[::-1], "other")):
             found, expected = logits(of, name, Work(Checkpoint(tmp_path, {}))), logits(of, name)
             assert all(map(np.array_equal, found, expected))
+
+    def test_a_fit_that_diverges_in_one_fold_fails_in_that_fold(self, table, splits):
+        X, y, _ = table
+        X = X.copy()
+        X[splits[0][1][0]] = 1e200  # in the rows that the first fold leaves out
+        candidates = [DMClassifier(**SMALL, lam=lam, optimizer="SGD") for lam in (0, 1)]
+        fits = list(self.fits(candidates, (X, y, None), splits))
+        assert [(fit.fold, fit.failure is None) for fit in fits if fit.candidate == 1] == [
+            (fold, fold == 0) for fold in [fit.fold for fit in fits if fit.candidate == 1]
+        ]
+
+    def test_fitted_classifiers_of_one_candidate_are_one_a_fold(self, table, splits):
+        candidates = [DMClassifier(**SMALL, lam=lam) for lam in (0, 1)]
+        fits = list(self.fits(candidates, table, splits))
+        fitted = [fit.fitted() for fit in fits]
+        for fit, classifier in zip(fits, fitted, strict=True):
+            _, test = splits[fit.fold]
+            np.testing.assert_allclose(classifier.decision_function(table[0][test]), fit.logits[0], atol=1e-12)
+            assert classifier.lam == fit.candidate
+        assert not any(hasattr(candidate, "classes_") for candidate in candidates)
+
+    def test_logits_within_little_memory_are_the_same(self, table, splits, monkeypatch):
+        fits = self.fits([DMClassifier(**SMALL, lam=lam) for lam in (0, 0.5, 1)], table, splits)
+        whole = {(fit.candidate, fit.fold): fit.logits[0] for fit in fits}
+        for n_at_once in (1, 2):
+            n_bytes = 8 * n_at_once * len(splits[0][1]) * 3
+            monkeypatch.setattr(fused_training, "bytes_available", lambda device, n=n_bytes: n)
+            found = {(fit.candidate, fit.fold): fit.logits[0] for fit in fits}
+            assert found.keys() == whole.keys()
+            for key, logits in found.items():
+                np.testing.assert_allclose(logits, whole[key], rtol=1e-9, atol=1e-12)
+
+    def test_replicas_apart_for_want_of_memory_keep_the_weights_of_their_classes(self, table, splits, monkeypatch):
+        weights = [None, "balanced", {0: 1, 1: 2, 2: 4}, {0: 3, 1: 1, 2: 1}]
+        y = np.array([0, 0, 0, 1, 1, 2])[np.arange(len(table[1])) % 6]
+        fits = self.fits([DMClassifier(**SMALL, class_weight=w) for w in weights], (table[0], y, None), splits)
+        whole = {(fit.candidate, fit.fold): fit.logits[0] for fit in fits}
+        for n_replicas in (1, 2, 3):
+            monkeypatch.setattr(fused_training, "replicas_within_memory", lambda *args, n=n_replicas, **kw: n)
+            for fit in fits:
+                np.testing.assert_allclose(fit.logits[0], whole[fit.candidate, fit.fold], rtol=1e-9, atol=1e-12)
+
+    def test_kept_trainings_are_known_by_folds_seeds_and_name(self, table, splits, tmp_path, monkeypatch):
+        monkeypatch.setattr(fused_training, "replicas_within_memory", lambda *args, **kwargs: 1)
+        checkpoint = Checkpoint(tmp_path, {})
+
+        def logits(seed, lam=0, **kept):
+            candidates = [DMClassifier(**{**SMALL, "random_state": seed}, lam=lam)]
+            return [fit.logits[0] for fit in self.fits(candidates, table, splits, **kept)]
+
+        # another configuration has another name, as the callers see to
+        for seed, lam, name in ((0, 0, "one"), (1, 0, "one"), (0, 1, "other"), (0, 0, "one")):
+            found = logits(seed, lam, checkpoint=checkpoint, name=name)
+            assert all(map(np.array_equal, found, logits(seed, lam)))
 
     def test_refusing_ordinary_fits_is_an_error(self, table, splits):
         fits = self.fits([DMClassifier(**SMALL, early_stopping=True)], table, splits)

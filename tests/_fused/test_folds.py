@@ -3,18 +3,20 @@
 import gc
 import tracemalloc
 import weakref
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse
-from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.model_selection import GridSearchCV, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from sklabelnoise import DMClassifier
 from sklabelnoise._fused import _folds
+from sklabelnoise._stacked._criterion import NotStackableError
 from sklabelnoise.model_selection import FusedGridSearchCV, fused_cross_val_predict
 
 SMALL = {"module__hidden": (4,), "max_epochs": 2, "batch_size": 32, "device": "cpu", "random_state": 0}
@@ -200,3 +202,56 @@ def test_memory_does_not_grow_with_the_number_of_folds(monkeypatch):
 
     assert peak(10) < 2.8  # what is left out, transformed, beside the rows to train on, and both joined
     assert peak(10) < 1.2 * peak(3)
+
+
+SPLITS = [(np.arange(70), np.arange(70, 103)), (np.arange(30, 103), np.arange(30))]
+
+
+class TestMakeFolds:
+    def test_parameters_of_fit_that_no_stack_knows_are_refused_by_name(self, table):
+        pipeline = make_pipeline(StandardScaler(), DMClassifier())
+        for estimator, prefix in ((DMClassifier(), ""), (pipeline, "dmclassifier__")):
+            with pytest.raises(NotStackableError, match="fit is called with X_val"):
+                _folds.make_folds(estimator, *table, SPLITS, {f"{prefix}X_val": table[0]})
+            data = _folds.make_folds(estimator, *table, SPLITS, {f"{prefix}X_val": None})
+            assert data.folds[0].sample_weight is None
+
+    def test_rows_without_labels_are_refused(self, table):
+        with pytest.raises(NotStackableError, match="there is no y beside X"):
+            _folds.make_folds(DMClassifier(), table[0], None, SPLITS, {})
+
+    @pytest.mark.parametrize("kind", [np.asarray, pd.DataFrame, scipy.sparse.csr_matrix])
+    def test_the_pipeline_that_is_given_stays_unfitted(self, table, kind):
+        pipeline = make_pipeline(StandardScaler(with_mean=False), DMClassifier())
+        steps = list(pipeline.steps)
+        data = _folds.make_folds(pipeline, kind(table[0]), table[1], SPLITS, {})
+        assert pipeline.steps == steps
+        assert not hasattr(pipeline[0], "scale_") and not hasattr(pipeline[1], "classes_")
+        for split, (train, test) in enumerate(SPLITS):
+            scaler, fold = clone(pipeline[0]).fit(table[0][train]), data.folds[split]
+            np.testing.assert_allclose(data.heads[split][0].scale_, scaler.scale_)
+            rows = fold.X.toarray() if scipy.sparse.issparse(fold.X) else fold.X
+            np.testing.assert_allclose(rows[fold.train], table[0][train] / scaler.scale_)
+            np.testing.assert_allclose(rows[fold.test], table[0][test] / scaler.scale_)
+            np.testing.assert_array_equal(fold.y, table[1][train])
+
+    def test_each_candidate_of_a_split_ends_a_pipeline_of_its_own(self, table):
+        data = _folds.make_folds(make_pipeline(StandardScaler(), DMClassifier()), *table, SPLITS, {})
+        classifiers = [DMClassifier(lam=lam) for lam in (0, 1)]
+        pipelines = [data.with_classifier(1, classifier) for classifier in classifiers]
+        assert [pipeline[-1] for pipeline in pipelines] == classifiers
+        assert all(pipeline[0] is data.heads[1][0] for pipeline in pipelines)
+        alone = _folds.make_folds(DMClassifier(), *table, SPLITS, {})
+        assert alone.with_classifier(1, classifiers[0]) is classifiers[0]
+
+    def test_statistics_are_those_of_images_grey_or_not(self, table):
+        fold = _folds.make_folds(DMClassifier(), *table, SPLITS, {}).folds[0]
+        assert not _folds.takes_statistics(fold)
+        for shape in ((103, 2, 2), (103, 1, 2, 2)):
+            assert _folds.takes_statistics(replace(fold, X=table[0].reshape(shape)))
+
+
+def test_rows_take_their_bytes_and_sparse_ones_those_of_their_places_too(table):
+    assert _folds._n_bytes(table[0]) == 103 * 4 * 8
+    sparse = scipy.sparse.csr_matrix(table[0])
+    assert _folds._n_bytes(sparse) == sparse.data.nbytes + sparse.indices.nbytes + sparse.indptr.nbytes
