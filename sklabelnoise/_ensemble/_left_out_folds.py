@@ -3,7 +3,7 @@
 from numbers import Integral
 
 import numpy as np
-from sklearn.model_selection import KFold, StratifiedGroupKFold, StratifiedKFold
+from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, StratifiedKFold
 
 from sklabelnoise._ensemble._distinct_rows import DistinctRows, distinct_rows
 from sklabelnoise._foundation._warning_filters import callers_filters
@@ -143,19 +143,17 @@ def drawn_folds(codes, groups, cv, seed):
             f"X must have at least 2 different rows (or groups) to leave some out, got n_samples = {units}."
         )
     n_folds = min(DEFAULT_FOLDS if cv is None else cv, units)
-    if groups is not None:
-        splitter = StratifiedGroupKFold(n_folds, shuffle=True, random_state=seed)
-    elif np.bincount(codes).max() >= n_folds:
-        splitter = StratifiedKFold(n_folds, shuffle=True, random_state=seed)
+    # Stratified ones exist only where a class has as many rows as there are folds.
+    stratified = np.bincount(codes).max() >= n_folds
+    if groups is None:
+        kind = StratifiedKFold if stratified else KFold
     else:
-        splitter = KFold(n_folds, shuffle=True, random_state=seed)
+        kind = StratifiedGroupKFold if stratified else GroupKFold
+    splitter = kind(n_folds, shuffle=True, random_state=seed)
     with callers_filters((UserWarning, "The least populated class")):
         splits = list(splitter.split(codes, codes, groups))
-    # Groups may be so unequal that a fold stays empty, or takes all.
-    splits = [(train, test) for train, test in splits if len(test)]
-    if any(len(train) == 0 for train, _ in splits):
-        raise ValueError(f"groups must leave rows to learn from in each of {n_folds} folds, got {units} groups.")
-    return splits
+    # Groups may be so unequal that a fold stays empty. None takes all: of two groups the second is in another fold.
+    return [(train, test) for train, test in splits if len(test)]
 
 
 def given_folds(cv, X, y, groups, classes, sample_weight, seed):

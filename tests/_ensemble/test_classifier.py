@@ -551,10 +551,20 @@ def test_a_checkpoint_of_another_fit_is_not_used(tmp_path, changed):
         if other and changed == "grid":
             own["members"] = [("bayes", GaussianNB(), {"var_smoothing": [10.0, 1.0]})]
         weight = 1.0 + (np.arange(60) % 3) if other and changed == "weights" else np.ones(60)
-        labels = np.array(["c", "b", "a"] if other and changed == "names of classes" else ["a", "b", "c"])[y]
+        labels = np.array(["x", "y", "z"] if other and changed == "names of classes" else ["a", "b", "c"])[y]
         groups = {False: np.arange(60) // 3, True: np.arange(60) // 4}[other] if changed == "groups" else None
         model = NoisyLabelClassifier(own.pop("members"), random_state=0, checkpoint=folder, **own)
         return model.fit(X, labels, weight, groups=groups).oof_proba_
 
     proba(tmp_path, False)
     assert np.array_equal(proba(tmp_path, True), proba(None, True))
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_a_checkpoint_of_another_version_is_not_used(tmp_path, monkeypatch):
+    X, _, y = draw(60)
+    model = NoisyLabelClassifier(["neighbors"], random_state=0, checkpoint=tmp_path)
+    for version, n_folders in (("1", 1), ("1", 1), ("2", 2)):
+        monkeypatch.setattr("sklabelnoise._ensemble._classifier.__version__", version)
+        model.fit(X, y)
+        assert len(list(tmp_path.iterdir())) == n_folders

@@ -174,6 +174,25 @@ def test_groups_that_leave_a_fold_nothing_to_learn_from_are_refused():
         assert not set(groups[train]) & set(groups[test]) and len(train) and len(test)
 
 
+@pytest.mark.parametrize("n_classes", [2, 3, 5])
+@pytest.mark.parametrize("sizes", [[1] * 6, [1, 2, 1, 1], [1, 1], [9, 1, 1]], ids=str)
+def test_groups_of_so_few_rows_that_no_class_is_in_every_fold_are_left_out_one_after_the_other(n_classes, sizes):
+    """scikit-learn makes stratified folds only where a class has as many rows as there are folds."""
+    groups = np.repeat(np.arange(len(sizes)), sizes)
+    codes = np.arange(len(groups)) % n_classes
+    for cv in (None, 2, 4):
+        splits = drawn_folds(codes, groups, cv, 0)
+        assert sorted(np.concatenate([test for _, test in splits])) == list(range(len(groups)))
+        for train, test in splits:
+            assert len(train) and not set(groups[train]) & set(groups[test])
+            assert len(train) + len(test) == len(groups)
+    X = np.random.default_rng(0).normal(size=(len(groups), 2))
+    assert (
+        NoisyLabelClassifier(["neighbors"], random_state=0).fit(X, codes, groups=groups).predict(X).shape
+        == groups.shape
+    )
+
+
 def test_splits_of_all_rows_are_splits_of_those_that_weigh_and_each_of_them_once():
     X, codes = np.array([[0.0], [0.0], [1.0], [2.0], [3.0], [4.0]]), np.array([0, 0, 1, 0, 1, 0])
     distinct = distinct_rows(X, codes, np.array([1.0, 1, 1, 1, 1, 0]))

@@ -18,6 +18,7 @@ from sklearn.tree import DecisionTreeClassifier
 from sklabelnoise import NoisyLabelClassifier
 from sklabelnoise._ensemble._families import TrainingRows
 from sklabelnoise._ensemble._own_members import OwnMember, Recoded, checked_proba
+from sklabelnoise._foundation._checkpoint import Checkpoint
 from sklabelnoise._foundation._work import TimeIsOver, Work
 from sklabelnoise.audit import audit_labels
 
@@ -278,3 +279,14 @@ def test_weights_that_are_not_whole_are_never_rounded_to_repetitions():
 class NoWeights(DummyClassifier):
     def fit(self, X, y):
         return super().fit(X, y)
+
+
+def test_pieces_of_settings_and_folds_are_kept_apart(tmp_path):
+    rows, work = rows_of(np.arange(60) % 2, HALVES), Work(Checkpoint(tmp_path, {}))
+    members = [
+        OwnMember(name, GaussianNB(), {"var_smoothing": settings}, np.arange(2))
+        for name, settings in (("one", [1.0, 1e-3]), ("other", [0.1, 10.0]))
+    ]
+    for member in (*members, *members):  # the second time from what was kept
+        kept, expected = member.fit(rows, work, 0), member.fit(rows, Work(), 0)
+        assert np.array_equal(kept.left_out, expected.left_out) and kept.candidates == expected.candidates
