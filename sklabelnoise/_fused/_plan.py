@@ -190,7 +190,11 @@ def plan_fits(estimators, make_folds, *, share_seed=True):
 
 
 def final_classifier(estimator):
-    """The last step of a Pipeline, else the estimator itself."""
+    """The last step of a Pipeline as scikit-learn's own class fits it, else the estimator itself.
+
+    Folds are prepared by the steps before it, one by one. A subclass may fit otherwise, and what holds Pipelines itself
+    is trained one fit after the other; :func:`~sklabelnoise._foundation._last_step.last_step` looks into these as well.
+    """
     return estimator.steps[-1][1] if type(estimator) is Pipeline else estimator
 
 
