@@ -128,6 +128,69 @@ def test_functorch_transforms_are_seen():
     assert seen == [True]
 
 
+def hears(module, *args):
+    """A hook of any kind."""
+
+
+class TestWhoHears:
+    """Every way to hear of a module, a parameter or a step that torch has is seen, and only while it lasts."""
+
+    WAYS = ("forward_hook", "forward_pre_hook", "full_backward_hook", "full_backward_pre_hook")
+
+    @pytest.mark.parametrize("everywhere", [False, True])
+    @pytest.mark.parametrize("way", WAYS)
+    def test_of_a_module(self, way, everywhere):
+        import torch
+
+        module = torch.nn.Linear(2, 2)
+        assert not _compat.has_hooks(module)
+        register = getattr(torch.nn.modules.module if everywhere else module, f"register_{'module_' * everywhere}{way}")
+        handle = register(hears)
+        try:
+            assert _compat.has_hooks(module)
+        finally:
+            handle.remove()
+        assert not _compat.has_hooks(module)
+
+    @pytest.mark.parametrize("way", ["register_hook", "register_post_accumulate_grad_hook"])
+    def test_of_a_gradient(self, way):
+        import torch
+
+        parameter = torch.nn.Parameter(torch.ones(2))
+        assert not _compat.has_tensor_hooks(parameter)
+        handle = getattr(parameter, way)(hears)
+        assert _compat.has_tensor_hooks(parameter)
+        handle.remove()
+        assert not _compat.has_tensor_hooks(parameter)
+
+    @pytest.mark.parametrize("way", ["register_step_pre_hook", "register_step_post_hook"])
+    def test_of_a_step(self, way):
+        import torch
+
+        optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(2))], lr=0.1)
+        assert not _compat.has_step_hooks(optimizer) and _compat.unrecorded_step(optimizer) is not None
+        handle = getattr(optimizer, way)(hears)
+        assert _compat.has_step_hooks(optimizer) and _compat.unrecorded_step(optimizer) is None
+        handle.remove()
+        assert not _compat.has_step_hooks(optimizer)
+
+    def test_of_an_operation_or_what_is_saved(self):
+        import torch
+        from torch.utils._python_dispatch import TorchDispatchMode
+
+        class Hears(TorchDispatchMode):
+            def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+                return function(*args, **(kwargs or {}))
+
+        assert not _compat.under_modes()
+        for block in (Hears(), torch.overrides.TorchFunctionMode()):
+            with block:
+                assert _compat.under_modes()
+        with torch.autograd.graph.saved_tensors_hooks(lambda x: x, lambda x: x):
+            assert _compat.under_modes() == hasattr(torch._C._autograd, "_top_saved_tensors_default_hooks")
+        assert not _compat.under_modes()
+
+
 class TestGoBackWith:
     """The backward pass of torch, with what it is to do beside the derivatives."""
 

@@ -68,6 +68,8 @@ class Trials:
     def _score(self, split, model):
         test = self.splits[split][1]
         weighted = self.sample_weight is not None and self.takes_predictions
+        if weighted and not self.sample_weight[test].any():
+            return np.nan  # in some versions of scikit-learn accuracy divides by the weight
         weight = {"sample_weight": self.sample_weight[test]} if weighted else {}
         try:
             return self.scorer(model, take_rows(self.X, test), self.y[test], **weight)

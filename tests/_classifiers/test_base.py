@@ -202,6 +202,11 @@ def test_early_stopping_holds_out_a_stratified_part(blobs):
     assert model.net_.train_split is None
 
 
+def test_a_network_that_returned_to_its_best_epoch_is_kept_once(blobs):
+    model = DMClassifier(early_stopping=True, **FAST).fit(*blobs)
+    assert dict(model.net_.callbacks_)["early_stopping"].best_model_weights_ is None
+
+
 @pytest.mark.parametrize("n, last", [(150, 7), (4, 1)])
 def test_early_stopping_says_where_no_part_can_be_held_out(n, last, blobs):
     X, y = blobs[0][:n], np.append(blobs[1][: n - 1], last)

@@ -168,7 +168,7 @@ def test_splits_given_once_are_part_of_the_run(blobs, tmp_path):
     splits = [(np.flatnonzero(~half), np.flatnonzero(half)) for half in halves]
     params = {**SMALL, "max_epochs": 2, "random_state": 0, "checkpoint": tmp_path}
     first = DMClassifierCV(**{**params, "cv": iter(splits)}).fit(X, y)
-    same_models(DMClassifierCV(**{**params, "cv": iter(splits)}).fit(X, y), first, X)
+    same_models(DMClassifierCV(**{**params, "cv": (split for split in splits)}).fit(X, y), first, X)
     assert len(list(tmp_path.iterdir())) == 1
 
 

@@ -115,3 +115,17 @@ def test_class_weights_of_soft_labels_multiply_each_class_of_a_row(class_weight,
     rows, labels, shares = replicate(X, weight[:, None] * targets)
     theirs = clone(model).fit(rows, labels, sample_weight=shares).predict_proba(X)
     assert np.allclose(ours, theirs, rtol=1e-9, atol=1e-12)
+
+
+@each_classifier
+def test_rows_that_are_left_out_are_predicted_by_fits_with_the_weights_of_the_others(classifier, blobs):
+    X, y = blobs
+    targets = np.random.default_rng(0).dirichlet(np.ones(3), size=150)
+    weight = np.random.default_rng(1).uniform(0.1, 2, size=150)
+    splits = [(np.flatnonzero(np.arange(150) % 2 != fold), np.arange(fold, 150, 2)) for fold in range(2)]
+    model = classifier(batch_size=32, **FAST)
+    left_out = model._predict_left_out(X, targets, splits, weight)
+    for train, test in splits:
+        single = clone(model).fit(X[train], y[train], weight[train], soft_labels=targets[train])
+        # trained together or one by one: sums in another order
+        np.testing.assert_allclose(left_out[test], single.predict_proba(X[test]), rtol=0, atol=1e-9)

@@ -422,4 +422,7 @@ class TestClassifiers:
         audit_labels(model, X, y, random_state=0, verbose=1)
         shown = capsys.readouterr()
         assert "3/3 fits" in shown.err + shown.out  # two halves and the whole
+        assert "\rDMClassifier: 100%" not in shown.err
+        audit_labels(model, X, y, random_state=0, verbose=2)
+        assert "\rDMClassifier: 100%" in capsys.readouterr().err  # each fit has a bar of its own
         assert model[-1].verbose == 0  # it is a clone that shows

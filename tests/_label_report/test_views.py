@@ -190,6 +190,7 @@ class TestValues:
         })  # fmt: skip
         expected = ["39530", "0.1235", "1.5e-07", "1e+20", *["missing"] * 4]
         assert seen(X)[0].full(0) == expected
+        assert seen(-X[["income", "share", "tiny", "huge"]])[0].full(0) == [f"-{text}" for text in expected[:4]]
 
     @pytest.mark.parametrize("kind", ["csr", "csc", "coo", "lil", "dok", "bsr", "dia"])
     @pytest.mark.parametrize("container", ["array", "matrix"])
@@ -197,6 +198,15 @@ class TestValues:
         X = getattr(sparse, f"{kind}_{container}")(np.diag(np.arange(1.0, 9.0)))
         view, contents = seen(X)
         assert view.kind == "values" and contents[2] == [["x2", "3", None]]
+
+    def test_the_largest_entries_are_those_farthest_from_zero(self):
+        X = np.zeros((8, 300))
+        X[2, 100:250] = np.arange(1, 151) * np.where(np.arange(150) % 2, 1, -1)
+        view, contents = seen(sparse.csr_array(X))
+        order = [f"x{column}" for column in range(249, 99, -1)]
+        assert [name for name, _, _ in contents[2]] == order[:6]
+        assert contents[2][:2] == [["x249", "150", None], ["x248", "-149", None]]
+        assert [name for name, _ in view.full(2)] == order[:100]
 
     def test_a_frame_of_another_library(self):
         pyarrow = pytest.importorskip("pyarrow")

@@ -1,6 +1,7 @@
 """One call from data to report."""
 
 import inspect
+import threading
 
 import joblib
 import numpy as np
@@ -86,6 +87,18 @@ class TestAuditLabels:
                     report = audit_labels(model, rows, names, cv=iter(folds), evidence="out_of_fold", n_jobs=n_jobs)
                 np.testing.assert_array_equal(report.proba, proba)
 
+    @pytest.mark.parametrize("n_jobs", [None, 2])
+    def test_fits_run_in_as_many_jobs_as_asked_for(self, noisy_blobs, n_jobs):
+        class Notes(GaussianNB):
+            def fit(self, X, y, sample_weight=None):
+                mains.add(threading.current_thread() is threading.main_thread())
+                return super().fit(X, y, sample_weight)
+
+        mains = set()
+        with joblib.parallel_config(backend="threading"):
+            audit_labels(Notes(), *noisy_blobs[:2], n_jobs=n_jobs, random_state=0)
+        assert mains == {n_jobs is None}
+
     @pytest.mark.parametrize("folds", [
         [(np.arange(300), np.arange(300, 600))], [(np.arange(300), np.arange(600))] * 2, [],
     ], ids=["some are never left out", "left out twice", "none"])  # fmt: skip
@@ -167,6 +180,16 @@ class TestAuditLabels:
         assert CountingFits.fits == fits
         audit_labels(fitted, X, np.where(np.arange(len(y)) == 0, (y + 1) % 3, y))  # another label in one row
         assert CountingFits.fits == 2 * fits
+
+    def test_a_class_that_only_rows_without_weight_have_is_one_of_the_report(self, noisy_blobs):
+        X, y, _ = noisy_blobs
+        y = np.where(np.arange(len(y)) < 3, 9, y)
+        fitted = NoisyLabelClassifier([("bayes", GaussianNB())], cv=3, random_state=0)
+        fitted.fit(X, y, sample_weight=(y != 9).astype(float))
+        report = audit_labels(fitted, X, y)
+        assert fitted.classes_.tolist() == [0, 1, 2] and report.classes.tolist() == [0, 1, 2, 9]
+        np.testing.assert_array_equal(report.proba, np.c_[fitted.oof_proba_, np.zeros(len(y))])
+        assert {0, 1, 2} <= set(report.issues["row"])
 
     def test_takes_the_probabilities_of_cleanlab_and_gives_them_back(self, noisy_blobs):
         X, y, _ = noisy_blobs

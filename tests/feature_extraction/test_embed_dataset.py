@@ -528,6 +528,26 @@ class TestCache:
         assert len(asked) == len(calls)
         assert len({str(features) for features in found}) == len(calls)
 
+    def test_a_network_of_the_same_weights_and_another_form_is_another(self, X, tmp_path):
+        found = [
+            embed_dataset(nn.Sequential(nn.Conv2d(3, 5, 3), kind(), nn.Flatten()), X, cache=tmp_path)
+            for kind in (nn.ReLU, nn.Tanh, nn.ReLU)
+            if torch.manual_seed(0)
+        ]
+        assert found[0].tolist() == found[2].tolist() != found[1].tolist()
+        assert len(list(tmp_path.iterdir())) == 2
+
+    def test_another_code_of_the_preprocessing_is_another(self, X, tmp_path, monkeypatch):
+        def with_factor(factor):
+            script = ModuleType("their_script")
+            script.__file__ = str(tmp_path / "their_script.py")
+            monkeypatch.setitem(sys.modules, "their_script", script)
+            exec(f"def scaled(item):\n    return item * {factor}", vars(script))
+            return embed_dataset(network(Classifier), X, preprocess=script.scaled, cache=tmp_path / "kept").tolist()
+
+        first, again, other = with_factor(1), with_factor(1), with_factor(2)
+        assert first == again != other
+
     def test_a_file_that_changed_is_read_again(self, picture_files, tmp_path, asked):
         paths, _ = picture_files
         for data in (paths, Pictures(paths), Subset(Pictures(paths), range(23))):

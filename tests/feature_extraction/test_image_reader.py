@@ -211,6 +211,12 @@ class TestBadFiles:
             read(paths, y)
 
 
+def test_a_folder_is_no_file_whatever_its_name(picture_files, tmp_path):
+    (tmp_path / "folder.png").mkdir()
+    with pytest.raises(ValueError, match=r"must name files of images that exist, got '.*folder\.png' in row 24\."):
+        ImageReader().fit([*picture_files[0], str(tmp_path / "folder.png")])
+
+
 def test_held_out_paths_are_named_as_such(picture_files):
     paths, y = picture_files
     with pytest.raises(ValueError, match=r"X_val must name files of images that exist, got 'lost\.png' in row 1\."):

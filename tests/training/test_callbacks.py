@@ -70,6 +70,13 @@ def test_a_callback_of_scikit_learn_can_stop_the_training(blobs):
     assert stops.ended == ["epoch", "epoch", "fit"]
 
 
+def test_a_callback_of_a_search_hears_of_the_epochs_of_its_fits(blobs):
+    heard = StopsAfter(None)
+    heard.max_propagation_depth = None  # as deep as there are estimators
+    GridSearchCV(DMClassifier(**FAST), {"lam": [0, 1]}, cv=2).set_callbacks(heard).fit(*blobs)
+    assert heard.ended.count("epoch") == 3 * (2 * 2 + 1)
+
+
 def test_scikit_learns_callbacks_work_in_a_grid_search(blobs, capfd):
     monitor = callback.ScoringMonitor(scoring="accuracy")
     search = GridSearchCV(DMClassifier(**FAST).set_callbacks(monitor), {"lam": [0, 1]}, cv=2)

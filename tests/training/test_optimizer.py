@@ -1,5 +1,7 @@
 """A step costs what the optimizer does, and whoever listens to it hears of it."""
 
+import inspect
+
 import pytest
 import torch
 from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
@@ -67,6 +69,10 @@ def load_back(network, optimizer, number):
 
 
 ADAMS = [(torch.optim.Adam, {"weight_decay": 0.1}), (torch.optim.AdamW, {}), (torch.optim.AdamW, {"maximize": True})]
+
+
+if "decoupled_weight_decay" in inspect.signature(torch.optim.Adam).parameters:  # newer versions of torch
+    ADAMS.append((torch.optim.Adam, {"weight_decay": 0.1, "decoupled_weight_decay": True}))
 
 
 @pytest.mark.parametrize("change", [anneal, unfreeze, load_back])
