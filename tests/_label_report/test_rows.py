@@ -15,6 +15,7 @@ from sklearn.svm import LinearSVC
 from torch.utils.data import Dataset, Subset, TensorDataset
 
 from sklabelnoise import DMClassifier
+from sklabelnoise._label_report._datasets import Datasets
 from sklabelnoise._label_report._views import view_of
 from sklabelnoise.audit import audit_labels
 from sklabelnoise.audit._default_classifier import with_default_classifier
@@ -361,6 +362,18 @@ class TestHuggingFace:
         )
         report = audit_labels(LogisticRegression(), data, random_state=0)
         assert report.classes.tolist() == [0, 1] and list(report.X.columns) == ["x1"]
+
+    @pytest.mark.parametrize(("columns", "is_table"), [
+        ({"text": "string"}, False), ({"text": "string", "id": "int64"}, False),
+        ({"text": "string", "x1": "float64", "x2": "float64"}, True), ({"question": "string", "answer": "string"}, True),
+        ({"x1": "float64"}, True),
+    ])  # fmt: skip
+    def test_a_text_with_a_number_beside_it_is_a_text_and_more_columns_are_a_table(self, columns, is_table):
+        data = HuggingFace(
+            {**{name: [0] * 4 for name in columns}, "label": [0] * 4},
+            {**{name: Value(dtype) for name, dtype in columns.items()}, "label": Value("int64")},
+        )
+        assert Datasets(data).is_table == is_table
 
     def test_images_are_shown_before_texts(self):
         images = [Image.new("L", (4, 4), 200 * (i % 2)) for i in range(60)]
