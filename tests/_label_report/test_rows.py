@@ -365,8 +365,8 @@ class TestHuggingFace:
 
     @pytest.mark.parametrize(("columns", "is_table"), [
         ({"text": "string"}, False), ({"text": "string", "id": "int64"}, False),
-        ({"text": "string", "x1": "float64", "x2": "float64"}, True), ({"question": "string", "answer": "string"}, True),
-        ({"x1": "float64"}, True),
+        ({"text": "string", "x1": "float64", "x2": "float64"}, True), ({"x1": "float64"}, True),
+        ({"question": "string", "answer": "string"}, True),
     ])  # fmt: skip
     def test_a_text_with_a_number_beside_it_is_a_text_and_more_columns_are_a_table(self, columns, is_table):
         data = HuggingFace(
