@@ -80,8 +80,9 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
 
     class_weight : {"balanced"}, dict or None, default=None
         What a decision for each class is worth. "balanced" divides by the estimated share of each class among clean
-        labels: for accuracy averaged over classes. It changes what is predicted, and with it `oof_proba_`,
-        `soft_labels_` and `label_quality_`, not how families are trained, nor the estimates of the noise.
+        labels: for accuracy averaged over classes. It changes what is predicted of new rows, not how families are
+        trained, nor what is estimated of the training rows and their noise: `oof_proba_`, `soft_labels_`,
+        `label_quality_`, `noise_rate_` and reports.
 
     n_jobs : int, default=None
         Families fitted at the same time, in threads. The result does not depend on it.
@@ -377,20 +378,21 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
         self._families = used
         left_out = np.stack([family.left_out for family in used])
         self._decision = learn_decision(left_out, rows.codes, rows.weight, self.combination, class_weight)
-        own = self._decision.proba(left_out)
+        # What a decision is worth says nothing of which labels are wrong.
+        estimate = self._decision.of_equal_worth().proba
+        own = estimate(left_out)
         proba = own[np.maximum(distinct.of_row, 0)]
         unseen = np.flatnonzero(distinct.of_row < 0)
         if len(unseen):
             rows_of_table = None if table is None else table[unseen]
-            proba[unseen] = self._decision.proba(self._member_probas(safe_indexing(X, unseen), rows_of_table))
+            proba[unseen] = estimate(self._member_probas(safe_indexing(X, unseen), rows_of_table))
         self.oof_proba_ = proba
         self.given_labels_ = y
         known = self.classes_[codes] == y
         self.label_quality_ = np.where(known, proba[np.arange(len(y)), codes], 0.0)
         self.transition_matrix_ = self._decision.transition.matrix
         self.soft_labels_ = np.where(known[:, None], clean_posterior(proba, codes, self.transition_matrix_), proba)
-        estimated = own if class_weight is None else self._decision.of_equal_worth().proba(left_out)
-        prior = np.average(estimated, axis=0, weights=rows.weight)
+        prior = np.average(own, axis=0, weights=rows.weight)
         self.noise_rate_ = float(1 - prior @ np.diag(self.transition_matrix_))
         self.estimators_ = {family.name: family.models for family in used}
         given_weights = dict(zip(fitted, self._decision.given_weights, strict=True))

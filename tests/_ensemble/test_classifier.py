@@ -390,7 +390,7 @@ def test_a_balanced_decision_finds_more_of_the_rare_class():
     assert np.array_equal(plain.transition_matrix_, balanced.transition_matrix_)
 
 
-def test_what_a_decision_is_worth_does_not_change_how_many_labels_are_wrong():
+def test_what_a_decision_is_worth_does_not_change_which_labels_are_wrong():
     X, y_clean, _ = draw(600, n_classes=2)
     y = corrupt_labels(y_clean, [[0.98, 0.02], [0.4, 0.6]], random_state=0)
     members = ["logistic_regression", "neighbors"]
@@ -399,7 +399,13 @@ def test_what_a_decision_is_worth_does_not_change_how_many_labels_are_wrong():
         for class_weight in (None, "balanced", {1: 10.0})
     )
     assert plain.transition_matrix_[0, 1] != plain.transition_matrix_[1, 0]  # else shares of classes say nothing
-    assert plain.noise_rate_ == balanced.noise_rate_ == weighted.noise_rate_
+    for other in (balanced, weighted):
+        assert not np.array_equal(plain.predict_proba(X), other.predict_proba(X))
+        assert plain.noise_rate_ == other.noise_rate_
+        for name in ("oof_proba_", "soft_labels_", "label_quality_"):
+            np.testing.assert_array_equal(getattr(plain, name), getattr(other, name))
+        assert plain.report().noise_rate == other.report().noise_rate
+        assert audit_labels(plain, X, y).noise_rate == audit_labels(other, X, y).noise_rate
 
 
 def test_class_weights_multiply_the_odds():
