@@ -16,8 +16,10 @@ from sklabelnoise.training._module import build_module, check_output, uncompiled
 from sklabelnoise.training._net import NoisyLabelNet
 from sklabelnoise.training._optimizer import (
     check_learning_rate,
+    check_param_groups,
     optimizer_params,
     resolve_optimizer,
+    take_options,
     takes_fused_step,
 )
 from sklabelnoise.training._preprocessing import ImageScaler
@@ -108,6 +110,7 @@ class NetBuilder:
         check_learning_rate(used["lr"], next(module.parameters()).dtype)
         optimizer = resolve_optimizer(used["optimizer"])
         of_optimizer = optimizer_params(optimizer, used)
+        check_param_groups(of_optimizer.get("optimizer__param_groups", ()), optimizer, _names(module))
         if takes_fused_step(optimizer, of_optimizer, module, device):
             of_optimizer["optimizer__fused"] = True
         net = NoisyLabelNet(
@@ -169,10 +172,10 @@ class NetBuilder:
         net.max_epochs, net.batch_size = used["max_epochs"], used["batch_size"]
         net.lr_schedule = make_schedule(used["lr_schedule"])
         net.augment = _augmentation(used, net.module_)
-        net.base_lrs_ = [used["lr"]] * len(net.base_lrs_)
-        options = {"optimizer__lr": used["lr"], **optimizer_params(optimizer, used)}
-        for group in net.optimizer_.param_groups:
-            group.update({name.removeprefix("optimizer__"): value for name, value in options.items()})
+        of_optimizer = optimizer_params(optimizer, used)
+        check_param_groups(of_optimizer.get("optimizer__param_groups", ()), optimizer, _names(net.module_))
+        take_options(net, of_optimizer, used["lr"])
+        net.base_lrs_ = [group["lr"] for group in net.optimizer_.param_groups]
         net.criterion_ = self.make_criterion()
         net.amp = self.switches.get("amp", False)
         net.use_device(device)
@@ -217,6 +220,10 @@ def takes_channels_last(module):
 
 def _qualified_name(kind):
     return f"{kind.__module__}.{kind.__qualname__}"
+
+
+def _names(module):
+    return [name for name, _ in module.named_parameters()]
 
 
 def _augmentation(used, module):

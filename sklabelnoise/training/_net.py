@@ -140,6 +140,11 @@ class NoisyLabelNet(ClassifierMixin, NeuralNet):
         self.base_lrs_ = [group["lr"] for group in self.optimizer_.param_groups]
         return self
 
+    def get_all_learnable_params(self):
+        # By the names that the user's module gives them, which patterns of groups are written for: torch.compile wraps it.
+        for name, parameter in super().get_all_learnable_params():
+            yield name.removeprefix("_orig_mod."), parameter
+
     def __deepcopy__(self, memo):
         # skorch's own way, through its pickling, would leave the optimizer with other tensors than the module's. One
         # memo for all parts keeps them together, and needs nothing that can be pickled.

@@ -1,5 +1,6 @@
 """The parameter `optimizer` and its arguments."""
 
+import fnmatch
 import functools
 import inspect
 
@@ -109,8 +110,81 @@ def optimizer_params(optimizer, used):
         params.setdefault("optimizer__weight_decay", used["weight_decay"])
     for name in params:
         argument = name.removeprefix("optimizer__")
-        if argument.partition("__")[0] != "param_groups" and argument not in declared:
+        if argument != "param_groups" and argument not in declared:
             raise ValueError(
                 f"{name} must be an argument of {optimizer.__name__}, which takes {sorted(declared)}, got {argument!r}."
             )
     return params
+
+
+def check_param_groups(groups, optimizer, names):
+    """Refuse groups of parameters that skorch would pass over in silence, or can't read.
+
+    Parameters
+    ----------
+    groups : list of (str, dict)
+        Patterns of names of parameters, and the arguments of the optimizer for those.
+    optimizer : type
+    names : list of str
+        Those of all parameters.
+
+    Raises
+    ------
+    ValueError
+        If a group is no such pair, has an argument that the optimizer does not take, or no parameter.
+    """
+    declared, names = _declared(optimizer), set(names)
+    if not isinstance(groups, list | tuple):
+        raise ValueError(f"optimizer__param_groups must be a list of pairs (pattern, arguments), got {groups!r}.")
+    for group in groups:
+        pair = tuple(group) if isinstance(group, list | tuple) else ()
+        if len(pair) != 2 or not isinstance(pair[0], str) or not isinstance(pair[1], dict):
+            raise ValueError(
+                "optimizer__param_groups must hold pairs of a pattern of names of parameters and a dict, got "
+                f"{group!r}."
+            )
+        unknown = [argument for argument in pair[1] if argument not in declared]
+        if unknown:
+            raise ValueError(
+                f"optimizer__param_groups must have arguments of {optimizer.__name__}, which takes {sorted(declared)}, "
+                f"got {unknown[0]!r} for {pair[0]!r}."
+            )
+        found = {name for name in names if fnmatch.fnmatch(name, pair[0])}
+        if not found:
+            raise ValueError(
+                f"optimizer__param_groups must have patterns that match names of parameters, got {pair[0]!r}, which "
+                f"none of {sorted(names)} is left for."
+            )
+        names -= found  # the first group that a parameter fits has it
+
+
+def take_options(net, options, lr):
+    """Give the optimizer of a net that goes on its arguments as they are now, those of a group apart above them.
+
+    Parameters
+    ----------
+    net : NoisyLabelNet
+    options : dict
+        skorch's arguments (``optimizer__...``).
+    lr : float
+
+    Raises
+    ------
+    ValueError
+        If parameters were to come into other groups.
+    """
+    net.lr = lr
+    vars(net).update(options)
+    (groups,), common = net.get_params_for_optimizer("optimizer", net.get_all_learnable_params())
+    before = net.optimizer_.param_groups
+    if _members(groups) != _members(before):
+        raise ValueError(
+            "Training can't go on with other groups of parameters: optimizer__param_groups must have the same "
+            f"patterns, got {options.get('optimizer__param_groups')!r}."
+        )
+    for group, own in zip(before, groups, strict=True):
+        group.update({**common, **own})
+
+
+def _members(groups):
+    return [[id(parameter) for parameter in group["params"]] for group in groups]

@@ -7,6 +7,7 @@ from time import process_time
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from sklearn.base import clone
 from skorch.callbacks import Callback
 
@@ -144,6 +145,32 @@ def test_the_schedule_of_a_warm_start_multiplies_the_rate_as_it_is_now(blobs):
     model = DMClassifier(warm_start=True, lr=0.1, lr_schedule=never, **FAST).fit(*blobs)
     model.set_params(lr=0.5).fit(*blobs)
     assert model.history_["lr"].tolist() == [0.1] * 3 + [0.5] * 3
+
+
+@pytest.mark.parametrize("schedule", ["constant", "cosine"])
+def test_parameters_with_options_of_their_own_keep_them(blobs, schedule):
+    X, y = blobs
+    own = {"optimizer": "SGD", "lr": 0.1, "optimizer__param_groups": [("output.*", {"lr": 0.0}), ("*bias", {"lr": 1.0})]}
+    whole = DMClassifier(lr_schedule=schedule, batch_size=32, **own, **FAST).fit(X, y)
+    chunks = clone(whole).partial_fit(X, y, classes=[0, 1, 2])
+    first = chunks.net_.module_.output.weight.detach().clone()
+    for _ in range(2):
+        chunks.partial_fit(X, y)
+    assert torch.equal(chunks.net_.module_.output.weight, first)
+    assert np.array_equal(chunks.predict_proba(X), whole.predict_proba(X))
+    # what all have is the rate as it is now
+    chunks.set_params(lr=0.5, lr_schedule="constant").partial_fit(X, y)
+    assert [group["lr"] for group in chunks.net_.optimizer_.param_groups] == [0.0, 1.0, 0.5]
+    with pytest.raises(ValueError, match=r"Training can't go on with other groups of parameters: optimizer__param_gr"):
+        chunks.set_params(optimizer__param_groups=[("output.*", {"lr": 0.0})]).partial_fit(X, y)
+
+
+def test_a_rate_by_its_long_name_is_the_one_that_a_schedule_multiplies(blobs):
+    X, y = blobs
+    model = DMClassifier(optimizer__lr=0.25, lr_schedule="cosine", max_epochs=2, random_state=0)
+    for _ in range(2):
+        model.partial_fit(X, y, classes=[0, 1, 2])
+    assert model.history_["lr"].tolist() == [0.25, 0.125]
 
 
 @pytest.mark.parametrize("types", [(np.float32, np.float64), (np.float64, np.float32)])

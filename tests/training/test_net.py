@@ -410,6 +410,27 @@ def test_autocast_trains_to_nearly_the_same_network(rows):
     assert half.module_.output.weight.dtype == torch.float32
 
 
+class Compiled(nn.Module):
+    """As ``torch.compile`` wraps a module."""
+
+    def __init__(self, module, **kwargs):
+        super().__init__()
+        self._orig_mod = module
+
+    def forward(self, x):
+        return self._orig_mod(x)
+
+
+def test_parameters_of_a_compiled_module_have_the_names_of_its_own(monkeypatch):
+    monkeypatch.setattr(torch, "compile", Compiled)
+    groups = [("output.*", {"lr": 0.5})]
+    plain, compiled = (make_net(compile=wrap, optimizer__param_groups=groups) for wrap in (False, True))
+    assert isinstance(compiled.module_, Compiled)
+    for net in (plain, compiled):
+        assert [(group["lr"], len(group["params"])) for group in net.optimizer_.param_groups] == [(0.5, 2), (0.1, 2)]
+        assert [name for name, _ in net.get_all_learnable_params()] == [*dict(plain.module_.named_parameters())]
+
+
 def test_iterator_options_reach_the_batches(rows):
     net = make_net(iterator_train__drop_last=True, iterator_train__shuffle=False, callbacks=[BatchHooks])
     data = as_data(rows)

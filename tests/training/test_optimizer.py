@@ -1,6 +1,7 @@
 """A step costs what the optimizer does, and whoever listens to it hears of it."""
 
 import inspect
+import re
 
 import pytest
 import torch
@@ -218,3 +219,26 @@ def test_a_zero_grad_that_was_put_in_place_is_called():
     optimizer.zero_grad = lambda: heard.append(1)
     clear_gradients(optimizer)
     assert heard == [1]
+
+
+@pytest.mark.parametrize(("groups", "message"), [
+    (3, "must be a list of pairs (pattern, arguments), got 3."),
+    ([("output.*", 0.1)], "must hold pairs of a pattern of names of parameters and a dict, got ('output.*', 0.1)."),
+    (["ab"], "must hold pairs of a pattern of names of parameters and a dict, got 'ab'."),
+    ([("output.*", {"rate": 0.1})], "must have arguments of SGD, which takes ['"),
+    ([("output.*", {"rate": 0.1})], "got 'rate' for 'output.*'."),
+    ([("outptu.*", {"lr": 0.1})], "must have patterns that match names of parameters, got 'outptu.*', which none of"),
+    ([("*", {"lr": 0.1}), ("output.*", {"lr": 1.0})], "got 'output.*', which none of [] is left for."),
+])  # fmt: skip
+def test_groups_of_parameters_that_say_nothing_are_refused(groups, message, blobs):
+    """skorch passed over patterns of no parameter, and torch over arguments that the optimizer does not know."""
+    model = DMClassifier(optimizer="SGD", max_epochs=1, random_state=0)
+    with pytest.raises(ValueError, match=re.escape(message)):
+        model.set_params(optimizer__param_groups=groups).fit(*blobs)
+
+
+def test_an_argument_of_one_group_alone_is_refused(blobs):
+    """skorch has such names for nets that are there; for a new one they were an argument that torch did not know."""
+    model = DMClassifier(optimizer="SGD", optimizer__param_groups__0__lr=0.5, max_epochs=1)
+    with pytest.raises(ValueError, match="optimizer__param_groups__0__lr must be an argument of SGD, which takes"):
+        model.fit(*blobs)
