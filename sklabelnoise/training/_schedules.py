@@ -13,7 +13,7 @@ def cosine(iteration, n_iterations, *, warmup=0.0):
     """Half a cosine from 1 to 0, after a linear rise over the fraction `warmup` of the iterations."""
     rise = warmup * n_iterations
     if iteration < rise:
-        return (iteration + 1) / rise if rise >= 1 else 1.0
+        return min(1.0, (iteration + 1) / rise)
     return 0.5 * (1 + math.cos(math.pi * (iteration - rise) / max(1.0, n_iterations - rise)))
 
 

@@ -53,6 +53,16 @@ def test_cosine_rises_linearly_through_its_warmup_then_falls():
     assert np.allclose(ours[10:], rates("cosine", n=30))
 
 
+@pytest.mark.parametrize("warmup", [0.01, 0.05, 0.12, 0.33, 1.0])
+@pytest.mark.parametrize("n", [1, 3, 10, 47])
+def test_a_warmup_of_broken_iterations_ends_at_the_rate_itself(warmup, n):
+    """It went beyond: in the last iteration of two and a half it was 6/5 of the rate."""
+    ours, rise = rates({"name": "cosine", "warmup": warmup}, n=n, lr=1.0), warmup * n
+    t = np.arange(n)
+    np.testing.assert_allclose(ours[t < rise], np.minimum((t[t < rise] + 1) / rise, 1), rtol=1e-12)
+    assert ((ours > 0) & (ours <= 1)).all()
+
+
 @pytest.mark.parametrize("milestones", [[20, 30], [0.5, 0.75], [20, 0.75]])
 def test_milestones_are_torchs_by_number_or_fraction(milestones):
     theirs = rates_of_torch(torch.optim.lr_scheduler.MultiStepLR, milestones=[20, 30], gamma=0.2)
@@ -63,6 +73,13 @@ def test_inv_is_caffes_policy():
     t = np.arange(N)
     ours = rates({"name": "inv", "gamma": 0.01, "power": 0.75})
     assert np.allclose(ours, 0.1 * (1 + 0.01 * t) ** -0.75, rtol=1e-12)
+    # by default as in the experiments of derivative manipulation on IMDB
+    assert np.allclose(rates("inv", lr=1.0), (1 + 1e-5 * t) ** -0.75, rtol=1e-12)
+
+
+def test_the_first_iteration_is_a_milestone_by_its_number():
+    """Only below one it is a fraction."""
+    assert rates({"name": "milestones", "milestones": [1]}, n=4, lr=1.0) == pytest.approx([1, 0.1, 0.1, 0.1])
 
 
 def test_constant_is_the_function_the_net_knows_by_identity():
