@@ -53,13 +53,18 @@ class ImageScaler(nn.Module):
         device = images.device if on_device else torch.device("cpu")
         total = torch.zeros(2, n_channels, dtype=torch.double, device=device)
         dims = (0, 1, 2) if channels_last else (0, 2, 3)
+        extremes = []
         for start in range(0, len(images), _CHUNK):
-            chunk = as_tensor(images[start : start + _CHUNK]).to(device).double()
+            chunk = as_tensor(images[start : start + _CHUNK]).to(device)
+            extremes.append(torch.stack([chunk.amin(dims), chunk.amax(dims)]))
+            chunk = chunk.double()
             total += torch.stack([chunk.sum(dims), chunk.square().sum(dims)])
         mean, square = total / (math.prod(images.shape) / n_channels)
-        # A channel that never changes keeps its scale.
         std = (square - mean**2).clamp_min(0).sqrt()
-        scaler = cls(mean, torch.where(std > 0, std, 1.0), channels_last=channels_last, dtype=dtype)
+        # A channel that never changes keeps its scale; rounding of the sums gives it a tiny one.
+        extremes = torch.stack(extremes)
+        changes = (extremes[:, 0].amin(0) < extremes[:, 1].amax(0)) & (std > 0)
+        scaler = cls(mean, torch.where(changes, std, 1.0), channels_last=channels_last, dtype=dtype)
         scaler.white = white_of(images)
         return scaler
 
