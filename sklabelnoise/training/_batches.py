@@ -311,8 +311,11 @@ class LoadedBatches:
             self.loader = DataLoader(data, batch_sampler=_OwnParts(batches, processes), **params)
             self.is_ordered = True
             return
-        order = {} if generator is None else {"sampler": self.order}
-        self.loader = DataLoader(data, batch_size=batch_size, **{**order, **params})
+        if params.get("batch_sampler") is None:
+            params["batch_size"] = batch_size
+            if generator is not None:
+                params = {"sampler": self.order, **params}
+        self.loader = DataLoader(data, **params)
         # Not where the user's parameters put the rows into another order.
         self.is_ordered = self.loader.sampler is self.order
 

@@ -16,7 +16,7 @@ from sklabelnoise.training._forward import map_batches
 from sklabelnoise.training._watch import TrainingLogits, odds_of
 
 if TYPE_CHECKING:
-    from sklabelnoise._foundation._types import ArrayLike, Labels
+    from sklabelnoise._foundation._types import Labels, Rows
 
 _VALUES = ("label_proba", "entropy", "as_given", "as_true", "trust", "emphasis")
 _GROUPS = ("all", "clean", "wrong")
@@ -46,7 +46,7 @@ class LearningDynamics(TrainingLogits):
     y_clean : array-like of shape (n_samples,), default=None
         True labels of the training rows.
 
-    X_test : array-like of shape (n_test, ...), default=None
+    X_test : array-like of shape (n_test, ...) or torch.utils.data.Dataset, default=None
         Test rows as the network takes them: behind a scaler in a Pipeline, scaled ones. The columns of a frame are
         found by name where the network was fitted to one.
 
@@ -87,7 +87,7 @@ class LearningDynamics(TrainingLogits):
         self,
         y_clean: Labels | None = None,
         *,
-        X_test: ArrayLike | None = None,
+        X_test: Rows | None = None,
         y_test: Labels | None = None,
         classes: Labels | None = None,
     ):
@@ -117,8 +117,8 @@ class LearningDynamics(TrainingLogits):
             raise ValueError(
                 f"y_clean must have one label for each training row: expected {n_samples}, got {len(self.y_clean)}."
             )
-        if self.y_test is not None and len(self.y_test) != np.shape(self.X_test)[0]:
-            raise ValueError(f"y_test must have {np.shape(self.X_test)[0]} labels as X_test, got {len(self.y_test)}.")
+        if self.y_test is not None and len(self.y_test) != (n_test := _n_rows(self.X_test)):
+            raise ValueError(f"y_test must have {n_test} labels as X_test, got {len(self.y_test)}.")
         classes = np.unique(np.concatenate(known)) if self.classes is None else np.asarray(self.classes)
         if net.label_names_ is not None and len(classes) == len(net.label_names_):
             if set(classes.tolist()) != set(net.label_names_.tolist()):
@@ -211,6 +211,10 @@ class LearningDynamics(TrainingLogits):
         # The training set belongs to the caller; a pickle of the classifier need not carry it.
         del self.labels_, self.clean_, self.test_, self.test_labels_
         del self.groups_, self.values_, self.seen_, self.variances_
+
+
+def _n_rows(X):
+    return len(X) if isinstance(X, Dataset) else np.shape(X)[0]
 
 
 def _as_inputs(X, net, trained_on):

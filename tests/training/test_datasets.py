@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from skorch.callbacks import Callback
 from torch.utils.data import ConcatDataset, DataLoader, Dataset, IterableDataset, Subset, TensorDataset
 
 from sklabelnoise import DMClassifier, DMClassifierCV, RobustLossClassifier
@@ -52,6 +53,68 @@ def test_a_dataset_gives_the_model_of_its_arrays(make, dtype, blobs):
     assert np.array_equal(model.predict_proba(dataset), arrays.predict_proba(X))
     assert np.array_equal(model.label_quality_, arrays.label_quality_)
     assert model.n_features_in_ == 5
+
+
+def test_a_dataset_has_the_soft_labels_and_weights_of_its_arrays(blobs):
+    X, y = blobs[0].astype(np.float32), blobs[1]
+    rng = np.random.default_rng(0)
+    for beside in ({"soft_labels": rng.dirichlet(np.ones(3), len(y))}, {"sample_weight": rng.uniform(0.1, 2, len(y))}):
+        dataset, arrays, bare = (fit(Pairs(X, y), None, **beside), fit(X, y, **beside), fit(X, y))
+        assert np.array_equal(dataset.predict_proba(X), arrays.predict_proba(X))
+        assert dataset.loss_curve_ == arrays.loss_curve_ != bare.loss_curve_
+
+
+class AtRandom(Pairs):
+    """Rows with noise, as of random transformations."""
+
+    def __getitem__(self, i):
+        x, y = super().__getitem__(i)
+        return x + torch.randn(5).numpy(), y
+
+
+class KeepRows(Callback):
+    """Keeps what the network is shown, and may predict before each epoch."""
+
+    def __init__(self, predicts=None):
+        self.predicts = predicts
+
+    def on_train_begin(self, net, **kwargs):
+        self.rows = []
+
+    def on_epoch_begin(self, net, **kwargs):
+        self.rows.append([])
+        if self.predicts is not None:
+            net.predict_proba(self.predicts)
+
+    def on_batch_begin(self, net, batch=None, training=False, **kwargs):
+        self.rows[-1].append(batch[0].clone())
+
+
+@pytest.mark.parametrize("num_workers", [0, 1])
+def test_noise_of_a_dataset_is_another_in_each_epoch_and_seed_and_none_of_its_predictions(num_workers, blobs):
+    dataset = AtRandom(blobs[0].astype(np.float32), blobs[1])
+    workers = {"iterator_train__num_workers": num_workers, "iterator_valid__num_workers": num_workers}
+
+    def shown(seed, predicts=None):
+        keep = KeepRows(predicts)
+        DMClassifier(max_epochs=2, batch_size=150, callbacks=[keep], random_state=seed, **workers).fit(dataset)
+        return [torch.cat(rows) - torch.cat(rows).mean() for rows in keep.rows]
+
+    first, second = shown(0)
+    assert not torch.equal(first.sort(0).values, second.sort(0).values)
+    assert all(map(torch.equal, (first, second), shown(0)))
+    if num_workers:  # else the callback is what draws
+        assert all(map(torch.equal, (first, second), shown(0, predicts=dataset)))
+    assert not torch.equal(first.sort(0).values, shown(1)[0].sort(0).values)
+
+
+def test_predictions_of_a_random_dataset_are_the_same_in_every_call_and_draw_nothing_of_the_callers(blobs):
+    dataset = AtRandom(blobs[0].astype(np.float32), blobs[1])
+    model = fit(dataset, None)
+    before = torch.get_rng_state()
+    proba = model.predict_proba(dataset)
+    assert np.array_equal(model.predict_proba(dataset), proba)
+    assert torch.equal(torch.get_rng_state(), before)
 
 
 class OfFolders(WithTargets):
@@ -126,6 +189,23 @@ def test_workers_change_nothing(blobs):
     workers = {"iterator_train__num_workers": 1, "iterator_valid__num_workers": 1, "batch_size": 75}
     loaded = DMClassifier(**workers, **FAST).fit(Pairs(X, y)).predict_proba(Pairs(X))
     assert np.array_equal(loaded, DMClassifier(batch_size=75, **FAST).fit(X, y).predict_proba(X))
+
+
+@pytest.mark.parametrize("name", ["sampler", "batch_sampler"])
+@pytest.mark.parametrize("num_workers", [0, 1])
+def test_rows_that_a_sampler_of_the_users_names_come_with_their_labels_and_weights(name, num_workers, blobs):
+    """Trained on the first half alone, backwards, as on that half."""
+    X, y = blobs[0].astype(np.float32), blobs[1]
+    weight = np.linspace(0.5, 2, len(y))
+    half = np.arange(75)[::-1]
+    sampler = half.tolist() if name == "sampler" else [half[:50].tolist(), half[50:].tolist()]
+    params = {"batch_size": 50, "max_epochs": 3, "random_state": 0}
+    named = DMClassifier(**{f"iterator_train__{name}": sampler, "iterator_train__num_workers": num_workers}, **params)
+    named.fit(Pairs(X, y), sample_weight=weight)
+    expected = DMClassifier(iterator_train__shuffle=False, **params).fit(X[half], y[half], sample_weight=weight[half])
+    assert np.array_equal(named.predict_proba(X), expected.predict_proba(X))
+    assert named.loss_curve_ == expected.loss_curve_
+    assert named.history_["train_accuracy"].tolist() == expected.history_["train_accuracy"].tolist()
 
 
 def test_labels_can_come_beside_a_dataset_of_inputs(blobs):

@@ -5,9 +5,11 @@ import pickle
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.sparse
 import torch
 from sklearn.base import clone
 from skorch.callbacks import Callback
+from torch.utils.data import TensorDataset
 
 from sklabelnoise import DMClassifier, ProSelfLCClassifier, RobustLossClassifier
 from sklabelnoise.losses import DMEmphasis, global_trust, local_trust
@@ -151,6 +153,25 @@ def test_test_accuracy_is_that_of_the_model_at_the_end_of_the_epoch(noisy):
     model = DMClassifier(callbacks=[dynamics], max_epochs=4, random_state=0).fit(X, y)
     assert model.history_["test_accuracy"].iloc[-1] == pytest.approx(model.score(X[:40], y_clean[:40]))
     assert "label_proba_clean" not in model.history_
+
+
+@pytest.mark.parametrize("convert", [
+    scipy.sparse.csc_array, scipy.sparse.coo_matrix, torch.from_numpy, np.ndarray.tolist,
+    lambda X: TensorDataset(torch.from_numpy(X)), lambda X: X.astype(np.float32),
+])  # fmt: skip
+def test_test_rows_come_in_any_form(convert, noisy):
+    X, y, y_clean = noisy
+    X = np.where(np.abs(X) > 1, X, 0)
+    accuracies = [
+        DMClassifier(callbacks=[LearningDynamics(X_test=test, y_test=y_clean)], max_epochs=3, random_state=0)
+        .fit(X, y)
+        .history_["test_accuracy"]
+        .tolist()
+        for test in (X, convert(X))
+    ]
+    assert accuracies[0] == accuracies[1]
+    with pytest.raises(ValueError, match=r"y_test must have 150 labels as X_test, got 149\."):
+        DMClassifier(callbacks=[LearningDynamics(X_test=convert(X), y_test=y_clean[1:])], max_epochs=1).fit(X, y)
 
 
 def test_training_is_the_same_with_and_without_it(noisy):
