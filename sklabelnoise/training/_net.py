@@ -344,6 +344,7 @@ class NoisyLabelNet(ClassifierMixin, NeuralNet):
                 self._begin_iteration()
             if "on_batch_begin" in self.used_hooks_:
                 self.notify("on_batch_begin", batch=batch, training=training)
+            if self.used_hooks_:  # they may have predicted, here or after the batch before
                 self._set_training(training)
             step = step_fn(batch, **fit_params)
             record.note(batch, step)

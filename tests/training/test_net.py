@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import re
 
 import numpy as np
 import pytest
@@ -12,7 +13,8 @@ from torch import nn
 from sklabelnoise.losses import PerExampleLoss, ProSelfLCLoss
 from sklabelnoise.losses._protocol import Criterion
 from sklabelnoise.modules import MLP
-from sklabelnoise.training._batches import DatasetData, TensorData
+from sklabelnoise.modules._draws import seeded
+from sklabelnoise.training._batches import DatasetData, TensorData, prediction_rows
 from sklabelnoise.training._failures import check_parameters, naming_batch_size
 from sklabelnoise.training._net import NoisyLabelNet
 from sklabelnoise.training._schedules import make_schedule
@@ -188,6 +190,31 @@ def test_a_training_that_goes_on_begins_its_schedule_anew(rows):
     assert first[0] > 2 * first[-1]
 
 
+def test_parts_beyond_the_end_of_a_schedule_keep_its_last_rate(rows):
+    net = make_net(max_epochs=2, lr_schedule=make_schedule("cosine"), callbacks=[Watch])
+    for _ in range(2):
+        net.fit_epochs(as_data(rows), epochs=1, continues=True)
+    last = watched(net).lrs[-1]
+    for _ in range(3):  # the cosine would rise again
+        net.fit_epochs(as_data(rows), epochs=1, continues=True)
+        assert watched(net).lrs == [last] * 4
+
+
+def test_every_group_of_parameters_follows_the_schedule_from_its_own_rate(rows):
+    class Rates(Callback):
+        def on_train_begin(self, net, **kwargs):
+            self.seen = []
+
+        def on_batch_begin(self, net, **kwargs):
+            self.seen.append([group["lr"] for group in net.optimizer_.param_groups])
+
+    groups = [("output.*", {"lr": 0.5}), ("*bias", {"lr": 0.0})]
+    net = make_net(lr_schedule=make_schedule("cosine"), callbacks=[Rates], optimizer__param_groups=groups)
+    net.fit_epochs(as_data(rows), epochs=2)
+    factors = [make_schedule("cosine")(t, 8) for t in range(8)]
+    np.testing.assert_allclose(dict(net.callbacks_)["Rates"].seen, np.outer(factors, [0.5, 0.0, 0.1]), rtol=1e-12)
+
+
 def test_parts_of_a_training_share_its_schedule_and_progress(rows):
     whole = make_net(ProSelfLCLoss(), max_epochs=3, lr_schedule=make_schedule("cosine"), callbacks=[Watch])
     parts = copy.deepcopy(whole)
@@ -240,6 +267,18 @@ def test_a_loss_that_is_not_a_number_stops_with_epoch_batch_and_rate(rows):
     net = make_net(Breaks(), lr=0.25)
     with pytest.raises(ValueError, match=r"train loss became nan in epoch 2, batch 3 of 4, at lr=0\.25\. Scale the"):
         net.fit_epochs(as_data(rows), epochs=5)
+
+
+def test_a_loss_of_held_out_rows_that_is_not_a_number_is_called_so(rows):
+    from skorch.helper import predefined_split
+
+    class Breaks(PerExampleLoss):
+        def forward(self, *args):
+            return super().forward(*args) * (1 if self.training else float("inf"))
+
+    net = make_net(Breaks(), train_split=predefined_split(as_data(rows)))
+    with pytest.raises(ValueError, match=r"the valid loss became inf in epoch 1, batch 1 of 1, at lr=0\.1"):
+        net.fit_epochs(as_data(rows), epochs=1)
 
 
 def test_a_last_step_that_breaks_the_network_is_not_overlooked(rows):
@@ -304,6 +343,60 @@ class Epochs(Callback):
         pass
 
 
+def predicts(when, X):
+    """A callback that asks the network at one time of the training."""
+    return type("Predicts", (Callback,), {when: lambda self, net, **kwargs: net.predict_proba(X)})()
+
+
+@pytest.mark.parametrize(
+    "when",
+    ["on_train_begin", "on_epoch_begin", "on_epoch_end", "on_batch_begin", "on_grad_computed", "on_batch_end"],
+)
+def test_what_a_callback_predicts_leaves_the_network_in_training(rows, when):
+    """Dropout and batch normalization tell: they would do otherwise until the next epoch."""
+    options = {"module_options": {"dropout": 0.4, "batch_norm": True}}
+    plain, asked = make_net(**options), make_net(callbacks=[predicts(when, rows[0])], **options)
+    for net in (plain, asked):
+        with seeded(0):
+            net.fit_epochs(as_data(rows), epochs=3)
+    for ours, theirs in zip(plain.module_.state_dict().values(), asked.module_.state_dict().values(), strict=True):
+        assert torch.equal(ours, theirs)
+
+
+def test_a_training_that_goes_on_without_callbacks_trains(rows):
+    modes = []
+
+    class Notes(nn.Linear):
+        def forward(self, x):
+            modes.append(self.training)
+            return super().forward(x)
+
+    net = NoisyLabelNet(Notes(D, C).double(), PerExampleLoss(), batch_size=N, lr=0.1).initialize()
+    for _ in range(2):
+        modes.clear()
+        net.fit_epochs(as_data(rows), epochs=2)
+        assert modes[:2] == [True, True]
+
+
+def test_a_training_that_failed_leaves_no_observer_and_no_rows_in_the_net(rows):
+    class Fails(Callback):
+        def on_epoch_end(self, net, **kwargs):
+            raise ZeroDivisionError
+
+    net = make_net(callbacks=[Epochs])
+    before = net.callbacks_
+    with pytest.raises(ZeroDivisionError):
+        net.fit_epochs(as_data(rows), epochs=1, observers=[Fails()])
+    assert net.callbacks_ == before and net.batch_ is None
+    net.fit_epochs(as_data(rows), epochs=1)
+
+
+def test_every_callback_is_handed_all_gradients(rows):
+    first, second = BatchHooks(), BatchHooks()
+    make_net(callbacks=[("first", first), ("second", second)]).fit_epochs(as_data(rows), epochs=1)
+    assert first.gradients == second.gradients == 4
+
+
 def test_batch_hooks_run_only_where_a_callback_defines_them(rows):
     net = make_net(callbacks=[Epochs])
     notified = []
@@ -326,7 +419,8 @@ class BatchHooks(Callback):
         self.ended.append(loss.item())
 
     def on_grad_computed(self, net, named_parameters, **kwargs):
-        self.gradients += all(p.grad is not None for _, p in named_parameters)
+        named = dict(named_parameters)
+        self.gradients += len(named) == 4 and all(p.grad is not None for p in named.values())
 
 
 def test_batch_hooks_see_inputs_labels_losses_and_gradients(rows):
@@ -358,6 +452,12 @@ def test_a_gpu_that_is_full_names_the_batch_size():
     with pytest.raises(MemoryError, match=r"more memory than cpu has: use a smaller batch_size, got 512\."):
         with naming_batch_size(512):
             raise torch.cuda.OutOfMemoryError("CUDA out of memory")
+
+
+def test_where_no_batch_is_known_yet_the_network_is_what_is_too_large():
+    with pytest.raises(MemoryError, match=r"network and its rows need more memory than cpu has; use a smaller network"):
+        with naming_batch_size(None):
+            raise MemoryError
 
 
 @pytest.mark.parametrize(
@@ -478,10 +578,23 @@ def test_a_dataset_trains_the_same_network_as_its_arrays(rows):
 
 
 @pytest.mark.filterwarnings("ignore:You set iterator_valid__shuffle")
-@pytest.mark.parametrize("name", ["shuffle", "drop_last"])
+@pytest.mark.parametrize("name", ["shuffle", "drop_last", "sampler", "batch_sampler"])
 def test_predictions_keep_every_row_in_order(rows, name):
-    with pytest.raises(ValueError, match=f"iterator_valid__{name} must not change or leave out rows.*got True"):
-        make_net(**{f"iterator_valid__{name}": True}).fit_epochs(as_data(rows), epochs=1)
+    value = True if name in ("shuffle", "drop_last") else [[1], [0]]
+    message = f"iterator_valid__{name} must not change or leave out rows.*got {value!r}"
+    with pytest.raises(ValueError, match=re.escape(message).replace(r"\.\*", ".*")):
+        make_net(**{f"iterator_valid__{name}": value}).fit_epochs(as_data(rows), epochs=1)
+    net = make_net()
+    net.fit_epochs(as_data(rows), epochs=1)
+    vars(net)[f"iterator_valid__{name}"] = value
+    with pytest.raises(ValueError, match=f"iterator_valid__{name} must not change or leave out rows"):
+        net.predict_proba(rows[0])
+
+
+def test_tables_are_predicted_in_large_batches_and_images_in_those_of_training(rows):
+    table, pictures = (TensorData(np.zeros((5, *shape), dtype=np.float32), np.zeros(5)) for shape in ((3,), (1, 2, 2)))
+    assert [prediction_rows(table, size) for size in (2, 4096, 5000)] == [4096, 4096, 5000]
+    assert [prediction_rows(pictures, size) for size in (2, 4096, 5000)] == [2, 4096, 5000]
 
 
 @pytest.mark.parametrize("value", [0, -1, 2.5, "x"])
