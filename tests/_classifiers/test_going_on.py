@@ -150,7 +150,11 @@ def test_the_schedule_of_a_warm_start_multiplies_the_rate_as_it_is_now(blobs):
 @pytest.mark.parametrize("schedule", ["constant", "cosine"])
 def test_parameters_with_options_of_their_own_keep_them(blobs, schedule):
     X, y = blobs
-    own = {"optimizer": "SGD", "lr": 0.1, "optimizer__param_groups": [("output.*", {"lr": 0.0}), ("*bias", {"lr": 1.0})]}
+    own = {
+        "optimizer": "SGD",
+        "lr": 0.1,
+        "optimizer__param_groups": [("output.*", {"lr": 0.0}), ("*bias", {"lr": 1.0})],
+    }
     whole = DMClassifier(lr_schedule=schedule, batch_size=32, **own, **FAST).fit(X, y)
     chunks = clone(whole).partial_fit(X, y, classes=[0, 1, 2])
     first = chunks.net_.module_.output.weight.detach().clone()

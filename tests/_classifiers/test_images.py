@@ -11,6 +11,8 @@ from sklearn.model_selection import GridSearchCV, StratifiedKFold
 
 from sklabelnoise import DMClassifier, DMClassifierCV
 from sklabelnoise.modules import ResNet20
+from sklabelnoise.training import _pixel_scale
+from sklabelnoise.training._pixel_scale import white_of
 
 
 def images(n=20, channels=3, size=8):
@@ -153,6 +155,21 @@ def test_pixels_of_the_scale_of_fit_are_no_reason_to_warn(on_bytes, on_fractions
     for model in (standardized, masks):
         for given in (X / 255, X, nearly, (X - 127.5) / 74):
             assert messages(model.predict, given) == []
+
+
+def test_the_scale_of_pixels_is_that_of_all_images_and_not_of_the_first_ones(monkeypatch):
+    monkeypatch.setattr(_pixel_scale, "_AT_ONCE", 4)
+    X, y = images()
+    for dark in (slice(0, 8), slice(8, 20)):
+        given = X.copy()
+        given[dark] = given[dark] > 250
+        assert white_of(given) == given.max() > 1
+        assert white_of(given / given.max()) == 1
+        on_bytes, on_fractions = fitted_on(given, y), fitted_on(given / 255, y)
+        for shown in (given, given.astype(float), np.concatenate([given[:6] / 255, given[6:]])):
+            assert messages(on_bytes.predict, shown) == []
+        assert messages(on_fractions.predict, given / 255) == []
+        assert len(messages(on_bytes.predict, given / 255)) == len(messages(on_fractions.predict, given)) == 1
 
 
 def test_the_scale_of_pixels_is_kept_with_the_classifier(on_bytes, tmp_path):

@@ -1,8 +1,11 @@
 """What an epoch leaves in the history."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from skorch.history import History
 
 from sklabelnoise.training._epoch_record import EpochRecord, history_frame
@@ -29,3 +32,26 @@ def test_a_column_that_some_epochs_lack_is_missing_there():
             history.record(name, value)
     expected = pd.DataFrame({"epoch": [1, 2], "lr": [0.1, 0.2], "valid_loss": [np.nan, 0.5]})
     pd.testing.assert_frame_equal(history_frame(history), expected)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_accuracy_and_loss_are_those_of_all_batches_however_many(weighted):
+    """Predictions are compared with the labels some batches at a time."""
+    rng, history = np.random.default_rng(0), History()
+    labels, logits = rng.integers(0, 3, 3 * 32 + 8), rng.normal(size=(3 * 32 + 8, 3))
+    weight = rng.uniform(0.1, 2, len(labels)) if weighted else None
+    losses = rng.uniform(size=len(labels))
+    history.new_epoch()
+    record = EpochRecord(history, "train", "cpu")
+    for i in range(len(labels)):
+        row = slice(i, i + 1)
+        batch = SimpleNamespace(
+            labels=torch.from_numpy(labels[row]),
+            sample_weight=torch.from_numpy(weight[row]) if weighted else None,
+        )
+        record.note(batch, {"loss": torch.tensor(losses[i]), "y_pred": torch.from_numpy(logits[row])})
+    record.write(lr=0.1)
+    row = history[-1]
+    assert row["train_accuracy"] == pytest.approx(np.average(logits.argmax(1) == labels, weights=weight))
+    assert row["train_loss"] == pytest.approx(np.average(losses, weights=weight))
+    assert row["train_batch_count"] == len(labels) and row["lr"] == 0.1 and row["seconds"] > 0

@@ -88,6 +88,17 @@ def noisy_augmentation(batch, generator):
     return batch + 0.1 * torch.randn(batch.shape)
 
 
+class Jittering(torch.optim.SGD):
+    """Adds noise to its steps, as Langevin dynamics do."""
+
+    def step(self, closure=None):
+        with torch.no_grad():
+            for group in self.param_groups:
+                for parameter in group["params"]:
+                    parameter.add_(0.01 * torch.randn(parameter.shape))
+        return super().step(closure)
+
+
 ESTIMATORS = {
     "our dropout": DMClassifier(module__dropout=0.4),
     "batch normalization": ProSelfLCClassifier(module__dropout=0.2, module__batch_norm=True),
@@ -100,6 +111,7 @@ ESTIMATORS = {
     "a loss": RobustLossClassifier(loss=noisy_loss),
     "a callback": DMClassifier(callbacks=[Drawing]),
     "an augmentation": DMClassifier(augment=noisy_augmentation),
+    "an optimizer": DMClassifier(optimizer=Jittering, lr=0.01),
     "early stopping": DMClassifier(module__dropout=0.4, early_stopping=True),
 }
 
