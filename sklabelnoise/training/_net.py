@@ -141,7 +141,7 @@ class NoisyLabelNet(ClassifierMixin, NeuralNet):
         return self
 
     def get_all_learnable_params(self):
-        # By the names that the user's module gives them, which patterns of groups are written for: torch.compile wraps it.
+        # By the names in the user's module, for which patterns of groups are written: torch.compile wraps it.
         for name, parameter in super().get_all_learnable_params():
             yield name.removeprefix("_orig_mod."), parameter
 

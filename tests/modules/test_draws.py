@@ -1,6 +1,8 @@
 """Laws of a training's own random numbers: as torch's, apart from torch's."""
 
+import copy
 import threading
+from functools import partial
 
 import pytest
 import torch
@@ -8,7 +10,16 @@ import torch.nn.functional as F
 from torch import nn
 
 from sklabelnoise.modules import MLP, PreActResNet18, ResNet20
-from sklabelnoise.modules._draws import Dropout, captured, dropout, may_draw, own_generator, seeded
+from sklabelnoise.modules._draws import (
+    Dropout,
+    captured,
+    draws_to_repeat,
+    dropout,
+    may_draw,
+    own_generator,
+    seeded,
+)
+from sklabelnoise.training._augmentation import CropFlip, Cutout, resolve_augmentation
 
 # What initializers and modules of users draw with.
 DRAWING = {
@@ -87,6 +98,38 @@ def test_a_draw_that_takes_no_generator_leaves_torchs_as_it_was(x):
     assert torch.equal(torch.cat([first, second])[:3], expected[:3]) and not torch.equal(first, second)
 
 
+def test_after_an_error_torchs_generator_is_as_it_was_and_ours_where_it_got_to():
+    before = torch.get_rng_state()
+    with seeded(7) as draws:
+        with pytest.raises(ZeroDivisionError), draws.as_global("cpu"):
+            first = torch.rand(3)
+            raise ZeroDivisionError
+        with draws.as_global("cpu"):
+            second = torch.rand(3)
+    assert torch.equal(torch.get_rng_state(), before)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(7)
+        assert torch.equal(torch.stack([torch.rand(3), torch.rand(3)]), torch.stack([first, second]))
+
+
+@pytest.mark.parametrize("drop", [dropout, lambda x, p, training: torch.native_dropout(x, p, training)[0]])
+def test_everything_or_nothing_can_be_dropped(drop, x):
+    with seeded(0), captured():
+        assert torch.equal(drop(x, 1.0, True), torch.zeros_like(x))
+        assert torch.equal(drop(x, 0.0, True), x)
+        assert torch.equal(drop(x, 1.0, False), x)
+
+
+def test_a_look_at_what_a_module_draws_does_not_change_it(x):
+    module = nn.Sequential(nn.BatchNorm1d(5), OfAUser(), nn.Linear(5, 2)).eval()
+    before = copy.deepcopy(module.state_dict())
+    generator = torch.get_rng_state()
+    assert not draws_to_repeat(module, x)
+    assert not module.training and all(parameter.grad is None for parameter in module.parameters())
+    assert all(torch.equal(value, before[name]) for name, value in module.state_dict().items())
+    assert torch.equal(torch.get_rng_state(), generator)
+
+
 def test_blocks_nest_and_the_outer_one_goes_on_where_it_was():
     with seeded(0), captured():
         first = torch.rand(2)
@@ -143,6 +186,8 @@ def test_the_librarys_networks_and_torchs_layers_are_known_not_to_draw_by_themse
         nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.ReLU(), nn.Flatten(), nn.Linear(2, 2)),
         None,
         F.relu.__name__,
+        partial(resolve_augmentation, "cutout", channels_last=True),
+        resolve_augmentation(["crop-flip", Cutout(2)]),
         {"q": 0.7},
     ]
     assert not any(map(may_draw, quiet))
@@ -166,5 +211,9 @@ def test_whatever_a_user_wrote_may_draw():
         parametrized,
         lambda batch, generator: batch,
         [lambda batch, generator: batch],
+        partial(lambda batch, generator: batch, None),
+        partial(resolve_augmentation, lambda batch, generator: batch),
+        partial(resolve_augmentation, augment=OfAUser()),
+        resolve_augmentation([CropFlip(), OfAUser()]),
     ]
     assert all(map(may_draw, loud))

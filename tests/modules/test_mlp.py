@@ -54,3 +54,10 @@ def test_training_defaults_name_every_parameter_of_training():
     assert set(MLP.training_defaults) == names
     # scikit-learn's checks compare weights with repeated rows, which only agree in one full batch
     assert MLP.training_defaults["batch_size"] >= 128
+
+
+def test_every_layer_has_an_activation_of_its_own():
+    """One with parameters would share them."""
+    layers = MLP(5, 3, hidden=(4, 4, 4), activation=nn.PReLU).layers
+    activations = [layer for layer in layers if type(layer) is nn.PReLU]
+    assert len({id(activation.weight) for activation in activations}) == len(activations) == 3

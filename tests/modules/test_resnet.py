@@ -255,6 +255,44 @@ def test_squeeze_excitation_equals_its_equations():
     torch.testing.assert_close(attention(batch), torch.einsum("nchw,nc->nchw", batch, scale), rtol=1e-12, atol=0)
 
 
+@pytest.mark.parametrize("module", [ResNet20, SEResNet56])
+@pytest.mark.parametrize("shortcut", ["A", "B"])
+def test_a_block_is_its_equation(module, shortcut):
+    """Excitation scales what is added, not the sum (Hu et al., Figure 3)."""
+    network = module(3, 10, shortcut=shortcut).eval()
+    for block in network.body.blocks:
+        if block.conv1.stride == (2, 2):
+            break
+    batch = torch.randn(2, 16, 6, 6)
+    residual = block.norm2(block.conv2(block.norm1(block.conv1(batch)).relu()))
+    if module is SEResNet56:
+        residual = block.attention(residual)
+    torch.testing.assert_close(block(batch), (residual + block.shortcut(batch)).relu())
+
+
+def test_training_defaults_are_those_of_the_papers():
+    # Section 4.2 of He et al.; 30,000 iterations of 256 of 50,000 images as derivative manipulation trains
+    resnet = ResNet44.training_defaults
+    assert resnet["max_epochs"] == math.ceil(30_000 * 256 / 50_000)
+    assert (resnet["optimizer"], resnet["optimizer__momentum"], resnet["lr"], resnet["weight_decay"]) == (
+        "SGD", 0.9, 0.1, 1e-4,
+    )  # fmt: skip
+    assert resnet["batch_size"] == 256
+    # Section 3 of Zagoruyko and Komodakis: Nesterov's momentum, a fifth of the rate at epochs 60, 120 and 160 of 200
+    wide = PreActResNet18.training_defaults
+    assert (wide["optimizer"], wide["optimizer__momentum"], wide["optimizer__nesterov"]) == ("SGD", 0.9, True)
+    assert (wide["lr"], wide["weight_decay"], wide["batch_size"], wide["max_epochs"]) == (0.1, 5e-4, 128, 200)
+    factor = make_schedule(wide["lr_schedule"])
+    rates = [factor(epoch, 200) for epoch in (0, 59, 60, 119, 120, 159, 160, 199)]
+    assert rates == pytest.approx([1, 1, 0.2, 0.2, 0.04, 0.04, 0.008, 0.008], rel=1e-12)
+
+
+@pytest.mark.parametrize("module", SMALL)
+def test_biases_start_at_zero(module):
+    network = module(3, 10)
+    assert not network.output.bias.any()
+
+
 def test_weights_start_with_variance_two_over_fan_in():
     torch.manual_seed(0)
     for layer in layers(PreActResNet18(3, 10), nn.Conv2d)[-3:]:

@@ -1,10 +1,11 @@
+import math
 import pickle
 
 import numpy as np
 import pytest
 import torch
 
-from sklabelnoise.training._augmentation import CropFlip, Cutout, average_over_views, resolve_augmentation
+from sklabelnoise.training._augmentation import CropFlip, Cutout, average_over_views, resolve_augmentation, steps_of
 
 
 def generator(seed=0):
@@ -129,6 +130,41 @@ def test_cutout_hides_every_pixel_as_often_as_squares_reach_it():
     expected = torch.outer(reach, reach) / side**2
     standard_error = (expected * (1 - expected) / n).sqrt()
     assert ((hidden - expected).abs() < 5 * standard_error).all()
+
+
+@pytest.mark.parametrize(("height", "width", "size", "side"), [
+    (12, 4, 0.5, 2), (4, 12, 0.5, 2), (9, 9, 0.4, 4), (7, 9, 0.5, 4), (5, 9, 0.5, 2),
+])  # fmt: skip
+def test_a_fraction_is_of_the_shorter_side_rounded(height, width, size, side):
+    hidden = Cutout(size)(images(n=300, height=height, width=width), generator()) == 0
+    assert hidden[:, 0].any(2).sum(1).max() == hidden[:, 0].any(1).sum(1).max() == side
+
+
+@pytest.mark.parametrize(("height", "width"), [(3, 7), (7, 3)])
+def test_every_pixel_of_an_oblong_image_can_be_the_center(height, width):
+    hidden = Cutout(1)(torch.ones(4000, 1, height, width), generator())[:, 0] == 0
+    assert hidden.any(0).all()
+    # one pixel of each image, all as often: 5 standard errors
+    expected = 1 / (height * width)
+    assert ((hidden.double().mean(0) - expected).abs() < 5 * math.sqrt(expected / 4000)).all()
+
+
+def test_parts_of_a_list_know_where_the_channels_are_however_deep():
+    batch = images()
+    for steps in (["crop-flip", "cutout"], [CropFlip(2), ["cutout", None, CropFlip(1, flip=False)]]):
+        first, last = (resolve_augmentation(steps, channels_last=layout) for layout in (False, True))
+        turned = last(batch.permute(0, 2, 3, 1), generator()).permute(0, 3, 1, 2)
+        assert torch.equal(turned, first(batch, generator()))
+
+
+def test_the_steps_of_a_list_are_what_was_passed():
+    def jitter(batch, generator):
+        return batch
+
+    nested = ["crop-flip", [jitter, None, [Cutout(2)]], []]
+    for channels_last in (False, True):
+        augment = resolve_augmentation(nested, channels_last=channels_last)
+        assert steps_of(augment) == [CropFlip(), jitter, Cutout(2)]
 
 
 def test_a_list_applies_its_parts_in_order():

@@ -1,22 +1,34 @@
 """Several processes train the network of one: to the digit in float64, and never waiting for one that failed.
 
-They are connected as ``torchrun`` connects them, by gloo on the CPU.
+The slow laws connect them as ``torchrun`` does, by gloo on the CPU; the others let threads stand for them.
 """
 
+import copy
 import os
 import pickle
 import re
 import socket
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from itertools import combinations
 from pathlib import Path
+from types import SimpleNamespace
+from unittest import mock
 
 import numpy as np
 import pytest
 import torch
 from joblib import Parallel, delayed
+from torch import nn
+from torch.utils.data import Dataset
 
-from sklabelnoise import DMClassifier
+from sklabelnoise import DMClassifier, RobustLossClassifier
+from sklabelnoise.modules._draws import dropout
+from sklabelnoise.training import _processes
+from sklabelnoise.training._data_parallel import _synced_statistics
+from sklabelnoise.training._processes import Processes
 
 pytestmark = pytest.mark.skipif(not torch.distributed.is_available(), reason="torch is built without torch.distributed")
 
@@ -46,6 +58,185 @@ def start(command, **environment):
 def told(folder, n_processes):
     """What each process wrote, in their order."""
     return [pickle.loads((folder / f"{rank}.pkl").read_bytes()) for rank in range(n_processes)]
+
+
+class Threads:
+    """Stands for ``torch.distributed``: threads in place of processes, so that these laws cost no start of any."""
+
+    is_available = is_initialized = staticmethod(lambda: True)
+
+    def __init__(self, size):
+        self.size, self.own = size, threading.local()
+        self.told, self.all_here = [None] * size, threading.Barrier(size, timeout=SECONDS)
+
+    def train(self, make, *given, times=1, **more):
+        """What `make` makes, fitted by each some times over, in their order."""
+
+        def fit(rank):
+            self.own.rank, model = rank, make()
+            try:
+                for _ in range(times):
+                    model.fit(*given, **more)
+                return model
+            except BaseException:
+                self.all_here.abort()
+                raise
+
+        store = mock.Mock(check=lambda keys: False)
+        replaced = {"distributed": self, "default_store": lambda: store}
+        with mock.patch.multiple(_processes, **replaced), ThreadPoolExecutor(self.size) as pool:
+            return list(pool.map(fit, range(self.size)))
+
+    def exchange(self, value):
+        self.told[self.own.rank] = copy.deepcopy(value)
+        self.all_here.wait()
+        values = list(self.told)
+        self.all_here.wait()
+        return values
+
+    def get_rank(self):
+        return self.own.rank
+
+    def get_world_size(self):
+        return self.size
+
+    def new_group(self, backend):
+        return backend
+
+    def destroy_process_group(self, group):
+        pass
+
+    def barrier(self, group):
+        self.exchange(None)
+
+    def all_gather_object(self, values, value, group):
+        values[:] = self.exchange(value)
+
+    def broadcast_object_list(self, values, src, group):
+        values[:] = self.exchange(values)[src]
+
+    def all_reduce(self, tensor, group):
+        tensor.copy_(sum(self.exchange(tensor.detach())))
+
+    def all_gather(self, parts, tensor, group):
+        for part, value in zip(parts, self.exchange(tensor.detach()), strict=True):
+            part.copy_(value)
+
+    def broadcast(self, tensor, src, group):
+        tensor.copy_(self.exchange(tensor.detach())[src])
+
+
+class Normalized(nn.Module):
+    """Normalizes over the batch in every way that there is."""
+
+    def __init__(self, n_classes):
+        super().__init__()
+        self.first, self.second = nn.BatchNorm2d(2, track_running_stats=False), nn.BatchNorm2d(2, momentum=None)
+        self.output, self.last = nn.Linear(2, n_classes), nn.BatchNorm1d(n_classes, affine=False, eps=0.1)
+
+    def forward(self, x):
+        return self.last(self.output(self.second(self.first(x).relu()).mean((2, 3))))
+
+
+class Items(Dataset):
+    """97 rows and their labels: the last batch of 24 is one row, of which some processes have none."""
+
+    rng = np.random.default_rng(0)
+    labels = np.arange(97) % 3
+    rows = (2 * np.eye(3, 5)[labels] + rng.normal(size=(97, 5))).astype(np.float32)
+    weight = rng.uniform(0.5, 2, size=97)
+
+    def __len__(self):
+        return 97
+
+    def __getitem__(self, i):
+        return self.rows[i], self.labels[i]
+
+
+TABLE = Items.rows.astype(float), Items.labels
+PICTURES = Items.rows[:96, :4].reshape(96, 1, 2, 2).repeat(2, 1).astype(float) * [[[[1]], [[-2]]]], Items.labels[:96]
+HELD_OUT = {"X_val": PICTURES[0][:3] * 3 + 1, "y_val": [0, 1, 2]}
+SHARED = {"batch_size": 24, "max_epochs": 2, "random_state": 0, "accelerator": "auto", "device": "cpu"}
+TOGETHER = {
+    "weights": (DMClassifier, {"class_weight": "balanced"}, TABLE, {"sample_weight": Items.weight}),
+    "rows that a loss remembers": (RobustLossClassifier, {"loss": "elr"}, TABLE, {}),
+    "norms": (
+        DMClassifier,
+        {"module": Normalized, "augment": False},
+        PICTURES,
+        {"X_val": HELD_OUT, "y_val": [0, 1, 2]},
+    ),
+    "a Dataset": (DMClassifier, {}, (Items(),), {"sample_weight": Items.weight}),
+    "a Dataset in turn": (DMClassifier, {"iterator_train__shuffle": False}, (Items(), Items.labels), {}),
+}
+
+
+@pytest.mark.parametrize("size", [2, 3])
+@pytest.mark.parametrize("name", TOGETHER)
+def test_those_who_train_together_train_the_network_of_one(name, size):
+    kind, params, given, more = TOGETHER[name]
+    one = kind(**SHARED, **params).fit(*given, **more)
+    rows = Items.rows if isinstance(given[0], Items) else given[0]
+    tolerance = {"rtol": 1e-3, "atol": 1e-4} if isinstance(given[0], Items) else {"rtol": 1e-7, "atol": 1e-9}
+    for fitted in Threads(size).train(lambda: kind(**SHARED, **params), *given, **more):
+        np.testing.assert_allclose(fitted.predict_proba(rows), one.predict_proba(rows), **tolerance)
+        histories = (model.history_.drop(columns="seconds") for model in (fitted, one))
+        np.testing.assert_allclose(*histories, **tolerance)
+        for ours, theirs in zip(*(model.module_.state_dict().values() for model in (fitted, one)), strict=True):
+            torch.testing.assert_close(ours, theirs, **tolerance)
+        assert not any("forward" in vars(layer) for layer in fitted.module_.modules())
+        # and alone it evaluates as ever
+        assert fitted.module_(torch.as_tensor(rows[:1])).shape == (1, 3)
+
+
+class Seen(nn.Module):
+    """Notes which of its rows a dropout keeps; every process begins with weights of its own."""
+
+    def __init__(self, n_features, n_classes):
+        super().__init__()
+        self.output, self.kept = nn.Linear(n_features, n_classes), []
+        nn.init.constant_(self.output.weight, threading.get_ident() % 1000 / 1e4)
+
+    def forward(self, x):
+        dropped = dropout(torch.ones_like(x), 0.5, self.training)
+        if self.training:
+            self.kept.append(dropped > 0)
+        return self.output(x * dropped)
+
+
+def test_each_of_them_drops_and_augments_by_draws_of_its_own_and_has_the_weights_of_all():
+    shifts = []
+
+    def shift(batch, generator):
+        shifts.append(torch.randn(4, generator=generator))
+        return batch
+
+    X, y = TABLE[0][:96], TABLE[1][:96]
+    params = {**SHARED, "batch_size": 96, "augment": shift, "warm_start": True}
+    first, second = Threads(2).train(lambda: DMClassifier(Seen, **params), X, y, times=2)
+    assert torch.equal(first.module_.output.weight, second.module_.output.weight)
+    first, second = first.module_.kept, second.module_.kept
+    assert len(first) == len(second) == 4 and first[0].shape == (48, 5)
+    assert not any(torch.equal(a, b) for a, b in combinations([*first, *second], 2))
+    assert not any(torch.equal(a, b) for a, b in combinations(shifts, 2))
+
+
+def test_a_layer_whose_forward_was_put_in_place_keeps_it():
+    network = Normalized(3)
+    own = network.last.forward = lambda x: x
+    with pytest.raises(ZeroDivisionError), _synced_statistics(network, None):
+        assert network.last.forward is not own and "forward" in vars(network.first)
+        raise ZeroDivisionError
+    assert network.last.forward is own and "forward" not in vars(network.first)
+
+
+@pytest.mark.parametrize("n", [0, 1, 5, 24])
+@pytest.mark.parametrize("size", [1, 3, 4])
+def test_parts_of_a_batch_are_all_its_rows_and_differ_by_one_at_most(n, size):
+    parts = [Processes.part(SimpleNamespace(rank=rank, size=size), n) for rank in range(size)]
+    assert np.concatenate([np.arange(n)[part] for part in parts]).tolist() == list(range(n))
+    sizes = [part.stop - part.start for part in parts]
+    assert max(sizes) - min(sizes) <= 1
 
 
 @pytest.mark.slow

@@ -159,6 +159,15 @@ def test_logits_from_which_nothing_can_be_learned_are_refused(module, params, bl
         FusedGridSearchCV(DMClassifier(module, **params, max_epochs=1), {"lam": [0, 1]}, cv=3).fit(*blobs)
 
 
+@pytest.mark.parametrize("error", [torch.cuda.OutOfMemoryError("full"), RuntimeError("MPS backend out of memory")])
+def test_a_device_that_is_full_at_the_first_look_is_no_fault_of_the_shape(error, blobs):
+    def full(linear, x):
+        raise error
+
+    with pytest.raises(MemoryError, match=r"needs? more memory than cpu has"):
+        DMClassifier(Calls, module__function=full, device="cpu").fit(*blobs)
+
+
 def test_a_module_without_parameters_is_refused(blobs):
     with pytest.raises(ValueError, match="module must have parameters to train, got Flatten without any"):
         DMClassifier(nn.Flatten, max_epochs=1).fit(*blobs)
@@ -249,6 +258,11 @@ class TestModelsOfOthers:
 
         assert self.fit(hides, images=self.images[:, :1]).shape == (12, 3)
 
+    @pytest.mark.parametrize("n_channels", [1, 2, 4])
+    def test_hidden_channels_are_filled_in_but_for_colors(self, n_channels):
+        images = np.repeat(self.images[:, :1], n_channels, axis=1)
+        assert self.fit(lambda **kwargs: self.timm_like("tiny", **kwargs), images=images).shape == (12, 3)
+
     def test_what_a_factory_refuses_is_left_out(self):
         def plain(**kwargs):
             return self.torchvision_like(**kwargs) if not kwargs else nn.Linear(3, 3, **kwargs)
@@ -285,6 +299,20 @@ class TestModelsOfOthers:
         torch.testing.assert_close(weight, torch.full_like(weight, 0.5))
         assert models[0].module_[-1].out_features == 3
         assert torch.equal(models[0].module_[-1].weight, models[1].module_[-1].weight)  # drawn by random_state
+
+    @pytest.mark.parametrize("bias", [False, True])
+    def test_a_new_last_layer_is_as_the_old_one_but_for_its_classes(self, bias):
+        def loaded(*, weights="DEFAULT", **kwargs):
+            if kwargs.get("num_classes", 1000) != 1000:
+                raise ValueError("The parameter 'num_classes' expected value 1000 but got 3 instead.")
+            return nn.Sequential(
+                nn.Flatten(), nn.Linear(12, 5), nn.Sequential(nn.ReLU(), nn.Linear(5, 1000, bias=bias))
+            )
+
+        module = build_module(loaded, {}, input_shape=(3, 2, 2), n_classes=3)
+        first, last = module[1], module[2][1]
+        assert (first.in_features, first.out_features) == (12, 5) and (last.in_features, last.out_features) == (5, 3)
+        assert (last.bias is not None) == bias
 
     def test_another_error_of_a_factory_with_weights_stays_its_error(self):
         def strict(*, weights=None, **kwargs):

@@ -16,7 +16,7 @@ def images():
 
 
 @pytest.mark.parametrize("convert", [
-    torch.from_numpy, np.asarray, lambda images: images.astype(np.float64), lambda images: torch.from_numpy(images / 255),
+    torch.from_numpy, np.asarray, lambda images: images.astype(float), lambda images: torch.from_numpy(images / 255),
 ])  # fmt: skip
 @pytest.mark.parametrize("chunk", [1, 7, 50])
 @pytest.mark.parametrize("channels_last", [False, True])
