@@ -140,6 +140,28 @@ def test_a_warm_start_takes_the_parameters_as_they_are_now(blobs):
         model.set_params(optimizer="SGD", optimizer__betas=(0.5, 0.6)).fit(X, y)
 
 
+def test_a_warm_start_takes_augmentation_batches_epochs_and_schedule_as_they_are_now(blobs):
+    X, y = blobs
+    augmented = []
+
+    def notice(batch, generator):
+        augmented.append(len(batch))
+        return batch
+
+    model = ProSelfLCClassifier(warm_start=True, callbacks=[Progress], **FAST).fit(X, y)
+    changed = {"augment": notice, "batch_size": 64, "iterator_train__drop_last": True, "lr_schedule": lambda p: 0.5}
+    model.set_params(max_epochs=2, **changed).fit(X, y)
+    assert augmented == [64, 64] * 2
+    assert model.history_["lr"].tolist() == [0.001] * 3 + [0.0005] * 2
+    model.set_params(max_epochs=20).partial_fit(X, y)
+    assert augmented == [64] * 6 and model.history_["progress"].iloc[-1] == 6 / 20
+    with pytest.raises(ValueError, match=r"lr must be at most .* for a network in float64, got inf\."):
+        model.set_params(lr=float("inf")).partial_fit(X, y)
+    single = DMClassifier(warm_start=True, dtype="float32", **FAST).fit(X, y)
+    with pytest.raises(ValueError, match=r"lr must be at most 3.4e\+38 for a network in float32, got 1e\+300\."):
+        single.set_params(lr=1e300).fit(X, y)
+
+
 def test_the_schedule_of_a_warm_start_multiplies_the_rate_as_it_is_now(blobs):
     never = {"name": "milestones", "milestones": [10**6]}
     model = DMClassifier(warm_start=True, lr=0.1, lr_schedule=never, **FAST).fit(*blobs)

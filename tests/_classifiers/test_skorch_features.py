@@ -14,6 +14,7 @@ from skorch.callbacks import (
     GradientNormClipping,
     LoadInitState,
     LRScheduler,
+    PassthroughScoring,
     PrintLog,
     ProgressBar,
     TrainEndCheckpoint,
@@ -99,6 +100,19 @@ def test_batch_scoring_averages_over_batches(blobs):
     model = fit(blobs, BatchScoring("accuracy", lower_is_better=False, name="score", on_train=True))
     # The batches have one size, so the mean over batches is the mean over rows.
     assert np.allclose(model.history_["score"], model.history_["train_accuracy"])
+
+
+def test_what_a_callback_averages_over_batches_weighs_their_rows(blobs):
+    """Batches of 64, 64 and 22 rows."""
+    model = fit(blobs, ("mean", PassthroughScoring("seen", on_train=True)), NotesLoss(), batch_size=64)
+    np.testing.assert_allclose(model.history_["seen"], model.history_["train_loss"], rtol=1e-12)
+    assert model.net_.history[0, "batches", :3, "train_batch_size"] == [64, 64, 22]
+
+
+class NotesLoss(Callback):
+    def on_batch_end(self, net, training=None, loss=None, **kwargs):
+        if training:
+            net.history.record_batch("seen", loss.item())
 
 
 def test_lr_scheduler_by_epoch(blobs):

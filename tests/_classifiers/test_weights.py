@@ -129,3 +129,30 @@ def test_rows_that_are_left_out_are_predicted_by_fits_with_the_weights_of_the_ot
         single = clone(model).fit(X[train], y[train], weight[train], soft_labels=targets[train])
         # trained together or one by one: sums in another order
         np.testing.assert_allclose(left_out[test], single.predict_proba(X[test]), rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize("soft", [False, True])
+def test_balanced_classes_have_equal_weight_after_the_weights_of_rows(soft, blobs):
+    X, y = blobs
+    y = np.minimum(y, 1)
+    weight = np.random.default_rng(0).uniform(0.1, 2, len(y)) * (1 + 5 * y)
+    targets = np.random.default_rng(1).dirichlet([1, 3], len(y)) if soft else None
+    data = DMClassifier(class_weight="balanced")._check_training_set(X, y, weight, targets)
+    mass = np.bincount(data.labels, data.sample_weight) if not soft else data.sample_weight @ data.soft_targets
+    assert mass[0] == pytest.approx(mass[1], rel=1e-12)
+    assert mass.sum() == pytest.approx(weight.sum(), rel=1e-12)
+
+
+def test_a_class_that_class_weight_does_not_name_weighs_one(blobs):
+    model = full_batch(class_weight={0: 2.0})
+    named = full_batch(class_weight={0: 2.0, 1: 1.0, 2: 1.0})
+    assert np.array_equal(proba(model, *blobs), proba(named, *blobs))
+
+
+@pytest.mark.parametrize("scale", [2.0**-900, 2.0**-80, 2.0**80, 2.0**900])
+def test_weights_beyond_single_precision_are_those_within(scale, blobs):
+    X, y = blobs[0].astype(np.float32), blobs[1]
+    weight = np.random.default_rng(0).uniform(0.5, 1, len(y))
+    model = DMClassifier(batch_size=32, **FAST)
+    expected = proba(model, X, y, sample_weight=weight)
+    assert np.array_equal(proba(model, X, y, sample_weight=weight * scale), expected)

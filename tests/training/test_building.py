@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
+from skorch.callbacks import LRScheduler
 
 from sklabelnoise import DMClassifier
 from sklabelnoise.modules import ResNet20
+from sklabelnoise.training import _building
 
 rng = np.random.default_rng(0)
 IMAGES = rng.integers(0, 256, (32, 3, 16, 16), dtype=np.uint8)
@@ -36,3 +38,29 @@ def test_amp_changes_probabilities_by_less_than_a_twentieth(plain):
 @pytest.mark.filterwarnings("ignore")  # of torch's compiler
 def test_compile_changes_probabilities_by_less_than_a_thousandth(plain):
     assert np.abs(probabilities(compile=True) - plain).max() < 1e-3
+
+
+def test_parameters_have_numbers_of_python_however_deep():
+    given = {"a": [np.float32(0.5), (np.int64(2), "x")], "b": {"c": np.True_}, "d": (np.float64(1),)}
+    assert repr(_building.plain(given)) == repr({"a": [0.5, (2, "x")], "b": {"c": True}, "d": (1.0,)})
+    array = np.arange(3)
+    assert _building.plain(array) is array
+
+
+@pytest.mark.parametrize("scheduler", [LRScheduler, LRScheduler(), ("mine", LRScheduler), ("mine", LRScheduler())])
+def test_a_scheduler_beside_a_schedule_is_refused_however_it_is_passed(scheduler):
+    X, y = np.eye(4), [0, 1, 0, 1]
+    message = r"callbacks must not set the learning rate beside lr_schedule.*, got 'cosine'\."
+    with pytest.raises(ValueError, match=message):
+        DMClassifier(callbacks=[scheduler], lr_schedule="cosine", max_epochs=1).fit(X, y)
+
+
+@pytest.mark.parametrize("augment", [None, "cutout", ["crop-flip", "cutout"]])
+def test_augmentation_knows_where_the_module_has_its_channels(augment):
+    first, last = (
+        DMClassifier(ResNet20, module__channels_last=layout, augment=augment, max_epochs=1, random_state=0)
+        for layout in (False, True)
+    )
+    turned = IMAGES.transpose(0, 2, 3, 1)
+    one, other = first.fit(IMAGES, LABELS).predict_proba(IMAGES), last.fit(turned, LABELS).predict_proba(turned)
+    np.testing.assert_allclose(one, other, atol=1e-3)

@@ -213,10 +213,10 @@ def test_each_of_them_drops_and_augments_by_draws_of_its_own_and_has_the_weights
 
     X, y = TABLE[0][:96], TABLE[1][:96]
     params = {**SHARED, "batch_size": 96, "augment": shift, "warm_start": True}
-    first, second = Threads(2).train(lambda: DMClassifier(Seen, **params), X, y, times=2)
+    first, second = Threads(2).train(lambda: DMClassifier(Seen, **params), X, y, times=3)
     assert torch.equal(first.module_.output.weight, second.module_.output.weight)
     first, second = first.module_.kept, second.module_.kept
-    assert len(first) == len(second) == 4 and first[0].shape == (48, 5)
+    assert len(first) == len(second) == 6 and first[0].shape == (48, 5)
     assert not any(torch.equal(a, b) for a, b in combinations([*first, *second], 2))
     assert not any(torch.equal(a, b) for a, b in combinations(shifts, 2))
 

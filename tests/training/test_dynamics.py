@@ -263,6 +263,40 @@ def test_mean_prediction_averages_what_training_saw(noisy):
     np.testing.assert_allclose(mean.proba_, slow.total / 4, rtol=0, atol=1e-6)  # float32
 
 
+def test_held_out_rows_are_none_of_training(noisy):
+    """Their numbers are those of other rows."""
+    X, y, y_clean = noisy
+    found = []
+    for held_out in ({}, {"X_val": X[:40], "y_val": y[:40]}):
+        mean, dynamics = MeanPrediction(), LearningDynamics(y_clean)
+        model = DMClassifier(callbacks=[mean, dynamics], max_epochs=2, batch_size=50, random_state=0)
+        history = model.fit(X, y, **held_out).history_
+        found.append((mean.proba_, history.drop(columns="seconds")))
+    (alone, history), (beside, other) = found
+    np.testing.assert_array_equal(beside, alone)
+    pd.testing.assert_frame_equal(other[history.columns], history)
+
+
+def test_batches_from_which_nothing_is_learned_do_not_hide_the_others(noisy):
+    """Their weights have no mean; and where none of an epoch weighs, wrong labels have no share."""
+    X, y, y_clean = noisy
+
+    def fitted(emphasis):
+        settings = {"batch_size": 75, "normalization": "none", "lr": 1e-12, "weight_decay": 0, "random_state": 0}
+        dynamics = LearningDynamics(y_clean)
+        return DMClassifier(emphasis=emphasis, callbacks=[dynamics], max_epochs=1, **settings).fit(X, y).history_
+
+    calls = []
+
+    def second_alone(p):
+        calls.extend([1] * (len(p) == 75))  # it is looked at elsewhere, too
+        return (p + 0.1) * (len(calls) != 1)
+
+    assert 0 < fitted(second_alone)["emphasis_variance"][0] < np.inf
+    nothing = fitted(lambda p: 1.0 * (p > 0.999))
+    assert np.isnan(nothing["emphasis_variance"][0]) and np.isnan(nothing["emphasis_wrong"][0])
+
+
 def test_mean_prediction_leaves_unseen_rows_undecided(noisy):
     X, y, _ = noisy
     mean = MeanPrediction()

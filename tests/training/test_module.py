@@ -12,6 +12,7 @@ from sklabelnoise import DMClassifier, ProSelfLCClassifier
 from sklabelnoise.model_selection import FusedGridSearchCV
 from sklabelnoise.modules import MLP, ResNet20
 from sklabelnoise.training._module import build_module, check_output, input_of_last_linear, last_linear
+from sklabelnoise.training._training_defaults import TRAINING_PARAMETERS, training_parameters
 
 
 def recorder(**names):
@@ -78,6 +79,26 @@ def test_images_with_channels_last_are_refused_unless_that_is_said():
     factory, _ = recorder(in_channels=0)
     with pytest.raises(ValueError, match=re.escape("channels last: transpose them with X.transpose(0, 3, 1, 2)")):
         build_module(factory, {}, input_shape=(8, 8, 3), n_classes=2)
+
+
+@pytest.mark.parametrize("n_channels", [1, 2, 3, 4])
+def test_few_channels_are_known_to_be_last_and_to_be_first(n_channels):
+    with pytest.raises(ValueError, match="looks like channels last"):
+        build_module(ResNet20, {}, input_shape=(8, 9, n_channels), n_classes=2)
+    for width in (2, 4, 9):
+        module = build_module(ResNet20, {}, input_shape=(n_channels, 9, width), n_classes=2)
+        assert module.in_channels == n_channels
+
+
+def test_a_module_may_bring_some_training_defaults_of_its_own():
+    class Own(MLP):
+        training_defaults = {"lr": 0.5, "optimizer": "SGD", "optimizer__momentum": 0.75}
+
+    used = training_parameters(Own(2, 2), dict.fromkeys(TRAINING_PARAMETERS))
+    assert used == {**MLP.training_defaults, **Own.training_defaults}
+    # what is meant for its optimizer means nothing to another
+    other = training_parameters(Own(2, 2), {**dict.fromkeys(TRAINING_PARAMETERS), "optimizer": "Adam"})
+    assert "optimizer__momentum" not in other and other["lr"] == 0.5
 
 
 def test_many_channels_of_few_columns_can_be_meant():

@@ -3,6 +3,7 @@
 import copy
 import pickle
 import re
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
@@ -376,6 +377,14 @@ def test_a_training_that_goes_on_without_callbacks_trains(rows):
         modes.clear()
         net.fit_epochs(as_data(rows), epochs=2)
         assert modes[:2] == [True, True]
+
+
+@pytest.mark.parametrize("block", [torch.no_grad, nullcontext])
+def test_a_net_trains_in_a_block_without_derivatives_too(rows, block):
+    net = make_net(max_epochs=2)
+    with block():
+        net.partial_fit(rows[0], rows[1])
+    assert net.history[-1, "train_loss"] < net.history[0, "train_loss"]
 
 
 def test_a_training_that_failed_leaves_no_observer_and_no_rows_in_the_net(rows):

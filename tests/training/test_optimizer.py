@@ -9,7 +9,7 @@ from torch.optim.optimizer import register_optimizer_step_post_hook, register_op
 
 from sklabelnoise import DMClassifier
 from sklabelnoise._compat import fused_adam_stepped, unrecorded_step
-from sklabelnoise.training._optimizer import clear_gradients, take_step
+from sklabelnoise.training._optimizer import check_learning_rate, clear_gradients, take_step
 
 
 def stepped(kind, take, clear, n_steps=3, **params):
@@ -242,3 +242,41 @@ def test_an_argument_of_one_group_alone_is_refused(blobs):
     model = DMClassifier(optimizer="SGD", optimizer__param_groups__0__lr=0.5, max_epochs=1)
     with pytest.raises(ValueError, match="optimizer__param_groups__0__lr must be an argument of SGD, which takes"):
         model.fit(*blobs)
+
+
+@pytest.mark.parametrize("way", [
+    {"fused": False}, {"foreach": True}, {"foreach": False}, {"differentiable": False}, {"capturable": False},
+])  # fmt: skip
+def test_a_way_of_stepping_that_a_user_chose_is_taken(way, blobs):
+    model = DMClassifier(max_epochs=1, random_state=0, **{f"optimizer__{name}": value for name, value in way.items()})
+    (group,) = model.fit(*blobs).net_.optimizer_.param_groups
+    assert {name: group[name] for name in way} == way
+    assert not group["fused"]
+
+
+def test_sparse_embeddings_are_trained(blobs):
+    class Embeds(torch.nn.Module):
+        def __init__(self, n_classes):
+            super().__init__()
+            self.table = torch.nn.Embedding(4, n_classes, sparse=True)
+
+        def forward(self, x):
+            return self.table((x[:, 0] > 2).long())
+
+    sgd = {"optimizer": "SGD", "optimizer__momentum": 0.0, "weight_decay": 0.0, "lr": 1.0}
+    X, y = blobs[0], (blobs[0][:, 0] > 2).astype(int)
+    assert DMClassifier(Embeds, max_epochs=5, random_state=0, **sgd).fit(X, y).score(X, y) == 1
+
+
+def test_weight_decay_by_its_long_name_stands(blobs):
+    for given in ({"optimizer__weight_decay": 0.25}, {"optimizer__weight_decay": 0.25, "weight_decay": 0.5}):
+        model = DMClassifier(max_epochs=1, random_state=0, **given).fit(*blobs)
+        assert model.net_.optimizer_.param_groups[0]["weight_decay"] == 0.25
+
+
+def test_a_rate_is_at_most_the_largest_number_of_its_type():
+    for dtype in (torch.float32, torch.float64):
+        largest = torch.finfo(dtype).max
+        check_learning_rate(largest, dtype)
+        with pytest.raises(ValueError, match=f"lr must be at most {largest:.3g} for".replace("+", "[+]")):
+            check_learning_rate(largest * (1.5 if dtype == torch.float32 else float("inf")), dtype)

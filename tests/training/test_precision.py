@@ -6,6 +6,7 @@ from unittest import mock
 import numpy as np
 import pytest
 import torch
+from skorch.callbacks import Callback
 
 from sklabelnoise import DMClassifier, RobustLossClassifier
 from sklabelnoise.training import LearningDynamics
@@ -59,6 +60,24 @@ def test_what_callbacks_see_is_not_scaled(rows):
         found.append(model.history_.select_dtypes("number").drop(columns="seconds"))
     assert list(found[0]) == list(found[1])
     np.testing.assert_allclose(found[0], found[1], rtol=0.2, atol=0.05)
+
+
+def test_gradients_that_callbacks_read_or_clip_are_not_scaled(rows):
+    X, y = rows
+
+    class Norms(Callback):
+        def on_train_begin(self, net, **kwargs):
+            self.seen = []
+
+        def on_grad_computed(self, net, named_parameters, **kwargs):
+            self.seen.append(float(sum(p.grad.float().square().sum() for _, p in named_parameters)) ** 0.5)
+
+    seen = []
+    for amp in ("float16", False):
+        norms = Norms()
+        DMClassifier(amp=amp, callbacks=[norms], **{**SETTINGS, "max_epochs": 2}).fit(X, y)
+        seen.append(norms.seen)
+    np.testing.assert_allclose(*seen, rtol=0.1)
 
 
 def test_features_and_views_are_computed_in_half_precision_too():

@@ -151,4 +151,6 @@ def test_a_search_warns_as_a_fit_does():
 @pytest.mark.parametrize("shape", [(1, 1), (2, 3), (101, 20), (1999, 7), (4097, 1), (3, 5000)])
 def test_magnitudes_are_those_of_the_columns(shape):
     X = np.random.default_rng(0).normal(size=shape) * np.arange(1, shape[1] + 1)
-    np.testing.assert_array_equal(_magnitudes(X), np.abs(X).max(axis=0))
+    for given in (X, -np.abs(X), np.where(X > 0, X, 0)):
+        for converted in (given, sparse.csr_matrix(given), sparse.csr_array(given)):
+            np.testing.assert_array_equal(_magnitudes(converted), np.abs(given).max(axis=0))

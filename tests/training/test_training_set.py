@@ -13,13 +13,14 @@ from hypothesis.extra import numpy as hnp
 from sklearn.exceptions import DataConversionWarning
 from sklearn.model_selection import GridSearchCV
 from sklearn.utils.multiclass import check_classification_targets
-from torch.utils.data import TensorDataset
+from torch.utils.data import DataLoader, TensorDataset
 
 from sklabelnoise import DMClassifier, DMClassifierCV
 from sklabelnoise.model_selection import FusedGridSearchCV
 from sklabelnoise.modules import ResNet20
 from sklabelnoise.training import _training_set
 from sklabelnoise.training._training_set import (
+    LabeledRows,
     _check_soft_labels,
     _encode,
     check_training_set,
@@ -232,6 +233,33 @@ def test_columns_of_a_frame_add_classes_that_y_does_not_show():
     assert classes.tolist() == ["a", "b", "c"]
     assert labels.tolist() == [1, 0]
     assert _check_soft_labels(values, columns, classes, 2).tolist() == [[0.5, 0.0, 0.5]] * 2
+
+
+def test_columns_that_pandas_numbered_are_no_names_of_classes(blobs):
+    X, y = blobs
+    unnamed = pd.DataFrame(soft(y))
+    assert np.array_equal(
+        fit(X, y, soft_labels=unnamed).predict_proba(X), fit(X, y, soft_labels=soft(y)).predict_proba(X)
+    )
+    message = r"soft_labels must have columns named after the classes, got columns without names, .* \[3\] of y\."
+    with pytest.raises(ValueError, match=message):
+        fit(X, y + 1, soft_labels=unnamed)
+
+
+def test_a_cast_changes_numbers_of_floating_point_alone(blobs):
+    X, y = blobs
+    data = checked(X, y).cast(np.float32)
+    assert data.X is data.all_X and data.X.dtype == np.float32 and data.torch_dtype == torch.float32
+    pixels, labels = images()
+    data = checked(pixels, labels).cast(np.float64)
+    assert data.X.dtype == np.uint8 and np.shares_memory(data.X, pixels) and data.torch_dtype == torch.float64
+
+
+def test_kept_rows_are_those_that_are_meant(blobs):
+    X, y = blobs
+    rows = np.array([7, 3, 3])
+    np.testing.assert_array_equal(LabeledRows(X, y[rows], rows).taken(), X[rows])
+    assert LabeledRows(X, y).taken() is X
 
 
 def test_a_class_that_was_never_declared():
@@ -457,6 +485,15 @@ def test_held_out_rows_and_labels_go_together(held_out, message, blobs):
 def test_wrong_weights_of_held_out_rows_are_called_so(weight, message, blobs):
     with pytest.raises(ValueError, match=message):
         fit(*blobs, X_val=blobs[0], y_val=blobs[1], sample_weight_val=weight)
+
+
+def test_held_out_rows_of_the_wrong_kind_are_called_so(blobs):
+    X, y = blobs
+    dataset = TensorDataset(torch.from_numpy(X).float(), torch.from_numpy(y))
+    with pytest.raises(ValueError, match=r"y_val must have one label for each of the 150 items of the Dataset, got 3"):
+        fit(X, y, X_val=dataset, y_val=[0, 1, 2])
+    with pytest.raises(TypeError, match="X_val must be rows or a Dataset, got a DataLoader"):
+        fit(X, y, X_val=DataLoader(dataset), y_val=y)
 
 
 def test_held_out_labels_must_be_known(blobs):

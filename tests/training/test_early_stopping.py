@@ -1,0 +1,52 @@
+"""Held-out rows are drawn by the seed, and any rise of the accuracy counts."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from skorch.history import History
+from torch import nn
+
+from sklabelnoise import DMClassifier
+from sklabelnoise.training._early_stopping import StopTraining, early_stopping, hold_out, stopped_early
+
+
+def test_another_seed_holds_out_other_rows(blobs):
+    data = DMClassifier()._check_training_set(*blobs)
+    splits = [hold_out(data, 0.2, seed) for seed in (0, 0, 1)]
+    for train, held_out in splits:
+        rows = np.concatenate([train.X, held_out.X])
+        np.testing.assert_array_equal(rows[np.lexsort(rows.T)], data.X[np.lexsort(data.X.T)])
+        assert np.bincount(held_out.labels).tolist() == [10] * 3
+    np.testing.assert_array_equal(splits[0][1].X, splits[1][1].X)
+    assert not np.array_equal(splits[0][1].X, splits[2][1].X)
+
+
+def epochs_until_the_end(accuracies, patience):
+    """After how many epochs with such accuracies early stopping ends the training."""
+    _, stop = early_stopping(patience)
+    net = SimpleNamespace(history=History(), module_=nn.Linear(1, 1), callbacks_=[("early_stopping", stop)], verbose=0)
+    stop.initialize().on_train_begin(net)
+    for accuracy in accuracies:
+        net.history.new_epoch()
+        net.history.record("epoch", len(net.history))
+        net.history.record("valid_accuracy", accuracy)
+        try:
+            stop.on_epoch_end(net)
+        except KeyboardInterrupt:
+            assert stopped_early(net)
+            return len(net.history)
+    assert not stopped_early(net)
+    return None
+
+
+@pytest.mark.parametrize("patience", [1, 3])
+def test_it_waits_for_as_many_epochs_as_are_asked_for_and_any_rise_counts(patience):
+    rising = 0.9 + 1e-6 * np.arange(10)  # one row more of a million
+    assert epochs_until_the_end(rising, patience) is None
+    assert epochs_until_the_end([*rising, *[rising[-1]] * 9], patience) == 10 + patience
+    assert epochs_until_the_end([0.5, 0.4, 0.5, 0.3], 3) == 4
+
+
+def test_what_ends_a_training_as_planned_is_an_interrupt():
+    assert issubclass(StopTraining, KeyboardInterrupt)

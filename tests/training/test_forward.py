@@ -1,0 +1,93 @@
+"""The forward pass over many rows: nothing depends on where a row stands, and nothing of one batch is forgotten."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from sklabelnoise import DMClassifier
+from sklabelnoise.modules import ResNet20
+from sklabelnoise.training._forward import rows_at_once
+
+FAST = {"max_epochs": 1, "random_state": 0}
+
+
+class Sums(nn.Module):
+    """Logits of rows that begin with a number above 100 are what was asked for."""
+
+    def __init__(self, n_features, n_classes, logits=(0.0, 0.0)):
+        super().__init__()
+        self.output, self.logits = nn.Linear(n_features, n_classes), logits
+
+    def forward(self, x):
+        return torch.where(x[:, :1] > 100, torch.tensor(self.logits, dtype=x.dtype), self.output(x))
+
+
+@pytest.mark.parametrize("place", [0, 5000, -1])
+@pytest.mark.parametrize(("logits", "is_fine"), [
+    ((np.nan, 0.0), False), ((np.inf, 0.0), False), ((-np.inf, -np.inf), False), ((-np.inf, 0.0), True),
+])  # fmt: skip
+def test_logits_that_are_no_numbers_are_found_in_every_batch(place, logits, is_fine, blobs):
+    """A class may be impossible, but not all of them."""
+    X, y = blobs[0], blobs[1] % 2
+    model = DMClassifier(Sums, module__logits=logits, **FAST).fit(X, y)
+    rows = np.resize(X, (9000, 5))
+    rows[place, 0] = 101
+    if is_fine:
+        assert model.predict_proba(rows)[place].tolist() == [0, 1]
+    else:
+        with pytest.raises(ValueError, match="Sums gives logits that are not finite for some rows of X"):
+            model.predict_proba(rows)
+
+
+@pytest.mark.parametrize("shape", [(4,), (4, 2, 3)])
+def test_features_of_a_module_without_a_linear_layer_are_one_row_an_example(shape, blobs):
+    class Features(nn.Module):
+        def __init__(self, n_classes):
+            super().__init__()
+            self.scale = nn.Parameter(torch.ones(n_classes))
+
+        def forward_features(self, x):
+            return x[:, :1].repeat(1, int(np.prod(shape))).reshape(-1, *shape)
+
+        def forward(self, x):
+            return x[:, :3] * self.scale
+
+    X, y = blobs
+    embedded = DMClassifier(Features, **FAST).fit(X, y).embed(X)
+    np.testing.assert_array_equal(embedded, np.repeat(X[:, :1], np.prod(shape), axis=1))
+
+
+def test_views_are_those_of_the_seed_of_the_fit():
+    rng = np.random.default_rng(0)
+    X, y = rng.integers(0, 256, (12, 1, 8, 8), dtype=np.uint8), np.arange(12) % 2
+    drawn = []
+
+    def look(batch, generator):
+        drawn.append(torch.randn(2, generator=generator).tolist())
+        return batch
+
+    views = []
+    for seed in (0, 1):
+        model = DMClassifier(ResNet20, augment=look, max_epochs=1, random_state=seed).fit(X, y)
+        for _ in range(2):
+            drawn.clear()
+            model.predict_proba(X, n_augment=2)
+            views.append(list(drawn))
+    assert views[0] == views[1] != views[2] == views[3]
+    assert views[0][0] != views[0][1]
+
+
+@pytest.mark.parametrize(
+    ("batch_size", "limit", "expected"), [(256, 20_000, 16_384), (5000, 20_000, 20_000), (256, 9, 4096)]
+)
+def test_rows_that_are_predicted_at_once_are_whole_batches(batch_size, limit, expected, blobs):
+    model = DMClassifier(batch_size=batch_size, **FAST).fit(*blobs)
+    assert rows_at_once(model.net_, blobs[0], limit) == expected
+
+
+def test_a_device_that_is_full_while_predicting_names_the_size_of_its_batches(blobs, monkeypatch):
+    model = DMClassifier(iterator_valid__batch_size=77, device="cpu", **FAST).fit(*blobs)
+    monkeypatch.setattr(type(model.module_), "forward", lambda self, x: (_ for _ in ()).throw(MemoryError()))
+    with pytest.raises(MemoryError, match=r"use a smaller iterator_valid__batch_size, got 77\."):
+        model.predict(blobs[0])
