@@ -23,9 +23,23 @@ from sklabelnoise._compat import dispatch_mode, has_hooks, overload_with_generat
 _thread = threading.local()
 # Held while torch's own generator stands in for one of ours; a thread that holds it may ask again.
 _borrowing = threading.RLock()
-# A child of a fork has no thread that could release what another one held.
+_n_forks = 0
+
+
+def _after_fork():
+    """Begin anew in the child of a fork, as a worker of a DataLoader is.
+
+    No thread there could release what another one held; and in a block that was open at the fork all workers, in every
+    epoch, would draw the same numbers, those that the block draws next, in place of torch's, which a loader seeds.
+    """
+    global _borrowing, _n_forks
+    _borrowing = threading.RLock()
+    _n_forks += 1
+    _thread.draws = None
+
+
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=lambda: globals().update(_borrowing=threading.RLock()))
+    os.register_at_fork(after_in_child=_after_fork)
 
 _NOTHING = nullcontext()
 # Files of torch.nn whose modules all draw, and the modules elsewhere that do.
@@ -84,11 +98,14 @@ class _Captured(dispatch_mode()):
     def __init__(self, draws):
         super().__init__()
         self.draws = draws
+        self.n_forks = _n_forks
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         kwargs = kwargs or {}
         # A generator that is given already is that of the user, or of a training inside this one.
         if torch.Tag.nondeterministic_seeded not in func.tags or kwargs.get("generator") is not None:
+            return func(*args, **kwargs)
+        if self.n_forks != _n_forks:  # nothing but torch could take this block away
             return func(*args, **kwargs)
         tensor = next((value for value in args if isinstance(value, torch.Tensor)), None)
         device = tensor.device if tensor is not None else torch.device(kwargs.get("device") or "cpu")

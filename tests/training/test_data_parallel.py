@@ -67,7 +67,7 @@ class Threads:
 
     def __init__(self, size):
         self.size, self.own = size, threading.local()
-        self.told, self.all_here = [None] * size, threading.Barrier(size, timeout=SECONDS)
+        self.told, self.all_here = [None] * size, threading.Barrier(size)
 
     def train(self, make, *given, times=1, **more):
         """What `make` makes, fitted by each some times over, in their order."""
@@ -89,9 +89,9 @@ class Threads:
 
     def exchange(self, value):
         self.told[self.own.rank] = copy.deepcopy(value)
-        self.all_here.wait()
+        self.all_here.wait(timeout=SECONDS)
         values = list(self.told)
-        self.all_here.wait()
+        self.all_here.wait(timeout=SECONDS)
         return values
 
     def get_rank(self):
@@ -164,7 +164,7 @@ TOGETHER = {
         DMClassifier,
         {"module": Normalized, "augment": False},
         PICTURES,
-        {"X_val": HELD_OUT, "y_val": [0, 1, 2]},
+        HELD_OUT,
     ),
     "a Dataset": (DMClassifier, {}, (Items(),), {"sample_weight": Items.weight}),
     "a Dataset in turn": (DMClassifier, {"iterator_train__shuffle": False}, (Items(), Items.labels), {}),

@@ -90,22 +90,25 @@ class KeepRows(Callback):
         self.rows[-1].append(batch[0].clone())
 
 
-@pytest.mark.parametrize("num_workers", [0, 1])
+@pytest.mark.parametrize("num_workers", [0, 1, 2])
 def test_noise_of_a_dataset_is_another_in_each_epoch_and_seed_and_none_of_its_predictions(num_workers, blobs):
     dataset = AtRandom(blobs[0].astype(np.float32), blobs[1])
     workers = {"iterator_train__num_workers": num_workers, "iterator_valid__num_workers": num_workers}
+    workers["iterator_train__shuffle"] = False  # so that the noise alone can differ
 
     def shown(seed, predicts=None):
         keep = KeepRows(predicts)
         DMClassifier(max_epochs=2, batch_size=150, callbacks=[keep], random_state=seed, **workers).fit(dataset)
-        return [torch.cat(rows) - torch.cat(rows).mean() for rows in keep.rows]
+        return [torch.cat(rows) for rows in keep.rows]
 
     first, second = shown(0)
-    assert not torch.equal(first.sort(0).values, second.sort(0).values)
+    noise = (torch.cat([first, second]) - torch.from_numpy(np.tile(dataset.inputs, (2, 1)))).round(decimals=3)
+    assert len(noise.unique(dim=0)) == 2 * 150
+    assert not torch.equal(first, second)
     assert all(map(torch.equal, (first, second), shown(0)))
     if num_workers:  # else the callback is what draws
         assert all(map(torch.equal, (first, second), shown(0, predicts=dataset)))
-    assert not torch.equal(first.sort(0).values, shown(1)[0].sort(0).values)
+    assert not torch.equal(first, shown(1)[0])
 
 
 def test_predictions_of_a_random_dataset_are_the_same_in_every_call_and_draw_nothing_of_the_callers(blobs):

@@ -227,7 +227,7 @@ def test_a_zero_grad_that_was_put_in_place_is_called():
     (["ab"], "must hold pairs of a pattern of names of parameters and a dict, got 'ab'."),
     ([("output.*", {"rate": 0.1})], "must have arguments of SGD, which takes ['"),
     ([("output.*", {"rate": 0.1})], "got 'rate' for 'output.*'."),
-    ([("outptu.*", {"lr": 0.1})], "must have patterns that match names of parameters, got 'outptu.*', which none of"),
+    ([("layer.*", {"lr": 0.1})], "must have patterns that match names of parameters, got 'layer.*', which none of"),
     ([("*", {"lr": 0.1}), ("output.*", {"lr": 1.0})], "got 'output.*', which none of [] is left for."),
 ])  # fmt: skip
 def test_groups_of_parameters_that_say_nothing_are_refused(groups, message, blobs):
