@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse
+from sklearn import config_context
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.model_selection import GridSearchCV, cross_val_predict
 from sklearn.pipeline import make_pipeline
@@ -215,6 +216,17 @@ class TestMakeFolds:
                 _folds.make_folds(estimator, *table, SPLITS, {f"{prefix}X_val": table[0]})
             data = _folds.make_folds(estimator, *table, SPLITS, {f"{prefix}X_val": None})
             assert data.folds[0].sample_weight is None
+
+    @pytest.mark.parametrize("wanted", [True, False])
+    def test_weights_are_routed_to_the_classifier_that_asks_for_them(self, table, wanted):
+        weight = np.linspace(0, 1, len(table[1]))
+        with config_context(enable_metadata_routing=True):
+            classifier = DMClassifier().set_fit_request(sample_weight=wanted)
+            scaler = StandardScaler().set_fit_request(sample_weight=True)
+            data = _folds.make_folds(make_pipeline(scaler, classifier), *table, SPLITS, {"sample_weight": weight})
+        for split, (train, _) in enumerate(SPLITS):
+            found = data.folds[split].sample_weight
+            assert found is None if not wanted else np.array_equal(found, weight[train])
 
     def test_rows_without_labels_are_refused(self, table):
         with pytest.raises(NotStackableError, match="there is no y beside X"):

@@ -362,10 +362,12 @@ def test_a_training_that_goes_on_offers_and_tells_of_the_epochs_that_are_left():
 
 
 def test_prediction_in_chunks_of_rows_is_prediction_at_once(monkeypatch):
-    module = MLP(FEATURES, CLASSES)
+    module = MLP(FEATURES, CLASSES, batch_norm=True)
     network = StackedNetwork(module, [module.state_dict()], 2)
     fold = StackedFold(make_data(torch.float32), torch.arange(N), 0, module.state_dict())
-    network.parameters["output.weight"][0, 1] *= 2
+    with torch.no_grad():
+        for tensor in (*network.parameters.values(), *network.buffers.values()):
+            tensor[0, 1] *= 2
     whole = replica_logits(network, 0, fold, torch.arange(N))
     torch.testing.assert_close(replica_logits(network, 0, fold, torch.arange(N), slice(1, 2)), whole[1:])
     monkeypatch.setattr("sklabelnoise._stacked._loop.PREDICTION_ROWS", 7)

@@ -184,6 +184,14 @@ def value_and_gradient(name, logits, targets, weight=None, indices=None, progres
     return value, torch.autograd.grad(value, logits)[0]
 
 
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+@pytest.mark.parametrize("kind", [torch.double, torch.long, torch.half])
+def test_a_reduction_keeps_the_type_of_the_values(reduction, kind):
+    logits, labels, weight = torch.randn(6, 3), torch.arange(6) % 3, torch.arange(6.0)
+    criterion = PerExampleLoss("gce", reduction)
+    torch.testing.assert_close(criterion(logits, labels, weight.to(kind)), criterion(logits, labels, weight))
+
+
 @pytest.mark.parametrize("name", KINDS)
 class TestWhateverTheType:
     """Values and derivatives do not depend on how numbers that are the same are stored."""

@@ -1,11 +1,14 @@
 """The bi-tempered loss against its definition, its derivative and its limits."""
 
+import math
+
+import mpmath
 import pytest
 import torch
 import torch.nn.functional as F
 
 from sklabelnoise.losses import bi_tempered, cross_entropy
-from sklabelnoise.losses._tempered import _root, _tempered_log_odds, _TemperedLogOdds
+from sklabelnoise.losses._tempered import _bound, _root, _tempered_log_odds, _TemperedLogOdds
 
 N_CLASSES = 4
 
@@ -85,6 +88,18 @@ def test_as_many_steps_are_taken_as_the_tails_need(t2, scale, as_tensor):
         # odds that add up to the root of their normalization are those of probabilities that add up to one
         a = odds.sum(-1, keepdim=True) ** s
         torch.testing.assert_close(odds, (1 + s * distance / a) ** (-1 / s), rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize("power", [0.01, 0.2, 0.9, 1.0])
+def test_series_and_closed_form_are_one_integral(power):
+    # the series ends at a miss of 1/16
+    away = [1e-9, 1e-3, 0.03, 0.0624, 0.0626, 0.3, 0.99]
+    margin = torch.tensor([math.log1p(-a) - math.log(a) for a in away], dtype=torch.double)
+    with mpmath.workdps(40):
+        exact = [mpmath.quad(lambda s: s * (1 - s) ** (mpmath.mpf(power) - 1), [0, a]) for a in map(mpmath.mpf, away)]
+    expected = torch.tensor([float(value) for value in exact], dtype=torch.double)
+    # the closed form is the difference of two terms a few dozen times as large
+    torch.testing.assert_close(_bound(margin, power), expected, rtol=3e-13, atol=0)
 
 
 @pytest.mark.parametrize(("name", "bad"), [("t1", 1.0), ("t1", -0.1), ("t2", 1.0), ("t2", 0.8)])
