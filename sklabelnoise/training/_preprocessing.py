@@ -60,7 +60,7 @@ class ImageScaler(nn.Module):
             chunk = chunk.double()
             total += torch.stack([chunk.sum(dims), chunk.square().sum(dims)])
         mean, square = total / (math.prod(images.shape) / n_channels)
-        std = (square - mean**2).clamp_min(0).sqrt()
+        std = (square - mean**2).sqrt()  # no number where rounding makes it negative
         # A channel that never changes keeps its scale; rounding of the sums gives it a tiny one.
         extremes = torch.stack(extremes)
         changes = (extremes[:, 0].amin(0) < extremes[:, 1].amax(0)) & (std > 0)

@@ -2,6 +2,7 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,6 +15,9 @@ from torch.utils.data import Dataset
 
 from sklabelnoise import DMClassifier, ProSelfLCClassifier, RobustLossClassifier
 from sklabelnoise.losses import cross_entropy
+from sklabelnoise.modules import MLP
+from sklabelnoise.modules._draws import may_draw
+from sklabelnoise.training._drawing_parts import _draws_by_torchs_generator
 
 rng = np.random.default_rng(0)
 X = rng.normal(size=(120, 5)).astype(np.float32)
@@ -237,3 +241,24 @@ def test_a_fit_inside_a_fit_changes_neither():
     nested = DMClassifier(WithDropout, max_epochs=3, random_state=0, callbacks=[Inner]).fit(X, y).predict_proba(X)
     assert np.array_equal(nested, plain)
     assert np.array_equal(Inner.proba, fitted(ESTIMATORS["our dropout"], 5))
+
+
+class RepeatingOfImages(Repeating):
+    def forward(self, x):
+        return super().forward(x.flatten(1)[:, :5])
+
+
+def test_whether_a_network_draws_again_is_asked_of_scaled_images():
+    """Bytes it can't take, and would seem to draw nothing."""
+    images = np.random.default_rng(0).integers(0, 256, (12, 1, 2, 4), dtype=np.uint8)
+    model = DMClassifier(RepeatingOfImages, module__n_features=5, max_epochs=1, augment=False, random_state=0)
+    assert model.fit(images, np.arange(12) % 2).net_.repeats_draws_
+
+
+@pytest.mark.parametrize(("module", "draws"), [
+    (MLP(5, 2), False), (MLP(5, 2, dropout=0.5), True), (nn.Sequential(nn.Linear(5, 2), nn.Dropout()), True),
+])  # fmt: skip
+def test_a_compiled_network_that_drops_draws_from_torchs_generator(module, draws):
+    """It can be handed no other."""
+    compiled = SimpleNamespace(compile=True)
+    assert _draws_by_torchs_generator(compiled, module, None, may_draw(module)) == draws
