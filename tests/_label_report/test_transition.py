@@ -111,3 +111,17 @@ def test_a_model_that_is_wrong_where_it_is_unsure_is_warned_of():
 def test_a_method_nobody_knows_is_named():
     with pytest.raises(ValueError, match=r"method must be one of .* got 'guess'"):
         estimate_noise_rate([0, 1, 1], [[0.9, 0.1], [0.2, 0.8], [0.7, 0.3]], method="guess")
+
+
+@pytest.mark.filterwarnings("ignore:The predictions disagree with:UserWarning")
+def test_anchor_points_weigh_the_surest_rows_by_what_is_predicted_and_the_rate_is_of_the_method(random_evidence):
+    y, proba = random_evidence()
+    y = np.minimum(y, 2)  # so that shares of labels and of predictions differ
+    surest, predicted = proba[proba.argmax(axis=0)], proba.argmax(axis=1)
+    classes = np.arange(5)
+    given = {"method": "anchor_points", "classes": classes}
+    np.testing.assert_allclose(estimate_transition_matrix(y, proba, **given), surest, rtol=1e-12)
+    kept = surest.diagonal()[predicted].mean()
+    assert estimate_noise_rate(y, proba, **given) == pytest.approx(1 - kept, rel=1e-12)
+    given = {"method": "predictions", "classes": classes}
+    assert estimate_noise_rate(y, proba, **given) == pytest.approx(np.mean(y != predicted), rel=1e-12)

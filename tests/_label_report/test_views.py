@@ -98,6 +98,11 @@ class TestPictures:
         X = np.full((8, 4, 4), np.nan)
         X[:, 0, 0] = np.inf
         assert all(content.startswith("data:image/") for content in seen(X)[1])
+        image = np.random.default_rng(0).normal(size=(5, 6))
+        image[0, :3] = 0
+        broken = image.copy()
+        broken[0, :3] = np.nan, np.inf, -np.inf
+        np.testing.assert_array_equal(pixels_of(broken), pixels_of(image))
 
     def test_five_dimensions_are_refused(self):
         with pytest.raises(ValueError, match="X must hold images, texts or rows of a table, got shape"):
@@ -177,6 +182,16 @@ class TestValues:
         # Half a row is added to each of the three bins: below one, of one, and missing.
         assert contents[0][0][2] == round(80.5 / 10.5, 2)
         assert contents[1][0][2] == round(90.5 / 20.5, 2)
+
+    def test_a_rare_flag_and_a_text_that_is_missing_speak(self):
+        y = np.repeat([0, 1], 100)
+        flag, text = np.zeros(200, dtype=bool), np.full(200, "moo", dtype=object)
+        flag[:8] = True
+        text[:50] = None
+        text[100:150] = [f"row {i}" for i in range(50)]
+        contents = view_of(pd.DataFrame({"flag": flag, "text": text}), y, 2).brief(np.array([0]), y[:1] + 1, y[:1])
+        # Half a row is added to each bin: two values, rare and missing ones; of the texts one is frequent.
+        assert contents[0] == [["text", "missing", round(50.5 / 0.5, 2)], ["flag", "True", round(8.5 / 0.5, 2)]]
 
     def test_missing_values_booleans_and_lists(self):
         X = pd.DataFrame({"a": [np.nan, 1] * 4, "b": pd.array([True, None] * 4, dtype="boolean"), "c": [[1], [2]] * 4})
