@@ -94,3 +94,15 @@ def test_an_error_inside_puts_it_back(two_threads):
     with pytest.raises(RuntimeError, match="inside"), one_thread():
         raise RuntimeError("inside")
     assert blas_threads() == {2}
+
+
+def test_openmp_has_one_thread_inside_as_well():
+    def openmp_threads():
+        return {library["num_threads"] for library in ThreadpoolController().select(user_api="openmp").info()}
+
+    with threadpool_limits(2, user_api="openmp"):
+        if openmp_threads() != {2}:
+            pytest.skip("no OpenMP that can be given two threads is loaded")
+        with one_thread():
+            assert openmp_threads() == {1}
+        assert openmp_threads() == {2}

@@ -194,7 +194,7 @@ def test_members_without_a_seed_are_given_one_and_others_keep_theirs():
 
 def test_each_fold_has_a_model_of_its_own_that_its_rows_were_left_out_by():
     rows = rows_of(np.arange(60) % 2, HALVES)
-    fitted = OwnMember("bayes", GaussianNB(), {"var_smoothing": [1e-9, 10.0]}, np.arange(2)).fit(rows, Work(), 0)
+    fitted = OwnMember("bayes", GaussianNB(), {"var_smoothing": [1e-3, 10.0]}, np.arange(2)).fit(rows, Work(), 0)
     for model, (_, test) in zip(fitted.models, HALVES, strict=True):
         np.testing.assert_array_equal(model.predict_proba(rows.views["own"][test]), fitted.left_out[test])
         assert model.model.var_smoothing == fitted.parameters["var_smoothing"]

@@ -120,12 +120,12 @@ def test_components_of_large_pictures_are_the_same_in_every_fit():
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.float64])
 def test_pictures_of_any_numbers_are_flat_rows_with_as_many_components_as_pixels_at_most(dtype):
-    pictures = np.random.default_rng(0).integers(0, 255, (N, 2, 3)).astype(dtype)
+    pictures = (np.random.default_rng(0).integers(0, 255, (N, 2, 3)) * (1 if dtype == np.uint8 else 1.3)).astype(dtype)
     found = prepared(pictures)
     centered = pictures.reshape(N, 6) - pictures.reshape(N, 6).astype(float).mean(axis=0)
     assert found.shape == (N, 6)
     # components keep distances
-    np.testing.assert_allclose(found @ found.T, centered @ centered.T, rtol=1e-3, atol=0.5)
+    np.testing.assert_allclose(found @ found.T, centered @ centered.T, rtol=1e-3, atol=1)
 
 
 def test_a_word_said_often_counts_by_the_logarithm_and_none_of_many_is_lost():
