@@ -474,11 +474,11 @@ def test_the_time_limit_counts_from_the_begin_of_the_fit_and_ends_no_piece_that_
 
 
 def test_as_many_members_are_fitted_at_the_same_time_as_jobs_are_asked_for():
-    both = threading.Barrier(2, timeout=20)
+    both = threading.Barrier(2)
 
     class Meets(GaussianNB):
         def fit(self, X, y, sample_weight=None):
-            both.wait()
+            both.wait(timeout=20)
             return super().fit(X, y, sample_weight)
 
     X, _, y = draw(60)
