@@ -46,7 +46,7 @@ class LearningDynamics(TrainingLogits):
     y_clean : array-like of shape (n_samples,), default=None
         True labels of the training rows.
 
-    X_test : array-like of shape (n_test, ...) or torch.utils.data.Dataset, default=None
+    X_test : {array-like, sparse matrix, Dataset} of shape (n_test, ...), default=None
         Test rows as the network takes them: behind a scaler in a Pipeline, scaled ones. The columns of a frame are
         found by name where the network was fitted to one.
 
