@@ -245,6 +245,12 @@ class TestOtherTablesOfOneCore:
         final = 100 * of_first_seed("slr_table1")["as given"]
         assert final["SLR"] - final["alone"] > 1 and abs(final["SLR-a"] - final["alone"]) < 0.1
 
+    def test_several_architectures_gain_as_their_mean_alone(self):
+        final = 100 * of_first_seed("slr_table1")["as given"]
+        gain = final - final["alone"]
+        assert gain["SLR-e"] == pytest.approx(3.5, abs=0.05) and gain["SLR-ae"] == pytest.approx(3.2, abs=0.05)
+        assert gain["mean of three"] == pytest.approx(4.4, abs=0.05)
+
     def test_trust_needs_the_row_and_the_time(self):
         rows = one_core("proselflc_figure2")
         rows = rows[rows["condition"] == "symmetric 0.4"]
