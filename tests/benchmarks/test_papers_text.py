@@ -245,6 +245,16 @@ class TestOtherTablesOfOneCore:
         final = 100 * of_first_seed("slr_table1")["as given"]
         assert final["SLR"] - final["alone"] > 1 and abs(final["SLR-a"] - final["alone"]) < 0.1
 
+    def test_regularizers_add_nothing_to_dm(self):
+        rows = one_core("dm_table8")
+        final = 100 * rows[rows["condition"] == "r=0.4"]["final"].unstack("seed")
+        gains = {name: final.loc[name.replace("CCE", "DM")] - final.loc[name] for name in final.index if "CCE" in name}
+        assert all(gain.gt(4).all() for gain in gains.values())
+        means = {name: round(gain.mean()) for name, gain in gains.items()}
+        assert means == {"CCE": 18, "CCE L2": 15, "CCE dropout": 6, "CCE L2, dropout": 9}
+        of_dm = final[final.index.str.startswith("DM")].mean(axis=1)
+        assert len(final.columns) == 3 and len(of_dm) == 4 and of_dm.max() - of_dm.min() < 1
+
     def test_several_architectures_gain_as_their_mean_alone(self):
         final = 100 * of_first_seed("slr_table1")["as given"]
         gain = final - final["alone"]
