@@ -457,6 +457,10 @@ def test_what_was_trained_on_the_device_is_written_and_read(table, tmp_path, cop
             again = DMClassifier.load(tmp_path / "model")
         np.testing.assert_array_equal(again.predict_proba(X), before)
         again.partial_fit(X, y)
+        if copy == "pickle":  # with the optimizer's moments
+            np.testing.assert_array_equal(again.predict_proba(X), model.partial_fit(X, y).predict_proba(X))
+        trained = [parameter for group in again.net_.optimizer_.param_groups for parameter in group["params"]]
+        assert list(map(id, trained)) == list(map(id, again.net_.module_.parameters()))
         assert device.refused == []
 
 

@@ -191,9 +191,17 @@ class NoisyLabelNet(ClassifierMixin, NeuralNet):
 
     def _move(self, device):
         """Take modules, criterion and the optimizer's state to a device, in place; augmentation draws anew there."""
-        for part in (self.module_, self.criterion_, self.preprocess):
-            if isinstance(part, nn.Module):
-                part.to(device)
+        parts = [part for part in (self.module_, self.criterion_, self.preprocess) if isinstance(part, nn.Module)]
+        before = [parameter for part in parts for parameter in part.parameters()]
+        for part in parts:
+            part.to(device)
+        # Between kinds of tensors torch puts new parameters into a module; the optimizer is to go on with those.
+        moved = dict(zip(before, (parameter for part in parts for parameter in part.parameters()), strict=True))
+        for group in self.optimizer_.param_groups:
+            group["params"] = [moved.get(parameter, parameter) for parameter in group["params"]]
+        states = {moved.get(parameter, parameter): state for parameter, state in self.optimizer_.state.items()}
+        self.optimizer_.state.clear()
+        self.optimizer_.state.update(states)
         # Its own state loaded again comes to where the parameters are now, but for what belongs on the CPU.
         self.optimizer_.load_state_dict(self.optimizer_.state_dict())
         self.augment_generator_ = generator_on(device, self.seed)
