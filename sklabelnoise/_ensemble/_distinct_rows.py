@@ -90,7 +90,7 @@ def _changes(keys, order):
 def row_keys(X):
     """Two 64-bit numbers for each row; equal rows have equal ones, and different rows different ones."""
     if (frame := pandas_frame(X, "X")) is not None:
-        hashed = pd.util.hash_pandas_object(frame, index=False).to_numpy()
+        hashed = pd.util.hash_pandas_object(_of_one_zero(frame), index=False).to_numpy()
         return np.stack([hashed, np.zeros_like(hashed)], axis=1)
     if isinstance(X, np.ndarray) and X.dtype.kind in "biuf":
         content = (row.tobytes() for row in _plain_numbers(X).reshape(len(X), -1))
@@ -113,6 +113,15 @@ def _plain_numbers(values):
         # Zero has two signs, and a long double has bytes without a meaning.
         values = (values if values.dtype.itemsize <= 8 else values.astype(np.float64)) + 0.0
     return np.ascontiguousarray(values)
+
+
+def _of_one_zero(frame):
+    """The same frame with zeros of one sign: pandas 2.2 tells the two apart."""
+    plain = frame.copy(deep=False)
+    for number, dtype in enumerate(frame.dtypes):
+        if pd.api.types.is_float_dtype(dtype):
+            plain.isetitem(number, frame.iloc[:, number] + 0.0)
+    return plain
 
 
 def _content(row):

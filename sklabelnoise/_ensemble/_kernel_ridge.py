@@ -147,7 +147,9 @@ class _Regression:
             mixed += values.T @ (self.targets[block] * self.root_weight[block])
         whitened = scipy.linalg.solve_triangular(root, gram, lower=True)
         whitened = scipy.linalg.solve_triangular(root, whitened.T, lower=True)
-        spectrum, axes = scipy.linalg.eigh((whitened + whitened.T) / 2, driver="evd")
+        # Divide and conquer; for a single landmark SciPy 1.11 asks it for too little memory.
+        driver = "evd" if len(whitened) > 1 else None
+        spectrum, axes = scipy.linalg.eigh((whitened + whitened.T) / 2, driver=driver)
         self.spectrum = np.maximum(spectrum, 0)
         # From values of the kernel at the landmarks to P.
         self.axes = scipy.linalg.solve_triangular(root, axes, lower=True, trans="T")
