@@ -1,5 +1,8 @@
 """The review page in a real browser: what it shows, decides, takes back, merges and hands on."""
 
+import copy
+import hashlib
+import itertools
 import json
 import re
 import time
@@ -27,8 +30,29 @@ DOWN, UP, ENTER, ESCAPE, BACKSPACE = "\ue015", "\ue013", "\ue007", "\ue00c", "\u
 SIZES = {"desktop": (1280, 900), "phone": (390, 844)}
 
 
+_NUMBERS = itertools.count()
+
+
+def _on_its_own(report):
+    """The report under a name of its own: what other tests decided stays in the browser, and may be kept late."""
+    own = copy.copy(report)
+    own.fingerprint = "r" + hashlib.sha256(f"{report.fingerprint} {next(_NUMBERS)}".encode()).hexdigest()[:16]
+    return own
+
+
+@pytest.fixture
+def nasty_report(nasty_report_of_all):
+    return _on_its_own(nasty_report_of_all)
+
+
+@pytest.fixture
+def animals(animals_of_all):
+    """A report with three classes and a table, all labels in doubt."""
+    return _on_its_own(animals_of_all)
+
+
 @pytest.fixture(scope="module")
-def nasty_report():
+def nasty_report_of_all():
     rng = np.random.default_rng(0)
     y = np.array(NASTY)[np.arange(300) % 6]
     proba = rng.dirichlet(np.full(6, 0.3), 300)
@@ -37,8 +61,7 @@ def nasty_report():
 
 
 @pytest.fixture(scope="module")
-def animals():
-    """A report with three classes and a table, all labels in doubt."""
+def animals_of_all():
     rng = np.random.default_rng(0)
     y = np.array(["cat", "dog", "cow"])[np.arange(60) % 3]
     proba = rng.dirichlet([1, 1, 1], 60)
@@ -56,8 +79,14 @@ class Page:
         self.path = path
         self.size("desktop")
         browser.get(path.as_uri())
-        browser.execute_script("localStorage.clear()")
-        browser.get(path.as_uri())
+
+    def until(self, look):
+        """The first thing seen that is true; a browser answers when it comes to it."""
+        for _ in range(200):
+            if seen := look():
+                return seen
+            time.sleep(0.05)
+        raise AssertionError("it has not come to that within ten seconds")
 
     def size(self, name, scheme="light"):
         width, height = SIZES[name]
@@ -108,23 +137,20 @@ class Page:
         before = set(self.browser.downloads.iterdir())
         self.one("#files").click()
         self.one(f"#{button}").click()
-        for _ in range(100):
+
+        def whole():
             new = [p for p in set(self.browser.downloads.iterdir()) - before if p.suffix in (".csv", ".json")]
-            if new and new[0].stat().st_size:  # Chromium reserves the name before it writes
-                self.press(ESCAPE)
-                return new[0]
-            time.sleep(0.05)
-        raise AssertionError("nothing was downloaded")
+            return new[0] if new and new[0].stat().st_size else None  # Chromium reserves the name before it writes
+
+        path = self.until(whole)
+        self.press(ESCAPE)
+        return path
 
     def load(self, path):
         """Choose a file to load; what the page says of it."""
         self.one("#files").click()
         self.one("#import").send_keys(str(path))
-        for _ in range(100):
-            if said := self.text("import-text"):
-                return said
-            time.sleep(0.05)
-        raise AssertionError("the file was not read")
+        return self.until(lambda: self.text("import-text"))
 
 
 @pytest.fixture
@@ -179,10 +205,14 @@ class TestShows:
         assert nasty.text("matching") == f"{len(expected)} rows of {len(issues)}"
 
     def test_every_row_once_when_one_scrolls(self, nasty, nasty_report):
-        for _ in range(20):
+        expected = nasty_report.issues["row"].tolist()
+
+        def all_rows():
             nasty.browser.execute_script("scrollTo(0, document.body.scrollHeight)")
-            time.sleep(0.05)
-        assert nasty.rows == nasty_report.issues["row"].tolist()
+            return len(nasty.rows) >= len(expected)
+
+        nasty.until(all_rows)
+        assert nasty.rows == expected
 
     def test_the_whole_row_its_classes_and_rows_like_it(self, page, animals):
         page.start()
@@ -202,10 +232,7 @@ class TestShows:
         report = LabelReport(y, proba)
         page = Page(browser, report.to_html(tmp_path / "report.html"))
         page.one("#noise summary").click()
-        for _ in range(100):  # it is built when it is opened
-            if cells := page.browser.find_elements("css selector", ".matrix td"):
-                break
-            time.sleep(0.05)
+        cells = page.until(lambda: page.browser.find_elements("css selector", ".matrix td"))  # built when it is opened
         assert len(cells) == 100 * 100
         title = page.one(".matrix td.wrong button").get_attribute("title")
         percent, true, given = re.fullmatch(r"(\d+) % of (\d+) were given (\d+)", title).groups()
@@ -349,7 +376,41 @@ class TestDecides:
         page.start()
         page.press("a", "x")
         page.browser.refresh()
-        assert page.text("progress") == "2 of 60 decided (1 accepted, 1 removed)"
+        page.until(lambda: page.text("progress") == "2 of 60 decided (1 accepted, 1 removed)")
+
+    def test_two_windows_with_one_report_show_and_keep_the_same(self, page):
+        first = page.browser.current_window_handle
+        page.browser.switch_to.new_window("tab")
+        second = page.browser.current_window_handle
+        try:
+            page.browser.get(page.path.as_uri())
+            page.browser.switch_to.window(first)
+            page.start()
+            page.press("a", "c")
+            page.one("#note-text").send_keys("in both")
+            page.one("#note-save").click()
+            row = page.rows[1]
+            page.browser.switch_to.window(second)
+            page.until(lambda: "in both" in page.one(f'tr[data-row="{row}"] .outcome').text)
+            assert page.text("progress") == "1 of 60 decided (1 accepted)"
+            page.click(row, "remove")
+            page.browser.switch_to.window(first)
+            page.until(lambda: page.text("progress") == "2 of 60 decided (1 accepted, 1 removed)")
+            pressed = page.one(f'tr[data-row="{row}"] [data-decision=remove]').get_attribute("aria-pressed")
+            assert pressed == "true" and "in both" in page.one(f'tr[data-row="{row}"] .outcome').text
+            # Storage that is cleared elsewhere takes nothing away.
+            page.browser.switch_to.window(second)
+            page.browser.execute_script("localStorage.clear()")
+            page.browser.switch_to.window(first)
+            page.press("z")
+            page.start()
+            page.press("u")
+            page.browser.switch_to.window(second)
+            page.until(lambda: page.text("progress") == "1 of 60 decided (1 unsure)")
+        finally:
+            page.browser.switch_to.window(second)
+            page.browser.close()
+            page.browser.switch_to.window(first)
 
     def test_the_dialog_of_a_row_knows_the_keys(self, page, animals):
         page.start()
@@ -391,8 +452,9 @@ class TestFiles:
         return page.download()
 
     def cleared(self, page):
-        page.browser.execute_script("localStorage.clear()")
-        page.browser.refresh()
+        page.one("#mass").click()
+        page.one("#all-buttons button:last-child").click()
+        assert page.text("progress") == "0 of 60 decided"
 
     def test_two_reviewers_are_merged_and_compared(self, page, animals, tmp_path):
         rows = animals.issues["row"].tolist()
@@ -567,10 +629,8 @@ class TestEveryone:
 
     def test_from_the_matrix_one_comes_to_its_rows(self, page):
         page.one("#noise summary").click()
-        for _ in range(100):  # it is built when it is opened
-            if buttons := page.browser.find_elements("css selector", ".confusions button"):
-                break
-            time.sleep(0.05)
+        # It is built when it is opened.
+        buttons = page.until(lambda: page.browser.find_elements("css selector", ".confusions button"))
         buttons[0].send_keys(ENTER)
         assert page.current == page.rows[0]
 
@@ -580,6 +640,7 @@ class TestEveryone:
         page.one("#keys-on").click()
         page.press(ESCAPE)
         page.browser.refresh()  # it is remembered
+        page.until(lambda: not page.one("#keys-on").is_selected())
         page.start()
         page.press("a", "1", ENTER, "k")  # nor in the dialog of a row
         assert page.browser.execute_script("return document.getElementById('detail').open")

@@ -11,12 +11,17 @@
     let past = [], future = [];
     let keysOfOneLetter = true;
     let isKept = true;  // what a browser that refuses storage takes back when the page is closed
-    try {
-      // A browser may refuse storage to pages opened from a file; decisions then live until the page is closed.
-      const kept = JSON.parse(localStorage.getItem(key) || "{}");
+
+    function read(text) {
+      const kept = JSON.parse(text || "{}");
       decided = new Map(kept.decided || []);
       reviewer = kept.reviewer || "";
       keysOfOneLetter = kept.keysOfOneLetter !== false;
+    }
+
+    try {
+      // A browser may refuse storage to pages opened from a file; decisions then live until the page is closed.
+      read(localStorage.getItem(key));
     } catch { /* as above */ }
 
     function keep() {
@@ -41,6 +46,13 @@
       get keysOfOneLetter() { return keysOfOneLetter; },
       set keysOfOneLetter(on) { keysOfOneLetter = on; keep(); },
       get isKept() { return isKept; },
+      // What another window with this report has kept, or this one just before it was loaded again, which a browser may
+      // hand over late. Storage that was cleared takes nothing away from a page that is open.
+      takeOver(event) {
+        if (event.key !== key || !event.newValue) return false;
+        read(event.newValue);
+        return true;
+      },
       get nextUndo() { return past.at(-1); },
       get nextRedo() { return future.at(-1); },
       // One step: changes is a list of [row, value after it], value undefined for none.

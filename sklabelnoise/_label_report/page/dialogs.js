@@ -69,13 +69,12 @@
 
   function comment(issue) {
     setCurrent(issue);
-    const before = store.get(issue.row) || { decision: "" };
     byId("note-title").textContent = `Comment on row ${issue.row}`;
-    byId("note-text").value = before.comment || "";
+    byId("note-text").value = (store.get(issue.row) || {}).comment || "";
     byId("note-save").onclick = () => {
       const text = byId("note-text").value.trim();
       byId("note").close();
-      const after = { ...before, comment: text || undefined };
+      const after = { decision: "", ...store.get(issue.row), comment: text || undefined };
       store.change(`comment on row ${issue.row}`, [[issue.row, after.decision || after.comment ? after : undefined]]);
       refreshRows([issue.row]);
     };

@@ -84,6 +84,14 @@
     event.preventDefault();
   }
 
+  // Two windows with one report show the same: the next decision in one would else undo all that the other has kept.
+  function takeOver(event) {
+    if (!store.takeOver(event)) return;
+    byId("keys-on").checked = store.keysOfOneLetter;
+    refreshRows(issues.map((issue) => issue.row));
+    if (byId("detail").open) markButtons(byId("detail-decide"), store.get(view.current.row));
+  }
+
   function fillClasses(id, role) {
     const counts = new Map();
     for (const issue of issues) counts.set(issue[role], (counts.get(issue[role]) || 0) + 1);
@@ -126,6 +134,7 @@
   });
   byId("keys-on").checked = store.keysOfOneLetter;
   byId("keys-on").addEventListener("change", () => { store.keysOfOneLetter = byId("keys-on").checked; });
+  addEventListener("storage", takeOver);
   addEventListener("beforeunload", (event) => { if (!store.isKept) event.preventDefault(); });
   // On paper stand all rows that match the filters, and of the decisions those that were taken.
   addEventListener("beforeprint", () => { while (lineOf.size < view.matching.length) append(); });
