@@ -267,6 +267,12 @@ class NetClassifier(LogitsClassifier):
         """An object with the parameters and the fitted attributes that `_saved_params` wrote."""
         if not header["own_module"] and module is None:
             raise ValueError(f"its module is {header['module_name']}, pass that class or factory as module=, got None")
+        named = header["params"]["module"]
+        if header["own_module"] and module is not None and module is not named:
+            expected = "None" if named is None else "None or that class"
+            raise ValueError(
+                f"its module is {header['module_name']}, which it names, module must be {expected}, got {module!r}"
+            )
         params = {**header["params"], **({} if header["own_module"] else {"module": module})}
         self = cls(**params)
         self._validate_params()
@@ -308,7 +314,8 @@ class NetClassifier(LogitsClassifier):
             The file.
 
         module : torch.nn.Module, class or factory, default=None
-            What the saved classifier had as `module`, where that was not a class of this package.
+            What the saved classifier had as `module`, where that was not a class of this package. Those the file
+            names itself.
 
         Returns
         -------
@@ -318,7 +325,8 @@ class NetClassifier(LogitsClassifier):
         Raises
         ------
         ValueError
-            If the file is damaged, foreign or of another class, or its tensors do not fit the module.
+            If the file is damaged, foreign or of another class, its tensors do not fit the module, or it names another
+            one than the module that is given.
         """
         with callers_torch_aside():  # training may go on with it
             header, tensors = _file_format.read(path, cls)

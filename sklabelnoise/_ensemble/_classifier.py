@@ -564,9 +564,12 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If the file is damaged or foreign, names types that are not trusted, or holds a pickle that is not allowed.
+            If the file is damaged or foreign, names types that are not trusted, holds a pickle that is not allowed, or
+            has no use for one of `modules`.
+        TypeError
+            If `modules` is no dict.
         """
-        return load_ensemble(cls, path, allow_pickle, trusted, modules or {})
+        return load_ensemble(cls, path, allow_pickle, trusted, {} if modules is None else modules)
 
     def __sklearn_is_fitted__(self):
         return hasattr(self, "estimators_")

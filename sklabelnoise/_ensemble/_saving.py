@@ -106,6 +106,8 @@ def save_ensemble(model: Any, path: Any, allow_pickle: bool) -> None:
 
 def load_ensemble(cls: Any, path: Any, allow_pickle: bool, trusted: Any, modules: dict[str, Any]) -> Any:
     """Read a fitted ensemble; see :meth:`NoisyLabelClassifier.load`."""
+    if not isinstance(modules, dict):
+        raise TypeError(f"modules must be a dict from names of members to their modules, got {modules!r}.")
     open(path, "rb").close()  # Python's own errors for what cannot be opened, a folder for one
     try:
         with zipfile.ZipFile(path) as file:
@@ -116,6 +118,11 @@ def load_ensemble(cls: Any, path: Any, allow_pickle: bool, trusted: Any, modules
             files = [file.read(f"network-{number}.safetensors") for number in range(len(header["networks"]))]
     except _DAMAGED as error:
         raise ValueError(f"{str(path)!r} is damaged or no file of a saved {cls.__name__}: {error}") from error
+    members = {described["member"] for described in header["networks"]}
+    if strange := [name for name in modules if name not in members]:
+        raise ValueError(
+            f"modules must be of members that are networks in the file, {_listed(members)}, got {_listed(strange)}."
+        )
     state = _read(header["state"], content, allow_pickle, trusted, path)
     networks = [_network(described, own, modules) for described, own in zip(header["networks"], files, strict=True)]
     model = cls.__new__(cls)
@@ -179,6 +186,10 @@ def _set_by_the_fit(chosen, grid=None):
 
 def _unfitted(entry, networks):
     return cloned_with(networks[entry.number], getattr(entry, "params", {}))
+
+
+def _listed(names):
+    return ", ".join(sorted(map(repr, names))) or "none"
 
 
 def _bytes_of(network):

@@ -159,6 +159,19 @@ def test_a_module_of_the_users_is_handed_in_by_the_user(module, blobs, tmp_path)
     assert np.array_equal(loaded.predict_proba(blobs[0]), model.predict_proba(blobs[0]))
 
 
+@pytest.mark.parametrize("kind, params", [(DMClassifier, {}), (DMClassifier, {"module": MLP}), (DMClassifierCV, {"cv": 2})])
+def test_a_module_for_a_file_that_names_one_of_ours_is_refused(kind, params, blobs, tmp_path):
+    model = kind(**params, **FAST).fit(*blobs)
+    model.save(tmp_path / "model")
+    for other in (Own, ResNet20, Own(5, 3)):
+        expected = r"its module is sklabelnoise\.modules\._mlp\.MLP, which it names, module must be "
+        expected += "None or that class" if params.get("module") else "None"
+        with pytest.raises(ValueError, match=rf"{expected}, got .*{'ResNet20' if other is ResNet20 else 'Own'}"):
+            kind.load(tmp_path / "model", module=other)
+    loaded = kind.load(tmp_path / "model", module=params.get("module"))
+    assert np.array_equal(loaded.predict_proba(blobs[0]), model.predict_proba(blobs[0]))
+
+
 def test_a_loaded_classifier_can_go_on(fitted, saved, blobs):
     loaded = DMClassifier.load(saved).set_params(warm_start=True)
     names = fitted.classes_[blobs[1]]

@@ -134,6 +134,18 @@ def test_a_module_of_the_user_is_handed_in(tmp_path):
     assert np.array_equal(loaded.predict_proba(X), model.predict_proba(X))
 
 
+def test_modules_of_members_that_have_no_use_for_one_are_refused(saved):
+    path, how = saved
+    for name in ("nets", "bayes", "boosting"):
+        with pytest.raises(ValueError, match=rf"modules must be .* networks in the file, 'net', got '{name}'\."):
+            NoisyLabelClassifier.load(path, modules={name: OwnModule}, **how)
+    with pytest.raises(ValueError, match=r"its module is .*MLP, which it names, module must be None, got .*OwnModule"):
+        NoisyLabelClassifier.load(path, modules={"net": OwnModule}, **how)
+    for given in ([OwnModule], OwnModule):
+        with pytest.raises(TypeError, match=r"modules must be a dict from names of members to their modules, got "):
+            NoisyLabelClassifier.load(path, modules=given, **how)
+
+
 def test_no_folder_no_file(model, tmp_path):
     with pytest.raises(FileNotFoundError, match="existing folder"):
         model.save(tmp_path / "none" / "model.zip", allow_pickle=True)
