@@ -145,7 +145,9 @@ class EmphasisDisplay:
         import torch
 
         from sklabelnoise.losses import emphasis_of
+        from sklabelnoise.losses._derivative_view import check_takes
 
+        check_takes(emphasis, hyper)
         p = torch.linspace(0, 1, n_points, dtype=torch.float64)
         with torch.no_grad():
             if isinstance(emphasis, str):

@@ -46,6 +46,11 @@ def emphasis_variance(
     variance : tensor of shape (...)
         Of the population: the mean squared distance from the mean.
 
+    Raises
+    ------
+    TypeError
+        If there are hyper-parameters for a weight that is no loss given by name.
+
     References
     ----------
     Wang et al., Derivative Manipulation for General Example Weighting, 2020, Definition 2. Wang et al., IMAE for
@@ -60,6 +65,7 @@ def emphasis_variance(
     >>> round(emphasis_variance(IMAEEmphasis(T=8.0)).item(), 2)
     4.55
     """
+    check_takes(emphasis, hyper)
     if p is None:
         p = _midpoints(N_POINTS)
     if isinstance(emphasis, str):
@@ -67,6 +73,14 @@ def emphasis_variance(
     else:
         weight = weights_at(emphasis, p.logit())
     return weight.var(-1, correction=0)
+
+
+def check_takes(emphasis, hyper):
+    """Refuse hyper-parameters for a weight that has its own."""
+    if hyper and not isinstance(emphasis, str):
+        raise TypeError(
+            f"emphasis must be the name of a loss to take the hyper-parameters {sorted(hyper)}, got {emphasis!r}."
+        )
 
 
 def _midpoints(n):

@@ -131,3 +131,7 @@ class TestEmphasis:
     def test_what_is_no_curve_is_refused(self, emphasis, message):
         with pytest.raises(ValueError, match=message):
             EmphasisDisplay.from_emphasis(emphasis)
+
+    def test_a_weight_that_is_no_loss_takes_no_hyper_parameters(self):
+        with pytest.raises(TypeError, match=r"name of a loss to take the hyper-parameters \['q'\], got DMEmphasis"):
+            EmphasisDisplay.from_emphasis(DMEmphasis(), q=0.5)

@@ -40,6 +40,12 @@ def test_variance_of_a_batch_is_that_of_its_weights():
     assert emphasis_variance(DMEmphasis(beta=0.0)).item() == 0
 
 
+@pytest.mark.parametrize("emphasis", [DMEmphasis(), torch.sin])
+def test_a_weight_that_is_no_loss_takes_no_hyper_parameters(emphasis):
+    with pytest.raises(TypeError, match=r"name of a loss to take the hyper-parameters \['beta', 'q'\], got "):
+        emphasis_variance(emphasis, q=0.5, beta=1.0)
+
+
 def test_certain_labels_have_a_variance():
     assert emphasis_variance(DMEmphasis(), torch.tensor([0.0, 1.0])).isfinite()
 
