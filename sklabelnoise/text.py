@@ -16,6 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklabelnoise._compat import Interval, StrOptions, fit_context
 from sklabelnoise._foundation._callers_line import warn
+from sklabelnoise._foundation._extras import needed
 from sklabelnoise._foundation._progress import Progress
 from sklabelnoise._foundation._seeds import MAX_SEED
 
@@ -417,12 +418,8 @@ class _EpochProgress:
 
 
 def _import_gensim():
-    try:
+    with needed("PVDBOWVectorizer", "gensim", extra="text"):
         import gensim
-    except ImportError as error:
-        raise ImportError(
-            "PVDBOWVectorizer needs gensim, which is not installed: pip install 'sklabelnoise[text]'."
-        ) from error
     return gensim
 
 

@@ -24,6 +24,7 @@ from sklabelnoise._classifiers._progressive_correction import ProSelfLCClassifie
 from sklabelnoise._classifiers._robust_loss import RobustLossClassifier
 from sklabelnoise._ensemble._own_members import Recoded
 from sklabelnoise._foundation._cloned import cloned_with
+from sklabelnoise._foundation._extras import needed
 from sklabelnoise._foundation._whole_files import write_whole
 
 _FORMAT = "sklabelnoise-ensemble-1"
@@ -210,15 +211,16 @@ def _network(described, content, modules):
 
 
 def _written(state, allow_pickle):
+    pickled = (
+        "Or pass allow_pickle=True: then loading the file can execute whatever was written into it, got "
+        "allow_pickle=False."
+    )
     try:
-        from skops import io as skops_io
+        with needed("Saving members that are no networks of this package", "skops", extra="save", instead=pickled):
+            from skops import io as skops_io
     except ImportError:
         if not allow_pickle:
-            raise ImportError(
-                "save needs skops for members that are no networks of this package (pip install "
-                "'sklabelnoise[save]'), or allow_pickle=True: then loading the file can execute whatever was "
-                "written into it, got allow_pickle=False."
-            ) from None
+            raise
         return "pickle", pickle.dumps(state)
     return "skops", skops_io.dumps(state)
 
@@ -231,7 +233,8 @@ def _read(kind, content, allow_pickle, trusted, path):
                 "file: pass allow_pickle=True if you trust where it comes from, got allow_pickle=False."
             )
         return pickle.loads(content)
-    from skops import io as skops_io
+    with needed(f"Loading {str(path)!r}", "skops", extra="save"):
+        from skops import io as skops_io
 
     trusted = _TRUSTED | set(trusted)
     if strange := sorted(set(skops_io.get_untrusted_types(data=content)) - trusted):

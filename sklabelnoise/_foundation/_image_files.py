@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from sklearn.utils.parallel import Parallel, delayed
 
+from sklabelnoise._foundation._extras import needed
 from sklabelnoise._foundation._given import of_tensor
 from sklabelnoise._foundation._progress import Progress
 
@@ -78,12 +79,8 @@ def read_image(path, mode="RGB"):
     OSError or ValueError
         If it cannot be read, or has more than eight bits a channel.
     """
-    try:
-        from PIL import Image, ImageOps  # optional dependency
-    except ImportError as error:
-        raise ImportError(
-            "Reading images needs pillow: python -m pip install 'sklabelnoise[images]'", name="PIL"
-        ) from error
+    with needed("Reading images", "PIL", extra="images"):
+        from PIL import Image, ImageOps
     with Image.open(path) as image:
         return in_mode(ImageOps.exif_transpose(image), mode)
 

@@ -8,6 +8,7 @@ import pandas as pd
 import scipy.sparse
 from sklearn.utils import get_tags
 
+from sklabelnoise._foundation._extras import comes_with
 from sklabelnoise._foundation._frames import pandas_frame
 from sklabelnoise._foundation._given import is_masked
 from sklabelnoise._foundation._image_files import image_paths, is_pillow_image
@@ -90,7 +91,8 @@ def check_numeric_columns(X, classifier, *, allow_missing=False, name="X"):
         raise ValueError(
             f"{name} must hold a number in every cell for {classifier}, got "
             f"{'; '.join(f'{kind} in {_listed(columns)}' for kind, columns in found.items())}. "
-            f"skrub.tabular_pipeline({classifier}()) takes {table}: pip install 'sklabelnoise[tables]'."
+            f"skrub.tabular_pipeline({classifier}()) takes {table}. That needs "
+            f"{comes_with('skrub', extra='tables')}."
         )
 
 

@@ -4,6 +4,8 @@ from itertools import cycle
 
 import numpy as np
 
+from sklabelnoise._foundation._extras import needed
+
 # Okabe and Ito's palette, which stays apart in the common forms of color blindness.
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 RIGHT, WRONG, NEUTRAL = PALETTE[0], PALETTE[1], "#8A929C"
@@ -31,12 +33,8 @@ def pyplot():
     ImportError
         If it is not installed, with the line that installs it.
     """
-    try:
+    with needed("Drawing", "matplotlib", extra="plot"):
         import matplotlib.pyplot as plt
-    except ImportError as error:
-        raise ImportError(
-            "Drawing needs matplotlib, which comes with the extra 'plot': pip install 'sklabelnoise[plot]'."
-        ) from error
     return plt
 
 

@@ -10,6 +10,7 @@ import pandas as pd
 from sklabelnoise._foundation._callers_line import warn
 from sklabelnoise._foundation._classes import in_type_of
 from sklabelnoise._foundation._counts import check_count
+from sklabelnoise._foundation._extras import needed
 from sklabelnoise._foundation._given import as_labels, check_same_rows, of_tensor
 from sklabelnoise._foundation._whole_files import write_whole
 from sklabelnoise._label_report._decisions import REMOVE, UNSURE, decided_rows, fingerprint_of
@@ -403,10 +404,8 @@ class LabelReport:
         -------
         path : same as the parameter
         """
-        try:
-            from sklabelnoise._label_report._page import render_page  # jinja2 is an optional dependency
-        except ImportError as reason:
-            raise ImportError("The page needs jinja2: pip install 'sklabelnoise[report]'.") from reason
+        with needed("The page", "jinja2", extra="report"):
+            from sklabelnoise._label_report._page import render_page
 
         check_count("max_issues", max_issues, least=0)
         check_count("image_size", image_size, least=1)

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from sklabelnoise._foundation._extras import needed
 from sklabelnoise._foundation._frames import pandas_frame
 from sklabelnoise._foundation._given import of_tensor
 from sklabelnoise._foundation._image_files import are_image_paths, is_pillow_image
@@ -99,9 +100,8 @@ class PictureView(View):
         except Exception as reason:  # whatever a Dataset of the user's raises
             return {"note": f"cannot be read: {reason}"}
         try:
-            return data_uri(picture, self._size)
-        except ImportError as reason:
-            raise ImportError("Pictures need pillow: pip install 'sklabelnoise[report]'.") from reason
+            with needed("A page with pictures", "PIL", extra="report"):
+                return data_uri(picture, self._size)
         except FileNotFoundError:
             return {"path": str(picture), "note": "file not found"}
         except (OSError, SyntaxError, ValueError) as reason:  # what pillow raises for broken files

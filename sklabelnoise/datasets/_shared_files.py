@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from sklabelnoise._foundation._extras import needed
+
 
 def shared_folder(data_home=None):
     """Folder named by the argument, else by the environment variable ``SKLABELNOISE_DATA``, else None."""
@@ -25,12 +27,8 @@ def find_shared(names, data_home=None):
 
 def read_parquet(path):
     """Read a table, with an error that names the extra where pyarrow is missing."""
-    try:
+    with needed(f"Reading {path.name}", "pyarrow", extra="bench"):
         import pyarrow  # noqa: F401
-    except ImportError as error:
-        raise ImportError(
-            f"Reading {path.name} needs pyarrow, which comes with the extra 'bench': pip install 'sklabelnoise[bench]'."
-        ) from error
     return pd.read_parquet(path, engine="pyarrow")
 
 
@@ -67,12 +65,8 @@ def read_image_sheets(path):
 
 
 def _pillow(path):
-    try:
+    with needed(f"Reading {path.name}", "PIL", extra="bench"):
         from PIL import Image, features
-    except ImportError as error:
-        raise ImportError(
-            f"Reading {path.name} needs pillow, which comes with the extra 'bench': pip install 'sklabelnoise[bench]'."
-        ) from error
     if not features.check("webp"):
         raise ImportError(f"Reading {path.name} needs a pillow built with WebP; the wheels of PyPI are.")
     return Image

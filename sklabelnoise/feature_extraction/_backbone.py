@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from sklabelnoise._foundation._callers_line import warn
+from sklabelnoise._foundation._extras import needed
 from sklabelnoise.training._module import last_linear, twin
 
 # Where torchvision's and timm's factories say what weights they load, and what means none.
@@ -238,13 +239,7 @@ def _built(factory):
 
 
 def _sentence_transformer(name):
-    try:
-        from sentence_transformers import SentenceTransformer  # optional dependency
-    except ImportError as error:
-        raise ImportError(
-            f"backbone={name!r} is the name of a model of sentence-transformers, which is not installed: python -m pip "
-            f"install 'sklabelnoise[embed]'. A network for images is passed as a module, as in "
-            f"timm.create_model({name!r}, pretrained=True).",
-            name="sentence_transformers",
-        ) from error
+    image_network = f"A network for images is passed as a module: timm.create_model({name!r}, pretrained=True)."
+    with needed(f"backbone={name!r}, a name,", "sentence_transformers", extra="embed", instead=image_network):
+        from sentence_transformers import SentenceTransformer
     return SentenceTransformer(name)

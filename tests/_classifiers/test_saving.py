@@ -159,7 +159,9 @@ def test_a_module_of_the_users_is_handed_in_by_the_user(module, blobs, tmp_path)
     assert np.array_equal(loaded.predict_proba(blobs[0]), model.predict_proba(blobs[0]))
 
 
-@pytest.mark.parametrize("kind, params", [(DMClassifier, {}), (DMClassifier, {"module": MLP}), (DMClassifierCV, {"cv": 2})])
+@pytest.mark.parametrize(
+    "kind, params", [(DMClassifier, {}), (DMClassifier, {"module": MLP}), (DMClassifierCV, {"cv": 2})]
+)
 def test_a_module_for_a_file_that_names_one_of_ours_is_refused(kind, params, blobs, tmp_path):
     model = kind(**params, **FAST).fit(*blobs)
     model.save(tmp_path / "model")

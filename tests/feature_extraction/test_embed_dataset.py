@@ -286,7 +286,7 @@ class TestBackbones:
 
     def test_a_name_asks_for_what_is_not_installed(self, monkeypatch):
         monkeypatch.setitem(sys.modules, "sentence_transformers", None)
-        with pytest.raises(ImportError, match=r"'all-MiniLM' is the name .* pip install 'sklabelnoise\[embed\]'"):
+        with pytest.raises(ImportError, match=r"backbone='all-MiniLM', .* install 'sklabelnoise\[embed\]'"):
             embed_dataset("all-MiniLM", ["a text"])
 
 

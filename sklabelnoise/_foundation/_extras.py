@@ -1,0 +1,61 @@
+"""Libraries that only some need: where they come from, said in one way wherever one is missing."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+# What registries call a library, where that is not the name it is imported by.
+_REGISTERED = {"PIL": "pillow", "sentence_transformers": "sentence-transformers"}
+
+
+def comes_with(library: str, *, extra: str) -> str:
+    """Say which extra brings a library, and the line that installs it.
+
+    Parameters
+    ----------
+    library : str
+        The name it is imported by.
+    extra : str
+        Of ``pyproject.toml``.
+
+    Returns
+    -------
+    text : str
+        The end of a sentence that names the library, without its period.
+    """
+    registered = _REGISTERED.get(library, library)
+    return f"{registered}, which comes with the extra {extra!r}: pip install 'sklabelnoise[{extra}]'"
+
+
+@contextmanager
+def needed(what: str, library: str, *, extra: str, instead: str = "") -> Iterator[None]:
+    """Say what needs a library that is imported in this block and is not installed.
+
+    Parameters
+    ----------
+    what : str
+        The beginning of the message: what needs it.
+    library : str
+        The name it is imported by.
+    extra : str
+        Of ``pyproject.toml``, which brings it.
+    instead : str, default=""
+        What else can be done: a sentence.
+
+    Raises
+    ------
+    ImportError
+        If it is not installed, with the line that installs it. A library that is there and fails keeps its own error,
+        which no installation of the extra would help.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] != library:
+            raise
+        message = f"{what} needs {comes_with(library, extra=extra)}. {instead}".rstrip()
+        raise ModuleNotFoundError(message, name=library) from error
