@@ -96,6 +96,10 @@ class BaseNoisyLabelClassifier(CallbackSupportMixin, NetClassifier):
         own = {name: value for name, value in self._net_params.items() if name.startswith("module__")}
         return {"module": self.module, **switches, **own}
 
+    def _made_with(self):
+        built_with = vars(self).get("_built_with")  # pickles of version 0.1 have none
+        return {**(self._network_params() if built_with is None else built_with), "amp": self.net_.amp}
+
     def _check_same_network(self):
         """Refuse to go on with a network that the parameters no longer describe."""
         before, now = vars(self).get("_built_with"), self._network_params()

@@ -460,6 +460,9 @@ class DMClassifierCV(NetClassifier):
     def _to_saved(self):
         return members_to_saved(self)
 
+    def _made_with(self):
+        return self._first_member._made_with()
+
     @classmethod
     def _from_saved(cls, header, tensors, module):
         return members_from_saved(cls._with_saved_params(header, module), header, tensors, DMClassifier, module)

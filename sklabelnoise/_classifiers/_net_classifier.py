@@ -17,7 +17,9 @@ from sklabelnoise import modules
 from sklabelnoise._classifiers import _file_format
 from sklabelnoise._classifiers._logits_classifier import LogitsClassifier
 from sklabelnoise._classifiers._parameters import SWITCHES
+from sklabelnoise._stacked._equality import same
 from sklabelnoise.modules import MLP
+from sklabelnoise.training._building import plain
 from sklabelnoise.training._callers_torch import callers_torch_aside
 from sklabelnoise.training._device import resolve_device
 from sklabelnoise.training._optimizer import resolve_optimizer
@@ -253,10 +255,20 @@ class NetClassifier(LogitsClassifier):
     def _from_saved(cls, header, tensors, module):
         """The fitted classifier that `_to_saved` took apart; `module` is what the user passed to `load`."""
 
+    @abstractmethod
+    def _made_with(self):
+        """Parameters of the fitted network, whatever `set_params` was told since; a dict."""
+
     def _saved_params(self):
         """Parameters, fitted attributes, and whether the module is one that can be found by name."""
-        params = self.get_params(deep=False)
-        own_module = self.module is None or getattr(modules, getattr(self.module, "__name__", ""), None) is self.module
+        params, made_with = self.get_params(deep=False), self._made_with()
+        # Others describe no network that there is, and the saved one would not fit into theirs.
+        params = {k: v for k, v in params.items() if k in made_with or not k.startswith("module__")}
+        for name, value in made_with.items():
+            if not same(plain(params.get(name, False)), plain(value)):
+                params[name] = value
+        module = params["module"]
+        own_module = module is None or getattr(modules, getattr(module, "__name__", ""), None) is module
         if not own_module:
             params["module"] = None
         fitted = {name: getattr(self, name) for name in self._saved_attributes if hasattr(self, name)}
@@ -281,6 +293,9 @@ class NetClassifier(LogitsClassifier):
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Save the fitted classifier as one safetensors file, which can be loaded without executing anything.
+
+        Parameters that were set since the fit are saved as they are now, but for those of the network (`module`,
+        ``module__...``, `amp`, `compile` and `channels_last`): the file holds those that it was fitted with.
 
         Parameters
         ----------

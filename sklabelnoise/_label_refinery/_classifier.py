@@ -32,10 +32,14 @@ if TYPE_CHECKING:
 
 
 def _is_one_model_with_decision_function(self):
-    estimators = self._estimators()
-    if len(estimators) > 1 or self.final == "folds":
+    if hasattr(self, "soft_labels_"):  # then what was fitted answers, whatever was set since
+        is_single, model = hasattr(self, "estimator_"), getattr(self, "estimator_", None)
+    else:
+        estimators = self._estimators()
+        is_single, model = len(estimators) == 1 and self.final == "refit", estimators[0]
+    if not is_single:
         raise AttributeError("decision_function needs a single estimator and final='refit'.")
-    return callable(estimators[0].decision_function)
+    return callable(model.decision_function)
 
 
 class StochasticLabelRefinery(ClassifierMixin, BaseLabelRefinery):

@@ -174,6 +174,29 @@ def test_a_module_for_a_file_that_names_one_of_ours_is_refused(kind, params, blo
     assert np.array_equal(loaded.predict_proba(blobs[0]), model.predict_proba(blobs[0]))
 
 
+@pytest.mark.parametrize("made, since", [
+    ({}, {"module__hidden": (3,)}),
+    ({"module__hidden": (8,)}, {"module__hidden": (3,), "module__dropout": 0.5}),
+    ({}, {"module": ResNet20}),
+    ({"module": MLP}, {"module": Own}),
+    ({"module": Own}, {"module": None}),
+    ({}, {"amp": True}),
+    ({"amp": True}, {"amp": False}),
+    ({}, {"compile": True}),
+])  # fmt: skip
+@pytest.mark.parametrize("kind", [DMClassifier, DMClassifierCV])
+def test_a_file_holds_the_network_that_was_fitted_whatever_was_set_since(kind, made, since, blobs, tmp_path):
+    more = {"cv": 2, "n_members": 2, "candidates": [(0, 0), (1, 8)]} if kind is DMClassifierCV else {}
+    model = kind(**made, **more, **FAST).fit(*blobs)
+    before = model.predict_proba(blobs[0])
+    model.set_params(**since, lr=0.5).save(tmp_path / "model")
+    loaded = kind.load(tmp_path / "model", module=made.get("module"))
+    assert np.array_equal(loaded.predict_proba(blobs[0]), before)
+    expected = kind(**made, **more, **FAST).set_params(lr=0.5).get_params()
+    off = {"amp": False, "compile": False}
+    assert off | loaded.get_params() == off | expected
+
+
 def test_a_loaded_classifier_can_go_on(fitted, saved, blobs):
     loaded = DMClassifier.load(saved).set_params(warm_start=True)
     names = fitted.classes_[blobs[1]]

@@ -63,7 +63,10 @@ def test_beside_families_for_tables_rows_keep_their_form(form):
     model = NoisyLabelClassifier(["neighbors", ("keeps", KeepsType())], random_state=0).fit(X, y)
     assert (model.members_["status"] == "used").all()
     assert model.estimators_["keeps"][0].model.seen_ == (type(X), X.dtype)
-    assert model.predict(X).shape == (90,)
+    expected = model.predict_proba(X)
+    # What was fitted is what predicts: members that are set since are those of the next fit.
+    for members in ("auto", ["neighbors"], "no such"):
+        assert np.array_equal(model.set_params(members=members).predict_proba(X), expected)
 
 
 @pytest.mark.parametrize("deep", [False, True])

@@ -1,5 +1,6 @@
 """The stochastic label refinery, its reductions, its bookkeeping and what it must never do."""
 
+import copy
 import pickle
 import subprocess
 import sys
@@ -132,6 +133,25 @@ class TestScikitLearn:
         assert not hasattr(refinery(LogisticRegression(), final="folds"), "decision_function")
         with pytest.raises(NotFittedError):
             refinery(LogisticRegression()).decision_function(X)
+
+    def test_decision_function_is_that_of_the_fit_whatever_is_set_since(self, noisy):
+        X, y, _ = noisy
+        model = refinery(LogisticRegression(), n_rounds=1).fit(X, y)
+        expected = model.decision_function(X)
+        for since in ({"estimator": GaussianNB()}, {"estimator": [GaussianNB()] * 2}, {"final": "folds"}):
+            np.testing.assert_array_equal(copy.copy(model).set_params(**since).decision_function(X), expected)
+        assert not hasattr(refinery(GaussianNB(), n_rounds=1).fit(X, y), "decision_function")
+        folds = refinery(LogisticRegression(), n_rounds=1, final="folds").fit(X, y)
+        assert not hasattr(folds.set_params(final="refit"), "decision_function")
+        several = refinery([LogisticRegression()] * 2, n_rounds=1).fit(X, y)
+        assert not hasattr(several.set_params(estimator=LogisticRegression()), "decision_function")
+
+    def test_missing_values_pass_where_the_fitted_estimator_takes_them(self, noisy):
+        X, y, _ = noisy
+        X = np.where(np.arange(X.size).reshape(X.shape) % 17 == 0, np.nan, X)
+        model = refinery(HistGradientBoostingClassifier(max_iter=3, min_samples_leaf=1), n_rounds=1).fit(X, y)
+        expected = model.predict_proba(X)
+        np.testing.assert_array_equal(model.set_params(estimator=LogisticRegression()).predict_proba(X), expected)
 
 
 class TestReductions:
