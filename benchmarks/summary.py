@@ -19,7 +19,7 @@ RECOMMENDED = ("NoisyLabelClassifier", "DMClassifierCV")
 # The rows of the README's table; twelve at most.
 SHOWN = (
     CEILING, *RECOMMENDED, "RandomForest, tuned", "ExtraTrees, tuned", "robust LightGBM, tuned", "cross entropy, tuned",
-    "CleanLearning of RandomForest", "GCE", BASELINE, "RandomForest", "HistGradientBoosting",
+    "CleanLearning of RandomForest, tuned", "GCE", BASELINE, "RandomForest", "HistGradientBoosting",
 )  # fmt: skip
 
 
