@@ -21,7 +21,7 @@ from sklabelnoise import (
 )
 from sklabelnoise.audit import audit_labels
 from sklabelnoise.metrics._class_columns import predicted_columns
-from sklabelnoise.model_selection import FusedGridSearchCV
+from sklabelnoise.model_selection import FusedGridSearchCV, fused_cross_val_predict
 
 rng = np.random.default_rng(0)
 NAMES = np.array(["ant", "bee", "cow"])
@@ -60,6 +60,16 @@ class TestSoftLabels:
         "DMClassifierCV": DMClassifierCV(candidates=[(0, 0), (0.5, 4)], cv=2, n_members=2, **QUICK),
         "FusedGridSearchCV": FusedGridSearchCV(DMClassifier(**QUICK), {"lam": [0, 1]}, cv=2),
     }
+
+    @pytest.mark.parametrize("name", FITS)
+    def test_rows_in_another_order_than_the_labels_are_refused(self, name):
+        labels = pd.Series(y, index=[f"row {number}" for number in range(len(y))])
+        frame = pd.DataFrame(SOFT, columns=NAMES, index=labels.index)
+        with pytest.raises(ValueError, match="y and soft_labels must have their rows in the same order"):
+            clone(self.FITS[name]).fit(X, labels, soft_labels=frame[::-1])
+        if name == "DMClassifier":
+            with pytest.raises(ValueError, match="y and soft_labels must have their rows in the same order"):
+                fused_cross_val_predict(self.FITS[name], X, labels, params={"soft_labels": frame[::-1]})
 
     @pytest.mark.parametrize("library", LIBRARIES)
     @pytest.mark.parametrize("name", FITS)

@@ -3,9 +3,15 @@
 import numpy as np
 import pytest
 import scipy.sparse
-from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.ensemble import StackingClassifier, VotingClassifier
 from sklearn.exceptions import FitFailedWarning
 from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
+from sklearn.naive_bayes import GaussianNB
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import LinearSVC
 
 from sklabelnoise import NoisyLabelClassifier, StochasticLabelRefinery
 from sklabelnoise.audit import audit_labels
@@ -52,6 +58,31 @@ USES = {
     ).fit(X, y),
     "audit": lambda model: audit_labels(model, X, y, cv=3, random_state=0),
 }
+
+
+STACKS = {
+    "alone": lambda stack: stack,
+    "in a Pipeline": lambda stack: make_pipeline(StandardScaler(), stack),
+    "in a search": lambda stack: GridSearchCV(stack, {"passthrough": [False, True]}, cv=2),
+}
+
+
+@pytest.mark.parametrize("form", STACKS)
+@pytest.mark.parametrize("use", USES)
+def test_probabilities_that_are_there_after_the_fit_alone_are_taken(use, form):
+    default = StackingClassifier([("bayes", GaussianNB())], cv=2)  # says that it has none until it is fitted
+    named = clone(default).set_params(final_estimator=LogisticRegression())
+    one, other = (USES[use](STACKS[form](stack)) for stack in (default, named))
+    of = "proba" if use == "audit" else "oof_proba_"
+    np.testing.assert_array_equal(getattr(one, of), getattr(other, of))
+
+
+@pytest.mark.parametrize("use", USES)
+def test_no_probabilities_before_and_after_the_fit_are_refused_before_it(use):
+    stack = StackingClassifier([("bayes", GaussianNB())], final_estimator=LinearSVC(), cv=2)
+    for model in (stack, make_pipeline(stack), GridSearchCV(LinearSVC(), {"C": [1]}), VotingClassifier([])):
+        with pytest.raises((ValueError, TypeError), match="must have predict_proba"):
+            USES[use](model)
 
 
 @pytest.mark.parametrize("kind", ODD)

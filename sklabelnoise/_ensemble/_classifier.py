@@ -8,6 +8,7 @@ from numbers import Integral, Real
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 import scipy.sparse
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -28,7 +29,7 @@ from sklabelnoise._ensemble._views import MOST_STORED, Views
 from sklabelnoise._foundation._checkpoint import Checkpoint
 from sklabelnoise._foundation._classes import at_all_classes
 from sklabelnoise._foundation._fitted_state import keeping_fitted_state
-from sklabelnoise._foundation._given import of_tensor
+from sklabelnoise._foundation._given import check_same_rows, names_of_rows, of_tensor
 from sklabelnoise._foundation._numeric_columns import (
     check_is_rows,
     check_no_texts,
@@ -283,6 +284,7 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
         """
         begin = time.monotonic()
         with keeping_fitted_state(self):
+            self._row_names = names_of_rows(y, X)
             X, table = self._check_X(X, as_table=needs_table(self.members), as_given=has_own(self.members), reset=True)
             y, sample_weight, groups = check_labels(X, y, sample_weight, groups)
             present = np.ones(len(y), dtype=bool) if sample_weight is None else sample_weight > 0
@@ -489,13 +491,19 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If `X`, `display` or `ids` have another number of rows than the fit had.
+            If `X`, `display` or `ids` have another number of rows than the fit had, or the index of its rows in another
+            order.
 
         See Also
         --------
         sklabelnoise.audit.audit_labels : The same with any classifier.
         """
         check_is_fitted(self)
+        names = getattr(self, "_row_names", None)  # a model that was read from a file has none
+        if names is not None:
+            fitted = pd.Series(self.given_labels_, index=names)
+            for name, data in {"X": X, "display": display, "ids": ids}.items():
+                check_same_rows(y=fitted, **{name: data}, numbers=False)
         # Labels that only rows of weight zero have are no classes of the fit.
         classes = np.union1d(self.classes_, self.given_labels_)
         proba = at_all_classes(self.oof_proba_, self.classes_, classes, fill=0)

@@ -7,6 +7,7 @@ from sklabelnoise._ensemble._linear import Linear
 from sklabelnoise._ensemble._neighbors import Neighbors
 from sklabelnoise._ensemble._networks import NetworkStack, TableNetworks, is_network
 from sklabelnoise._ensemble._own_members import OwnMember
+from sklabelnoise._foundation._last_step import predicts_proba
 
 # In the order they are fitted in: what helps most for its time comes first.
 TABLE_FAMILIES = (
@@ -72,7 +73,7 @@ def _family(entry, classes, stack):
     name, estimator, grid = (*entry, None)[:3]
     if isinstance(estimator, type) or not (hasattr(estimator, "fit") and hasattr(estimator, "get_params")):
         raise ValueError(f"members must hold unfitted estimators, got {estimator!r} as {name!r}.")
-    if not hasattr(estimator, "predict_proba"):
+    if not predicts_proba(estimator):
         raise ValueError(f"members must have predict_proba, got {estimator!r} as {name!r}.")
     if is_network(estimator):
         return stack.add_grid(name, estimator, grid)

@@ -17,6 +17,11 @@ from sklabelnoise._foundation._work import TimeIsOver
 from sklabelnoise._label_refinery._left_out import seeded_clone
 from sklabelnoise.metrics._class_columns import predicted_columns
 
+# Rows are repeated by their weights until there are this many for each, or this many in all: in a census a row stands
+# for thousands of people.
+_REPETITIONS = 10
+_FEW_ROWS = 100_000
+
 
 class Recoded:
     """A model of labels as one of numbers of classes.
@@ -111,24 +116,26 @@ def settings_of(grid):
 def fit_weighted(estimator, X, y, weight, train):
     """Fit to some rows; a classifier that takes no weights gets rows repeated instead.
 
-    So does a Pipeline, as weights are for all of its steps; of weights that are not whole only its last step knows.
+    So does a Pipeline, as weights are for all of its steps; of weights that are not whole, or that would make too many
+    rows, only its last step knows.
 
     Raises
     ------
     ValueError
-        If it takes no weights and these are not whole.
+        If it takes no weights and these are not whole, or too large.
     """
-    times, weights = np.round(weight).astype(int), {}
+    is_whole, weights = (np.round(weight) == weight).all(), {}
     if (weight == 1).all():
         pass
     elif has_fit_parameter(estimator, "sample_weight"):
         weights = {"sample_weight": weight[train]}
-    elif (times == weight).all():
-        train = np.repeat(train, times[train])
+    elif is_whole and weight[train].sum() <= max(_FEW_ROWS, _REPETITIONS * len(train)):
+        train = np.repeat(train, weight[train].astype(int))
     elif isinstance(estimator, Pipeline) and has_fit_parameter(last_step(estimator), "sample_weight"):
         weights = {_of_last_step(estimator): weight[train]}
     else:
-        raise ValueError("its fit takes no sample_weight, and the weights are not whole numbers to repeat rows by")
+        why = "too large to repeat rows by" if is_whole else "not whole numbers to repeat rows by"
+        raise ValueError(f"its fit takes no sample_weight, and the weights are {why}")
     estimator.fit(safe_indexing(X, train), y[train], **weights)
     return estimator  # not what `fit` returns, which may be nothing
 

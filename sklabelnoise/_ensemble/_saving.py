@@ -87,6 +87,7 @@ def save_ensemble(model: Any, path: Any, allow_pickle: bool) -> None:
     state["_families"] = [_without_networks(family, networks) for family in model._families]
     # Made again from the families, in which each model is once.
     del state["estimators_"]
+    state["_row_names"] = None  # an index of pandas may be of any type, and predictions need none
     for name in ("members_", "candidates_"):
         state[name] = state[name].to_dict("list")
     state["members"] = _members_without_networks(model.members, networks)

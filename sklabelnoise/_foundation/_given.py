@@ -239,6 +239,12 @@ def check_same_rows(*, numbers=True, **columns):
             )
 
 
+def names_of_rows(*data):
+    """The index of the first that has one of pandas with names; None if none has, or only numbers in order."""
+    frames = (one for one in data if isinstance(one, pd.Series | pd.DataFrame))
+    return next((one.index for one in frames if not isinstance(one.index, pd.RangeIndex)), None)
+
+
 def check_flags(flags, name):
     """Yes or no for each row: booleans, or the numbers 1 and 0; nothing else is taken for one of them.
 

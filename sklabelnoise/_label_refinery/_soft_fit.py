@@ -14,7 +14,7 @@ from sklearn.utils.validation import has_fit_parameter
 from sklabelnoise._compat import BaseSearchCV, num_samples, safe_indexing
 from sklabelnoise._foundation._callers_line import warn
 from sklabelnoise._foundation._classes import at_all_classes
-from sklabelnoise._foundation._last_step import last_step
+from sklabelnoise._foundation._last_step import last_step, predicts_proba
 from sklabelnoise._label_refinery._copies import copies, most_copies, rows_to_fit
 from sklabelnoise.metrics._class_columns import check_known, class_frame, predicted_columns
 
@@ -143,7 +143,7 @@ def choose_method(estimator, method, n_samples):
     if (method == "regression") != regressor:
         expected, other = ("a regressor", "classifier") if method == "regression" else ("a classifier", "regressor")
         raise ValueError(f"soft_label_method={method!r} needs {expected} as 'estimator'. Got the {other} {name}.")
-    if method != "regression" and not hasattr(estimator, "predict_proba"):
+    if method != "regression" and not predicts_proba(estimator):
         raise ValueError(
             f"The 'estimator' parameter must have predict_proba. Got {name}, which has none; wrap it in "
             "CalibratedClassifierCV, or pass a regressor."

@@ -15,7 +15,7 @@ from sklabelnoise._foundation._callers_line import warn
 from sklabelnoise._foundation._classes import at_all_classes
 from sklabelnoise._foundation._given import as_labels, check_same_rows
 from sklabelnoise._foundation._in_parallel import as_they_come
-from sklabelnoise._foundation._last_step import last_step
+from sklabelnoise._foundation._last_step import last_step, predicts_proba
 from sklabelnoise._foundation._numeric_columns import note_what_is_no_number
 from sklabelnoise._foundation._progress import Progress
 from sklabelnoise._foundation._seeds import draw_seed
@@ -82,7 +82,7 @@ def audit(
         estimator, rows = default(rows)
         known["display"] = given_rows if known["display"] is None and rows is not given_rows else known["display"]
         final = last_step(estimator)
-    elif not hasattr(estimator, "predict_proba"):
+    elif not predicts_proba(estimator):
         raise TypeError(
             f"estimator must have predict_proba, got {type(estimator).__name__}. CalibratedClassifierCV(estimator) has."
         )

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from sklabelnoise._foundation._frames import pandas_frame
 from sklabelnoise._label_report._evidence import codes_of
 
 ACCEPT, REJECT, RELABEL, UNSURE, REMOVE = DECISIONS = ("accept", "reject", "relabel", "unsure", "remove")
@@ -73,13 +74,13 @@ def decided_rows(decisions, report):
 
 def _read(source):
     """A file, path or frame as a frame of text or of whatever the caller has in it."""
-    if isinstance(source, pd.DataFrame):
-        return source.reset_index(drop=True)
     if hasattr(source, "read"):
         content = source.read()
     else:
+        if (frame := pandas_frame(source, "decisions")) is not None:
+            return frame.reset_index(drop=True)
         if not isinstance(source, str | os.PathLike):
-            raise TypeError(f"decisions must be a file, a path, or a frame of pandas, got {type(source).__name__}.")
+            raise TypeError(f"decisions must be a file, a path, or a frame, got {type(source).__name__}.")
         path = Path(source)
         if path.suffix.lower() in _SPREADSHEETS:
             return pd.read_excel(path, dtype=str, keep_default_na=False)
@@ -154,7 +155,7 @@ def _word(cell):
 
 
 def _is_empty(cell):
-    return cell is None or (isinstance(cell, float) and np.isnan(cell)) or str(cell).strip() == ""
+    return (np.ndim(cell) == 0 and pd.isna(cell)) or str(cell).strip() == ""  # None, NaN, NA or NaT is missing
 
 
 def _row_number(cell, rows):

@@ -292,11 +292,11 @@ class LabelReport:
         ----------
         decisions : str, path-like, file, DataFrame, or list of these
             CSV files that the page of `to_html` downloads, of one reviewer or of several, also after a spreadsheet has
-            saved them (with semicolons, numbers such as 7.0, or as .xlsx, which needs openpyxl). Or a DataFrame with
-            columns ``row`` and ``decision`` and, so that decisions about other data are noticed, ``report`` (the
-            fingerprint) or ``given_label``. A decision is "accept" (the suggestion), "reject" (the given label stays),
-            "relabel" (to the class in the column ``label``), "unsure" or "remove". Rows without a decision keep their
-            label.
+            saved them (with semicolons, numbers such as 7.0, or as .xlsx, which needs openpyxl). Or a DataFrame, of
+            other libraries too, with columns ``row`` and ``decision`` and, so that decisions about other data are
+            noticed, ``report`` (the fingerprint) or ``given_label``. A decision is "accept" (the suggestion), "reject"
+            (the given label stays), "relabel" (to the class in the column ``label``), "unsure" or "remove". Rows
+            without a decision keep their label.
 
         unsure_weight : float, default=0.5
             Weight of rows that a reviewer was unsure of.

@@ -14,7 +14,7 @@ from sklearn.utils import indexable
 from sklabelnoise._classifiers._known_predictions import KnownPredictions
 from sklabelnoise._classifiers._net_classifier import NetClassifier
 from sklabelnoise._compat import check_method_params, num_samples, safe_indexing
-from sklabelnoise._foundation._given import as_labels, check_none_missing
+from sklabelnoise._foundation._given import as_labels, check_none_missing, check_same_rows
 from sklabelnoise._foundation._progress import Progress
 from sklabelnoise._foundation._warning_filters import callers_filters
 from sklabelnoise._fused._fits import Fits, refuse
@@ -102,6 +102,7 @@ def fused_cross_val_predict(
     >>> fused_cross_val_predict(DMClassifier(random_state=0), X, y, method="predict_proba").shape
     (200, 2)
     """
+    check_same_rows(y=y, soft_labels=(params or {}).get("soft_labels"), numbers=False)
     if isinstance(estimator, NetClassifier):
         y = as_labels(y)
     elif is_classifier(estimator):  # which may want them in a type of its own

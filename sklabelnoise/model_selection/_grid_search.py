@@ -28,7 +28,7 @@ from sklabelnoise._compat import (
 )
 from sklabelnoise._foundation._cloned import cloned_with
 from sklabelnoise._foundation._fitted_state import keeping_fitted_state
-from sklabelnoise._foundation._given import as_labels, check_none_missing
+from sklabelnoise._foundation._given import as_labels, check_none_missing, check_same_rows
 from sklabelnoise._foundation._warning_filters import callers_filters
 from sklabelnoise.model_selection._evaluation import Evaluation
 
@@ -207,6 +207,7 @@ class FusedGridSearchCV(GridSearchCV):
         ValueError
             If a parameter of the grid is unknown, or all fits fail.
         """
+        check_same_rows(y=y, soft_labels=params.get("soft_labels"), numbers=False)
         if isinstance(self.estimator, NetClassifier):
             y = as_labels(y)
         elif is_classifier(self.estimator):  # which may want them in a type of its own

@@ -12,7 +12,7 @@ from sklearn.utils import check_array, check_consistent_length, check_random_sta
 
 from sklabelnoise._compat import safe_indexing
 from sklabelnoise._foundation._classes import encode, in_type_of
-from sklabelnoise._foundation._given import as_labels
+from sklabelnoise._foundation._given import as_labels, check_same_rows
 from sklabelnoise.noise._transition_matrices import check_rate, check_transition_matrix, in_order_of_classes
 
 if TYPE_CHECKING:
@@ -159,6 +159,7 @@ def corrupt_labels_by_instance(
     check_rate(rate)
     if not isinstance(spread, Real) or not 0 <= spread < np.inf:
         raise ValueError(f"spread must be a finite number of at least 0, got {spread!r}.")
+    check_same_rows(X=X, y=y, numbers=False)
     X = check_array(X, allow_nd=True, dtype=[np.float64, np.float32], input_name="X")
     y = column_or_1d(as_labels(y))
     check_consistent_length(X, y)
@@ -230,6 +231,7 @@ def subsample_classes(
     >>> np.bincount(y_subsampled)
     array([ 10, 100])
     """
+    check_same_rows(X=X, y=y, numbers=False)
     y = column_or_1d(as_labels(y))
     check_consistent_length(X, y)
     classes, codes = encode(y)

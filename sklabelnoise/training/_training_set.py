@@ -13,7 +13,7 @@ from torch.utils.data import ConcatDataset, DataLoader, Dataset, IterableDataset
 from sklabelnoise._compat import safe_indexing
 from sklabelnoise._foundation._class_names import kept_labels, named_labels
 from sklabelnoise._foundation._classes import check_rows_sum_to_one, encode
-from sklabelnoise._foundation._given import as_labels, check_weights, of_tensor
+from sklabelnoise._foundation._given import as_labels, check_same_rows, check_weights, of_tensor
 from sklabelnoise._foundation._image_files import image_paths, read_images
 from sklabelnoise._foundation._numeric_columns import check_no_texts, check_numeric_columns, with_nan_for_na
 from sklabelnoise._foundation._warning_filters import callers_filters
@@ -229,6 +229,7 @@ def check_training_set(
     data : TrainingSet
     """
     tensor = None
+    check_same_rows(**{names[1]: y}, soft_labels=soft_labels, numbers=False)
     if isinstance(X, Dataset):
         example = _example(X)
         y = read_labels(X) if y is None else y

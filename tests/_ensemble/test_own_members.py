@@ -1,5 +1,8 @@
 """Members of the user: what they are shown, and how they are weighted."""
 
+import pickle
+import tracemalloc
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -174,6 +177,27 @@ def rows_of(codes, splits, weight=None):
 HALVES = [(np.arange(30), np.arange(30, 60)), (np.arange(30, 60), np.arange(30))]
 
 
+@pytest.mark.parametrize("named", ["X and y", "X", "y"])
+def test_a_report_refuses_rows_in_another_order_than_that_of_the_fit(named, tmp_path):
+    X, y = draw()
+    index = [f"row {number}" for number in range(90)]
+    frame = pd.DataFrame(X, columns=list("abcd"), index=index)
+    labels = pd.Series(y, index=index)
+    given = (frame if "X" in named else X, labels if "y" in named else y)
+    model = NoisyLabelClassifier([("bayes", GaussianNB())], random_state=0).fit(*given)
+    for fitted in (model, pickle.loads(pickle.dumps(model))):
+        fitted.report(frame)
+        fitted.report(frame.reset_index(drop=True))  # without names it is the order that counts
+        fitted.report(X, display=frame, ids=labels)
+        for other in ({"X": frame[::-1]}, {"display": frame[::-1]}, {"ids": labels[::-1]}):
+            with pytest.raises(ValueError, match=f"{next(iter(other))} must have their rows in the same order"):
+                fitted.report(**other)
+    pytest.importorskip("skops")
+    model.save(tmp_path / "model")
+    NoisyLabelClassifier.load(tmp_path / "model").report(frame[::-1])  # names of rows are not saved
+    model.fit(X, y).report(frame[::-1])  # nor known of a fit to arrays
+
+
 def test_a_fold_that_learns_from_one_class_says_that_class():
     codes = np.repeat([2, 0, 1], [30, 15, 15])
     fitted = OwnMember("bayes", GaussianNB(), None, np.array(["a", "b", "c"])).fit(rows_of(codes, HALVES), Work(), 0)
@@ -277,6 +301,33 @@ def test_weights_that_are_not_whole_are_never_rounded_to_repetitions():
     rows = rows_of(np.arange(60) % 2, HALVES, np.where(np.arange(60) < 30, 1.5, 0.5))
     with pytest.raises(ValueError, match="takes no sample_weight, and the weights are not whole numbers"):
         OwnMember("none", NoWeights(), None, np.arange(2)).fit(rows, Work(), 0)
+
+
+def test_large_whole_weights_are_not_made_into_that_many_rows():
+    # Rows of a census stand for thousands of people each.
+    weight = np.random.default_rng(0).integers(1_000_000, 3_000_000, 60).astype(float)
+    rows = rows_of(np.arange(60) % 2, HALVES, weight)
+    tracemalloc.start()
+    piped = OwnMember("piped", make_pipeline(StandardScaler(), GaussianNB()), None, np.arange(2)).fit(rows, Work(), 0)
+    with pytest.raises(ValueError, match="takes no sample_weight, and the weights are too large to repeat rows by"):
+        OwnMember("none", NoWeights(), None, np.arange(2)).fit(rows, Work(), 0)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 20e6
+    X = rows.views["own"]
+    by_hand = make_pipeline(StandardScaler(), GaussianNB())
+    train, test = HALVES[0]
+    by_hand.fit(X[train], rows.codes[train], gaussiannb__sample_weight=weight[train])
+    np.testing.assert_array_equal(piped.left_out[test], by_hand.predict_proba(X[test]))
+
+
+@pytest.mark.filterwarnings("error")
+def test_weights_beyond_all_integers_are_weights():
+    rows = rows_of(np.arange(60) % 2, HALVES, np.full(60, 2.0**70))
+    one = rows_of(np.arange(60) % 2, HALVES, np.full(60, 1.0))
+    members = [OwnMember("tree", DecisionTreeClassifier(max_depth=1), None, np.arange(2)) for _ in range(2)]
+    left_out = [member.fit(weighted, Work(), 0).left_out for member, weighted in zip(members, (rows, one), strict=True)]
+    np.testing.assert_array_equal(*left_out)
 
 
 class NoWeights(DummyClassifier):

@@ -1,6 +1,7 @@
 """Decisions: five kinds, several reviewers, files that a spreadsheet saved, and what cannot be meant."""
 
 import io
+import re
 
 import numpy as np
 import pandas as pd
@@ -113,6 +114,42 @@ class TestReviewers:
         file.to_csv(path, index=False)
         for source in (path, str(path), csv(file), file, [path, file]):
             assert (report.apply(source) != report.y).sum() == 1
+
+
+@pytest.mark.parametrize("missing", [None, np.nan, pd.NA, pd.NaT], ids=repr)
+def test_a_cell_that_is_missing_in_any_way_is_empty(report, missing):
+    file = page_file(report, ["relabel", "accept", "accept"], label=["cow", "", ""]).astype(object)
+    expected = report.apply(file.head(1))
+    file.iloc[1:, file.columns.get_indexer(["decision", "label", "comment"])] = missing
+    np.testing.assert_array_equal(report.apply(file), expected)
+    message = f"must name the report|belong to another data set or report.*got {re.escape(repr(missing))}"
+    with pytest.raises(ValueError, match=message):
+        report.apply(file.head(1).assign(report=[missing]))
+
+
+@pytest.mark.parametrize("backend", ["numpy_nullable", "pyarrow"])
+def test_types_that_pandas_chooses_for_decisions_change_nothing(report, backend):
+    pytest.importorskip("pyarrow")
+    file = page_file(report, ["accept", None, "relabel", "remove"], label=[None, None, "cow", None])
+    converted = file.convert_dtypes(dtype_backend=backend)
+    for one, other in zip(report.apply(converted, return_rows=True), report.apply(file, return_rows=True), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("library", ["polars", "pyarrow"])
+def test_decisions_may_be_a_frame_of_any_library(report, library, tmp_path):
+    module = pytest.importorskip(library)
+    file = page_file(report, ["accept", None, "relabel", "remove"], label=[None, None, "cow", None])
+    file = file.assign(comment="seen", reviewer="me")  # pandas 2.2 reads no columns of pyarrow without a value
+    file.to_csv(tmp_path / "decisions.csv", index=False)
+    if library == "polars":
+        frame = module.read_csv(tmp_path / "decisions.csv")
+    else:
+        frame = pytest.importorskip("pyarrow.csv").read_csv(tmp_path / "decisions.csv")
+    expected = report.apply(file, return_rows=True)
+    for source in (frame, [frame, file]):
+        for one, other in zip(report.apply(source, return_rows=True), expected, strict=True):
+            np.testing.assert_array_equal(one, other)
 
 
 def with_rows(form):

@@ -197,8 +197,8 @@ def test_every_kind_of_label_has_a_summary(no_warning_of_a_poor_model, classes):
     "decisions, error, message",
     [
         ([], ValueError, r"decisions must be a file, .* got \[\]"),
-        (None, TypeError, "decisions must be a file, a path, or a frame of pandas, got NoneType"),
-        ([{1: "accept"}], TypeError, "decisions must be a file, a path, or a frame of pandas, got dict"),
+        (None, TypeError, "decisions must be a file, a path, or a frame, got NoneType"),
+        ([{1: "accept"}], TypeError, "decisions must be a file, a path, or a frame, got dict"),
     ],
 )
 def test_what_is_no_file_of_decisions_is_refused(report, decisions, error, message):

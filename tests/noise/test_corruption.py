@@ -196,6 +196,23 @@ class TestByInstance:
         np.testing.assert_array_equal(single, double)
 
 
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda X, y: noise.corrupt_labels_by_instance(X, y, 0.3, random_state=0),
+        lambda X, y: noise.subsample_classes(X, y, 2, random_state=0),
+    ],
+    ids=["by instance", "subsampled"],
+)
+def test_rows_and_labels_in_two_orders_are_refused(spoil):
+    X = pd.DataFrame({"a": np.arange(20.0)}, index=list("abcdefghijklmnopqrst"))
+    y = pd.Series(np.arange(20) % 2, index=X.index)
+    spoil(X, y)
+    spoil(X.sample(frac=1, random_state=0), y.reset_index(drop=True))  # without names it is the order that counts
+    with pytest.raises(ValueError, match="X and y must have their rows in the same order"):
+        spoil(X, y[::-1])
+
+
 class TestSubsampleClasses:
     def test_ratio_of_two_classes_is_positive_to_negative(self):
         y = np.repeat(["negative", "positive"], [100, 30])  # 3.7 parts of 30 / 3.7 are less than 30 by rounding
