@@ -23,7 +23,7 @@ from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 
 from sklabelnoise import DMClassifierCV
-from sklabelnoise.text import PVDBOWVectorizer
+from sklabelnoise.text import PVDBOWVectorizer, _stable_hash
 
 pytest.importorskip("gensim")
 
@@ -75,6 +75,20 @@ class TestVectors:
         later = copy.copy(fitted).set_params(epochs=1, vector_size=3, negative=1, min_count=9, random_state=5)
         for given in (texts, corpus[0][:3]):
             np.testing.assert_array_equal(later.transform(given), fitted.transform(given))
+
+    def test_a_new_text_is_inferred_as_gensim_does_from_the_same_start(self, fitted, monkeypatch):
+        """The rate goes down from the first one to the last one of training."""
+        text = " ".join(f"own0x{i} common{i}" for i in range(12))
+        inferred = fitted.transform([text])[0]
+
+        def rewound(size, seed_string):
+            # gensim begins with another vector and other random numbers in every call.
+            model.random = np.random.RandomState(_stable_hash(text, fitted._seed))
+            return ((model.random.random_sample(size) - 0.5) / size).astype(np.float32)
+
+        model = copy.copy(fitted.model_)
+        monkeypatch.setattr("gensim.models.doc2vec.pseudorandom_weak_vector", rewound)
+        np.testing.assert_allclose(inferred, model.infer_vector(text.split()), rtol=1e-5)
 
     def test_threads_change_nothing_in_inference(self, fitted):
         texts, _ = two_topics(200, seed=3)

@@ -159,7 +159,7 @@ class Fits:
                     yield from self._train(stack, plan.data)
                 except Exception as error:  # a user's module or loss may fail in ways that no probe shows
                     reason = f"training together failed: {reason_of(error)}"
-                    warn(f"Candidates are fitted one by one: {reason}.")
+                    warn(f"Candidates are fitted one by one: {reason.removesuffix('.')}.")
                     self._leave_alone(stack.numbers, reason)
                     stacks.remove(stack)
 

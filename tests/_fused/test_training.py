@@ -9,7 +9,7 @@ from torch import nn
 
 from sklabelnoise import DMClassifier, ProSelfLCClassifier, RobustLossClassifier
 from sklabelnoise._foundation._work import Work
-from sklabelnoise._fused import _kept_training
+from sklabelnoise._fused import _kept_training, _training
 from sklabelnoise._fused._fits import fit_together, predict_left_out
 from sklabelnoise.model_selection import fused_cross_val_predict
 from sklabelnoise.training import CropFlip, Cutout
@@ -76,6 +76,17 @@ AUGMENTATIONS = {
 
 def make(kind=DMClassifier, **more):
     return kind(**{"module": Convolution, "augment": CropFlip(2), **SMALL, **more})
+
+
+@pytest.mark.parametrize("error", [torch.cuda.OutOfMemoryError("CUDA out of memory"), MemoryError()])
+def test_a_device_that_is_full_names_the_size_of_the_batches_of_a_stack(blobs, error, monkeypatch):
+    def full(*args, **kwargs):
+        raise error
+
+    monkeypatch.setattr(_training, "train_replicas", full)
+    model = DMClassifier(batch_size=77, max_epochs=3, random_state=0, device="cpu")
+    with pytest.warns(UserWarning, match=r"one by one: .*: MemoryError: .* use a smaller batch_size, got 77\.$"):
+        fused_cross_val_predict(model, *blobs, cv=2)
 
 
 class TestSearch:

@@ -215,6 +215,10 @@ NOT_RECORDED = {
     "autocast": (DMClassifier, {"amp": "bfloat16"}),
     "optimizer of a user": (DMClassifier, {"optimizer": Doubled, "weight_decay": 0.0}),
     "closure": (DMClassifier, {"optimizer": "LBFGS", "weight_decay": 0.0}),
+    "tensors of a criterion": (
+        RobustLossClassifier,
+        {"loss": "forward", "loss__transition_matrix": torch.full((C, C), 0.1) + 0.7 * torch.eye(C)},
+    ),
 }
 
 
@@ -229,6 +233,26 @@ def test_what_might_differ_from_step_to_step_is_not_recorded(rows, name):
     recorded, as_always, made = fit_both(build, rows)
     assert not made
     assert_same(learned(recorded), learned(as_always))
+
+
+def test_what_is_no_table_on_the_device_is_not_recorded(rows):
+    X, y = rows
+    series = {"module": lambda n_classes: nn.Sequential(nn.Flatten(), nn.Linear(D, n_classes)), "module__hidden": None}
+    params = {key: value for key, value in settings(**series).items() if value is not None}
+    recorded, as_always, made = fit_both(lambda: DMClassifier(**params), (X.reshape(N, D // 2, 2), y))
+    assert not made
+    assert_same(learned(recorded), learned(as_always))
+    with mock.patch("sklabelnoise.training._batches.stays_on_host", return_value=True):
+        recorded, as_always, made = fit_both(make, rows)
+    assert not made
+    assert_same(learned(recorded), learned(as_always))
+
+
+def test_processes_that_train_together_do_not_record(rows):
+    with able_to_record() as made, mock.patch.object(_recorded_step, "current_processes", object):
+        recorded = make().fit(*rows)
+    assert not made
+    assert_same(learned(recorded), learned(make().fit(*rows)))
 
 
 @pytest.mark.parametrize("optimizer", ["AdamW", "RMSprop"])
@@ -318,11 +342,22 @@ def test_what_a_callback_of_skorch_changes_between_epochs_is_not_missed(rows):
     def drops():
         return make(callbacks=[DropsMore()], max_epochs=6, module__dropout=0.2)
 
-    for build in (rates, freezes, schedules, drops):
+    def weighs():
+        return make(callbacks=[Softens()], max_epochs=6)
+
+    def moves():
+        return make(callbacks=[MovesParameters()], max_epochs=6)
+
+    def restores():
+        return make(callbacks=[RestoresOptimizer()], max_epochs=6)
+
+    for build in (rates, freezes, schedules, drops, weighs, moves, restores):
         recorded, as_always, made = fit_both(build, rows)
         assert_same(learned(recorded), learned(as_always))
-        assert len(made) == {rates: 2, freezes: 2, schedules: 0, drops: 2}[build]
+        assert len(made) == (0 if build is schedules else 2)
         assert all(recording.is_closed for recording in made)
+        if made:  # before each recording two steps are taken as always
+            assert sum(recording.n_replays for recording in made) == 6 * N_FULL - 2 * len(made)
 
 
 class Steps(Callback):
@@ -344,6 +379,52 @@ class DropsMore(Callback):
         for layer in net.module_.modules():
             if isinstance(layer, nn.Dropout) and len(net.history) == 4:
                 layer.p = 0.6
+
+
+class Softens(Callback):
+    """Changes a number of the criterion from the fourth epoch on."""
+
+    __module__ = "skorch.callbacks"  # as if skorch had written it
+
+    def on_epoch_begin(self, net, **kwargs):
+        if len(net.history) == 4:
+            net.criterion_.damping = 1.0
+
+
+class MovesParameters(Callback):
+    """Puts parameters elsewhere before the fourth epoch."""
+
+    __module__ = "skorch.callbacks"  # as if skorch had written it
+
+    def on_epoch_begin(self, net, **kwargs):
+        if len(net.history) == 4:
+            for p in net.module_.parameters():
+                p.data = p.data.clone()
+
+
+class RestoresOptimizer(Callback):
+    """Gives the optimizer its own state back, in other tensors, before the fourth epoch."""
+
+    __module__ = "skorch.callbacks"  # as if skorch had written it
+
+    def on_epoch_begin(self, net, **kwargs):
+        if len(net.history) == 4:
+            net.optimizer_.load_state_dict(copy.deepcopy(net.optimizer_.state_dict()))
+
+
+@pytest.mark.parametrize("optimizer", ["Adam", "AdamW"])
+def test_while_its_step_is_recorded_an_optimizer_has_leave_for_that(rows, optimizer):
+    class Looking(Recorder):
+        def record(self, function, generators):
+            (group,) = function.__self__._net.optimizer_.param_groups
+            asked.append(group["capturable"])
+            return super().record(function, generators)
+
+    asked = []
+    with able_to_record(Looking):
+        model = make(optimizer=optimizer).fit(*rows)
+    assert asked == [True]
+    assert [group["capturable"] for group in model.net_.optimizer_.param_groups] == [False]
 
 
 @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])

@@ -3,6 +3,7 @@
 Here torch's graphs are stand-ins that note what they are asked for; tests/test_gpu.py asks real ones.
 """
 
+import gc
 import runpy
 import threading
 from contextlib import nullcontext
@@ -112,6 +113,21 @@ BEGUN = ["aside waits for usual", "registered ours", "begin in pool"]
 def test_a_recording_is_made_on_a_stream_of_its_own(noted):
     noted.record().replay()
     assert noted == [*BEGUN, "function", "end", "usual waits for aside", "replay"]
+
+
+@pytest.mark.parametrize("is_collecting", [True, False])
+def test_while_it_records_no_garbage_is_collected_and_then_as_before(noted, is_collecting):
+    was_collecting, seen = gc.isenabled(), []
+    try:
+        (gc.enable if is_collecting else gc.disable)()
+        Recorder(Stream.device).record(lambda: seen.append(gc.isenabled()), [])
+        seen.append(gc.isenabled())
+        with pytest.raises(ValueError, match="by itself"):
+            noted.record(ValueError("by itself"))
+        seen.append(gc.isenabled())
+    finally:
+        (gc.enable if was_collecting else gc.disable)()
+    assert seen == [False, is_collecting, is_collecting]
 
 
 @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
