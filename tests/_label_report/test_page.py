@@ -484,6 +484,16 @@ class TestFiles:
         page.press("z", "z")
         assert page.text("progress") == "3 of 60 decided (2 accepted, 1 removed)"
 
+    def test_what_another_window_decides_while_a_file_is_looked_at_is_in_conflict_with_it(self, page, animals):
+        anns = self.decided(page, "a")
+        self.cleared(page)
+        assert "1 row in the file: 1 new here" in page.load(anns)
+        told = "dispatchEvent(new StorageEvent('storage', {key: arguments[0], newValue: arguments[1]}))"
+        mine = [[int(animals.issues["row"].iloc[0]), {"decision": "remove", "by": "Bo"}]]
+        page.browser.execute_script(told, f"sklabelnoise {animals.fingerprint}", json.dumps({"decided": mine}))
+        page.one("#import-take").click()
+        assert page.text("progress") == "1 of 60 decided (1 removed, 1 conflict)"
+
     def test_a_file_that_a_spreadsheet_saved_is_read_by_page_and_report(self, page, animals, tmp_path):
         file = pd.read_csv(self.decided(page, "akx"), dtype=str, keep_default_na=False)
         file["row"] = file["row"] + ".0"

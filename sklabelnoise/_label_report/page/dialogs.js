@@ -143,6 +143,8 @@
     take.hidden = !changes.length;
     take.onclick = () => {
       byId("files-dialog").close();
+      // Anew: another window may have decided since.
+      const { changes, fresh, conflicts } = compared(found);
       store.change(`decisions of ${file.name}`, changes);
       refreshRows(changes.map(([row]) => row));
       if (conflicts) {
