@@ -6,6 +6,7 @@ import time
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.datasets import make_classification
 from sklearn.dummy import DummyClassifier
@@ -449,7 +450,6 @@ def test_a_member_that_would_take_longer_than_all_others_is_left_out_and_said_so
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 def test_rows_may_be_a_tensor_as_for_networks(dtype):
-    torch = pytest.importorskip("torch")
     X, _, y = draw(90)
     X = X.round()
     tensor = torch.tensor(X, dtype=getattr(torch, dtype), requires_grad=True)

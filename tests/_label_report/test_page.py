@@ -11,6 +11,7 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from sklabelnoise._label_report._page import _largest_confusions, _matrix
 from sklabelnoise.audit import LabelReport
@@ -27,6 +28,8 @@ NASTY = [
     "</script>",
 ]
 DOWN, UP, ENTER, ESCAPE, BACKSPACE = "\ue015", "\ue013", "\ue007", "\ue00c", "\ue003"
+# As the browser tells a page what another window has kept.
+TOLD = "dispatchEvent(new StorageEvent('storage', {key: arguments[0], newValue: arguments[1]}))"
 SIZES = {"desktop": (1280, 900), "phone": (390, 844)}
 
 
@@ -429,7 +432,7 @@ class TestDecides:
         page.one("#detail-decide [data-decision=relabel]").click()
         assert page.browser.execute_script("return document.activeElement.id") == "picker-search"
 
-    def test_a_browser_that_keeps_nothing_is_named(self, page):
+    def test_a_browser_that_keeps_nothing_is_named(self, page, animals):
         page.browser.execute_script(
             "window.native = Storage.prototype.setItem;"
             "Storage.prototype.setItem = () => { throw new Error('refused'); }"
@@ -440,6 +443,9 @@ class TestDecides:
         assert "download your decisions before you close it" in page.one("#not-kept").text.replace("\n", " ")
         left = "return !dispatchEvent(new Event('beforeunload', {cancelable: true}))"
         assert page.browser.execute_script(left)  # the browser asks before it closes the page
+        # What another window could keep does not take away what this one could not.
+        page.browser.execute_script(TOLD, f"sklabelnoise {animals.fingerprint}", json.dumps({"decided": []}))
+        assert page.text("progress") == "1 of 60 decided (1 accepted)"
         page.browser.execute_script("Storage.prototype.setItem = window.native")
         page.press("k")
         assert not page.one("#not-kept").is_displayed() and not page.browser.execute_script(left)
@@ -488,9 +494,8 @@ class TestFiles:
         anns = self.decided(page, "a")
         self.cleared(page)
         assert "1 row in the file: 1 new here" in page.load(anns)
-        told = "dispatchEvent(new StorageEvent('storage', {key: arguments[0], newValue: arguments[1]}))"
         mine = [[int(animals.issues["row"].iloc[0]), {"decision": "remove", "by": "Bo"}]]
-        page.browser.execute_script(told, f"sklabelnoise {animals.fingerprint}", json.dumps({"decided": mine}))
+        page.browser.execute_script(TOLD, f"sklabelnoise {animals.fingerprint}", json.dumps({"decided": mine}))
         page.one("#import-take").click()
         assert page.text("progress") == "1 of 60 decided (1 removed, 1 conflict)"
 
@@ -788,7 +793,6 @@ def test_a_rate_that_means_nothing_is_not_on_the_page(nasty_report, tmp_path):
 
 @pytest.mark.parametrize("images", [False, True])
 def test_rows_may_be_a_tensor_with_a_derivative(tmp_path, images):
-    torch = pytest.importorskip("torch")
     rng = np.random.default_rng(0)
     X = rng.random((60, 3, 8, 8) if images else (60, 3))
     proba = rng.dirichlet([1, 1], 60)

@@ -47,9 +47,9 @@
       set keysOfOneLetter(on) { keysOfOneLetter = on; keep(); },
       get isKept() { return isKept; },
       // What another window with this report has kept, or this one just before it was loaded again, which a browser may
-      // hand over late. Storage that was cleared takes nothing away from a page that is open.
+      // hand over late. It takes nothing away that is in this page alone: storage was cleared, or refused to it.
       takeOver(event) {
-        if (event.key !== key || !event.newValue) return false;
+        if (event.key !== key || !event.newValue || !isKept) return false;
         read(event.newValue);
         return true;
       },
