@@ -2,10 +2,11 @@
 
 import numpy as np
 import pandas as pd
-from sklearn.utils import check_array, check_consistent_length, column_or_1d
+from sklearn.utils import check_consistent_length, column_or_1d
 
 from sklabelnoise._foundation._classes import check_distinct, check_probabilities, encode
 from sklabelnoise._foundation._given import as_labels, check_same_rows
+from sklabelnoise._foundation._matrix import check_matrix
 from sklabelnoise.metrics._class_columns import class_columns, complete_in_class_order
 
 _ROUNDING = 1e-6  # of means, as `check_probabilities` allows for
@@ -30,7 +31,7 @@ def check_evidence(y, proba, classes=None, *, argument="proba"):
     known = found if classes is None else column_or_1d(as_labels(classes, "classes"))
     check_distinct(known)
     columns, proba = class_columns(proba, known, argument=argument, ordered=classes is not None)
-    proba = check_array(proba, dtype=[np.float64, np.float32], input_name=argument)
+    proba = check_matrix(proba, argument, "(n_samples, n_classes)")
     check_consistent_length(y, proba)
     if columns is not None:
         classes = np.unique(columns) if classes is None else known

@@ -6,10 +6,11 @@ from numbers import Integral
 from typing import TYPE_CHECKING
 
 import numpy as np
-from sklearn.utils import check_array, check_consistent_length, column_or_1d
+from sklearn.utils import check_consistent_length, column_or_1d
 
 from sklabelnoise._foundation._classes import check_distinct, check_probabilities
 from sklabelnoise._foundation._given import as_labels, check_same_rows, check_weights
+from sklabelnoise._foundation._matrix import check_matrix
 from sklabelnoise.metrics._class_columns import class_columns
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ def expected_calibration_error(
     known = np.unique(y_true) if labels is None else np.asarray(labels)
     check_distinct(known, "labels")
     columns, proba = class_columns(proba, known, argument="proba", ordered=labels is not None)
-    proba = check_array(proba, dtype=np.float64, input_name="proba")
+    proba = check_matrix(proba, "proba", "(n_samples, n_classes)", dtype=np.float64)
     check_consistent_length(y_true, proba)
     check_probabilities(proba, "proba")
     weight = check_weights(sample_weight, len(y_true))

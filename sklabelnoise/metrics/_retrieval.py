@@ -6,9 +6,10 @@ from numbers import Integral
 from typing import TYPE_CHECKING
 
 import numpy as np
-from sklearn.utils import check_array, check_consistent_length, column_or_1d
+from sklearn.utils import check_consistent_length, column_or_1d
 
 from sklabelnoise._foundation._given import as_labels, check_comparable
+from sklabelnoise._foundation._matrix import check_matrix
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,7 +24,7 @@ _BLOCK = 1024
 
 
 def _unit_rows(features, name):
-    features = check_array(features, dtype=[np.float64, np.float32], input_name=name)
+    features = check_matrix(features, name, "(n_samples, n_features)")
     # By the largest entry first: squares of very large and very small ones are infinite or zero.
     largest = np.abs(features).max(axis=1, keepdims=True)
     features = features / np.where(largest > 0, largest, 1)
@@ -64,7 +65,7 @@ def average_sets(features: ArrayLike, sets: ArrayLike) -> tuple[NDArray[Any], ND
     array([[1., 0.],
            [0., 1.]])
     """
-    features = check_array(features, dtype=[np.float64, np.float32], input_name="features")
+    features = check_matrix(features, "features", "(n_samples, n_features)")
     check_consistent_length(features, sets)
     unique_sets, members = np.unique(column_or_1d(as_labels(sets, "sets")), return_inverse=True)
     order = np.argsort(members, kind="stable")

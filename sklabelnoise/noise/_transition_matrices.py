@@ -7,11 +7,12 @@ from numbers import Integral, Real
 from typing import TYPE_CHECKING
 
 import numpy as np
-from sklearn.utils import check_array, check_random_state
+from sklearn.utils import check_random_state
 
 from sklabelnoise._foundation._classes import check_rows_sum_to_one
 from sklabelnoise._foundation._frames import pandas_frame
 from sklabelnoise._foundation._given import as_labels
+from sklabelnoise._foundation._matrix import check_matrix
 
 if TYPE_CHECKING:
     from typing import Any, Literal
@@ -79,7 +80,13 @@ def check_transition_matrix(transition_matrix: ArrayLike, n_classes: int | None 
     array([[0.9, 0.1],
            [0.2, 0.8]])
     """
-    T = check_array(named_classes(transition_matrix)[1], dtype=np.float64, input_name="transition_matrix")
+    T = check_matrix(
+        named_classes(transition_matrix)[1],
+        "transition_matrix",
+        "(n_classes, n_classes)",
+        dtype=np.float64,
+        hint=" symmetric_transition_matrix(n_classes, rate) makes one of a rate.",
+    )
     if T.shape[0] != T.shape[1]:
         raise ValueError(f"transition_matrix must be square, got shape {T.shape}.")
     if n_classes is not None and len(T) != n_classes:

@@ -1,0 +1,66 @@
+"""Numbers in rows and columns that are no features: read as scikit-learn does, refused in words of their own."""
+
+import numpy as np
+import pytest
+import scipy.sparse
+from sklearn.utils import check_array
+
+from sklabelnoise._foundation._matrix import check_matrix
+from sklabelnoise.audit import find_label_issues
+from sklabelnoise.metrics import expected_calibration_error
+from sklabelnoise.noise import check_transition_matrix, corrupt_labels, expected_noise_rate
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.int64, object])
+def test_it_is_what_scikit_learn_makes_of_it(dtype):
+    values = np.arange(6).reshape(2, 3).astype(dtype)
+    own, theirs = check_matrix(values, "rates", "(a, b)"), check_array(values, dtype=[np.float64, np.float32])
+    np.testing.assert_array_equal(own, theirs)
+    assert own.dtype == theirs.dtype
+
+
+def test_nothing_is_copied_that_need_not_be():
+    values = np.eye(2, dtype=np.float32)
+    assert np.shares_memory(check_matrix(values, "rates", "(a, b)"), values)
+
+
+WRONG = [
+    (0.3, ValueError, "got 0.3"),
+    (None, ValueError, "got None"),
+    ("symmetric", ValueError, "got 'symmetric'"),
+    (np.zeros(5), ValueError, r"got shape \(5,\)"),
+    (np.zeros((2, 2, 2)), ValueError, r"got shape \(2, 2, 2\)"),
+    ([[0.5, 0.5], [1.0]], ValueError, "got something else"),
+    ([["a", "b"]], ValueError, "got something else: could not convert"),
+    (np.zeros((0, 2)), ValueError, "got something else: Found array with 0 sample"),
+    (scipy.sparse.csr_matrix(np.eye(2)), TypeError, "[Ss]parse"),
+    ([[0.5, np.nan]], ValueError, "Input rates contains NaN"),
+]
+
+
+@pytest.mark.parametrize("values, kind, message", WRONG, ids=[message for *_, message in WRONG])
+def test_what_is_none_is_refused_by_the_name_of_the_argument(values, kind, message):
+    with pytest.raises(kind, match=message) as caught:
+        check_matrix(values, "rates", "(a, b)")
+    assert "rates" in str(caught.value)
+    assert "reshape" not in str(caught.value)
+
+
+ASKED = {
+    "corrupt_labels": lambda: corrupt_labels([0, 1], 0.3),
+    "expected_noise_rate": lambda: expected_noise_rate(0.3),
+    "check_transition_matrix": lambda: check_transition_matrix([0.3, 0.7]),
+    "find_label_issues": lambda: find_label_issues([0, 1], [0.3, 0.7]),
+    "expected_calibration_error": lambda: expected_calibration_error([0, 1], [0.3, 0.7]),
+}
+
+
+@pytest.mark.parametrize("asked", ASKED.values(), ids=ASKED)
+def test_one_number_a_row_or_in_all_is_no_matrix(asked):
+    with pytest.raises(ValueError, match=r"must be an array of shape \(n_\w+, n_classes\), got "):
+        asked()
+
+
+def test_who_gives_a_rate_is_told_what_makes_a_matrix_of_it():
+    with pytest.raises(ValueError, match=r"symmetric_transition_matrix\(n_classes, rate\)"):
+        corrupt_labels([0, 1], 0.3)
