@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks import figures
+from benchmarks.again import again_block
 from benchmarks.cells import markdown
 from benchmarks.comparison import Comparison, by_condition, frame_of, left_out_text, of_all_seeds, of_most_seeds
 from benchmarks.detection import detection_block
@@ -208,7 +209,7 @@ def _speed_block(rows):
     )
 
 
-# Block name: file of the rows and what becomes of them.
+# Block name: file of the rows, or several, of which the first has to be there, and what becomes of them.
 BLOCKS = {
     "quick": ("quick", _leaderboard_block),
     "tables": ("tables", _symmetric(_leaderboard_block)),
@@ -237,6 +238,7 @@ BLOCKS = {
     "sizes": ("sizes", _sizes_block),
     "refinery": ("refinery", refinery_block),
     "refinery-mends": ("refinery_mends", mends_block),
+    "again": (("again", "tables"), again_block),
     "speed": ("speed", _speed_block),
     "gpu": ("gpu", gpu_block),
 }
@@ -247,9 +249,9 @@ def block(name, results=RESULTS, with_changes=False):
     if name not in BLOCKS:
         raise ValueError(f"Unknown benchmark block {name!r}; expected one of {', '.join(BLOCKS)}.")
     source, make = BLOCKS[name]
-    path = Path(results) / f"{source}.jsonl"
-    rows, remark = usable_rows(path, with_changes)
-    text = make(rows) if rows else f"No rows in {path.name} yet.\n"
+    paths = [Path(results) / f"{name}.jsonl" for name in ((source,) if isinstance(source, str) else source)]
+    (rows, remark), *others = (usable_rows(path, with_changes) for path in paths)
+    text = make(rows, *(more for more, _ in others)) if rows else f"No rows in {paths[0].name} yet.\n"
     return f"\n{text}\n" + (f"{remark.strip()}\n\n" if remark else "" if rows else "\n")
 
 
