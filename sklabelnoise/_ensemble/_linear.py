@@ -6,6 +6,7 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
+from sklabelnoise._compat import num_samples
 from sklabelnoise._ensemble._families import Family, FittedFamily, best_by_brier
 from sklabelnoise._foundation._classes import at_all_classes
 from sklabelnoise._foundation._warning_filters import callers_filters
@@ -60,4 +61,4 @@ class OneClass:
 
     def predict_proba(self, X):
         """Certainty."""
-        return np.ones((len(X), 1))
+        return np.ones((num_samples(X), 1))

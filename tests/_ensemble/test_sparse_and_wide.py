@@ -138,3 +138,14 @@ def test_rows_without_any_entry_are_predicted():
     X = TfidfVectorizer().fit_transform(documents)
     model = NoisyLabelClassifier(FAST, random_state=0).fit(X, y)
     assert np.isfinite(model.predict_proba(scipy.sparse.csr_matrix((2, X.shape[1])))).all()
+
+
+@pytest.mark.filterwarnings("ignore:The least populated class")
+def test_a_fold_of_one_class_is_learned_from_sparse_rows_too():
+    X = scipy.sparse.random(40, 300, density=0.1, random_state=0, format="csr")
+    y = np.zeros(40, dtype=int)
+    y[7] = 1
+    model = NoisyLabelClassifier(["logistic_regression"], random_state=0).fit(X, y)
+    assert (model.predict(X) == 0).mean() > 0.9
+    dense = NoisyLabelClassifier(["logistic_regression"], random_state=0).fit(X.toarray(), y)
+    np.testing.assert_allclose(model.oof_proba_, dense.oof_proba_, atol=1e-3)
