@@ -32,3 +32,9 @@ def test_a_split_that_leaves_no_row_of_any_weight_to_learn_from_is_refused():
 def test_weights_of_classes_are_found_by_label_and_are_one_where_nothing_is_said():
     found = weights_of_classes({"c": 3.0, "a": 0.5}, np.array(["a", "b", "c"]))
     np.testing.assert_array_equal(found, [0.5, 1.0, 3.0])
+
+
+def test_weights_of_more_classes_than_a_fold_shows_are_in_order_but_not_a_name_in_place_of_another():
+    np.testing.assert_array_equal(weights_of_classes({0: 1.0, 1: 2.0, 2: 3.0}, np.array([0, 2])), [1.0, 3.0])
+    with pytest.raises(ValueError, match="class_weight must be about labels of y, got 1"):
+        weights_of_classes({0: 1.0, 1: 2.0}, np.array([0, 2]))
