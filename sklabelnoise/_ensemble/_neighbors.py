@@ -5,6 +5,8 @@ from sklearn.neighbors import NearestNeighbors
 
 from sklabelnoise._ensemble._families import Family, FittedFamily, best_by_brier
 
+_BLOCK = 4096  # rows at once: each takes several numbers for each neighbor
+
 
 class NeighborVotes:
     """Labels of the nearest rows, which count until so many have been asked.
@@ -85,6 +87,12 @@ def merged(X, codes, weight, n_classes):
 
 def votes(nearest, codes, weight, numbers, n_classes):
     """Shares of labels among the first k neighbors, for each k; a neighbor that stands for several counts as often."""
+    starts = range(0, max(len(nearest), 1), _BLOCK)
+    blocks = [_votes(nearest[start : start + _BLOCK], codes, weight, numbers, n_classes) for start in starts]
+    return [np.concatenate(shares) for shares in zip(*blocks, strict=True)]
+
+
+def _votes(nearest, codes, weight, numbers, n_classes):
     if weight.ndim == 2:
         of_class = weight[nearest]
         mass = of_class.sum(axis=2)

@@ -1,5 +1,7 @@
 """Left-out predictions of the families against the long way round."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 import scipy.sparse
@@ -122,6 +124,23 @@ def test_neighbors_with_weights_are_neighbors_repeated():
     of_three, of_six = votes(nearest, codes, weight, [3, 6], 2)
     np.testing.assert_allclose(of_three, [[2 / 3, 1 / 3]])
     np.testing.assert_allclose(of_six, [[1 / 3, 2 / 3]])
+
+
+@pytest.mark.parametrize("apart", [True, False])
+def test_votes_of_many_rows_are_counted_in_little_memory_and_are_those_of_each_row(apart):
+    rng = np.random.default_rng(0)
+    nearest = rng.integers(0, 300, (20_000, 80))
+    codes, weight = (rng.integers(0, 3, 300), rng.random(300)) if apart else (None, rng.random((300, 3)))
+    tracemalloc.start()
+    try:
+        found = votes(nearest, codes, weight, [10, 40], 3)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 2.5 * nearest.nbytes
+    for i in (0, 4095, 4096, 19_999):
+        for of_all, of_one in zip(found, votes(nearest[[i]], codes, weight, [10, 40], 3), strict=True):
+            np.testing.assert_array_equal(of_all[[i]], of_one)
 
 
 def test_few_trees_tell_the_score_of_many():
