@@ -89,8 +89,9 @@ def _features(data, rows):
     data = of_tensor(data)
     if is_dataset(data):
         dataset = Datasets(data)
-        if dataset.paths is not None:
-            return _of_pictures([dataset.paths[row] for row in rows])
+        paths = dataset.paths  # of all rows, listed anew each time
+        if paths is not None:
+            return _of_pictures([paths[row] for row in rows])
         return _of_items([_input_or_none(dataset, row) for row in rows])
     if sparse.issparse(data):
         return sparse.csr_array(data)[rows]

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from sklearn.linear_model import LogisticRegression
 
 from sklabelnoise._label_report._evidence import codes_of
@@ -93,3 +94,25 @@ def test_a_column_of_which_nothing_is_known_and_numbers_without_a_square_are_as_
     assert neighbors_of_rows(X * [2.0**600, 1, 1], y) == expected
     assert neighbors_of_rows(np.c_[X, np.full((60, 2), [np.nan, np.inf])], y) == expected
     assert neighbors_of_rows(np.ma.masked_array(X), y) == expected
+
+
+class Folder(torch.utils.data.Dataset):
+    """Files of pictures, as a folder of torchvision's lists them; nobody has to be able to read them."""
+
+    def __init__(self, paths):
+        self.paths, self.n_listed = paths, 0
+
+    @property
+    def samples(self):
+        self.n_listed += 1
+        return [(path, 0) for path in self.paths]
+
+    def __len__(self):
+        return len(self.paths)
+
+
+def test_files_of_a_data_set_are_listed_once_however_many_rows_are_compared():
+    truth = np.arange(200) % 2
+    folder = Folder([f"{row}.png" for row in range(200)])
+    neighbors_of_rows(folder, np.where(np.arange(200) % 5, truth, 1 - truth), truth=truth)
+    assert 0 < folder.n_listed < 20
