@@ -122,11 +122,11 @@ class Forest(Family):
         leaves = [leaf for leaf in self.LEAVES if leaf == 1 or 2 * leaf < len(rows)]
         candidates = []
         for leaf in leaves:
-            brier, accuracy = work.piece(
+            brier, proba = work.piece(
                 f"{self.name}-first-{leaf}",
                 lambda leaf=leaf: self._first_trees(rows, X, leaf, first),
             )
-            candidate = rows.scored({"min_samples_leaf": leaf}, accuracy)
+            candidate = rows.scored({"min_samples_leaf": leaf}, proba)
             candidate.brier = brier
             candidates.append(candidate)
         chosen = best_by_brier(candidates)

@@ -243,9 +243,6 @@ class _SortedColumns(ClassifierMixin, BaseEstimator):
     def predict_proba(self, rows):
         return _sorted_columns(self.fitted_.predict_proba(self._subset(rows)), last_step(self.fitted_))[0]
 
-    def predict(self, rows):
-        return self.classes_[self.predict_proba(rows).argmax(axis=1)]
-
     def _subset(self, rows):
         if self.dataset is None:
             return rows

@@ -92,7 +92,7 @@ def find_label_issues(
     codes, suggested, proba = codes[rows], suggested[rows], proba[rows]
     position = np.arange(len(rows))
     quality = proba[position, codes]
-    proba[position, codes] = -np.inf  # a copy, by the line above
+    proba[position, codes] = -np.inf  # a copy since its rows were taken
     issues = pd.DataFrame(
         {
             "row": rows,

@@ -10,6 +10,7 @@ import numpy as np
 from sklearn.utils import check_random_state
 
 from sklabelnoise._foundation._classes import check_rows_sum_to_one
+from sklabelnoise._foundation._counts import check_count
 from sklabelnoise._foundation._frames import pandas_frame
 from sklabelnoise._foundation._given import as_labels
 from sklabelnoise._foundation._matrix import check_matrix
@@ -35,11 +36,6 @@ CIFAR100_SUPERCLASSES = (
     *(16, 4, 17, 4, 2, 0, 17, 4, 18, 17, 10, 3, 2, 12, 12, 16, 12, 1, 9, 19, 2, 10, 0, 1, 16),
     *(12, 9, 13, 15, 13, 16, 19, 2, 4, 6, 19, 5, 5, 8, 19, 18, 1, 2, 15, 6, 0, 17, 8, 14, 13),
 )
-
-
-def _check_n_classes(n_classes):
-    if not isinstance(n_classes, Integral) or n_classes < 2:
-        raise ValueError(f"n_classes must be an integer of at least 2, got {n_classes!r}.")
 
 
 def _is_class(number, n_classes):
@@ -196,7 +192,7 @@ def symmetric_transition_matrix(n_classes: int, rate: float, *, include_true_cla
     >>> round(expected_noise_rate(T), 2)
     0.72
     """
-    _check_n_classes(n_classes)
+    check_count("n_classes", n_classes, least=2)
     check_rate(rate)
     spread = rate / (n_classes if include_true_class else n_classes - 1)
     T = np.full((n_classes, n_classes), spread)
@@ -236,7 +232,7 @@ def asymmetric_transition_matrix(n_classes: int, rate: float, flips: dict[int, i
     >>> float(T[9, 1]), round(expected_noise_rate(T), 2)
     (0.4, 0.2)
     """
-    _check_n_classes(n_classes)
+    check_count("n_classes", n_classes, least=2)
     check_rate(rate)
     if not isinstance(flips, Mapping):
         raise TypeError(f"flips must be a dict of one class to another, got {flips!r}.")
@@ -279,7 +275,7 @@ def pair_flip_transition_matrix(n_classes: int, rate: float) -> NDArray[Any]:
            [0.  , 0.75, 0.25],
            [0.25, 0.  , 0.75]])
     """
-    _check_n_classes(n_classes)
+    check_count("n_classes", n_classes, least=2)
     return asymmetric_transition_matrix(n_classes, rate, {i: (i + 1) % n_classes for i in range(n_classes)})
 
 
@@ -337,7 +333,7 @@ def block_flip_transition_matrix(
     >>> round(expected_noise_rate(T), 2)
     0.16
     """
-    _check_n_classes(n_classes)
+    check_count("n_classes", n_classes, least=2)
     if not isinstance(block_size, Integral) or block_size < 2 or n_classes % block_size:
         raise ValueError(f"block_size must be an integer of at least 2 that divides {n_classes}, got {block_size!r}.")
     return superclass_transition_matrix(np.arange(n_classes) // block_size, rate, flip=flip, random_state=random_state)
