@@ -3,10 +3,12 @@
 import html
 
 from sklabelnoise._label_report._evidence import codes_of
+from sklabelnoise._label_report._speaking_values import shortened
 from sklabelnoise._label_report._statement import rate_as_figure, statement
 from sklabelnoise._label_report._views import view_of_report
 
 _N_ROWS = 10
+_MAX_LENGTH = 160  # characters of what is shown of a row
 _LABELS = ("given_label", "suggested_label")
 _CELL = "padding:.25em .6em;text-align:left;vertical-align:middle;border-bottom:1px solid #8884;overflow-wrap:anywhere;"
 
@@ -49,7 +51,8 @@ def _worst(report):
         if isinstance(content, str) and content.startswith("data:image/"):
             shown = f'<img alt="row {issue["row"]}" src="{_escaped(content)}" style="max-height:64px">'
         else:
-            shown = _escaped(_shorten(view.line(content) if content else ""))
+            line = view.line(content) if content else ""
+            shown = _escaped(shortened(" ".join(line.split()), _MAX_LENGTH))
         cells = "".join(f'<td dir="auto" style="{_CELL}">{_escaped(cell)}</td>' for cell in cells)
         rows.append(f'<tr>{cells}<td dir="auto" style="{_CELL}min-width:14em;">{shown}</td></tr>')
     body = "".join(rows)
@@ -59,8 +62,3 @@ def _worst(report):
 def _escaped(value):
     text = str(value).encode("utf-8", "replace").decode()  # lone surrogates cannot be sent to a browser
     return html.escape(text)
-
-
-def _shorten(text, length=160):
-    text = " ".join(text.split())
-    return text if len(text) <= length else text[: length - 1] + "…"

@@ -94,5 +94,9 @@ def as_text(value):
             return "missing"
         # Four digits, but amounts of money and the like as people write them, not as 3.953e+04.
         return f"{value:.0f}" if 1e4 <= abs(value) < 1e15 else f"{value:.4g}"
-    text = str(value)
-    return text if len(text) <= _MAX_LENGTH else text[: _MAX_LENGTH - 1] + "…"
+    return shortened(str(value), _MAX_LENGTH)
+
+
+def shortened(text, length):
+    """So many characters of a text at most."""
+    return text if len(text) <= length else text[: length - 1] + "…"

@@ -15,7 +15,7 @@ from sklabelnoise._foundation._frames import pandas_frame
 from sklabelnoise._foundation._given import of_tensor
 from sklabelnoise._foundation._image_files import are_image_paths, is_pillow_image
 from sklabelnoise._label_report._datasets import Datasets, is_dataset
-from sklabelnoise._label_report._speaking_values import SpeakingValues, as_text
+from sklabelnoise._label_report._speaking_values import SpeakingValues, as_text, shortened
 
 _MAX_TEXT = 2000  # characters of a text that are shown at once
 _MAX_FULL_TEXT = 20_000  # characters of a text that are shown on demand
@@ -64,11 +64,11 @@ class TextView(View):
         self._text_of = text_of
 
     def brief(self, rows, given, suggested):
-        return [_shorten(str(self._text_of(row)), _MAX_TEXT) for row in rows]
+        return [shortened(str(self._text_of(row)), _MAX_TEXT) for row in rows]
 
     def full(self, row):
         text = str(self._text_of(row))
-        return None if len(text) <= _MAX_TEXT else _shorten(text, _MAX_FULL_TEXT)
+        return None if len(text) <= _MAX_TEXT else shortened(text, _MAX_FULL_TEXT)
 
     def line(self, content):
         return content
@@ -255,10 +255,6 @@ def _view_of_items(items, image_size):
     if is_pillow_image(first) or np.ndim(first) > 1:  # pictures of pillow, or arrays of several sizes
         return PictureView(items.__getitem__, image_size)
     return TextView(items.__getitem__)
-
-
-def _shorten(text, length):
-    return text if len(text) <= length else text[: length - 1] + "…"
 
 
 def pixels_of(image):

@@ -3,7 +3,6 @@
 import hashlib
 import http.client
 import logging
-import os
 import time
 import urllib.error
 import urllib.request
@@ -15,6 +14,7 @@ from filelock import FileLock
 from sklearn.datasets import get_data_home
 
 from sklabelnoise._foundation._whole_files import put_in_place
+from sklabelnoise.datasets._shared_files import shared_folder
 
 logger = logging.getLogger(__name__)
 
@@ -116,9 +116,8 @@ def _only_process(path):
 def _folders(data_home):
     if data_home is not None:
         return [Path(data_home)]
-    shared = os.environ.get("SKLABELNOISE_DATA")
-    default = Path(get_data_home()) / "sklabelnoise"
-    return [Path(shared), default] if shared else [default]
+    shared, default = shared_folder(), Path(get_data_home()) / "sklabelnoise"
+    return [default] if shared is None else [shared, default]
 
 
 def _sha256(path):

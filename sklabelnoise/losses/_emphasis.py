@@ -6,7 +6,7 @@ from functools import cached_property
 
 import torch
 
-from sklabelnoise.losses._declare import POSITIVE, Interval, check_hyper_parameter
+from sklabelnoise.losses._declare import AT_LEAST_ZERO, POSITIVE, Interval, check_hyper_parameter
 from sklabelnoise.losses._margin import over_samples
 from sklabelnoise.losses._weighting import integrate_emphasis
 
@@ -89,7 +89,7 @@ class DMEmphasis:
     beta: float | torch.Tensor = 8.0
 
     def __post_init__(self):
-        check_hyper_parameter("DMEmphasis", "lam", self.lam, Interval(0))
+        check_hyper_parameter("DMEmphasis", "lam", self.lam, AT_LEAST_ZERO)
         check_hyper_parameter("DMEmphasis", "beta", self.beta, Interval())
 
     def __call__(self, p):
@@ -205,7 +205,7 @@ class NormalEmphasis:
     beta: float | torch.Tensor
 
     def __post_init__(self):
-        check_hyper_parameter("NormalEmphasis", "psi", self.psi, Interval(0))
+        check_hyper_parameter("NormalEmphasis", "psi", self.psi, AT_LEAST_ZERO)
         check_hyper_parameter("NormalEmphasis", "beta", self.beta, POSITIVE)
 
     def __call__(self, p):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 
-from sklabelnoise.losses._declare import Interval, OneOf, per_example_loss
+from sklabelnoise.losses._declare import AT_LEAST_ZERO, Interval, OneOf, per_example_loss
 from sklabelnoise.losses._log_odds import log_probabilities, margins, one_minus_exp, with_derivative_of
 from sklabelnoise.losses._margin import check_targets, common_target, over_classes
 from sklabelnoise.losses._robust import mae
@@ -68,7 +68,7 @@ def nce(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
     return _share(-log_probabilities(logits), targets)
 
 
-@per_example_loss(uniform_remainder=True, gamma=Interval(0), detached=OneOf((True, False)))
+@per_example_loss(uniform_remainder=True, gamma=AT_LEAST_ZERO, detached=OneOf((True, False)))
 def nfl(
     logits: torch.Tensor, targets: torch.Tensor, *, gamma: float | torch.Tensor = 0.5, detached: bool = False
 ) -> torch.Tensor:

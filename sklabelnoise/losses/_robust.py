@@ -231,7 +231,7 @@ def _focal_emphasis(p, *, gamma, detached):
     return weight if detached else weight - 2 * gamma * (1 - p) ** gamma * torch.special.xlogy(p, p)
 
 
-@per_example_loss(emphasis=_focal_emphasis, gamma=Interval(0), detached=OneOf((True, False)))
+@per_example_loss(emphasis=_focal_emphasis, gamma=AT_LEAST_ZERO, detached=OneOf((True, False)))
 def focal(
     logits: torch.Tensor, targets: torch.Tensor, *, gamma: float | torch.Tensor = 0.5, detached: bool = False
 ) -> torch.Tensor:

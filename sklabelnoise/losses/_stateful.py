@@ -10,7 +10,7 @@ import math
 
 import torch
 
-from sklabelnoise.losses._declare import DeclaredCriterion, Interval
+from sklabelnoise.losses._declare import AT_LEAST_ZERO, DeclaredCriterion, Interval
 from sklabelnoise.losses._log_odds import log_probabilities
 from sklabelnoise.losses._margin import check_sample_weight, check_targets, weighted_mean
 from sklabelnoise.losses._robust import gce, mae
@@ -114,7 +114,7 @@ class ELRLoss(RowLoss):
     tensor(1.3154)
     """
 
-    hyper_parameters = {"beta": (0.7, Interval(0, 1, closed="left")), "lam": (3.0, Interval(0))}
+    hyper_parameters = {"beta": (0.7, Interval(0, 1, closed="left")), "lam": (3.0, AT_LEAST_ZERO)}
 
     def __init__(self, *, beta: float = 0.7, lam: float = 3.0):
         super().__init__(beta=beta, lam=lam)

@@ -6,7 +6,7 @@ import math
 
 import torch
 
-from sklabelnoise.losses._declare import Interval, OneOf, check_hyper_parameter, per_example_loss
+from sklabelnoise.losses._declare import AT_LEAST_ZERO, Interval, OneOf, check_hyper_parameter, per_example_loss
 from sklabelnoise.losses._log_odds import cross_entropy_of_labels, log_probabilities
 from sklabelnoise.losses._margin import check_targets, over_samples
 
@@ -119,7 +119,7 @@ def label_smoothing(
     return (1 - smoothing) * cross_entropy_of(log_proba, targets) - smoothing * log_proba.mean(-1)
 
 
-@per_example_loss(uniform_remainder=True, strength=Interval(0, math.inf), rescale=OneOf((True, False)))
+@per_example_loss(uniform_remainder=True, strength=AT_LEAST_ZERO, rescale=OneOf((True, False)))
 def confidence_penalty(
     logits: torch.Tensor, targets: torch.Tensor, *, strength: float | torch.Tensor = 0.1, rescale: bool = False
 ) -> torch.Tensor:
