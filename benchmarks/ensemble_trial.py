@@ -232,7 +232,7 @@ def run(tasks, seeds, max_train, path):
 
 
 def summary(rows):
-    """Mean accuracy of each rule by kind of noise, and how far it is from the rule that is taken."""
+    """Mean accuracy of the rule "ensemble" by kind of noise, and how far those of the others are from it."""
     frame = pd.DataFrame(rows)
     frame["noise"] = frame["task"].str.partition("/")[2]
     wide = frame.pivot_table("test_accuracy", ["noise", "task", "seed", "max_train"], "rule") * 100

@@ -154,8 +154,8 @@ def judge(rows, method=METHOD, datasets=SIXTEEN):
     Returns
     -------
     verdicts : DataFrame
-        ``kind``, ``what``, ``least``, ``aim``, ``measured`` (NaN if open), ``n_tasks``, ``n_seeds`` (the least of any
-        task) and ``verdict``: "met", "not met", or "open" where rows are missing for a task.
+        ``kind``, ``what``, ``least``, ``aim`` and ``measured`` as texts, ``tasks``, ``seeds`` (the least of any task)
+        and ``verdict``: "met" or "not met", followed by "so far" where rows are missing; "open" without any.
     """
     frame = frame_of(rows)
     return pd.DataFrame([_judged(frame, bound, method, datasets) for bound in BOUNDS])

@@ -4,7 +4,7 @@ from benchmarks import remeasure as module
 from benchmarks.methods import METHODS
 from benchmarks.papers import dm_table2
 from benchmarks.remeasure import names, overview, remeasure
-from benchmarks.rows import append_row, read_rows
+from benchmarks.rows import RESULTS, append_row, read_rows
 
 CHANGED = "abc+changes"
 
@@ -77,6 +77,19 @@ def test_rows_of_a_run_are_replaced_by_those_of_the_same_task_method_and_seed(fo
     remeasure("tables", folder)
     assert set(runs) == {("digits/symmetric/0.4", "GCE", 0)}
     assert [row["method"] for row in read_rows(folder / "tables.jsonl")] == ["SCE"]
+
+
+def test_rows_of_which_no_command_is_known_stay_where_they_are(results):
+    folder = results(gpu=[{"case": "table", "commit": CHANGED}])
+    with pytest.raises(SystemExit, match="No command is known that makes the rows of gpu"):
+        remeasure("gpu", folder, execute=print)
+    assert len(read_rows(folder / "gpu.jsonl")) == 1
+
+
+def test_of_every_committed_file_a_command_is_known_but_for_those_of_other_machines_and_chosen_seeds():
+    files = {path.stem for path in RESULTS.glob("*.jsonl")}
+    unknown = {name for name in files if name not in module.COMMANDS and not module.profiles_of(name)}
+    assert unknown <= {"ensemble_trial", "gpu"}
 
 
 def test_rows_are_measured_from_a_clean_tree_alone(folder, monkeypatch):
