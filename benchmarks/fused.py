@@ -25,7 +25,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from benchmarks.memory import peak_gigabytes
-from benchmarks.rows import environment
+from benchmarks.timing import compare, single
 from sklabelnoise import DMClassifier, DMClassifierCV, StochasticLabelRefinery
 from sklabelnoise.model_selection import FusedGridSearchCV
 from sklabelnoise.noise import corrupt_labels, symmetric_transition_matrix
@@ -119,35 +119,6 @@ def plain_torch(X, y):
             (module(X[test]).argmax(dim=1) == y[test]).float().mean().item()
 
 
-def measure(case, promise, ours, reference, *, repeats, scale=1.0, **more):
-    """One row: the median over repeats of ours / (scale x reference)."""
-    for function in (ours, reference):
-        function()
-    ratios, seconds = [], []
-    for repeat in range(repeats):
-        taken = {}
-        for function in (ours, reference) if repeat % 2 else (reference, ours):
-            start = time.process_time()
-            function()
-            taken[function] = time.process_time() - start
-        seconds.append((taken[ours], scale * taken[reference]))
-        ratios.append(taken[ours] / (scale * taken[reference]))
-    low, ratio, high = np.quantile(ratios, (0.25, 0.5, 0.75))
-    mine, theirs = np.median(seconds, axis=0)
-    return {
-        "case": case,
-        "ratio": round(float(ratio), 4),
-        "ratio_low": round(float(low), 4),
-        "ratio_high": round(float(high), 4),
-        "promise": promise,
-        "ours_ms": round(1e3 * float(mine), 4),
-        "reference_ms": round(1e3 * float(theirs), 4),
-        "repeats": repeats,
-        **more,
-        **environment(),
-    }
-
-
 def search(quick):
     """The search of the promise, 30 candidates x 5 folds, against what users have today; its growth and its memory."""
     X, y = make_table()
@@ -160,16 +131,16 @@ def search(quick):
         "scikit-learn's MLPClassifier, 2 jobs": (1.0, partial(ordinary_search, sklearn_mlp(), X, y), CANDIDATES / 2),
     }
     for name, (promise, reference, scale) in references.items():
-        yield measure(f"150-fit search against {name}", promise, ours, reference, repeats=repeats, scale=scale)
+        yield compare(f"150-fit search against {name}", promise, ours, reference, repeats=repeats, scale=scale)
     own = partial(search_of_own_network, X, y)
-    yield measure("150-fit search of a network of one's own against our MLP's", 1.3, own, ours, repeats=repeats)
+    yield compare("150-fit search of a network of one's own against our MLP's", 1.3, own, ours, repeats=repeats)
     skorch, scale = references["skorch's NeuralNetClassifier, 2 jobs"][1], CANDIDATES
-    yield measure(
+    yield compare(
         "150-fit search of a network of one's own against skorch, 1 job", round(1 / 30, 4), own, skorch,
         repeats=repeats, scale=scale,
     )  # fmt: skip
     twice = partial(fused_search, X, y, candidates=2 * CANDIDATES)
-    yield measure("300-fit search against 150-fit search", 2.2, twice, ours, repeats=repeats)
+    yield compare("300-fit search against 150-fit search", 2.2, twice, ours, repeats=repeats)
     yield memory()
 
 
@@ -186,16 +157,7 @@ def memory():
     code = "from benchmarks import fused; fused.torch.set_num_threads(1); print(fused.peak_of_search())"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     before, peak = (float(value) for value in done.stdout.split())
-    return {
-        "case": "peak memory of the 150-fit search, GB",
-        "ratio": round(peak, 4),
-        "ratio_low": round(peak, 4),
-        "ratio_high": round(peak, 4),
-        "promise": 1.0,
-        "before_gb": round(before, 4),
-        "repeats": 1,
-        **environment(),
-    }
+    return single("peak memory of the 150-fit search, GB", 1.0, peak, before_gb=round(before, 4))
 
 
 def peak_of_search():
@@ -216,17 +178,8 @@ def choice(quick):
             [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment_of_two
         )
         seconds.append(float(done.stdout))
-    low, median, high = np.percentile(seconds, [25, 50, 75])
-    yield {
-        "case": "DMClassifierCV with defaults, 5,000 x 40 in float64, 2 threads, seconds by the clock",
-        "ratio": round(median, 4),
-        "ratio_low": round(low, 4),
-        "ratio_high": round(high, 4),
-        "promise": 12.0,
-        "repeats": len(seconds),
-        **environment(),
-        "threads": 2,
-    }
+    case = "DMClassifierCV with defaults, 5,000 x 40 in float64, 2 threads, seconds by the clock"
+    yield single(case, 12.0, *seconds, threads=2)
 
 
 def seconds_of_choice():
@@ -252,7 +205,7 @@ def refinery(quick):
         estimator = kind(**make_classifier().get_params())
         return StochasticLabelRefinery(estimator, n_rounds=2, random_state=0).fit(X, y)
 
-    yield measure(
+    yield compare(
         "fused refinery against fold by fold, 10,000 x 100, 5 folds",
         round(1 / 1.2, 4),
         lambda: refine(DMClassifier),
@@ -265,7 +218,7 @@ def growth(quick):
     """How the search grows: each size four times that of the base, against the base; linear growth is a ratio of 4."""
     base = {"rows": 5_000, "features": 50, "classes": 3, "hidden": 8, "candidates": 15}
     for name, value in base.items():
-        yield measure(
+        yield compare(
             f"search with four times the {name}",
             4.0,
             partial(sized_search, **{**base, name: 4 * value}),

@@ -288,7 +288,7 @@ def table(setting):
 
 @dataclass(frozen=True)
 class Piece:
-    """A part of the run, and the seconds that one of its rows is expected to take; nobody has measured them yet."""
+    """A part of the run, and about the seconds that one of its rows takes; of `table` nobody has measured them yet."""
 
     rows: Callable
     seconds: int

@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.model_selection import GridSearchCV
 from torch import nn
 
-from benchmarks.fused import measure
+from benchmarks.timing import compare
 from sklabelnoise import DMClassifier
 from sklabelnoise.model_selection import FusedGridSearchCV
 
@@ -79,7 +79,7 @@ def search(quick):
             ours, reference = (
                 partial(run, kind, network, batch_size, X, y) for kind in (FusedGridSearchCV, GridSearchCV)
             )
-            yield measure(
+            yield compare(
                 f"12-fit search over {N_IMAGES} augmented images, {name}, batch {batch_size}, against one by one",
                 1.05, ours, reference, repeats=3 if quick else 7,
             )  # fmt: skip

@@ -21,7 +21,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from benchmarks.memory import PeakMemory, peak_gigabytes
-from benchmarks.rows import environment
+from benchmarks.timing import single
 from sklabelnoise import (
     DMClassifier,
     DMClassifierCV,
@@ -55,13 +55,6 @@ def make_table(rows, features, classes, dtype=np.float64):
     X = rng.normal(size=(rows, features)).astype(dtype)
     y = (X[:, np.arange(classes) % features] + 0.5 * rng.normal(size=(rows, classes))).argmax(axis=1)
     return X, np.where(rng.random(rows) < 0.3, rng.integers(0, classes, rows), y)
-
-
-def single(case, promise, value, **more):
-    """A row of one measurement."""
-    value = round(float(value), 4)
-    numbers = {"ratio": value, "ratio_low": value, "ratio_high": value}
-    return {"case": case, **numbers, "promise": promise, "repeats": 1, **more, **environment()}
 
 
 def in_fresh_process(call):

@@ -8,7 +8,6 @@ thread that is what a quiet machine takes, and what a busy one makes us wait doe
 """
 
 import argparse
-import time
 from functools import partial
 
 import numpy as np
@@ -17,46 +16,12 @@ from torch import nn
 from torch.nn import functional as F
 
 from benchmarks import fused, image_search, image_speed, large
-from benchmarks.rows import RESULTS, append_row, environment
+from benchmarks.rows import RESULTS, append_row
+from benchmarks.timing import compare, ratio_row
 from sklabelnoise import DMClassifier, RobustLossClassifier
 from sklabelnoise.losses import NAMES, DMLoss, ProSelfLCLoss, make_criterion
 
 PATH = RESULTS / "speed.jsonl"
-
-
-def interleaved(ours, reference, repeats, calls=1):
-    """Processor seconds of each repeat of `calls` calls, after a warm-up; who goes first changes with every repeat."""
-    seconds = {ours: [], reference: []}
-    for function in seconds:
-        function()
-    for repeat in range(repeats):
-        for function in (ours, reference) if repeat % 2 else (reference, ours):
-            start = time.process_time()
-            for _ in range(calls):
-                function()
-            seconds[function].append((time.process_time() - start) / calls)
-    return np.array(seconds[ours]), np.array(seconds[reference])
-
-
-def compare(case, promise, ours, reference, repeats, calls=1):
-    """One row: the median ratio, its quartiles, and whether it is what was promised."""
-    return ratio_row(case, promise, *interleaved(ours, reference, repeats, calls))
-
-
-def ratio_row(case, promise, mine, theirs):
-    """One row from the seconds of interleaved repeats."""
-    low, ratio, high = np.quantile(mine / theirs, (0.25, 0.5, 0.75))
-    return {
-        "case": case,
-        "ratio": round(float(ratio), 4),
-        "ratio_low": round(float(low), 4),
-        "ratio_high": round(float(high), 4),
-        "promise": promise,
-        "ours_ms": round(1e3 * float(np.median(mine)), 4),
-        "reference_ms": round(1e3 * float(np.median(theirs)), 4),
-        "repeats": len(mine),
-        **environment(),
-    }
 
 
 _FUSED_ADAMW = partial(torch.optim.AdamW, weight_decay=1e-3, fused=True)

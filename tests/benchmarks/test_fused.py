@@ -14,24 +14,6 @@ def small(monkeypatch):
     return fused.make_table(rows=200, features=4)
 
 
-def test_a_ratio_is_the_median_over_repeats_of_the_scaled_reference(monkeypatch):
-    state = {"now": 0.0}
-    monkeypatch.setattr(fused.time, "process_time", lambda: state["now"])
-
-    def takes(*seconds):
-        left = iter(seconds)
-
-        def function():
-            state["now"] += next(left)
-
-        return function
-
-    ours, reference = takes(99, 2, 6, 3), takes(99, 1, 2, 3)  # the first call is the warm-up
-    row = fused.measure("case", 0.5, ours, reference, repeats=3, scale=10)
-    assert (row["ratio"], row["ours_ms"], row["reference_ms"]) == (0.2, 3000.0, 20000.0)
-    assert {"case", "promise", "repeats", "versions", "commit", "threads"} <= set(row)
-
-
 def test_the_grid_has_as_many_candidates_as_it_says():
     assert all(len(values["lam"]) * len(values["beta"]) == n for n in (15, 30, 60) for values in [fused.make_grid(n)])
 

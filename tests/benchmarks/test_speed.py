@@ -3,40 +3,10 @@ import pytest
 from sklearn.model_selection import GridSearchCV
 from sklearn.utils import check_random_state
 
-from benchmarks import image_search, speed
-from benchmarks.speed import compare, hand_written_loop, interleaved
+from benchmarks import image_search
+from benchmarks.speed import hand_written_loop
 from sklabelnoise import RobustLossClassifier
 from sklabelnoise.model_selection import FusedGridSearchCV
-
-
-@pytest.fixture
-def clock(monkeypatch):
-    """Time that passes only where a function says so."""
-    state = {"now": 0.0}
-    monkeypatch.setattr(speed.time, "process_time", lambda: state["now"])
-
-    def takes(seconds):
-        def function():
-            state["now"] += next(seconds)
-
-        return function
-
-    return takes
-
-
-def test_a_ratio_is_the_median_over_repeats(clock):
-    ours = clock(iter([99.0, 2.0, 6.0, 3.0]))  # the first call is the warm-up
-    reference = clock(iter([99.0, 1.0, 2.0, 3.0]))
-    row = compare("case", 1.5, ours, reference, repeats=3)
-    assert (row["ratio"], row["ours_ms"], row["reference_ms"]) == (2.0, 3000.0, 2000.0)
-    assert row["ratio_low"] <= row["ratio"] <= row["ratio_high"]
-    assert {"versions", "commit", "threads", "promise", "repeats"} <= set(row)
-
-
-def test_the_two_take_turns_in_going_first():
-    order = []
-    interleaved(lambda: order.append("o"), lambda: order.append("r"), repeats=3, calls=2)
-    assert "".join(order) == "or" + "rroo" + "oorr" + "rroo"
 
 
 def test_the_hand_written_loop_does_the_work_of_the_estimator():
