@@ -29,9 +29,10 @@ def weights_of_classes(class_weight, classes):
     """The parameter `class_weight` as an array in the order of `classes`; "balanced" and None stay what they are."""
     if not isinstance(class_weight, dict):
         return class_weight
-    unknown = [label for label in class_weight if label not in classes.tolist()]
+    known = set(classes.tolist())
+    unknown = [label for label in class_weight if label not in known]
     # As scikit-learn's, weights of more classes are in order, as a fold may miss one; one name for another is not.
-    if unknown and not set(classes.tolist()) <= class_weight.keys():
+    if unknown and not known <= class_weight.keys():
         raise ValueError(f"class_weight must be about labels of y, got {unknown[0]!r}.")
     try:
         weights = np.array([class_weight.get(label, 1.0) for label in classes.tolist()], dtype=np.float64)

@@ -483,9 +483,10 @@ def _class_weights(class_weight, classes, mass):
     """One weight a class; "balanced" from the total weight `mass` of each class, as scikit-learn's."""
     if class_weight == "balanced":
         return np.divide(mass.sum(), len(classes) * mass, out=np.zeros_like(mass), where=mass > 0)
-    unknown = [label for label in class_weight if label not in set(classes.tolist())]
+    known = set(classes.tolist())
+    unknown = [label for label in class_weight if label not in known]
     # Weights of more classes than these are in order, as a fold may miss one; a name in place of another is not.
-    if unknown and not set(classes.tolist()) <= class_weight.keys():
+    if unknown and not known <= class_weight.keys():
         raise ValueError(f"class_weight must have keys of the classes {classes.tolist()} only, got {unknown}.")
     weights = _as_numbers([class_weight.get(label, 1.0) for label in classes.tolist()], "class_weight")
     if not ((weights >= 0) & np.isfinite(weights)).all():
