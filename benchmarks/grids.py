@@ -44,5 +44,5 @@ ELR = {"loss__lam": (1.0, 3.0, 7.0)}
 
 LOGISTIC_REGRESSION = {"C": (0.001, 0.01, 0.1, 1.0, 10.0)}
 NEIGHBORS = {"n_neighbors": (5, 10, 20, 40, 80, 160)}
-# `width` times the number of standardized columns divides squared distances.
+# Squared distances of standardized rows are multiplied by `width` and divided by the number of columns.
 KERNEL_RIDGE = {"width": (0.2, 0.75), "alpha": (0.3, 3.0, 30.0)}

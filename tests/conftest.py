@@ -45,6 +45,15 @@ def blobs():
 
 
 @pytest.fixture
+def noisy(blobs):
+    """Rows of the blobs, given labels of which three in ten are wrong, and the true ones."""
+    from sklabelnoise.noise import corrupt_labels, symmetric_transition_matrix
+
+    X, y = blobs
+    return X, corrupt_labels(y, symmetric_transition_matrix(3, 0.3), exact_counts=True, random_state=0), y
+
+
+@pytest.fixture
 def noisy_blobs():
     """Rows of three classes far apart, given labels of which a fifth is wrong, and the true ones."""
     from sklearn.datasets import make_blobs

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from sklabelnoise.audit import LabelReport
-from sklabelnoise.noise import corrupt_labels, symmetric_transition_matrix
 
 
 @pytest.fixture(scope="session")
@@ -58,12 +57,6 @@ def no_warning_of_a_poor_model():
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="The predictions disagree with", category=UserWarning)
         yield
-
-
-@pytest.fixture
-def noisy(blobs):
-    X, y = blobs
-    return X, corrupt_labels(y, symmetric_transition_matrix(3, 0.3), exact_counts=True, random_state=0), y
 
 
 @pytest.fixture

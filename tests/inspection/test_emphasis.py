@@ -11,7 +11,6 @@ from sklabelnoise.inspection import (
     EmphasisDisplay,
 )
 from sklabelnoise.losses import DMEmphasis
-from sklabelnoise.noise import corrupt_labels, symmetric_transition_matrix
 
 plt = pytest.importorskip("matplotlib.pyplot", reason="matplotlib is not installed")
 
@@ -20,12 +19,6 @@ plt = pytest.importorskip("matplotlib.pyplot", reason="matplotlib is not install
 def close_figures():
     yield
     plt.close("all")
-
-
-@pytest.fixture
-def noisy(blobs):
-    X, y = blobs
-    return X, corrupt_labels(y, symmetric_transition_matrix(3, 0.3), exact_counts=True, random_state=0), y
 
 
 class TestEmphasis:

@@ -8,7 +8,6 @@ from sklearn.preprocessing import StandardScaler
 
 from sklabelnoise import DMClassifier, ProSelfLCClassifier
 from sklabelnoise.inspection import METHOD_COLORS, LearningDynamicsDisplay
-from sklabelnoise.noise import corrupt_labels, symmetric_transition_matrix
 from sklabelnoise.training import LearningDynamics
 
 plt = pytest.importorskip("matplotlib.pyplot", reason="matplotlib is not installed")
@@ -18,12 +17,6 @@ plt = pytest.importorskip("matplotlib.pyplot", reason="matplotlib is not install
 def close_figures():
     yield
     plt.close("all")
-
-
-@pytest.fixture
-def noisy(blobs):
-    X, y = blobs
-    return X, corrupt_labels(y, symmetric_transition_matrix(3, 0.3), exact_counts=True, random_state=0), y
 
 
 class TestLearningDynamics:

@@ -11,7 +11,6 @@ from sklabelnoise import StochasticLabelRefinery
 from sklabelnoise.inspection import (
     RefineryDisplay,
 )
-from sklabelnoise.noise import corrupt_labels, symmetric_transition_matrix
 
 plt = pytest.importorskip("matplotlib.pyplot", reason="matplotlib is not installed")
 to_rgb = plt.matplotlib.colors.to_rgb
@@ -21,12 +20,6 @@ to_rgb = plt.matplotlib.colors.to_rgb
 def close_figures():
     yield
     plt.close("all")
-
-
-@pytest.fixture
-def noisy(blobs):
-    X, y = blobs
-    return X, corrupt_labels(y, symmetric_transition_matrix(3, 0.3), exact_counts=True, random_state=0), y
 
 
 class TestRefinery:
