@@ -29,6 +29,7 @@ from benchmarks.usable import from_changed_tree, outdated
 # Files whose rows are those of one command; those of `benchmarks.run` and of the papers are found by their rows. Of
 # `gpu`, which asks for another machine, and of `ensemble_trial`, whose seeds were chosen by hand, there is none.
 COMMANDS = {
+    "again": (("benchmarks.run", "--profile", "kinds", "--seeds", "0", "--output", str(RESULTS / "again.jsonl")),),
     "detection": (("benchmarks.detection",),),
     "equal_rows": (("benchmarks.equal_rows",),),
     "mlp_defaults": (("benchmarks.mlp_defaults",),),
