@@ -11,6 +11,7 @@ from sklearn.preprocessing import FunctionTransformer, OneHotEncoder
 
 from sklabelnoise._foundation._frames import pandas_frame
 from sklabelnoise._label_report._rows import picture_rows
+from sklabelnoise.audit._plain_columns import with_plain_columns
 
 _N_COMPONENTS = 100
 _MAX_CATEGORIES = 50
@@ -21,8 +22,8 @@ def with_default_classifier(X, random_state):
 
     Texts become 100 components of their words (latent semantic analysis), pictures 100 principal components of their
     pixels, sparse columns 100 components where they are more, categories columns of their own; what is a number stays
-    one. Embeddings of a pretrained network say more of texts and pictures than this: pass these as X and what people
-    see as ``display``.
+    one, and dates and durations become numbers. Embeddings of a pretrained network say more of texts and pictures than
+    this: pass these as X and what people see as ``display``.
 
     Parameters
     ----------
@@ -36,7 +37,7 @@ def with_default_classifier(X, random_state):
     """
     pictures = picture_rows(X)
     frame = pandas_frame(X, "X")
-    X = pictures if pictures is not None else X if frame is None else frame
+    X = pictures if pictures is not None else X if frame is None else with_plain_columns(frame)
     return make_pipeline(*_preparation(X), _classifier(random_state)), X
 
 
