@@ -23,6 +23,8 @@ def pandas_frame(table, argument):
     # A series of any library may be handed over through Arrow as well, but it is no frame.
     if (
         isinstance(table, np.ndarray)
+        # An array of another library has one type for all of its cells; xarray's named one goes through Arrow as well.
+        or hasattr(table, "dtype")
         or getattr(table, "ndim", 2) == 1
         or len(getattr(table, "shape", ())) == 1
         or not (

@@ -1,7 +1,7 @@
 """Tables with a number in every cell, and what helps where there is something else."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, ItemsView, Iterator, KeysView, Mapping, Set, ValuesView
 
 import numpy as np
 import pandas as pd
@@ -23,10 +23,13 @@ _EMBED = (
 )
 _ARRAYS = "Pictures are given as an array of shape (n_samples, channels, height, width), or as paths of files."
 _PATHS = "Images are named by a str or a path object in every row."
+_LISTS = "lists or arrays"
+# What has rows in no order, can be gone through once, or has none.
+_NO_ROWS = Mapping | str | bytes | Iterator | Set | KeysView | ItemsView | ValuesView
 
 
 def check_is_rows(X, name="X"):
-    """Refuse what has no rows that could be told apart: a dict, a text, what can be gone through once, and nothing.
+    """Refuse what has no rows that could be told apart: a dict, a set, a text, what is gone through once, and nothing.
 
     Parameters
     ----------
@@ -40,7 +43,7 @@ def check_is_rows(X, name="X"):
         Where NumPy would speak of scalars.
     """
     # SciPy's sparse matrix of keys is a dict as well.
-    if X is None or (isinstance(X, Mapping | str | bytes | Iterator) and not scipy.sparse.issparse(X)):
+    if X is None or (isinstance(X, _NO_ROWS) and not scipy.sparse.issparse(X)):
         hint = f" pandas.DataFrame({name}) makes a table of its columns." if isinstance(X, Mapping) else ""
         raise TypeError(f"{name} must be an array, a frame or a list of rows, got {type(X).__name__}.{hint}")
 
@@ -74,6 +77,11 @@ def check_numeric_columns(X, classifier, *, allow_missing=False, name="X"):
             f"{name} must be an array, a frame or a list of rows, got a list of {type(X[0]).__name__}. "
             f"pandas.DataFrame({name}) makes a table of them."
         )
+    if isinstance(X, np.ndarray) and X.dtype.names:
+        raise TypeError(
+            f"{name} must be an array of numbers, a frame or a list of rows, got an array of the fields "
+            f"{_listed(X.dtype.names)}. pandas.DataFrame({name}) makes a table of them."
+        )
     frame = X if isinstance(X, pd.DataFrame) else pandas_frame(X, name)
     if frame is None:
         kinds, table = _kinds_in_array(X), "pandas.DataFrame(X)"
@@ -88,11 +96,16 @@ def check_numeric_columns(X, classifier, *, allow_missing=False, name="X"):
         if kind is not None:
             found.setdefault(kind, []).append(column)
     if found:
+        lists, others = found.get(_LISTS), found.keys() - {_LISTS}
+        spread = lists and (
+            f"pandas.DataFrame({name}[{lists[0]!r}].tolist(), index={name}.index).add_prefix({str(lists[0])!r}) makes "
+            "columns of what is in one. "
+        )
         raise ValueError(
             f"{name} must hold a number in every cell for {classifier}, got "
-            f"{'; '.join(f'{kind} in {_listed(columns)}' for kind, columns in found.items())}. "
-            f"skrub.tabular_pipeline({classifier}()) takes {table}. That needs "
-            f"{comes_with('skrub', extra='tables')}."
+            f"{'; '.join(f'{kind} in {_listed(columns)}' for kind, columns in found.items())}. {spread or ''}"
+            + (f"skrub.tabular_pipeline({classifier}()) takes {'the others' if lists else table}. " if others else "")
+            + (f"That needs {comes_with('skrub', extra='tables')}." if others else "")
         )
 
 
@@ -107,14 +120,14 @@ def check_no_texts(X, classifier, *, name="X"):
     Raises
     ------
     ValueError
-        If X is a column of texts, of paths of images, or one that has such things beside others.
+        If X is a column of texts, of paths of images, of lists, or one that has such things beside others.
     """
     if image_paths(X) is not None:
         what, help_ = "paths of images", _EMBED
     else:
         what, help_ = _kind_of_items(X)
     if what is not None:
-        raise ValueError(f"{name} must hold numbers for {classifier}, got {what}. {help_.format(classifier)}")
+        raise ValueError(f"{name} must hold numbers for {classifier}, got {what}. {help_.format(classifier, X=name)}")
 
 
 def with_nan_for_na(X):
@@ -205,6 +218,8 @@ def _kind_of_items(X):
     """What the items of a list, or of a column of objects, are if not numbers, and what helps; else None and None."""
     if isinstance(X, pd.Series | np.ndarray):
         X = X.tolist() if X.ndim == 1 and X.dtype.kind not in "biufcmM" else None
+        if X and all(isinstance(item, list | tuple | np.ndarray) for item in X):
+            return f"{_LISTS} in one column", "numpy.stack({X}) makes rows of them."
     if not isinstance(X, list | tuple):
         return None, None
     rows = {}
@@ -255,6 +270,8 @@ def _kind_of_column(column, allow_missing):
         return "dates or times"
     if not pd.api.types.is_numeric_dtype(dtype):
         present = column[column.notna()]
+        if len(present) and not any(isinstance(value, Hashable) for value in present):
+            return _LISTS
         if pd.to_numeric(present, errors="coerce").isna().any() or present.map(type).eq(str).any():
             return "text or other objects"
     if not allow_missing and column.isna().any():

@@ -7,6 +7,7 @@ import pandas as pd
 
 from sklabelnoise._foundation._given import of_tensor
 from sklabelnoise._foundation._image_files import are_image_paths, is_pillow_image
+from sklabelnoise._foundation._numeric_columns import check_is_rows
 from sklabelnoise._label_report._datasets import Datasets, is_dataset, is_hugging_face
 from sklabelnoise._label_report._views import picture_at
 
@@ -35,6 +36,7 @@ def as_rows(X, y, *, takes_datasets):
     if not is_dataset(X):
         if y is None:
             raise ValueError("y must hold the labels, got None: only a Dataset brings its own.")
+        check_is_rows(X)
         return of_tensor(X), y, None, None
     column = y if isinstance(y, str) else None
     if column is not None and not is_hugging_face(X):

@@ -1,5 +1,7 @@
 """The classifier that judges the labels where the user names none."""
 
+import re
+
 import numpy as np
 import pandas as pd
 from scipy import sparse
@@ -58,10 +60,8 @@ def _preparation(X):
         numbers, others = make_column_selector(dtype_include="number"), make_column_selector(dtype_exclude="number")
         return [make_column_transformer(("passthrough", numbers), (categories, others))]
     if _are_texts(X):
-        # Those of all rows: a fold without some of them could have fewer than there are components.
-        vocabulary = TfidfVectorizer(max_features=20_000).fit(X).vocabulary_
-        words = TfidfVectorizer(sublinear_tf=True, vocabulary=vocabulary, dtype=np.float32)
-        return [words, _of_sparse(len(vocabulary))]
+        words = _words_of(X)
+        return [words, _of_sparse(len(words.vocabulary))]
     numbers = np.asarray(X)
     if numbers.ndim > 2 or numbers.dtype == np.uint8:
         n_features = int(np.prod(numbers.shape[1:]))
@@ -89,6 +89,16 @@ def _are_texts(X):
             "take an empty text for what is missing."
         )
     return not others
+
+
+def _words_of(texts):
+    """A vectorizer of the words of all rows: a fold without some could have fewer than there are components."""
+    # Where nothing has two letters, as of smileys and grades, all between two spaces counts.
+    for pattern in (r"(?u)\b\w\w+\b", r"\S+"):
+        if any(re.search(pattern, text) for text in texts):
+            vocabulary = TfidfVectorizer(max_features=20_000, token_pattern=pattern).fit(texts).vocabulary_
+            return TfidfVectorizer(sublinear_tf=True, vocabulary=vocabulary, token_pattern=pattern, dtype=np.float32)
+    raise ValueError(f"X must hold texts with words in them, got {texts[0]!r} in row 0 and nothing else in any other.")
 
 
 def _of_sparse(n_columns):

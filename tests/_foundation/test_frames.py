@@ -16,7 +16,14 @@ class Column:
         raise NotImplementedError("a column that is taken for a frame would be read here")
 
 
-@pytest.mark.parametrize("table", [Column(), pd.Series([1, 2]), np.zeros((2, 2)), [[1, 2]], None, "text"])
+class NamedArray:
+    """As of xarray: one type for all cells, names along the axes, and Arrow gives it as a row for each cell."""
+
+    shape, ndim, dtype = (2, 2), 2, np.dtype(float)
+    __arrow_c_stream__ = Column.__arrow_c_stream__
+
+
+@pytest.mark.parametrize("table", [Column(), NamedArray(), pd.Series([1, 2]), np.zeros((2, 2)), [[1, 2]], None, "text"])
 def test_what_is_no_frame_is_left_as_it_is(table):
     assert pandas_frame(table, "X") is None
 

@@ -1,6 +1,7 @@
 """Tables as people have them: what is no number is named, with the line that helps."""
 
 import importlib.util
+import re
 from pathlib import Path
 
 import numpy as np
@@ -91,6 +92,46 @@ WRAPPERS = {
     "audit": lambda inner, X: audit_labels(inner, X, Y, cv=2),
     "audit of a fit": lambda inner, X: audit_labels(inner, X, Y, cv=2, evidence="fit"),
 }
+
+
+EMBEDDED = [np.ones(2).tolist() if i % 2 else [0.0, 1.0] for i in range(N)]
+OURS = [DMClassifier(**SMALL), NoisyLabelClassifier(["neighbors"]), StochasticLabelRefinery()]
+
+
+@pytest.mark.parametrize("estimator", OURS)
+@pytest.mark.parametrize("cell", [list, np.array])
+def test_a_column_of_lists_is_told_how_to_become_columns(estimator, cell):
+    """Embeddings lie so in many a frame. skrub does not take them."""
+    X = frame(vector=pd.Series(map(cell, EMBEDDED)))
+    with pytest.raises(ValueError, match=r"lists or arrays in 'vector'\. pandas\.DataFrame.* makes columns") as caught:
+        estimator.fit(X, Y)
+    assert "skrub" not in str(caught.value)
+    line = re.search(r"pandas.DataFrame.*(?= makes)", str(caught.value))[0]
+    X = X.drop(columns="vector").join(eval(line, {"pandas": pd, "X": X}))
+    assert clone(estimator).fit(X, Y).n_features_in_ == 4
+
+
+@pytest.mark.parametrize("estimator", OURS)
+@pytest.mark.parametrize("kind", [pd.Series, lambda rows: pd.Series(map(np.array, rows)).to_numpy()])
+def test_one_column_of_lists_alone_is_told_as_well(estimator, kind):
+    X = kind(EMBEDDED)
+    with pytest.raises(ValueError, match=r"numbers .*, got lists or arrays in one column\. numpy.stack\(X\)"):
+        estimator.fit(X, Y)
+    assert clone(estimator).fit(np.stack(X), Y).n_features_in_ == 2
+
+
+@pytest.mark.parametrize("estimator", OURS)
+def test_fields_of_an_array_are_no_columns(estimator):
+    X = frame()
+    with pytest.raises(TypeError, match=r"got an array of the fields 'age', 'hours'\. pandas\.DataFrame\(X\)"):
+        estimator.fit(X.to_records(index=False), Y)
+
+
+@pytest.mark.parametrize("rows", [{"a": [1, 2]}, iter([[1], [2]]), {1: [1]}.values(), {1: [1]}.keys(), {(1, 2)}, "ab"])
+def test_what_has_no_rows_is_refused_by_an_audit_too(rows):
+    for estimator in (LogisticRegression(), None):
+        with pytest.raises(TypeError, match=f"X must be an array, a frame or a list .*, got {type(rows).__name__}"):
+            audit_labels(estimator, rows, [0, 1])
 
 
 @pytest.mark.parametrize("wrap", WRAPPERS.values(), ids=WRAPPERS)

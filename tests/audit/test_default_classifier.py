@@ -141,3 +141,14 @@ def test_a_word_said_often_counts_by_the_logarithm_and_none_of_many_is_lost():
 def test_the_default_classifier_has_the_seed_of_the_audit_and_no_other_setting():
     estimator, _ = with_default_classifier(np.zeros((4, 2)), 7)
     assert estimator[-1].get_params() == NoisyLabelClassifier(random_state=7).get_params()
+
+
+@pytest.mark.parametrize("good, bad", [("👍", "👎"), ("A", "B"), ("1 2", "3 4")])
+def test_texts_without_a_word_of_two_letters_are_told_apart_by_what_there_is(good, bad):
+    found = prepared([good, bad] * (N // 2))
+    assert len(np.unique(found, axis=0)) == 2
+
+
+def test_texts_without_anything_are_refused():
+    with pytest.raises(ValueError, match=r"X must hold texts with words in them, got ' ' in row 0"):
+        audit_labels(None, [" "] * N, np.arange(N) % 2)
