@@ -126,9 +126,9 @@ class _Walk:
         if isinstance(value, tuple | list):
             return [self._describe(part) for part in value]
         if isinstance(value, set | frozenset):
-            return sorted(map(repr, value))
+            return sorted(map(self._name, value))
         if isinstance(value, dict):
-            return [(repr(key), self._describe(part)) for key, part in value.items()]
+            return [(self._name(key), self._describe(part)) for key, part in value.items()]
         if isinstance(value, FunctionType) and value.__name__ == "<lambda>":
             return self._describe_function(value)
         if isinstance(value, type | FunctionType):
@@ -136,6 +136,11 @@ class _Walk:
         # Wrappers of functions: methods of a class, properties, partial functions, descriptors of any library.
         inner = [getattr(value, key, None) for key in _WRAPPED]
         return [self.visit(type(value)), *(self._describe(part) for part in inner if part is not None)]
+
+    def _name(self, value):
+        """A text for what a set holds or a dict names; a repr with an address is another in each process."""
+        text = repr(value)
+        return repr(self._describe(value)) if " at 0x" in text else text
 
     def _describe_function(self, function):
         if id(function.__code__) in self._seen:  # a lambda that mentions itself

@@ -191,8 +191,14 @@ def test_an_identity_is_the_same_in_every_process(tmp_path):
     code = (
         "import joblib\n"
         "from sklabelnoise._foundation._code_identity import code_identity\n"
+        "def half(x):\n"
+        "    return x / 2\n"
+        "def other(x):\n"
+        "    return x\n"
         "class Model:\n"
         "    words = frozenset(['a', 'b', 'c'])\n"
+        "    ways = {half, other, int}\n"
+        "    named = {half: 'half', (other, 'b'): {other, half}}\n"
         "    def fit(self, X):\n"
         "        return X in {'x', 'y', 'z'}\n"
         "print(joblib.hash(code_identity(Model())))\n"
@@ -241,3 +247,11 @@ def test_edited_code_has_a_checkpoint_of_its_own(identity, tmp_path):
     identity()
     again = Checkpoint(tmp_path / "kept", {}, code_of=sys.modules["models_of_test"].Model)
     assert again.load("round-1") is not None
+
+
+@pytest.mark.parametrize("kept", ["{turn}", "{turn: 1}", "{1: {turn}}", "{(turn, 1): 1}", "[turn]"])
+def test_a_function_is_followed_wherever_it_is_kept(package, kept):
+    models = "from package_of_test.parts import turn\n\nclass Model:\n    ways = " + kept + "\n"
+    turn = "def turn(X):\n    return -X\n"
+    assert package(models, turn) == package(models, "# moved\n" + turn)
+    assert package(models, turn) != package(models, turn.replace("-X", "X * 2"))
