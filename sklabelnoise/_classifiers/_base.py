@@ -105,9 +105,11 @@ class BaseNoisyLabelClassifier(CallbackSupportMixin, NetClassifier):
         before, now = vars(self).get("_built_with"), self._network_params()
         for name in () if before is None else sorted({*before, *now}):
             if not same(plain(before.get(name)), plain(now.get(name))):
+                # A cell of a notebook that runs again defines its class anew.
+                again = ", another of this name" if repr(before.get(name)) == repr(now.get(name)) else ""
                 raise ValueError(
                     f"Training goes on with the fitted network, which was made with {name}={before.get(name)!r}: set "
-                    f"it back, or train another with warm_start=False and fit, got {name}={now.get(name)!r}."
+                    f"it back, or train another with warm_start=False and fit, got {name}={now.get(name)!r}{again}."
                 )
 
     def _observers(self, X, y, data, epochs):

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import re
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -12,6 +11,7 @@ from safetensors.torch import save
 
 import sklabelnoise.losses
 import sklabelnoise.modules
+from sklabelnoise._foundation._paths import local_file, local_path
 from sklabelnoise._foundation._whole_files import write_whole
 
 _FORMAT = "sklabelnoise-1"
@@ -50,9 +50,7 @@ def write(path, estimator, *, header, tensors):
     TypeError
         If the header holds something that can't be stored.
     """
-    path = Path(path)
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"path must lie in an existing folder, got {str(path)!r}.")
+    path = local_file(path)
     written = json.dumps({key: encode(value, key) for key, value in header.items()})
     # Tensors that share memory are refused by safetensors; copies are small beside the data.
     tensors = {name: t.detach().cpu().contiguous().clone() for name, t in tensors.items()}
@@ -87,6 +85,7 @@ def read(path, cls):
     ValueError
         If the file is truncated, not one of ours, or of another class.
     """
+    path = local_path(path)
     open(path, "rb").close()  # Python's own errors for what cannot be opened, a folder for one
     try:
         with safe_open(path, framework="pt") as file:

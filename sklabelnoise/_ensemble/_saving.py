@@ -25,6 +25,7 @@ from sklabelnoise._classifiers._robust_loss import RobustLossClassifier
 from sklabelnoise._ensemble._own_members import Recoded
 from sklabelnoise._foundation._cloned import cloned_with
 from sklabelnoise._foundation._extras import needed
+from sklabelnoise._foundation._paths import local_file, local_path
 from sklabelnoise._foundation._whole_files import write_whole
 
 _FORMAT = "sklabelnoise-ensemble-1"
@@ -79,9 +80,7 @@ class Elsewhere:
 
 def save_ensemble(model: Any, path: Any, allow_pickle: bool) -> None:
     """Write a fitted ensemble; see :meth:`NoisyLabelClassifier.save`."""
-    path = Path(path)
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"path must lie in an existing folder, got {str(path)!r}.")
+    path = local_file(path)
     networks = []
     state = dict(vars(model))
     state["_families"] = [_without_networks(family, networks) for family in model._families]
@@ -110,6 +109,7 @@ def load_ensemble(cls: Any, path: Any, allow_pickle: bool, trusted: Any, modules
     """Read a fitted ensemble; see :meth:`NoisyLabelClassifier.load`."""
     if not isinstance(modules, dict):
         raise TypeError(f"modules must be a dict from names of members to their modules, got {modules!r}.")
+    path = local_path(path)
     open(path, "rb").close()  # Python's own errors for what cannot be opened, a folder for one
     try:
         with zipfile.ZipFile(path) as file:

@@ -6,7 +6,6 @@ import logging
 import os
 import pickle
 import sys
-from pathlib import Path
 
 import numpy as np
 from joblib.hashing import NumpyHasher
@@ -14,6 +13,7 @@ from sklearn.base import clone
 from sklearn.utils import check_random_state
 
 from sklabelnoise._foundation._code_identity import code_identity
+from sklabelnoise._foundation._paths import local_path
 from sklabelnoise._foundation._seeds import MAX_SEED
 from sklabelnoise._foundation._whole_files import write_whole
 
@@ -120,7 +120,7 @@ class Checkpoint:
                 f"With '{argument}' all parameters must be picklable, as their hash names the folder of the run, got: "
                 f"{error}"
             ) from error
-        self.path = Path(folder) / key
+        self.path = local_path(folder, argument) / key
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             self.save("probe", np.zeros(0))

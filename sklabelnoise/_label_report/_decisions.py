@@ -5,12 +5,12 @@ import io
 import os
 import re
 from contextlib import suppress
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from sklabelnoise._foundation._frames import pandas_frame
+from sklabelnoise._foundation._paths import local_path
 from sklabelnoise._label_report._evidence import codes_of
 
 ACCEPT, REJECT, RELABEL, UNSURE, REMOVE = DECISIONS = ("accept", "reject", "relabel", "unsure", "remove")
@@ -81,7 +81,7 @@ def _read(source):
             return frame.reset_index(drop=True)
         if not isinstance(source, str | os.PathLike):
             raise TypeError(f"decisions must be a file, a path, or a frame, got {type(source).__name__}.")
-        path = Path(source)
+        path = local_path(source, "decisions")
         if path.suffix.lower() in _SPREADSHEETS:
             return pd.read_excel(path, dtype=str, keep_default_na=False)
         content = path.read_bytes()

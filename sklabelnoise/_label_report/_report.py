@@ -12,6 +12,7 @@ from sklabelnoise._foundation._classes import in_type_of
 from sklabelnoise._foundation._counts import check_count
 from sklabelnoise._foundation._extras import needed
 from sklabelnoise._foundation._given import as_labels, check_same_rows, of_tensor
+from sklabelnoise._foundation._paths import local_file
 from sklabelnoise._foundation._whole_files import write_whole
 from sklabelnoise._label_report._decisions import REMOVE, UNSURE, decided_rows, fingerprint_of
 from sklabelnoise._label_report._evidence import check_evidence, row_names
@@ -407,10 +408,11 @@ class LabelReport:
         with needed("The page", "jinja2", extra="report"):
             from sklabelnoise._label_report._page import render_page
 
+        file = local_file(path)
         check_count("max_issues", max_issues, least=0)
         check_count("image_size", image_size, least=1)
         page = render_page(self, title=title, max_issues=max_issues, image_shape=image_shape, image_size=image_size)
-        write_whole(path, page.encode("utf-8"))
+        write_whole(file, page.encode("utf-8"))
         return path
 
 

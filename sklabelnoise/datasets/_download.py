@@ -13,6 +13,7 @@ from pathlib import Path
 from filelock import FileLock
 from sklearn.datasets import get_data_home
 
+from sklabelnoise._foundation._paths import local_path
 from sklabelnoise._foundation._whole_files import put_in_place
 from sklabelnoise.datasets._shared_files import shared_folder
 
@@ -115,7 +116,7 @@ def _only_process(path):
 
 def _folders(data_home):
     if data_home is not None:
-        return [Path(data_home)]
+        return [local_path(data_home, "data_home")]
     shared, default = shared_folder(), Path(get_data_home()) / "sklabelnoise"
     return [default] if shared is None else [shared, default]
 

@@ -3,18 +3,19 @@
 import io
 import os
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from sklabelnoise._foundation._extras import needed
+from sklabelnoise._foundation._paths import local_path
 
 
 def shared_folder(data_home=None):
     """Folder named by the argument, else by the environment variable ``SKLABELNOISE_DATA``, else None."""
-    folder = os.environ.get("SKLABELNOISE_DATA") if data_home is None else data_home
-    return Path(folder) if folder else None
+    name = "SKLABELNOISE_DATA" if data_home is None else "data_home"
+    folder = os.environ.get(name) if data_home is None else data_home
+    return None if folder in (None, "") else local_path(folder, name)
 
 
 def find_shared(names, data_home=None):

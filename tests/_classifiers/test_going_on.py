@@ -284,3 +284,21 @@ def test_training_that_goes_on_draws_other_dropout_masks(blobs):
         model.partial_fit(X, y, classes=[0, 1, 2])
     # Weights and order stay, so only the masks tell one epoch from another.
     assert len(set(model.loss_curve_)) == 3
+
+
+def test_a_class_that_is_defined_again_is_another_of_its_name(blobs):
+    """A cell of a notebook that runs twice makes two classes, which look alike in a message."""
+    X, y = blobs
+
+    def cell():
+        class Net(torch.nn.Linear):
+            def __init__(self, n_features, num_classes):
+                super().__init__(n_features, num_classes)
+
+        return Net
+
+    model = DMClassifier(cell(), **FAST).fit(X, y)
+    with pytest.raises(ValueError, match=r"got module=.*Net'>, another of this name\.$"):
+        model.set_params(module=cell()).partial_fit(X, y)
+    with pytest.raises(ValueError, match=r"got module=.*Linear'>\.$"):
+        model.set_params(module=torch.nn.Linear).partial_fit(X, y)
