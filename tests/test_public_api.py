@@ -31,12 +31,17 @@ def public_objects():
 
 
 def public_methods():
+    seen = set()
     for parameter in public_objects():
         (cls,) = parameter.values
         # Methods of networks, criteria and callbacks are torch's and skorch's protocols; their classes document them.
         if inspect.isclass(cls) and not issubclass(cls, nn.Module | Callback):
-            for name, method in vars(cls).items():
-                if inspect.isfunction(method) and not name.startswith("_"):
+            # Also what the class has of a base of ours, which users see as its own.
+            ours = [base for base in cls.__mro__ if base.__module__.startswith("sklabelnoise")]
+            for name, method in {name: method for base in ours[::-1] for name, method in vars(base).items()}.items():
+                method = getattr(method, "__func__", method)  # of a class method
+                if inspect.isfunction(method) and not name.startswith("_") and method not in seen:
+                    seen.add(method)
                     yield pytest.param(method, id=f"{parameter.id}.{name}")
 
 

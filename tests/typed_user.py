@@ -3,7 +3,9 @@
 from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch.utils.data import TensorDataset
 
 from sklabelnoise import DMClassifier, DMClassifierCV, RobustLossClassifier, StochasticLabelRefinery
 from sklabelnoise.audit import LabelReport, audit_labels
@@ -39,6 +41,11 @@ def main(folder: Path) -> float:
     report: LabelReport = audit_labels(refinery.estimator_, X, y, cv=3)
     print(report.noise_rate, len(report.issues), report.transition_matrix.shape, refinery.transduction_[:3])
     report.to_html(folder / "review.html", title="Three classes")
+
+    pairs = TensorDataset(torch.as_tensor(X, dtype=torch.float32), torch.as_tensor(y))
+    print(
+        DMClassifier(max_epochs=2).fit(pairs).predict(pairs)[:3], DMClassifier(max_epochs=2).fit(pairs, None).classes_
+    )
 
     softened.save(folder / "model.safetensors")
     again = DMClassifier.load(folder / "model.safetensors")

@@ -171,7 +171,7 @@ class BaseNoisyLabelClassifier(CallbackSupportMixin, NetClassifier):
     def fit(
         self,
         X: Rows,
-        y: Labels = None,
+        y: Labels | None = None,
         sample_weight: ArrayLike | None = None,
         *,
         soft_labels: ArrayLike | None = None,
@@ -187,7 +187,7 @@ class BaseNoisyLabelClassifier(CallbackSupportMixin, NetClassifier):
             Training rows: a table (array, DataFrame or CSR matrix), images (uint8 or float) of shape (n_samples,
             channels, height, width) or paths of files of images of one size, or a torch ``Dataset`` of pairs (x, y).
 
-        y : array-like of shape (n_samples,)
+        y : array-like of shape (n_samples,), default=None
             Given labels of any sortable type. None when X is a ``Dataset``, whose labels then are the names of its
             classes where it has some, in `classes` or `class_to_idx`.
 
@@ -225,7 +225,11 @@ class BaseNoisyLabelClassifier(CallbackSupportMixin, NetClassifier):
 
     @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(
-        self, X: Rows, y: Labels = None, sample_weight: ArrayLike | None = None, classes: Labels | None = None
+        self,
+        X: Rows,
+        y: Labels | None = None,
+        sample_weight: ArrayLike | None = None,
+        classes: Labels | None = None,
     ) -> Self:
         """Train for one epoch on a chunk of the data.
 
@@ -237,7 +241,7 @@ class BaseNoisyLabelClassifier(CallbackSupportMixin, NetClassifier):
         X : {array-like, sparse matrix, Dataset} of shape (n_samples, n_features)
             The chunk, as in `fit`.
 
-        y : array-like of shape (n_samples,)
+        y : array-like of shape (n_samples,), default=None
             Given labels.
 
         sample_weight : array-like of shape (n_samples,), default=None

@@ -545,7 +545,7 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
         *,
         allow_pickle: bool = False,
         trusted: Sequence[str] = (),
-        modules: dict[str, Any] | None = None,
+        modules: dict[Any, Any] | None = None,
     ) -> Self:
         """Load a classifier that was saved by `save`.
 
