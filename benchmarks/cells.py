@@ -12,6 +12,14 @@ def mean_sd(values, scale=1.0, digits=1):
     return f"{text} ± {values.std(ddof=1):.{digits}f}" if len(values) > 1 else text
 
 
+def best_in_bold(cells, means):
+    """The same cells, that of the greatest mean of each line in bold; columns without a mean do not compete."""
+    cells = cells.copy()
+    for line, best in means.idxmax(axis=1).items():
+        cells.loc[line, best] = f"**{cells.loc[line, best]}**"
+    return cells
+
+
 def markdown(frame):
     """A table in Markdown; the index is the first column, numbers are text already."""
     header = [frame.index.name or "", *frame.columns]

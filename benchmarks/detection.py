@@ -31,7 +31,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from benchmarks import grids
-from benchmarks.cells import markdown, mean_sd
+from benchmarks.cells import best_in_bold, markdown, mean_sd
 from benchmarks.patch_features import patch_features
 from benchmarks.rows import PACKAGES, RESULTS, append_row, environment, read_rows
 from benchmarks.tasks import TABLES, Task, data_home
@@ -169,9 +169,8 @@ def detection_table(rows):
     )
     frame["method"] = frame["network"] + ", " + frame["evidence"]
     by = frame.groupby(["task", "method"])["auc"]
-    means, cells = by.mean().unstack(), by.apply(mean_sd, digits=3).unstack().fillna("–")
-    for task, best in means.idxmax(axis=1).items():
-        cells.loc[task, best] = f"**{cells.loc[task, best]}**"
+    means = by.mean().unstack()
+    cells = best_in_bold(by.apply(mean_sd, digits=3).unstack().fillna("–"), means)
     on_tables = means.index.str.endswith("/symmetric/0.2")
     cells.loc["mean over tables"] = means[on_tables].dropna().mean().map("{:.4f}".format)
     return cells.rename_axis("task", axis=0)

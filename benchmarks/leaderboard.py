@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from benchmarks.cells import mean_sd, share_text
+from benchmarks.cells import best_in_bold, mean_sd, share_text
 from benchmarks.comparison import (
     BASELINE,
     CEILING,
@@ -110,8 +110,7 @@ def task_table(rows):
     means = values.mean().unstack("method")
     kinds = frame.groupby("method")["kind"].first()
     informed = [method for kind in INFORMED for method in kinds.index[kinds == kind]]
-    for task, best in means.drop(columns=informed).idxmax(axis=1).items():
-        cells.loc[task, best] = f"**{cells.loc[task, best]}**"
+    cells = best_in_bold(cells, means.drop(columns=informed))
     # A mean over other tasks would say nothing: methods that lack one come last.
     lacking = means.drop(columns=informed).isna().any()
     order = means.mean().sort_values(ascending=False).index

@@ -30,7 +30,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
-from benchmarks.cells import markdown
+from benchmarks.cells import best_in_bold, markdown
 from benchmarks.memory import peak_gigabytes
 from benchmarks.rows import RESULTS, append_row, environment, read_rows
 from benchmarks.tasks import Task
@@ -200,9 +200,7 @@ def accuracy_table(curves):
     )
     groups = frame.groupby(["estimator", "noise"])
     means = 100 * groups[list(FINAL)].mean()
-    cells = means.map("{:.1f}".format)
-    for place, best in means.idxmax(axis=1).items():
-        cells.loc[place, best] = f"**{cells.loc[place, best]}**"
+    cells = best_in_bold(means.map("{:.1f}".format), means)
     cells["curves"] = groups.size().astype(str)
     cells.index = [f"{estimator}, {noise}" for estimator, noise in cells.index]
     return cells.rename_axis("estimator, noise")

@@ -33,7 +33,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
-from benchmarks.cells import markdown
+from benchmarks.cells import best_in_bold, markdown
 from benchmarks.refinery import MAX_TRAIN, TABLES
 from benchmarks.rows import RESULTS, append_row, environment, read_rows
 from benchmarks.tasks import Task
@@ -134,9 +134,7 @@ def _accuracy_table(rows):
     )
     groups = frame.groupby(["estimator", "noise"])
     means = 100 * groups.mean()
-    cells = means.map("{:.1f}".format)
-    for place, best in means.idxmax(axis=1).items():
-        cells.loc[place, best] = f"**{cells.loc[place, best]}**"
+    cells = best_in_bold(means.map("{:.1f}".format), means)
     cells["rows"] = groups.size().astype(str)
     cells.index = [f"{estimator}, {100 * float(noise):.0f} %" for estimator, noise in cells.index]
     return cells.rename_axis("estimator, wrong labels")
