@@ -81,7 +81,7 @@ class PictureView(View):
     ----------
     picture_of : callable
         From a row number to an array, a PIL image or a path.
-    size : int
+    size : int, default=128
         Pixels of the longer side.
     """
 

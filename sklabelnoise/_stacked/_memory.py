@@ -53,7 +53,7 @@ def replicas_within_memory(module, X, *, batch_size, device="cpu"):
         Some inputs.
     batch_size : int
         Rows in a batch.
-    device : torch.device
+    device : torch.device or str, default="cpu"
         Where the training runs.
     """
     size = next(module.parameters()).element_size()

@@ -27,7 +27,7 @@ class Interval:
 
     Parameters
     ----------
-    low, high : float
+    low, high : float, default=-inf, inf
         The bounds.
     closed : {'both', 'left', 'right', 'neither'}, default='both'
         Which of them belong to it.
@@ -166,7 +166,7 @@ def per_example_loss(
 
     Parameters
     ----------
-    emphasis : callable, optional
+    emphasis : callable, default=None
         The weight ``w(p, **hyper)`` that the loss gives an example whose label has probability p: the L1 norm of its
         derivative. It takes ``n_classes`` where that enters.
     uniform_remainder : bool, default=False

@@ -39,8 +39,8 @@ class RowLoss(DeclaredCriterion):
         ----------
         n_samples, n_classes : int
             Size of the training set.
-        device : torch.device, optional
-            Where the logits will be.
+        device : torch.device, default=None
+            Where the logits will be; None for torch's default.
         dtype : torch.dtype, default=torch.float32
             Of the memory.
         """

@@ -47,6 +47,8 @@ class ImageScaler(nn.Module):
         ----------
         images : Tensor or ndarray of shape (n_samples, n_channels, height, width)
             Or channels last.
+        channels_last, dtype
+            As of the class.
         """
         n_channels = images.shape[-1 if channels_last else 1]
         on_device = isinstance(images, torch.Tensor) and knows_float64(images.device)
