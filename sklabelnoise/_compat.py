@@ -54,6 +54,12 @@ from sklearn.utils.validation import _check_y as check_y
 # Number of rows of anything that has rows; `check_consistent_length` has no public counterpart that returns it.
 from sklearn.utils.validation import _num_samples as num_samples
 
+# What a notebook shows of an estimator that holds others in a list; no public name yet.
+try:  # its place since scikit-learn 1.7
+    from sklearn.utils._repr_html.estimator import _VisualBlock
+except ImportError:
+    from sklearn.utils._estimator_html_repr import _VisualBlock
+
 try:  # scikit-learn 1.9 brings callbacks; when it is the floor, these two lines are all that stays
     from sklearn.callback import CallbackSupportMixin, with_callbacks
 except ImportError:
@@ -96,6 +102,7 @@ __all__ = [
     "check_y",
     "default_store",
     "dispatch_mode",
+    "display_block",
     "fit_and_score",
     "fit_context",
     "forget_recording",
@@ -174,6 +181,21 @@ def check_sample_weight(sample_weight, X, **kwargs):
     if not weight.any():
         raise ValueError("Sample weights must contain at least one non-zero number.")
     return weight
+
+
+def display_block(estimator, parts):
+    """How scikit-learn's page of an estimator shows those it holds: side by side, each under its name.
+
+    Parameters
+    ----------
+    estimator : estimator instance
+        That holds them.
+    parts : dict of str to estimator or str
+        Where there are none, the estimator is shown alone.
+    """
+    if parts:
+        return _VisualBlock("parallel", list(parts.values()), names=list(parts))
+    return _VisualBlock("single", estimator, names=type(estimator).__name__, name_details=str(estimator))
 
 
 @contextmanager

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 import scipy.sparse
-from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from sklabelnoise._compat import Interval, StrOptions, fit_context, safe_indexing
+from sklabelnoise._compat import Interval, StrOptions, display_block, fit_context, safe_indexing
 from sklabelnoise._ensemble._arguments import as_rows, check_labels, weights_of_classes
 from sklabelnoise._ensemble._combination import clean_posterior
 from sklabelnoise._ensemble._decision import learn_decision
@@ -21,7 +21,7 @@ from sklabelnoise._ensemble._distinct_rows import rows_digest
 from sklabelnoise._ensemble._families import TrainingRows
 from sklabelnoise._ensemble._fitting import fit_families
 from sklabelnoise._ensemble._left_out_folds import leave_out
-from sklabelnoise._ensemble._members import families_of, has_own, needs_table
+from sklabelnoise._ensemble._members import families_of, has_own, needs_table, of_user, with_member
 from sklabelnoise._ensemble._one_thread import one_thread
 from sklabelnoise._ensemble._saving import load_ensemble, save_ensemble
 from sklabelnoise._ensemble._tables import table_of_candidates, table_of_members
@@ -68,8 +68,12 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
         values (NaN) are welcome, and so are sparse rows, such as words weighted by TF-IDF (see Notes). A list may hold
         names of these ("random_forest", "extra_trees", "kernel_ridge", "neighbors", "logistic_regression", "networks",
         "boosting") and classifiers of your own as ``(name, estimator)`` or ``(name, estimator, grid)``, the grid as for
-        ``ParameterGrid``; they need `predict_proba`.
-        Networks of this package, for images and texts as well, are trained as one stack.
+        ``ParameterGrid``; they need `predict_proba`. Networks of this package, for images and texts as well, are
+        trained as one stack.
+        Members of your own and their parameters are parameters of this one, as in scikit-learn's ensembles:
+        ``set_params(forest__max_depth=3)``, ``{"forest__max_depth": [3, 10]}`` in a search, and ``forest=...`` for
+        another estimator in its place, or "drop" for none. What the grid beside a member names is chosen from that
+        grid, whatever the member has it set to.
 
     cv : int, splitter or iterable, default=5
         How rows are left out where a family has no cheaper way. An integer is the number of stratified, shuffled
@@ -243,6 +247,53 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
         self.checkpoint = checkpoint
         self.time_limit = time_limit
 
+    # Parameters
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Get the parameters, those of members of your own included.
+
+        Parameters
+        ----------
+        deep : bool, default=True
+            Whether to return the members in `members` as well, by their names, and their parameters, by names such as
+            ``forest__max_depth``.
+
+        Returns
+        -------
+        params : dict
+            Parameter names and values.
+        """
+        own = super().get_params(deep=False)
+        if not deep:
+            return own
+        found = {}
+        for name, estimator in of_user(self.members).items():
+            found[name] = estimator
+            if not isinstance(estimator, str):
+                found |= {f"{name}__{key}": value for key, value in estimator.get_params(deep=True).items()}
+        return {**found, **own}
+
+    def set_params(self, **params: Any) -> Self:
+        """Set parameters, those of members of your own included.
+
+        Parameters
+        ----------
+        **params : dict
+            Parameter names and values. The name of a member puts another estimator in its place, or "drop"; the grid
+            beside it stays.
+
+        Returns
+        -------
+        self : NoisyLabelClassifier
+        """
+        if "members" in params:  # before what is set of them
+            self.members = params.pop("members")
+        own = super().get_params(deep=False)
+        for name in of_user(self.members):
+            if name in params and name not in own:
+                self.members = with_member(self.members, name, params.pop(name))
+        return super().set_params(**params)
+
     # Members validate their own parameters when they are fitted.
     @fit_context(prefer_skip_nested_validation=False)
     def fit(
@@ -294,7 +345,7 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
             # A label that only rows of weight zero have is no class: its rows are predicted, not learned from.
             codes = np.searchsorted(self.classes_, y).clip(max=len(self.classes_) - 1)
             seed = draw_seed(self.random_state)
-            families = families_of(self.members, self.classes_)
+            families = families_of(self.members, self.classes_, self._get_param_names())
             class_weight = weights_of_classes(self.class_weight, self.classes_)
             distinct, *left_out = leave_out(
                 X if table is None else table, y, codes, sample_weight, groups, self.cv, seed
@@ -364,14 +415,15 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
     def _open_checkpoint(self, rows, seed):
         if self.checkpoint is None:
             return None
+        members = clone(self.members, safe=False)  # what they were fitted to before plays no part
         identity = {
-            "members": self.members,
+            "members": members,
             "seed": seed,
             "rows": rows.views["own"],
             "labels": (self.classes_, rows.codes, rows.weight, rows.splits, rows.by_folds, rows.repeats),
             "version": __version__,
         }
-        return Checkpoint(self.checkpoint, identity, code_of=self.members)
+        return Checkpoint(self.checkpoint, identity, code_of=members)
 
     # Combination
 
@@ -582,12 +634,26 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
     def __sklearn_is_fitted__(self):
         return hasattr(self, "estimators_")
 
+    def _sk_visual_block_(self):
+        """What a notebook shows, as scikit-learn asks its own ensembles for it: each member in a box of its name."""
+        return display_block(self, _shown(self.members))
+
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         # Whatever else `members` may be, `fit` says what is wrong with it.
         tables_alone = isinstance(self.members, str | list | tuple) and not has_own(self.members)
         tags.input_tags.allow_nan = tags.input_tags.sparse = tables_alone
         return tags
+
+
+def _shown(members):
+    """Members by name, families for tables as their names; none where they are chosen by "auto"."""
+    if not isinstance(members, list | tuple):
+        return {}
+    shown = {}
+    for entry in members:
+        shown |= {entry: entry} if isinstance(entry, str) else of_user([entry])
+    return shown
 
 
 def _with_rows(X):

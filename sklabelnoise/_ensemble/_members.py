@@ -19,9 +19,11 @@ TABLE_FAMILIES = (
     "networks",
     "boosting",
 )
+# In place of an estimator, as in scikit-learn's ensembles: the member takes no part.
+DROPPED = "drop"
 
 
-def families_of(members, classes):
+def families_of(members, classes, reserved=()):
     """The families that `members` asks for.
 
     Parameters
@@ -30,6 +32,8 @@ def families_of(members, classes):
         Names of `TABLE_FAMILIES`, and tuples (name, estimator) or (name, estimator, grid).
     classes : ndarray of shape (n_classes,)
         All labels, sorted.
+    reserved : sequence of str, default=()
+        Names that no member may have: those of the ensemble's own parameters.
 
     Returns
     -------
@@ -41,15 +45,54 @@ def families_of(members, classes):
         If `members` is something else, names are not unique, or an estimator can't predict probabilities.
     """
     entries = TABLE_FAMILIES if isinstance(members, str) else list(members)
-    if not entries:
-        raise ValueError(f"members must name at least one member, got {members!r}.")
+    kept = [entry for entry in entries if not _is_dropped(entry)]
+    if not kept:
+        raise ValueError(f"members must name at least one member that is not dropped, got {members!r}.")
+    for name in of_user(members):
+        if name in reserved or "__" in name:
+            raise ValueError(
+                "members must have names that are no parameters of the ensemble and hold no '__', by which their own "
+                f"parameters are told apart, got {name!r}."
+            )
     stack = NetworkStack("own", classes)
-    families = [_family(entry, classes, stack) for entry in entries]
+    families = [_family(entry, classes, stack) for entry in kept]
     names = [family.name for family in families]
     for name in names:
         if names.count(name) > 1:
             raise ValueError(f"members must have different names, got {name!r} twice.")
     return families
+
+
+def of_user(members):
+    """The members that the user brings along, by name, dropped ones too; whatever is no member is not among them.
+
+    Parameters
+    ----------
+    members : object
+        As the parameter of that name; nobody has checked it.
+
+    Returns
+    -------
+    estimators : dict of str to estimator or "drop"
+    """
+    entries = members if isinstance(members, list | tuple) else ()
+    return {entry[0]: entry[1] for entry in entries if _is_named(entry)}
+
+
+def with_member(members, name, estimator):
+    """A copy of `members` with another estimator under a name; the grid beside it stays."""
+    entries = [(name, estimator, *entry[2:]) if _is_named(entry) and entry[0] == name else entry for entry in members]
+    return entries if isinstance(members, list) else tuple(entries)
+
+
+def _is_named(entry):
+    if not isinstance(entry, tuple | list) or len(entry) not in (2, 3) or not isinstance(entry[0], str):
+        return False
+    return _is_dropped(entry) or (hasattr(entry[1], "get_params") and not isinstance(entry[1], type))
+
+
+def _is_dropped(entry):
+    return isinstance(entry, tuple | list) and len(entry) > 1 and isinstance(entry[1], str) and entry[1] == DROPPED
 
 
 def needs_table(members):
@@ -59,7 +102,9 @@ def needs_table(members):
 
 def has_own(members):
     """Whether one of the members is a classifier of the user."""
-    return not isinstance(members, str) and any(not isinstance(entry, str) for entry in members)
+    return not isinstance(members, str) and any(
+        not isinstance(entry, str) and not _is_dropped(entry) for entry in members
+    )
 
 
 def _family(entry, classes, stack):
@@ -72,7 +117,7 @@ def _family(entry, classes, stack):
         )
     name, estimator, grid = (*entry, None)[:3]
     if isinstance(estimator, type) or not (hasattr(estimator, "fit") and hasattr(estimator, "get_params")):
-        raise ValueError(f"members must hold unfitted estimators, got {estimator!r} as {name!r}.")
+        raise ValueError(f"members must hold unfitted estimators or {DROPPED!r}, got {estimator!r} as {name!r}.")
     if not predicts_proba(estimator):
         raise ValueError(f"members must have predict_proba, got {estimator!r} as {name!r}.")
     if is_network(estimator):
