@@ -409,7 +409,72 @@ class TestDecides:
             page.start()
             page.press("u")
             page.browser.switch_to.window(second)
-            page.until(lambda: page.text("progress") == "1 of 60 decided (1 unsure)")
+            page.until(lambda: page.text("progress") == "2 of 60 decided (1 unsure, 1 removed)")
+        finally:
+            page.browser.switch_to.window(second)
+            page.browser.close()
+            page.browser.switch_to.window(first)
+
+    def test_what_another_window_decided_since_is_not_undone_and_not_redone(self, page):
+        first = page.browser.current_window_handle
+        page.browser.switch_to.new_window("tab")
+        second = page.browser.current_window_handle
+
+        def press(row, decision):  # wherever the list is scrolled to, the bar covers part of it
+            button = page.one(f'#issues tr[data-row="{row}"] [data-decision={decision}]')
+            page.browser.execute_script("arguments[0].click()", button)
+
+        def elsewhere(before, row, decision, after):
+            """Decide a row in the second window, once it knows what was decided in the first."""
+            page.browser.switch_to.window(second)
+            page.until(lambda: page.text("progress") == before)
+            press(row, decision)
+            page.browser.switch_to.window(first)
+            page.until(lambda: page.text("progress") == after)
+
+        try:
+            page.browser.get(page.path.as_uri())
+            page.browser.switch_to.window(first)
+            rows = page.rows
+            page.start()
+            page.press("a", "a", "a")
+            elsewhere("3 of 60 decided (3 accepted)", rows[1], "remove", "3 of 60 decided (2 accepted, 1 removed)")
+            page.press("z")
+            assert page.text("progress") == "2 of 60 decided (1 accepted, 1 removed)"
+            page.press("z")
+            assert page.text("progress") == "2 of 60 decided (1 accepted, 1 removed)"
+            said = page.text("status")
+            assert said.startswith(f"Not undone: row {rows[1]}: accepted") and "another window" in said
+            assert page.current == rows[1]
+            page.press("z", "z")  # one step a key, and then there is none
+            assert page.text("progress") == "1 of 60 decided (1 removed)"
+            assert page.text("status") == "Nothing to undo."
+            page.press("y", "y", "y")
+            assert page.text("progress") == "3 of 60 decided (2 accepted, 1 removed)"
+            # Of all rows at once those are undone that are as they were left.
+            page.one("#mass").click()
+            page.one("#all-buttons button:first-child").click()
+            assert page.text("progress") == "60 of 60 decided (59 accepted, 1 removed)"
+            after = "60 of 60 decided (58 accepted, 1 kept, 1 removed)"
+            elsewhere("60 of 60 decided (59 accepted, 1 removed)", rows[9], "reject", after)
+            page.press("z")
+            assert page.text("progress") == "4 of 60 decided (2 accepted, 1 kept, 1 removed)"
+            assert page.text("status").startswith("Undone: 57 rows accepted, but for 1 row")
+            after = "5 of 60 decided (2 accepted, 1 kept, 1 unsure, 1 removed)"
+            elsewhere("4 of 60 decided (2 accepted, 1 kept, 1 removed)", rows[20], "unsure", after)
+            page.press("y")
+            assert page.text("progress") == "60 of 60 decided (57 accepted, 1 kept, 1 unsure, 1 removed)"
+            assert page.text("status").startswith("Redone: 57 rows accepted, but for 1 row")
+            # A decision that another window took back and took again is the same one.
+            page.browser.switch_to.window(second)
+            page.until(lambda: page.text("progress").startswith("60 of 60"))
+            press(rows[0], "reject")
+            press(rows[0], "accept")
+            press(rows[59], "remove")
+            page.browser.switch_to.window(first)
+            page.until(lambda: "2 removed" in page.text("progress"))
+            page.press("z", "z", "z")
+            assert page.text("progress") == "4 of 60 decided (1 kept, 1 unsure, 2 removed)"
         finally:
             page.browser.switch_to.window(second)
             page.browser.close()

@@ -2,6 +2,10 @@
     accept: "accepted", reject: "kept", relabel: "relabeled", unsure: "unsure", remove: "removed",
   };
 
+  // A decision as a text: equal ones are equal, whether they come from this window or from storage.
+  const spelled = (value) => (value ? JSON.stringify([value.decision || "", value.label, value.comment || "",
+    value.by || "", spelled(value.other)]) : "");
+
   // What reviewers decided: row to {decision, label, comment, by, other}. `label` is the code of the class for "relabel";
   // `other` is what another reviewer decided who does not agree.
   const store = (() => {
@@ -38,6 +42,20 @@
       else decided.delete(row);
     }
 
+    // Takes the last step of one list back, or again. A row on which another window has decided since stays as it is:
+    // what this window did there holds no longer. `changes` are the rest.
+    function go(list, other, between) {
+      const step = list.pop();
+      if (!step) return null;
+      const changes = step.changes.filter((change) => spelled(decided.get(change[0])) === spelled(between(change)[0]));
+      for (const change of changes) put(change[0], between(change)[1]);
+      if (changes.length) {
+        other.push({ ...step, changes });
+        keep();
+      }
+      return { ...step, changes, rows: step.changes.map(([row]) => row) };
+    }
+
     return {
       get: (row) => decided.get(row),
       decisionOf: (row) => (decided.get(row) || {}).decision || "",
@@ -62,22 +80,8 @@
         for (const [row, after] of changes) put(row, after);
         keep();
       },
-      undo() {
-        const step = past.pop();
-        if (!step) return null;
-        future.push(step);
-        for (const [row, before] of step.changes) put(row, before);
-        keep();
-        return step;
-      },
-      redo() {
-        const step = future.pop();
-        if (!step) return null;
-        past.push(step);
-        for (const [row, , after] of step.changes) put(row, after);
-        keep();
-        return step;
-      },
+      undo: () => go(past, future, ([, before, after]) => [after, before]),
+      redo: () => go(future, past, ([, before, after]) => [before, after]),
     };
   })();
 

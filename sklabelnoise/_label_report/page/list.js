@@ -132,9 +132,15 @@
       say(`Nothing to ${word}.`);
       return;
     }
-    refreshRows(step.changes.map(([row]) => row));
-    say(`${word === "undo" ? "Undone" : "Redone"}: ${step.what}.`);
-    focusOn(issueOf.get(step.changes[0][0]));
+    const { what, changes, rows } = step;
+    refreshRows(rows);
+    const done = word === "undo" ? "undone" : "redone";
+    const since = "another window has decided since";
+    const left = rows.length - changes.length;
+    if (!changes.length) say(`Not ${done}: ${what}, where ${since}.`);
+    else if (left) say(`${capital(done)}: ${what}, but for ${counted(left, "row")} where ${since}.`);
+    else say(`${capital(done)}: ${what}.`);
+    focusOn(issueOf.get(changes.length ? changes[0][0] : rows[0]));
   }
 
   const wantedDecision = {

@@ -26,6 +26,7 @@
     return element("bdi", {}, ...parts.flatMap((part, i) => (i ? [element("wbr"), part] : [part])));
   }
 
+  const capital = (word) => word[0].toUpperCase() + word.slice(1);
   const grouped = (n) => n.toLocaleString("en");
   const counted = (n, word) => `${grouped(n)} ${word}${n === 1 ? "" : "s"}`;
 
