@@ -16,7 +16,7 @@ from skorch.helper import predefined_split
 
 from sklabelnoise._classifiers._net_classifier import NetClassifier
 from sklabelnoise._classifiers._parameters import SWITCHES, common_constraints
-from sklabelnoise._classifiers._saving import net_from_saved, net_to_saved
+from sklabelnoise._classifiers._saving import check_net, net_from_saved, net_to_saved
 from sklabelnoise._compat import CallbackSupportMixin, callback_context, fit_context, has_callbacks, with_callbacks
 from sklabelnoise._foundation._fitted_state import keeping_fitted_state
 from sklabelnoise._foundation._given import as_labels
@@ -454,6 +454,11 @@ class BaseNoisyLabelClassifier(CallbackSupportMixin, NetClassifier):
 
     def _to_saved(self):
         return net_to_saved(self)
+
+    def _check_saved(self, header):
+        loaded = super()._check_saved(header)
+        check_net(loaded, self.net_, header["used"])
+        return loaded
 
     @classmethod
     def _from_saved(cls, header, tensors, module):

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+from pathlib import PurePath
 
 import numpy as np
 import torch
@@ -29,6 +30,22 @@ WRONG_CONTENT = (KeyError, TypeError, AttributeError, IndexError, ArithmeticErro
 _EMPHASES = ("DMEmphasis", "ExponentialEmphasis", "NormalEmphasis", "BetaEmphasis", "IMAEEmphasis")
 
 
+def expressed(header):
+    """A header as JSON.
+
+    Raises
+    ------
+    TypeError
+        If it holds something that can't be stored.
+    """
+    return json.dumps({key: encode(value, key) for key, value in header.items()})
+
+
+def read_back(written):
+    """The header that :func:`expressed` wrote."""
+    return {key: decode(value) for key, value in json.loads(written).items()}
+
+
 def write(path, estimator, *, header, tensors):
     """Write tensors and a JSON header into one file, atomically.
 
@@ -38,8 +55,8 @@ def write(path, estimator, *, header, tensors):
         The file; its folder must exist.
     estimator : estimator
         Its class name is stored.
-    header : dict
-        What JSON and :func:`encode` can express.
+    header : str
+        As :func:`expressed` gives it.
     tensors : dict of str to Tensor
         State of the module and other arrays.
 
@@ -47,18 +64,15 @@ def write(path, estimator, *, header, tensors):
     ------
     FileNotFoundError
         If the folder does not exist.
-    TypeError
-        If the header holds something that can't be stored.
     """
     path = local_file(path)
-    written = json.dumps({key: encode(value, key) for key, value in header.items()})
     # Tensors that share memory are refused by safetensors; copies are small beside the data.
     tensors = {name: t.detach().cpu().contiguous().clone() for name, t in tensors.items()}
     metadata = {
         "format": _FORMAT,
         "estimator": type(estimator).__name__,
-        "header": written,
-        "checksum": checksum(written, tensors),
+        "header": header,
+        "checksum": checksum(header, tensors),
     }
     write_whole(path, save(tensors, metadata))
 
@@ -97,7 +111,7 @@ def read(path, cls):
         expected = metadata.get("checksum")  # files of earlier versions have none
         if expected is not None and (found := checksum(metadata["header"], tensors)) != expected:
             raise ValueError(f"expected checksum {expected!r}, got {found!r}")
-        header = {key: decode(value) for key, value in json.loads(metadata["header"]).items()}
+        header = read_back(metadata["header"])
     except (SafetensorError, ValueError, *WRONG_CONTENT) as error:
         raise ValueError(f"{str(path)!r} is damaged or no file of a saved classifier: {error}") from error
     if metadata.get("estimator") != cls.__name__:
@@ -117,7 +131,7 @@ def encode(value, name):
         return value
     if isinstance(value, np.generic):
         return encode(value.item(), name)
-    if isinstance(value, torch.device):
+    if isinstance(value, torch.device | PurePath):
         return str(value)
     if isinstance(value, list):
         return [encode(item, name) for item in value]

@@ -291,6 +291,10 @@ class NetClassifier(LogitsClassifier):
         vars(self).update({name: header["fitted"][name] for name in cls._saved_attributes if name in header["fitted"]})
         return self
 
+    def _check_saved(self, header):
+        """Refuse parameters with which loading could not make the classifier; it gives one that has them."""
+        return self._with_saved_params(header, None if header["own_module"] else self._made_with()["module"])
+
     def save(self, path: str | os.PathLike[str]) -> None:
         """Save the fitted classifier as one safetensors file, which can be loaded without executing anything.
 
@@ -307,12 +311,23 @@ class NetClassifier(LogitsClassifier):
         TypeError
             If a parameter is a callable, a callback or another object without a name to store it by. A module that
             is not a class of this package is left out: pass it to `load`.
+        ValueError
+            If a parameter was set since the fit to something that it must not be: `load` would refuse the file.
         FileNotFoundError
             If the folder does not exist.
         """
         check_is_fitted(self)
         header, tensors = self._to_saved()
-        _file_format.write(path, self, header=header, tensors=tensors)
+        written = _file_format.expressed(header)
+        try:
+            with callers_torch_aside():
+                self._check_saved(_file_format.read_back(written))
+        except (ValueError, *_file_format.WRONG_CONTENT) as error:
+            raise ValueError(
+                f"{type(self).__name__} can't be saved with parameters as they are now, which `load` would not take, "
+                f"got the error: {error}"
+            ) from error
+        _file_format.write(path, self, header=written, tensors=tensors)
 
     @classmethod
     def load(

@@ -6,6 +6,7 @@ import torch
 from skorch.history import History
 
 from sklabelnoise.modules._draws import seeded
+from sklabelnoise.training._building import takes_channels_last
 from sklabelnoise.training._device import resolve_device
 from sklabelnoise.training._module import check_output, uncompiled
 from sklabelnoise.training._preprocessing import ImageScaler
@@ -39,8 +40,7 @@ def net_from_saved(classifier, header, tensors):
     classes = classifier.classes_
     if not isinstance(classes, np.ndarray) or len(classes) < 2:
         raise ValueError(f"it must have at least 2 classes, got {classes!r}")
-    on_cpu = str(classifier.device).startswith("cuda") and not torch.cuda.is_available()
-    device = resolve_device("cpu" if on_cpu else classifier.device)
+    device = _device_to_load_on(classifier)
     dtype = torch.float64 if used["dtype"] == "float64" else torch.float32
     builder = classifier._net_builder()
     with seeded(used["seed"]):
@@ -72,6 +72,45 @@ def net_from_saved(classifier, header, tensors):
     classifier.loss_curve_ = list(classifier.history_.get("train_loss", []))
     classifier._label_quality = tensors["label_quality"].numpy()
     return classifier
+
+
+def check_net(classifier, net, used):
+    """Make the net that :func:`net_from_saved` would, of parameters without numbers: what it refuses is refused here.
+
+    The module itself is neither built anew, which may take what is no longer there, nor copied, which some refuse.
+
+    Parameters
+    ----------
+    classifier : estimator
+        With the parameters that are to be saved, which may have been set since the fit.
+    net : NoisyLabelNet
+        Fitted.
+    used : dict
+        What it was trained with.
+    """
+    _device_to_load_on(classifier)
+    builder, module = classifier._net_builder(), uncompiled(net.module_)
+    now = {**used, **training_parameters(module, builder.training)}
+    outline = _outline(module)
+    outline.channels_last = takes_channels_last(module)
+    with seeded(used["seed"]):
+        builder.wrap(outline, None, now, torch.device("cpu"), used["seed"])
+
+
+def _outline(module):
+    """Parameters of a module by their names, without numbers."""
+    outline = torch.nn.Module()
+    for name, parameter in module.named_parameters(recurse=False):
+        without = torch.empty(0, dtype=parameter.dtype)
+        outline.register_parameter(name, torch.nn.Parameter(without, requires_grad=parameter.requires_grad))
+    for name, child in module.named_children():
+        outline.add_module(name, _outline(child))
+    return outline
+
+
+def _device_to_load_on(classifier):
+    on_cpu = str(classifier.device).startswith("cuda") and not torch.cuda.is_available()
+    return resolve_device("cpu" if on_cpu else classifier.device)
 
 
 def members_to_saved(classifier):

@@ -568,6 +568,8 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
 
         Networks of this package are kept as safetensors and JSON; everything else by skops, if that is installed.
         Loading such a file executes nothing. Without skops the rest is pickled, if you allow it.
+        Parameters that were set since the fit are saved as they are now, but for those of members that are networks:
+        these are as they were fitted.
 
         Parameters
         ----------
@@ -583,11 +585,22 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
         ImportError
             If skops is not installed and a pickle is not allowed.
         TypeError
-            If a network has a parameter without a name to store it by.
+            If a network has a parameter without a name to store it by, or something else can't be written.
+        ValueError
+            If a parameter was set since the fit to something that it must not be.
         FileNotFoundError
             If the folder does not exist.
         """
         check_is_fitted(self)
+        try:
+            self._validate_params()
+            families_of(self.members, self.classes_, self._get_param_names())
+            weights_of_classes(self.class_weight, self.classes_)
+        except (ValueError, TypeError) as error:
+            raise ValueError(
+                f"{type(self).__name__} can't be saved with parameters as they are now, which `fit` would not take, "
+                f"got the error: {error}"
+            ) from error
         save_ensemble(self, path, allow_pickle)
 
     @classmethod

@@ -7,6 +7,7 @@ types that it trusts, and those of this folder; else by pickle, if the user asks
 
 import io
 import json
+import os
 import pickle
 import struct
 import tempfile
@@ -16,6 +17,15 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from sklearn.model_selection import (
+    GroupKFold,
+    KFold,
+    LeaveOneGroupOut,
+    LeaveOneOut,
+    PredefinedSplit,
+    StratifiedGroupKFold,
+    StratifiedKFold,
+)
 
 from sklabelnoise._classifiers._base import BaseNoisyLabelClassifier
 from sklabelnoise._classifiers._derivative_manipulation import DMClassifier
@@ -55,6 +65,18 @@ _TRUSTED = frozenset(
         "sklearn._loss.link.MultinomialLogit",
         "sklearn._loss.loss.HalfBinomialLoss",
         "sklearn._loss.loss.HalfMultinomialLoss",
+        *(
+            f"{splitter.__module__}.{splitter.__name__}"
+            for splitter in (
+                GroupKFold,
+                KFold,
+                LeaveOneGroupOut,
+                LeaveOneOut,
+                PredefinedSplit,
+                StratifiedGroupKFold,
+                StratifiedKFold,
+            )
+        ),
         "sklearn.ensemble._hist_gradient_boosting.binning._BinMapper",
         "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
         "sklearn.tree._tree.Tree",
@@ -89,8 +111,18 @@ def save_ensemble(model: Any, path: Any, allow_pickle: bool) -> None:
     state["_row_names"] = None  # an index of pandas may be of any type, and predictions need none
     for name in ("members_", "candidates_"):
         state[name] = state[name].to_dict("list")
+    if model.checkpoint is not None:
+        state["checkpoint"] = os.fspath(model.checkpoint)  # paths are of another type on another system
     state["members"] = _members_without_networks(model.members, networks)
-    kind, content = _written(state, allow_pickle)
+    try:
+        kind, content = _written(state, allow_pickle)
+    except ImportError:
+        raise
+    except Exception as error:  # of whatever the user's own objects do
+        raise TypeError(
+            f"{type(model).__name__} can't be saved, as one of its parameters or members can't be written, got "
+            f"{type(error).__name__}: {error}"
+        ) from error
     header = {
         "format": _FORMAT,
         "state": kind,

@@ -255,6 +255,77 @@ def test_what_has_no_name_is_refused_and_nothing_is_written(params, name, fitted
     assert (tmp_path / "model").read_text() == "before"
 
 
+KINDS = [DMClassifier, ProSelfLCClassifier, RobustLossClassifier, DMClassifierCV]
+WRONG = [-1, "nothing", float("nan"), [], (1, 2), {"a": 1}, True, np.arange(3), 10**30]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_whatever_is_set_after_the_fit_a_file_that_is_written_can_be_loaded(kind, blobs, tmp_path):
+    X, y = blobs
+    more = {"candidates": ((0, 0), (1, 8)), "cv": 2, "n_members": 1} if kind is DMClassifierCV else {}
+    model, path = kind(module__hidden=(4,), **more, **FAST).fit(X, y), tmp_path / "model"
+    before, n_refused = model.predict_proba(X), 0
+    prefixed = ["optimizer__momentum", "optimizer__bogus", "callbacks__x", "module__hidden", "module__bogus"]
+    own = [name for name in model.get_params(deep=False) if "__" not in name]
+    for name in [*own, *prefixed, *(["loss__bogus", "loss__q"] if kind is RobustLossClassifier else [])]:
+        for value in WRONG:
+            other = copy.deepcopy(model).set_params(**{name: value})
+            path.write_text("before")
+            try:
+                other.save(path)
+            except ValueError as error:
+                n_refused += 1
+                assert f"{kind.__name__} can't be saved with parameters as they are now, which `load` would not" in str(
+                    error
+                )
+                assert [found.read_text() for found in tmp_path.iterdir()] == ["before"]
+            else:
+                assert np.array_equal(kind.load(path).predict_proba(X), before)
+    assert n_refused > 100
+
+
+def test_what_is_wrong_with_a_setting_is_said_when_it_is_saved(fitted, tmp_path):
+    for params, message in [
+        ({"batch_size": 0}, r"The 'batch_size' parameter of DMClassifier must be an int in the range \[1, inf\)"),
+        ({"optimizer": "nothing"}, "optimizer must .*'nothing'"),
+        ({"device": "nothing"}, "device must .*'nothing'"),
+        ({"lr_schedule": "nothing"}, "lr_schedule must .*'nothing'"),
+    ]:
+        with pytest.raises(
+            ValueError, match=rf"^DMClassifier can't be saved with parameters .*, got the error: {message}"
+        ):
+            copy.deepcopy(fitted).set_params(**params).save(tmp_path / "model")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_checkpoint_is_saved_as_a_path_is_written(blobs, tmp_path):
+    made = {"candidates": ((0, 0), (1, 8)), "cv": 2, "n_members": 1, "checkpoint": tmp_path / "kept", **FAST}
+    DMClassifierCV(**made).fit(*blobs).save(tmp_path / "model")
+    assert DMClassifierCV.load(tmp_path / "model").checkpoint == str(tmp_path / "kept")
+
+
+def test_saving_builds_no_module_and_copies_none(blobs, tmp_path):
+    """A factory may read weights from a network that is gone, and some modules have no copies."""
+
+    class Single(MLP):
+        n_built = 0
+
+        def __init__(self, n_features, n_classes):
+            Single.n_built += 1
+            super().__init__(n_features, n_classes)
+
+        def __deepcopy__(self, memo):
+            raise RuntimeError("no copies")
+
+    model = DMClassifier(Single, **FAST).fit(*blobs)
+    n_built = Single.n_built
+    model.set_params(lr=0.5).save(tmp_path / "model")
+    assert Single.n_built == n_built
+    with pytest.raises(ValueError, match="can't be saved"):
+        model.set_params(lr=-1.0).save(tmp_path / "model")
+    assert DMClassifier.load(tmp_path / "model", module=Single).lr == 0.5
+
+
 def test_a_missing_folder_is_named(fitted, tmp_path):
     with pytest.raises(FileNotFoundError, match=r"path must lie in an existing folder, got '.*gone/.*'"):
         fitted.save(tmp_path / "gone" / "model")
@@ -531,7 +602,7 @@ def test_a_checksum_is_of_names_types_shapes_and_all_values():
 def test_tensors_that_share_memory_or_lie_across_it_are_written_as_they_are(fitted, tmp_path):
     weights = torch.arange(6.0).reshape(2, 3)
     tensors = {"one": weights, "again": weights, "turned": weights.T, "part": weights[:, 1]}
-    file_format.write(tmp_path / "model", fitted, header={}, tensors=tensors)
+    file_format.write(tmp_path / "model", fitted, header=file_format.expressed({}), tensors=tensors)
     header, read = file_format.read(tmp_path / "model", DMClassifier)
     assert header == {} and read.keys() == tensors.keys()
     assert all(torch.equal(read[name], tensor) for name, tensor in tensors.items())

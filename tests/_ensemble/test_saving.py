@@ -1,15 +1,18 @@
 """A saved ensemble predicts as the one that was fitted, and loading it executes nothing that nobody allowed."""
 
+import copy
 import json
 import pickle
 import sys
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse
 from sklearn.exceptions import FitFailedWarning
+from sklearn.model_selection import KFold, PredefinedSplit, StratifiedKFold
 from sklearn.naive_bayes import GaussianNB
 from torch import nn
 
@@ -294,3 +297,84 @@ def test_a_file_of_another_format_is_refused(tmp_path):
         file.writestr("state.pickle", pickle.dumps({}))
     with pytest.raises(ValueError, match="expected format 'sklabelnoise-ensemble-1', got 'other-2'"):
         NoisyLabelClassifier.load(tmp_path / "file", allow_pickle=True)
+
+
+class Strange:
+    pass
+
+
+@pytest.mark.parametrize("by", ["skops", "pickle"])
+def test_whatever_is_set_after_the_fit_a_file_that_is_written_can_be_loaded(by, tmp_path, monkeypatch):
+    if by == "skops":
+        pytest.importorskip("skops", reason="skops is an optional dependency")
+    else:
+        monkeypatch.setitem(sys.modules, "skops", None)
+    X, y = draw()
+    members = ["neighbors", ("bayes", GaussianNB()), ("net", DMClassifier(max_epochs=2))]
+    model, path = NoisyLabelClassifier(members, cv=2, random_state=0).fit(X, y), tmp_path / "model"
+    before, refused = model.predict_proba(X), set()
+    wrong = [
+        -1,
+        "nothing",
+        [],
+        (1, 2),
+        [("a",)],
+        {"a": 1},
+        {"yes": -1.0},
+        3.5,
+        Strange(),
+        Strange,
+        lambda x: x,
+        float("nan"),
+    ]
+    for name in model.get_params(deep=False):
+        for number, value in enumerate(wrong):
+            other = copy.deepcopy(model).set_params(**{name: value})
+            path.write_text("before")
+            try:
+                other.save(path, allow_pickle=by == "pickle")
+            except ValueError as error:
+                refused.add((name, number))
+                message = (
+                    "NoisyLabelClassifier can't be saved with parameters as they are now, which `fit` would not take"
+                )
+                assert message in str(error) and name in str(error)
+                assert [found.read_text() for found in tmp_path.iterdir()] == ["before"]
+            else:
+                loaded = NoisyLabelClassifier.load(path, allow_pickle=by == "pickle")
+                assert np.array_equal(loaded.predict_proba(X), before)
+    assert {name for name, _ in refused} == set(model.get_params(deep=False)) and len(refused) > 80
+
+
+SPLITS = [(np.arange(40), np.arange(40, 80)), (np.arange(40, 80), np.arange(40))]
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        *({"cv": cv} for cv in (KFold(2), StratifiedKFold(2), PredefinedSplit(np.arange(80) % 2), SPLITS)),
+        {"checkpoint": Path("kept")},
+        {"random_state": np.random.RandomState(0)},
+        {"class_weight": {"yes": 2.0}},
+        {"time_limit": np.float64(100.0), "n_jobs": np.int64(1)},
+    ],
+    ids=str,
+)
+def test_parameters_of_each_kind_come_back_without_naming_types(params, tmp_path, monkeypatch):
+    pytest.importorskip("skops", reason="skops is an optional dependency")
+    monkeypatch.chdir(tmp_path)
+    X, y = draw()
+    model = NoisyLabelClassifier(["neighbors"], **{"cv": 2, "random_state": 0, **params}).fit(X, y)
+    loaded = saved_and_loaded(model, tmp_path / "model")
+    assert np.array_equal(loaded.predict_proba(X), model.predict_proba(X))
+    for name in params:
+        assert str(getattr(loaded, name)) == str(getattr(model, name)) or name == "random_state"
+    loaded.fit(X, y)
+
+
+def test_what_cannot_be_written_is_said(tmp_path):
+    X, y = draw()
+    model = NoisyLabelClassifier(["neighbors"], cv=(fold for fold in SPLITS), random_state=0).fit(X, y)
+    with pytest.raises(TypeError, match="NoisyLabelClassifier can't be saved, as one of its parameters or members"):
+        model.save(tmp_path / "model", allow_pickle=True)
+    assert list(tmp_path.iterdir()) == []
