@@ -255,6 +255,11 @@ class BaseNoisyLabelClassifier(CallbackSupportMixin, NetClassifier):
         self : estimator
         """
         with self._fitting():
+            if self.early_stopping:
+                raise ValueError(
+                    "early_stopping must be False for partial_fit, which trains for one epoch on all rows it is given, "
+                    "got True."
+                )
             first = not hasattr(self, "net_")
             if first and classes is None:
                 raise ValueError("classes must be passed on the first call to partial_fit, got None.")

@@ -19,6 +19,7 @@ from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from sklabelnoise._compat import HasMethods, Interval, StrOptions, check_y
+from sklabelnoise._foundation._callers_line import warn
 from sklabelnoise._foundation._checkpoint import first_seed, open_checkpoint
 from sklabelnoise._foundation._given import check_groups, check_none_missing, check_weights
 from sklabelnoise._foundation._last_step import last_step
@@ -155,6 +156,8 @@ class BaseLabelRefinery(MetaEstimatorMixin, BaseEstimator, metaclass=ABCMeta):
             raise ValueError("final='folds' averages the models of the last round: it needs n_rounds >= 1. Got 0.")
         if self.n_augment > 0 and self.augment is None:
             raise ValueError(f"n_augment={self.n_augment} needs a callable augment(X, rng). Got augment=None.")
+        if self.n_augment == 0 and self.augment is not None:
+            warn("augment is not used with n_augment=0, which is the number of augmented copies of each row.")
         sample_weight, groups = self._routed(sample_weight, groups)
         for _, estimator in members:
             if sample_weight is not None and not takes(estimator, "sample_weight"):

@@ -1,5 +1,6 @@
 """An audit: a classifier is fitted to the given labels, and asked what it says of them."""
 
+import reprlib
 from contextlib import contextmanager
 
 import numpy as np
@@ -25,6 +26,8 @@ from sklabelnoise._label_report._report import LabelReport
 from sklabelnoise._label_report._rows import as_rows
 from sklabelnoise.metrics._class_columns import check_known, predicted_columns
 
+DEFAULT_FOLDS = 5
+
 
 @callers_filters()
 def audit(
@@ -37,7 +40,7 @@ def audit(
     evidence="auto",
     pred_probs=None,
     classes=None,
-    cv=5,
+    cv=DEFAULT_FOLDS,
     n_jobs=None,
     random_state=None,
     verbose=0,
@@ -48,7 +51,8 @@ def audit(
     Parameters
     ----------
     default : callable, default=None
-        ``default(rows)`` gives the classifier that judges where `estimator` is None, and the rows as it takes them.
+        ``default(rows, cv=cv)`` gives the classifier that judges where `estimator` is None, and the rows as it takes
+        them.
 
     Other parameters, returns, raises and warns are those of ``audit_labels``.
     """
@@ -57,6 +61,15 @@ def audit(
     # What is found is told by the names of the rows.
     check_same_rows(y=y, X=X, display=display, ids=ids, pred_probs=pred_probs, numbers=False)
     if pred_probs is not None:
+        if estimator is not None:
+            raise ValueError(
+                f"estimator must be None where pred_probs are given, which it is not asked for, got {estimator!r}."
+            )
+        if evidence == "fit":
+            raise ValueError(
+                "evidence is what an estimator is asked for, and pred_probs are out-of-fold ones: of those of one fit "
+                "a report is made by LabelReport(y, proba, in_sample=True), got evidence='fit'."
+            )
         if is_dataset(X):
             rows, y, shown, paths = as_rows(X, y, takes_datasets=True)
             X = rows if shown is None else shown
@@ -77,9 +90,14 @@ def audit(
     check_classification_targets(y)
     if len(found := set(y.tolist())) < 2:
         raise ValueError(f"An audit needs at least 2 classes, got one class: {next(iter(found), None)!r}.")
-    if estimator is None and default is not None:
+    hands_on = estimator is None and default is not None
+    if hands_on:
         given_rows = rows
-        estimator, rows = default(rows)
+        if evidence == "out_of_fold":
+            estimator, rows = default(rows)  # folds of all rows are none of those it is fitted to
+        else:
+            cv = cv if isinstance(cv, int | np.integer) or cv is None or hasattr(cv, "split") else list(cv)
+            estimator, rows = default(rows, cv=cv)
         known["display"] = given_rows if known["display"] is None and rows is not given_rows else known["display"]
         final = last_step(estimator)
     elif not predicts_proba(estimator):
@@ -88,10 +106,13 @@ def audit(
         )
     fit = _Fits(estimator, rows, y, n_jobs, random_state)
     if evidence != "out_of_fold" and _is_ours(final) and not hasattr(final, "embed"):
+        if not hands_on:
+            _say_if_unused(cv, final)
         proba, own_classes, out_of_fold = fit.own_left_out(verbose)
         return LabelReport(given, proba, classes=own_classes, in_sample=not out_of_fold, **known)
     does_not_memorize = _is_ours(final) and getattr(final, "loss", None) != "cross_entropy"
     if evidence == "fit" or (evidence == "auto" and does_not_memorize):
+        _say_if_unused(cv, final)
         splits = fit.splits(2)
         with fit.shown(len(splits) + 1, verbose) as bar:
             halves = fit.left_out(splits, bar)
@@ -102,6 +123,16 @@ def audit(
     with fit.shown(len(splits), verbose) as bar:
         proba = fit.left_out(splits, bar)
     return LabelReport(given, proba, **known)
+
+
+def _say_if_unused(cv, final):
+    """Warn of folds that nobody asks for: what the user wants kept apart would not be."""
+    if cv is None or (isinstance(cv, int | np.integer) and cv == DEFAULT_FOLDS):
+        return
+    warn(
+        f"cv={' '.join(reprlib.repr(cv).split())} is not used: the labels are judged by what a fit of "
+        f"{type(final).__name__} itself says of its rows. evidence='out_of_fold' leaves rows out by cv."
+    )
 
 
 class _Fits:

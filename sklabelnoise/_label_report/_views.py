@@ -190,9 +190,11 @@ def view_of(data, codes, n_classes, *, image_shape=None, image_size=128):
     image_size : int, default=128
         Pixels of the longer side of a picture.
     """
+    data = of_tensor(data)
+    if image_shape is not None:
+        data = _images(data, image_shape)
     if data is None:
         return NoView()
-    data = of_tensor(data)
     if is_dataset(data):
         return _view_of_dataset(Datasets(data), image_size)
     if sparse.issparse(data):
@@ -210,12 +212,6 @@ def view_of(data, codes, n_classes, *, image_shape=None, image_size=128):
             return _view_of_items(items, image_size)
         data = items
     X = np.asarray(data)
-    if image_shape is not None:
-        if X.size != len(X) * math.prod(image_shape):
-            raise ValueError(
-                f"image_shape must be that of the {X.size // max(len(X), 1)} values of a row, got {image_shape}."
-            )
-        X = X.reshape(len(X), *image_shape)
     if X.ndim == 1 or (X.ndim == 2 and X.shape[1] == 1 and X.dtype.kind in "OU"):
         return _view_of_items(X.ravel().tolist(), image_size)
     if X.ndim == 2:
@@ -224,6 +220,22 @@ def view_of(data, codes, n_classes, *, image_shape=None, image_size=128):
     if X.ndim > 4:
         raise ValueError(f"X must hold images, texts or rows of a table, got shape {X.shape}.")
     return PictureView(X.__getitem__, image_size)
+
+
+def _images(data, shape):
+    """Rows of numbers as pictures of that shape; refuses what are no such rows."""
+    rows = list(data) if _is_of_objects(data) else data
+    if sparse.issparse(rows):
+        X = rows.toarray()
+    elif is_dataset(rows) or (isinstance(rows, list | tuple) and not all(map(_is_row_of_numbers, rows[:1]))):
+        X = np.array(None)
+    else:
+        X = np.asarray(rows)
+    if X.dtype.kind not in "biuf" or X.ndim < 2:
+        raise ValueError(f"image_shape is for images in rows of numbers, got {shape} for {type(data).__name__}.")
+    if X.size != len(X) * math.prod(shape):
+        raise ValueError(f"image_shape must be that of the {X.size // max(len(X), 1)} values of a row, got {shape}.")
+    return X.reshape(len(X), *shape)
 
 
 def view_of_report(report, **sizes):

@@ -45,7 +45,7 @@ def audit_labels(
     estimator : classifier, Pipeline or None
         The classifier whose opinion counts; it is cloned, unless it is a `NoisyLabelClassifier` (or a Pipeline that
         ends in one) that was fitted to these labels already. It needs `predict_proba`. None takes the classifier of
-        this package that needs no settings, after a preparation that suits the rows.
+        this package that needs no settings, after a preparation that suits the rows. With `pred_probs` it must be None.
 
     X : array-like of shape (n_samples, ...), frame, sparse array, list, Dataset or None
         What the classifier is fitted to: numbers, a frame of any library, texts, images, a torch Dataset or
@@ -81,7 +81,7 @@ def audit_labels(
         The labels in the order of the columns of `pred_probs`. None takes the sorted labels of `y`.
 
     cv : int, splitter or iterable, default=5
-        Folds of "out_of_fold". An int means as many stratified, shuffled folds.
+        Folds of "out_of_fold", and of the default classifier. An int means as many stratified, shuffled folds.
 
     n_jobs : int, default=None
         Folds (or halves) fitted at the same time.
@@ -101,7 +101,8 @@ def audit_labels(
     Raises
     ------
     ValueError
-        If rows and labels do not fit each other, or a row cannot be read (the message says which).
+        If rows and labels do not fit each other, a row cannot be read (the message says which), or there is an
+        estimator beside `pred_probs`.
 
     TypeError
         If `estimator` has no `predict_proba`.
@@ -109,7 +110,8 @@ def audit_labels(
     Warns
     -----
     UserWarning
-        If the model is too often wrong for its estimates of label noise to mean much.
+        If the model is too often wrong for its estimates of label noise to mean much, or `cv` is given where no rows
+        are left out by it.
 
     Examples
     --------

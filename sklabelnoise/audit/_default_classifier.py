@@ -19,7 +19,7 @@ _N_COMPONENTS = 100
 _MAX_CATEGORIES = 50
 
 
-def with_default_classifier(X, random_state):
+def with_default_classifier(X, random_state, cv=5):
     """A pipeline that suits the rows, and the rows as it takes them.
 
     Texts become 100 components of their words (latent semantic analysis), pictures 100 principal components of their
@@ -31,6 +31,8 @@ def with_default_classifier(X, random_state):
     ----------
     X : array-like, frame, sparse array, or list of texts or of paths of images
     random_state : int, RandomState instance or None
+    cv : int, splitter or list of (train, test), default=5
+        How it leaves rows out.
 
     Returns
     -------
@@ -40,13 +42,13 @@ def with_default_classifier(X, random_state):
     pictures = picture_rows(X)
     frame = pandas_frame(X, "X")
     X = pictures if pictures is not None else X if frame is None else with_plain_columns(frame)
-    return make_pipeline(*_preparation(X), _classifier(random_state)), X
+    return make_pipeline(*_preparation(X), _classifier(random_state, cv)), X
 
 
-def _classifier(random_state):
+def _classifier(random_state, cv):
     from sklabelnoise._ensemble._classifier import NoisyLabelClassifier  # brings torch
 
-    return NoisyLabelClassifier(random_state=random_state)
+    return NoisyLabelClassifier(cv=cv, random_state=random_state)
 
 
 def _preparation(X):

@@ -67,7 +67,8 @@ def embed_dataset(
 
     pool : {"mean", "max", "first"}, default=None
         What makes one row of maps (n, channels, height, width) or tokens (n, tokens, features): their mean or maximum,
-        or the first token, the class token of many transformers. None refuses them.
+        or the first token, the class token of many transformers. None refuses them. A backbone that gives one row an
+        item leaves nothing to pool.
 
     drop_head : bool, default=True
         Where a network returns what its last linear layer gives, as classifiers do, take what that layer receives.

@@ -37,6 +37,14 @@ def test_chunks_are_epochs_of_one_training(blobs):
     assert chunks.n_iter_ == 4
 
 
+def test_no_part_of_a_chunk_is_held_out_for_a_stop_that_cannot_come(blobs):
+    model = DMClassifier(early_stopping=True, **FAST)
+    with pytest.raises(ValueError, match=r"early_stopping must be False for partial_fit, .* got True"):
+        model.partial_fit(*blobs, classes=[0, 1, 2])
+    with pytest.raises(AttributeError):
+        model.predict(blobs[0])
+
+
 def test_a_chunk_costs_the_same_however_many_came_before(blobs):
     X, y = blobs
     model = DMClassifier(**FAST).partial_fit(X, y, classes=[0, 1, 2])

@@ -149,6 +149,13 @@ class TestLeftOut:
         ).fit(X, y)
         assert np.mean(model.transduction_ == y_clean) > 0.9
 
+    def test_an_augmentation_that_is_never_asked_for_is_said(self, noisy):
+        X, y, _ = noisy
+        with pytest.warns(UserWarning, match="augment is not used with n_augment=0") as caught:
+            model = refinery(n_rounds=1, augment=lambda X, rng: X).fit(X, y)
+        assert caught[0].filename == __file__
+        np.testing.assert_array_equal(model.oof_proba_, refinery(n_rounds=1).fit(X, y).oof_proba_)
+
     def test_final_folds_averages_the_models_of_the_last_round(self, noisy):
         X, y, _ = noisy
         model = refinery(n_rounds=2, final="folds").fit(X, y)

@@ -46,6 +46,21 @@ class TestPictures:
         view, contents = seen(np.arange(8 * 6).reshape(8, 6), image_shape=(2, 3))
         assert view.kind == "image" and len(set(contents)) == 1  # contrast is stretched, so ramps look alike
 
+    def test_rows_of_a_frame_that_are_read_as_images(self):
+        pixels = np.random.default_rng(0).integers(0, 255, (8, 6))
+        expected = seen(pixels, image_shape=(2, 3))[1]
+        for rows in (pd.DataFrame(pixels), pixels.tolist(), sparse.csr_array(pixels), torch.from_numpy(pixels)):
+            view, contents = seen(rows, image_shape=(2, 3))
+            assert view.kind == "image" and contents == expected
+
+    def test_a_shape_of_images_that_are_none_is_refused(self, folder):
+        folder[2].touch()
+        pictures = TensorDataset(torch.zeros(8, 3, 4, 4), torch.zeros(8))
+        texts = [f"text {i}" for i in range(8)]
+        for data in (None, texts, pd.Series(texts), folder, pictures, pd.DataFrame({"a": range(8), "b": texts})):
+            with pytest.raises(ValueError, match=r"image_shape is for images in rows of numbers, got \(2, 3\) "):
+                seen(data, image_shape=(2, 3))
+
     @pytest.mark.parametrize("as_text", [True, False])
     def test_files_and_what_is_wrong_with_two_of_them(self, folder, as_text):
         view, contents = seen([str(path) for path in folder] if as_text else folder)

@@ -11,7 +11,7 @@ from scipy import sparse
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import euclidean_distances
-from sklearn.model_selection import StratifiedKFold, cross_val_predict
+from sklearn.model_selection import KFold, StratifiedKFold, cross_val_predict
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
@@ -199,6 +199,52 @@ class TestAuditLabels:
         again = audit_labels(None, None, arguments["labels"], pred_probs=arguments["pred_probs"])
         np.testing.assert_array_equal(again.issues["row"], report.issues["row"])
         assert again.noise_rate == report.noise_rate
+
+    def test_beside_probabilities_what_would_ask_a_classifier_is_refused(self, noisy_blobs):
+        X, y, _ = noisy_blobs
+        proba = np.eye(3)[y] * 0.9 + 0.1 / 3
+        with pytest.raises(
+            ValueError, match=r"estimator must be None where pred_probs are given.*, got GaussianNB\(\)"
+        ):
+            audit_labels(GaussianNB(), X, y, pred_probs=proba)
+        with pytest.raises(ValueError, match=r"evidence .* in_sample=True\), got evidence='fit'"):
+            audit_labels(None, X, y, pred_probs=proba, evidence="fit")
+        expected = audit_labels(None, X, y, pred_probs=proba)
+        report = audit_labels(None, X, y, pred_probs=proba, evidence="out_of_fold")
+        assert report.noise_rate == expected.noise_rate
+
+    @pytest.mark.parametrize(
+        "cv", [4, KFold(3), [(np.arange(300), np.arange(300, 600)), (np.arange(300, 600), np.arange(300))]]
+    )
+    def test_folds_that_nobody_uses_are_said(self, noisy_blobs, cv):
+        X, y, _ = noisy_blobs
+        refinery = StochasticLabelRefinery(GaussianNB(), n_rounds=1, random_state=0)
+        for asked, name in [
+            ({"estimator": GaussianNB(), "evidence": "fit"}, "GaussianNB"),
+            ({"estimator": refinery}, "StochasticLabelRefinery"),
+            ({"estimator": make_pipeline(StandardScaler(), refinery)}, "StochasticLabelRefinery"),
+        ]:
+            with pytest.warns(UserWarning, match=rf"^cv=.* is not used: .* {name} .*'out_of_fold'") as caught:
+                audit_labels(X=X, y=y, cv=cv, random_state=0, **asked)
+            assert caught[0].filename == __file__
+
+    def test_folds_are_those_of_the_classifier_that_nobody_named(self, noisy_blobs, monkeypatch):
+        X, y, _ = noisy_blobs
+        folds = list(StratifiedKFold(3, shuffle=True, random_state=7).split(X, y))
+        made = []
+
+        def classifier(random_state, cv=5):
+            made.append(NoisyLabelClassifier(["logistic_regression"], cv=cv, random_state=random_state))
+            return made[-1]
+
+        monkeypatch.setattr("sklabelnoise.audit._default_classifier._classifier", classifier)
+        expected = NoisyLabelClassifier(["logistic_regression"], cv=folds, random_state=0).fit(X, y).oof_proba_
+        for cv in (folds, iter(folds), StratifiedKFold(3, shuffle=True, random_state=7)):
+            report = audit_labels(None, X, y, cv=cv, random_state=0)
+            np.testing.assert_array_equal(report.proba, expected)
+        for asked in ({}, {"cv": folds, "evidence": "out_of_fold"}):
+            audit_labels(None, X, y, random_state=0, **asked)
+            assert made[-1].cv == 5
 
 
 class Unfitted(GaussianNB):
