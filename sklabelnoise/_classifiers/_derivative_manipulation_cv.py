@@ -29,7 +29,7 @@ from sklabelnoise._foundation._callers_line import warn
 from sklabelnoise._foundation._checkpoint import first_seed, open_checkpoint
 from sklabelnoise._foundation._classes import at_all_classes
 from sklabelnoise._foundation._fitted_state import keeping_fitted_state
-from sklabelnoise._foundation._given import check_groups, check_weights
+from sklabelnoise._foundation._given import check_groups, check_groups_whole, check_weights
 from sklabelnoise._foundation._progress import Progress
 from sklabelnoise._foundation._seeds import MAX_SEED
 from sklabelnoise._foundation._work import Work
@@ -485,4 +485,5 @@ def _draw_splits(cv, X, y, groups, seed):
     splits = list(check_cv(cv, y, classifier=True).split(X, y, groups))
     if not splits:
         raise ValueError(f"cv must give at least one split, got {given!r}.")
+    check_groups_whole(splits, groups)
     return splits

@@ -357,6 +357,33 @@ def check_weights(sample_weight, n_rows, name="sample_weight"):
         raise ValueError(str(error).replace("sample_weight", name)) from error
 
 
+def check_groups_whole(splits, groups):
+    """Refuse splits of `cv` that tear a group apart.
+
+    Parameters
+    ----------
+    splits : iterable of (train, test)
+        Row numbers.
+    groups : array-like of shape (n_rows,) or None
+        The group of each row.
+
+    Raises
+    ------
+    ValueError
+        If rows of one group are on both sides of a split.
+    """
+    if groups is None:
+        return
+    groups = np.asarray(groups)
+    for fold, (train, test) in enumerate(splits):
+        shared = np.intersect1d(groups[train], groups[test])
+        if len(shared):
+            raise ValueError(
+                f"The rows of a group must stay on one side of each split. Got group {shared[0]!s} on both sides of "
+                f"split {fold} of 'cv'; use a group splitter such as GroupKFold."
+            )
+
+
 def check_groups(groups, n_rows):
     """The group of each row, none of them missing, of a type that can be sorted; None for None.
 

@@ -7,6 +7,7 @@ import numpy as np
 from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, StratifiedKFold
 
 from sklabelnoise._compat import num_samples
+from sklabelnoise._foundation._given import check_groups_whole
 from sklabelnoise._foundation._warning_filters import callers_filters
 
 DEFAULT_FOLDS = 5
@@ -162,14 +163,7 @@ class FoldDrawer:
                     f"Each split of 'cv' must train on some rows and on none of its test rows. Got {n_train} "
                     f"training rows and {seen[test].sum()} test rows among them in split {fold}."
                 )
-            if self.groups is not None:
-                groups = np.asarray(self.groups)
-                shared = np.intersect1d(groups[train], groups[test])
-                if len(shared):
-                    raise ValueError(
-                        f"The rows of a group must stay on one side of each split. Got group {shared[0]!s} on both "
-                        f"sides of split {fold} of 'cv'; use a group splitter such as GroupKFold."
-                    )
+        check_groups_whole(splits, self.groups)
         return splits
 
 

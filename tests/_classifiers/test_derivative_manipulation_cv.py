@@ -12,6 +12,7 @@ from sklearn.exceptions import FitFailedWarning
 from sklearn.metrics import accuracy_score, get_scorer_names, log_loss, make_scorer
 from sklearn.model_selection import (
     GroupKFold,
+    KFold,
     StratifiedGroupKFold,
     StratifiedKFold,
     cross_val_predict,
@@ -407,6 +408,17 @@ def test_groups_are_kept_whole_by_the_folds(moons):
         pd.testing.assert_frame_equal(by_number.scores_, expected.scores_)
     with pytest.raises(ValueError, match="inconsistent numbers of samples"):
         DMClassifierCV(cv=3, **QUICK).fit(X, y, groups=groups[:50])
+
+
+@pytest.mark.filterwarnings("ignore:The groups parameter is ignored by KFold")
+@pytest.mark.parametrize("make", [lambda X: KFold(3), lambda X: list(KFold(3).split(X)), lambda X: KFold(3).split(X)])
+def test_folds_that_tear_groups_apart_are_refused(moons, make):
+    X, y = moons
+    X, y, groups = X[:120], y[:120], np.array(["a", "b", "c", "d", "e", "f", "g"])[np.arange(120) % 7]
+    with pytest.raises(ValueError, match=r"The rows of a group must stay on one side .* Got group a on both"):
+        DMClassifierCV(candidates=[(0, 0)], cv=make(X), n_members=1, **QUICK).fit(X, y, groups=groups)
+    whole = np.arange(120) // 40  # which folds of neighbors leave whole
+    DMClassifierCV(candidates=[(0, 0)], cv=make(X), n_members=1, **QUICK).fit(X, y, groups=whole)
 
 
 def test_groups_are_routed(moons):
