@@ -13,6 +13,7 @@ import struct
 import tempfile
 import zipfile
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -115,6 +116,8 @@ def save_ensemble(model: Any, path: Any, allow_pickle: bool) -> None:
         state["checkpoint"] = os.fspath(model.checkpoint)  # paths are of another type on another system
     state["members"] = _members_without_networks(model.members, networks)
     try:
+        if isinstance(model.cv, Iterator):  # old versions of skops write what none reads
+            raise TypeError("cv is an iterator, which has nothing left to give")
         kind, content = _written(state, allow_pickle)
     except ImportError:
         raise
