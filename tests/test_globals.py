@@ -192,7 +192,9 @@ def test_the_output_that_transformers_are_set_to_is_none_of_the_ensembles(rows, 
 @pytest.mark.filterwarnings("ignore:The predictions disagree")
 def test_nor_of_the_audits(rows, labels, monkeypatch):
     judge = "sklabelnoise.audit._default_classifier._classifier"
-    monkeypatch.setattr(judge, lambda random_state: NoisyLabelClassifier(["neighbors"], random_state=random_state))
+    monkeypatch.setattr(
+        judge, lambda random_state, cv: NoisyLabelClassifier(["neighbors"], cv=cv, random_state=random_state)
+    )
     plain = audit_labels(None, rows, labels, random_state=0).proba
     with config_context(transform_output="pandas"):
         assert np.array_equal(audit_labels(None, rows, labels, random_state=0).proba, plain)

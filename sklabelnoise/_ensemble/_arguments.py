@@ -45,7 +45,7 @@ def weights_of_classes(class_weight, classes):
 
 def as_rows(X):
     """Lists as arrays of objects or numbers, so that rows can be taken from them."""
-    if num_samples(X) and isinstance(X[0], str):
+    if hasattr(X, "__getitem__") and num_samples(X) and isinstance(X[0], str):
         rows = np.empty(len(X), dtype=object)
         rows[:] = X
         return rows

@@ -21,7 +21,7 @@ from sklabelnoise._ensemble._distinct_rows import rows_digest
 from sklabelnoise._ensemble._families import TrainingRows
 from sklabelnoise._ensemble._fitting import fit_families
 from sklabelnoise._ensemble._left_out_folds import leave_out
-from sklabelnoise._ensemble._members import families_of, has_own, needs_table, of_user, with_member
+from sklabelnoise._ensemble._members import families_of, has_own, needs_table, of_user, taken_by_all, with_member
 from sklabelnoise._ensemble._one_thread import one_thread
 from sklabelnoise._ensemble._saving import load_ensemble, save_ensemble
 from sklabelnoise._ensemble._tables import table_of_candidates, table_of_members
@@ -653,9 +653,8 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        # Whatever else `members` may be, `fit` says what is wrong with it.
-        tables_alone = isinstance(self.members, str | list | tuple) and not has_own(self.members)
-        tags.input_tags.allow_nan = tags.input_tags.sparse = tables_alone
+        inputs = tags.input_tags
+        inputs.allow_nan, inputs.sparse = taken_by_all(self.members)
         return tags
 
 

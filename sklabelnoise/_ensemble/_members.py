@@ -1,5 +1,7 @@
 """From the parameter `members` to families."""
 
+from sklearn.utils import get_tags
+
 from sklabelnoise._ensemble._boosting import Boosting
 from sklabelnoise._ensemble._forests import Forest
 from sklabelnoise._ensemble._kernel_ridge import KernelRidge
@@ -83,6 +85,18 @@ def with_member(members, name, estimator):
     """A copy of `members` with another estimator under a name; the grid beside it stays."""
     entries = [(name, estimator, *entry[2:]) if _is_named(entry) and entry[0] == name else entry for entry in members]
     return entries if isinstance(members, list) else tuple(entries)
+
+
+def taken_by_all(members):
+    """Whether each of the members takes missing values, and whether each takes sparse rows, as their tags say."""
+    if not isinstance(members, str | list | tuple):
+        return False, False  # whatever it is, `fit` says what is wrong with it
+    own = [] if isinstance(members, str) else [entry for entry in members if not isinstance(entry, str)]
+    try:
+        tags = [get_tags(entry[1]).input_tags for entry in own if not _is_dropped(entry)]
+    except (LookupError, TypeError, AttributeError):  # no members, or none of scikit-learn's kind
+        return False, False
+    return all(one.allow_nan for one in tags), all(one.sparse for one in tags)
 
 
 def _is_named(entry):

@@ -117,7 +117,7 @@ def save_ensemble(model: Any, path: Any, allow_pickle: bool) -> None:
     state["members"] = _members_without_networks(model.members, networks)
     try:
         if isinstance(model.cv, Iterator):  # old versions of skops write what none reads
-            raise TypeError("cv is an iterator, which has nothing left to give")
+            raise TypeError(f"cv must be folds that can be asked for again, got {model.cv!r}")
         kind, content = _written(state, allow_pickle)
     except ImportError:
         raise

@@ -5,13 +5,20 @@ from itertools import pairwise
 import numpy as np
 import pytest
 from sklearn.base import clone
-from sklearn.ensemble import BaggingClassifier, RandomForestClassifier, VotingClassifier
+from sklearn.ensemble import (
+    BaggingClassifier,
+    HistGradientBoostingClassifier,
+    RandomForestClassifier,
+    VotingClassifier,
+)
+from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
+from sklearn.utils import get_tags
 
 from sklabelnoise import (
     DMClassifier,
@@ -143,6 +150,39 @@ def test_beside_members_that_are_dropped_tables_are_what_they_are_without(tmp_pa
     dropped = ensemble(["neighbors", ("tree", "drop")])
     assert dropped.__sklearn_tags__().input_tags.allow_nan and dropped.__sklearn_tags__().input_tags.sparse
     assert np.array_equal(dropped.fit(X, y).oof_proba_, ensemble(["neighbors"]).fit(X, y).oof_proba_)
+
+
+@pytest.mark.parametrize(
+    "estimators",
+    [
+        [HistGradientBoostingClassifier()],
+        [LogisticRegression()],
+        [HistGradientBoostingClassifier(), "drop"],
+        [HistGradientBoostingClassifier(), LogisticRegression()],
+        [make_pipeline(SimpleImputer(), LogisticRegression()), DecisionTreeClassifier(), RandomForestClassifier()],
+    ],
+    ids=lambda estimators: "+".join(type(estimator).__name__ for estimator in estimators),
+)
+def test_what_rows_an_ensemble_takes_is_what_all_of_its_members_take(estimators):
+    members = [(f"m{number}", estimator) for number, estimator in enumerate(estimators)]
+    expected = get_tags(VotingClassifier(members)).input_tags
+    for given in (members, tuple(members), ["neighbors", *members]):
+        tags = get_tags(NoisyLabelClassifier(given)).input_tags
+        assert (tags.allow_nan, tags.sparse) == (expected.allow_nan, expected.sparse)
+
+
+def test_rows_that_are_only_said_to_be_an_array_are_one():
+    class Rows:
+        def __init__(self, values):
+            self.values = values
+
+        def __array__(self, dtype=None, copy=None):
+            return np.asarray(self.values, dtype=dtype)
+
+    X, y = draw()
+    model = ensemble([("tree", DecisionTreeClassifier())])
+    expected = model.fit(X, y).predict_proba(X)
+    assert np.array_equal(model.fit(Rows(X), y).predict_proba(Rows(X)), expected)
 
 
 def test_of_members_one_at_least_is_not_dropped():
