@@ -120,7 +120,7 @@ class Checkpoint:
                 f"With '{argument}' all parameters must be picklable, as their hash names the folder of the run, got: "
                 f"{error}"
             ) from error
-        self.path = local_path(folder, argument) / key
+        self.path, self._argument = local_path(folder, argument) / key, argument
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             self.save("probe", np.zeros(0))
@@ -203,7 +203,7 @@ class Checkpoint:
             raise
         except OSError as error:
             explained = OSError(
-                f"The checkpoint could not write {os.fspath(self.path / name)!r}. What was finished before is whole "
+                f"The {self._argument} could not write {os.fspath(self.path / name)!r}. What was finished before is whole "
                 f"and kept in that folder; the same fit goes on from there once files can be written. Got {error}"
             )
             explained.errno = error.errno

@@ -41,13 +41,13 @@ def write_whole(path, *chunks, replace=True):
     ('one two', 1)
     """
     path = Path(os.path.realpath(path))
+    # Names have 255 bytes at most, and characters up to four.
+    part = path.with_name(f".{path.name[:60]}.{secrets.token_hex(4)}.part")
     try:
         if path.exists() and not path.is_file():
             with open(path, "wb") as file:
                 file.writelines(chunks)
             return
-        # Names have 255 bytes at most, and characters up to four.
-        part = path.with_name(f".{path.name[:60]}.{secrets.token_hex(4)}.part")
         try:
             _write_and_name(part, path, chunks, replace)
         except BaseException:
@@ -56,8 +56,9 @@ def write_whole(path, *chunks, replace=True):
             raise
         sync_folder(path.parent)
     except OSError as error:
-        if error.errno is not None and error.filename is None:
-            error.filename = os.fspath(path)  # which `write` and `fsync` do not know
+        # `write` and `fsync` know no name, and others that of a file of which nobody has heard.
+        if error.errno is not None and error.filename in (None, os.fspath(part)):
+            raise OSError(error.errno, error.strerror, os.fspath(path)) from error
         raise
 
 

@@ -212,3 +212,20 @@ except FileExistsError:
     answers = [process.communicate("go\n", timeout=300)[0].strip() for process in processes]
     assert sorted(answers) == ["mine", "taken", "taken"]
     assert (tmp_path / "a").read_text() == "xyz"[answers.index("mine")]
+
+
+@pytest.mark.parametrize("unnamed", [True, False])
+def test_an_error_names_the_file_and_not_the_part_that_nobody_knows(tmp_path, monkeypatch, unnamed):
+    if not unnamed:
+        monkeypatch.delattr(os, "O_TMPFILE", raising=False)
+
+    def refused(*args, **kwargs):
+        raise PermissionError(errno.EACCES, "Permission denied", str(args[0]), None, str(args[-1]))
+
+    monkeypatch.setattr(os, "replace", refused)
+    (tmp_path / "kept").write_text("before")
+    for path in (tmp_path / "missing" / "file", tmp_path / "kept"):
+        with pytest.raises(OSError) as caught:
+            write_whole(path, b"content")
+        assert str(caught.value).endswith(f": {str(path)!r}")
+    assert [file.name for file in tmp_path.iterdir()] == ["kept"] and (tmp_path / "kept").read_text() == "before"
