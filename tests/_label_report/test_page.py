@@ -753,6 +753,41 @@ class TestEveryone:
         )
         assert abs(top) < 1
 
+    def test_at_four_hundred_percent_the_row_is_seen_and_not_the_bar_over_it(self, page):
+        """Which leaves 320 x 250 of a screen of 1280 x 1000; the bar and the message took seven eighths of it."""
+        metrics = {"width": 320, "height": 250, "deviceScaleFactor": 4, "mobile": False}
+        page.browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+        page.start()
+        for key in "aak":
+            page.press(key)
+            seen = page.browser.execute_script(
+                "const row = document.activeElement, box = row.getBoundingClientRect(), rows = [];"
+                "for (let y = 2; y < innerHeight; y += 4)"
+                "  if (row.contains(document.elementFromPoint(box.left + box.width / 2, y))) rows.push(y);"
+                "return 4 * rows.length / Math.min(innerHeight, box.height)"
+            )
+            assert seen > 0.75
+        assert page.browser.execute_script("return document.documentElement.scrollWidth <= innerWidth")
+
+    def test_in_high_contrast_one_sees_what_was_decided_and_where_one_is(self, page):
+        page.browser.execute_cdp_cmd(
+            "Emulation.setEmulatedMedia", {"features": [{"name": "forced-colors", "value": "active"}]}
+        )
+        page.start()
+        page.press("a", "k")
+        style = "return getComputedStyle(document.querySelector(arguments[0]))[arguments[1]]"
+        grounds = [
+            page.browser.execute_script(style, f"#issues tbody tr [aria-pressed={pressed}]", "backgroundColor")
+            for pressed in ("true", "false")
+        ]
+        assert grounds[0] != grounds[1]
+        edges = [
+            page.browser.execute_script(style, f"#issues tbody tr{which}", "borderLeftWidth")
+            for which in (".current", ":not(.current)")
+        ]
+        assert edges == ["4px", "0px"]
+        assert page.browser.execute_script(style, "#status", "borderTopWidth") == "1px"
+
     def test_a_long_text_is_read_by_keys(self, browser, tmp_path):
         texts = ["one line\n" * 200] * 20
         report = LabelReport(np.arange(20) % 2, np.eye(2)[1 - np.arange(20) % 2], X=texts, in_sample=True)
