@@ -203,8 +203,8 @@ class Checkpoint:
             raise
         except OSError as error:
             explained = OSError(
-                f"The {self._argument} could not write {os.fspath(self.path / name)!r}. What was finished before is whole "
-                f"and kept in that folder; the same fit goes on from there once files can be written. Got {error}"
+                f"The {self._argument} could not write {os.fspath(self.path / name)!r}. What was finished before is "
+                f"whole and kept in that folder; the same fit goes on from there once files can be written. Got {error}"
             )
             explained.errno = error.errno
             raise explained from error
