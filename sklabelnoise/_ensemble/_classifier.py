@@ -32,6 +32,7 @@ from sklabelnoise._foundation._fitted_state import keeping_fitted_state
 from sklabelnoise._foundation._given import check_same_rows, names_of_rows, of_tensor
 from sklabelnoise._foundation._numeric_columns import (
     check_is_rows,
+    check_no_dataset,
     check_no_texts,
     check_numeric_columns,
     with_nan_for_na,
@@ -367,6 +368,7 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
     def _check_X(self, X, *, as_table, as_given, reset):
         """X for members of the user's own, as it was given, and as numbers for families for tables, None without."""
         check_is_rows(X)
+        check_no_dataset(X, type(self).__name__)
         if not as_table:
             if reset or hasattr(self, "n_features_in_"):
                 validate_data(self, X, reset=reset, skip_check_array=True)

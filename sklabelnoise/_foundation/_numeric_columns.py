@@ -48,6 +48,27 @@ def check_is_rows(X, name="X"):
         raise TypeError(f"{name} must be an array, a frame or a list of rows, got {type(X).__name__}.{hint}")
 
 
+def check_no_dataset(X, classifier, *, name="X"):
+    """Refuse a Dataset or a loader of torch, which NumPy would take for a list of what its items hold.
+
+    Parameters
+    ----------
+    X, classifier, name
+        As of :func:`check_numeric_columns`.
+
+    Raises
+    ------
+    TypeError
+        If X is one; told by name, as asking torch would import it.
+    """
+    if any(base.__module__.startswith("torch.utils.data") for base in type(X).__mro__):
+        raise TypeError(
+            f"{name} must be an array, a frame or a list of rows for {classifier}, got {type(X).__name__} of torch. "
+            "sklabelnoise.feature_extraction.embed_dataset turns a Dataset into features by a pretrained network, and "
+            "the networks, as DMClassifier, take it as it is."
+        )
+
+
 def check_numeric_columns(X, classifier, *, allow_missing=False, name="X"):
     """Refuse a table with columns that are no numbers, and say how to encode it.
 
@@ -72,6 +93,7 @@ def check_numeric_columns(X, classifier, *, allow_missing=False, name="X"):
         If it is no table at all.
     """
     check_is_rows(X, name)
+    check_no_dataset(X, classifier, name=name)
     if isinstance(X, list | tuple) and X and isinstance(X[0], Mapping):
         raise TypeError(
             f"{name} must be an array, a frame or a list of rows, got a list of {type(X[0]).__name__}. "
@@ -218,8 +240,10 @@ def _kind_of_items(X):
     """What the items of a list, or of a column of objects, are if not numbers, and what helps; else None and None."""
     if isinstance(X, pd.Series | np.ndarray):
         X = X.tolist() if X.ndim == 1 and X.dtype.kind not in "biufcmM" else None
-        if X and all(isinstance(item, list | tuple | np.ndarray) for item in X):
-            return f"{_LISTS} in one column", "numpy.stack({X}) makes rows of them."
+        # Pictures of several sizes are looked at where pictures are.
+        if X and all(isinstance(item, list | tuple | np.ndarray) and _n_axes(item) == 1 for item in X):
+            stacked = len({len(item) for item in X}) == 1
+            return f"{_LISTS} in one column", "numpy.stack({X}) makes rows of them." if stacked else "Lengths differ."
     if not isinstance(X, list | tuple):
         return None, None
     rows = {}
@@ -232,6 +256,13 @@ def _kind_of_items(X):
         first_two = list(rows.items())[:2]
         return " and ".join(f"{kind or _name_of(X[row])} in row {row}" for kind, row in first_two), _PATHS
     return odd[0], {"texts": _EMBED, "pictures of pillow": _ARRAYS}.get(odd[0], f"{_PATHS} {_ARRAYS}")
+
+
+def _n_axes(item):
+    try:
+        return np.ndim(item)
+    except ValueError:  # lists of several lengths in a list
+        return 2
 
 
 def _name_of(item):

@@ -158,9 +158,10 @@ class ImageReader(TransformerMixin, BaseEstimator):
     def _check_paths(self, X):
         paths = image_paths(X)
         if paths is None:
+            empty = hasattr(X, "__len__") and num_samples(X) == 0
             raise ValueError(
                 "X must be a list, array or Series of paths of images (str that end as .png or .jpg do, or path "
-                f"objects), got {'an empty ' if num_samples(X) == 0 else ''}{type(X).__name__}."
+                f"objects), got {'an empty ' if empty else ''}{type(X).__name__}."
             )
         return paths
 

@@ -7,12 +7,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from sklearn.base import clone
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.feature_extraction import DictVectorizer
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from torch.utils.data import DataLoader, TensorDataset
 
 from sklabelnoise import (
     DMClassifier,
@@ -121,10 +123,28 @@ def test_one_column_of_lists_alone_is_told_as_well(estimator, kind):
 
 
 @pytest.mark.parametrize("estimator", OURS)
+def test_lists_of_several_lengths_are_not_told_to_be_stacked(estimator):
+    with pytest.raises(ValueError, match=r"got lists or arrays in one column\. Lengths differ\.$"):
+        estimator.fit(pd.Series([[1.0] * (1 + i % 2) for i in range(N)]), Y)
+
+
+@pytest.mark.parametrize("estimator", OURS)
 def test_fields_of_an_array_are_no_columns(estimator):
     X = frame()
     with pytest.raises(TypeError, match=r"got an array of the fields 'age', 'hours'\. pandas\.DataFrame\(X\)"):
         estimator.fit(X.to_records(index=False), Y)
+
+
+@pytest.mark.parametrize("kind", [lambda pairs: pairs, DataLoader])
+@pytest.mark.parametrize(
+    "estimator",
+    [NoisyLabelClassifier(), NoisyLabelClassifier([("mine", DMClassifier(), {})]), StochasticLabelRefinery()],
+)
+def test_a_dataset_is_told_from_rows(estimator, kind):
+    """NumPy speaks of an inhomogeneous shape."""
+    pairs = kind(TensorDataset(torch.rand(N, 2), torch.as_tensor(Y)))
+    with pytest.raises(TypeError, match=rf"{type(pairs).__name__} of torch\. .*embed_dataset turns a Dataset"):
+        estimator.fit(pairs, Y)
 
 
 @pytest.mark.parametrize("rows", [{"a": [1, 2]}, iter([[1], [2]]), {1: [1]}.values(), {1: [1]}.keys(), {(1, 2)}, "ab"])

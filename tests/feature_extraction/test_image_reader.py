@@ -243,7 +243,9 @@ def test_images_to_predict_have_the_size_of_those_fitted(picture_files, tmp_path
         ImageReader().fit(paths).set_params(mode="L").transform(paths)
 
 
-@pytest.mark.parametrize("X", [["some", "texts"], np.eye(3), [1, 2], pd.DataFrame({"a": ["x.png"]}), [], "x.png"])
+@pytest.mark.parametrize(
+    "X", [["some", "texts"], np.eye(3), [1, 2], pd.DataFrame({"a": ["x.png"]}), [], "x.png", Path("x")]
+)
 def test_what_is_no_column_of_paths_is_refused(X):
     with pytest.raises(ValueError, match="X must be a list, array or Series of paths of images"):
         ImageReader().fit(X)
