@@ -194,12 +194,12 @@ class TestReturnedFrames:
         np.testing.assert_allclose(odd.predict_proba(X), plain.predict_proba(X), atol=1e-12)
         np.testing.assert_allclose(odd.label_quality_, plain.label_quality_, atol=1e-12)
 
-    @pytest.mark.parametrize("evidence", ["out_of_fold", "fit"])
+    @pytest.mark.parametrize(
+        "how", [{"evidence": "out_of_fold", "cv": 3}, {"evidence": "fit"}], ids=["out_of_fold", "fit"]
+    )
     @pytest.mark.parametrize("kind", ODD)
-    def test_audit(self, kind, evidence):
-        odd, plain = (
-            audit_labels(clone(model), X, y, evidence=evidence, cv=3, random_state=0) for model in (ODD[kind], Plain())
-        )
+    def test_audit(self, kind, how):
+        odd, plain = (audit_labels(clone(model), X, y, **how, random_state=0) for model in (ODD[kind], Plain()))
         columns = [odd.classes.tolist().index(name) for name in plain.classes]
         np.testing.assert_array_equal(odd.proba[:, columns], plain.proba)
         assert odd.noise_rate == plain.noise_rate

@@ -92,7 +92,7 @@ WRAPPERS = {
     "two estimators": lambda inner, X: StochasticLabelRefinery([inner, inner], n_rounds=1, cv=2).fit(X, Y),
     "Pipeline": lambda inner, X: StochasticLabelRefinery(make_pipeline(StandardScaler(), inner), cv=2).fit(X, Y),
     "audit": lambda inner, X: audit_labels(inner, X, Y, cv=2),
-    "audit of a fit": lambda inner, X: audit_labels(inner, X, Y, cv=2, evidence="fit"),
+    "audit of a fit": lambda inner, X: audit_labels(inner, X, Y, evidence="fit"),
 }
 
 
