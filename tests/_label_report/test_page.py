@@ -85,11 +85,11 @@ class Page:
 
     def until(self, look):
         """The first thing seen that is true; a browser answers when it comes to it."""
-        for _ in range(200):
+        for _ in range(600):  # what it passes from one window to another waits behind all that a busy machine does
             if seen := look():
                 return seen
             time.sleep(0.05)
-        raise AssertionError("it has not come to that within ten seconds")
+        raise AssertionError("it has not come to that within thirty seconds")
 
     def size(self, name, scheme="light"):
         width, height = SIZES[name]
