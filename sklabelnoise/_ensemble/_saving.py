@@ -18,15 +18,6 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from sklearn.model_selection import (
-    GroupKFold,
-    KFold,
-    LeaveOneGroupOut,
-    LeaveOneOut,
-    PredefinedSplit,
-    StratifiedGroupKFold,
-    StratifiedKFold,
-)
 
 from sklabelnoise._classifiers._base import BaseNoisyLabelClassifier
 from sklabelnoise._classifiers._derivative_manipulation import DMClassifier
@@ -66,20 +57,15 @@ _TRUSTED = frozenset(
         "sklearn._loss.link.MultinomialLogit",
         "sklearn._loss.loss.HalfBinomialLoss",
         "sklearn._loss.loss.HalfMultinomialLoss",
-        *(
-            f"{splitter.__module__}.{splitter.__name__}"
-            for splitter in (
-                GroupKFold,
-                KFold,
-                LeaveOneGroupOut,
-                LeaveOneOut,
-                PredefinedSplit,
-                StratifiedGroupKFold,
-                StratifiedKFold,
-            )
-        ),
         "sklearn.ensemble._hist_gradient_boosting.binning._BinMapper",
         "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+        "sklearn.model_selection._split.GroupKFold",
+        "sklearn.model_selection._split.KFold",
+        "sklearn.model_selection._split.LeaveOneGroupOut",
+        "sklearn.model_selection._split.LeaveOneOut",
+        "sklearn.model_selection._split.PredefinedSplit",
+        "sklearn.model_selection._split.StratifiedGroupKFold",
+        "sklearn.model_selection._split.StratifiedKFold",
         "sklearn.tree._tree.Tree",
     )
 )
@@ -119,7 +105,7 @@ def save_ensemble(model: Any, path: Any, allow_pickle: bool) -> None:
         if isinstance(model.cv, Iterator):  # old versions of skops write what none reads
             raise TypeError(f"cv must be folds that can be asked for again, got {model.cv!r}")
         kind, content = _written(state, allow_pickle)
-    except ImportError:
+    except (ImportError, MemoryError):
         raise
     except Exception as error:  # of whatever the user's own objects do
         raise TypeError(

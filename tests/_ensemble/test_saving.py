@@ -17,6 +17,7 @@ from sklearn.naive_bayes import GaussianNB
 from torch import nn
 
 from sklabelnoise import DMClassifier, NoisyLabelClassifier, ProSelfLCClassifier, RobustLossClassifier
+from sklabelnoise._ensemble import _saving
 from sklabelnoise._ensemble._members import TABLE_FAMILIES
 from sklabelnoise.audit import audit_labels
 
@@ -376,5 +377,18 @@ def test_what_cannot_be_written_is_said(tmp_path):
     X, y = draw()
     model = NoisyLabelClassifier(["neighbors"], cv=(fold for fold in SPLITS), random_state=0).fit(X, y)
     with pytest.raises(TypeError, match="NoisyLabelClassifier can't be saved, as one of its parameters or members"):
+        model.save(tmp_path / "model", allow_pickle=True)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_memory_that_runs_out_is_no_fault_of_what_is_written(tmp_path, monkeypatch):
+    X, y = draw()
+    model = NoisyLabelClassifier(["neighbors"], cv=2, random_state=0).fit(X, y)
+
+    def full(*arguments):
+        raise MemoryError
+
+    monkeypatch.setattr(_saving, "_written", full)
+    with pytest.raises(MemoryError):
         model.save(tmp_path / "model", allow_pickle=True)
     assert list(tmp_path.iterdir()) == []
