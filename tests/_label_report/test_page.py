@@ -631,6 +631,17 @@ class TestFiles:
         assert records[1]["fields"]["text"].startswith("legs: ")
         assert len({record["id"] for record in records}) == len(animals.issues)
 
+    def test_a_suggestion_has_the_score_of_its_own_class_where_another_is_likelier(self, browser, tmp_path):
+        # The likeliest class of the last row, the first, is not sure enough of it to claim it; the second is.
+        proba = np.array([[0.99, 0.005, 0.005], [0.3, 0.4, 0.3], [0.1, 0.1, 0.8], [0.48, 0.42, 0.1]])
+        report = LabelReport([0, 1, 2, 2], proba, X=["a", "b", "c", "d"])
+        assert report.issues[["row", "suggested_label"]].to_numpy().tolist() == [[3, 1]]
+        page = Page(browser, _on_its_own(report).to_html(tmp_path / "report.html"))
+        (task,) = json.loads(page.download("label-studio").read_text(encoding="utf-8"))
+        assert task["predictions"][0]["score"] == 0.42
+        (record,) = json.loads(page.download("argilla").read_text(encoding="utf-8"))
+        assert record["suggestions"]["label"] == {"value": "1", "score": 0.42, "agent": "sklabelnoise"}
+
 
 class TestEveryone:
     @pytest.mark.parametrize(

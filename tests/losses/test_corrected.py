@@ -183,6 +183,16 @@ def test_what_a_matrix_rules_out_can_be_learned(gap):
         torch.testing.assert_close(got, expected)
 
 
+def test_a_matrix_whose_inverse_has_digits_left_is_inverted():
+    d = 2.0**-30  # the condition number is half its inverse
+    logits, labels = torch.tensor([[2.0, 0.0]], dtype=torch.double), torch.tensor([1])
+    matrix = torch.tensor([[0.5 + d, 0.5 - d], [0.5 - d, 0.5 + d]], dtype=torch.double)
+    target = torch.tensor([0.5 - 0.25 / d, 0.5 + 0.25 / d], dtype=torch.double)
+    expected = -(target * logits.log_softmax(-1)).sum(-1)
+    torch.testing.assert_close(backward(logits, labels, transition_matrix=matrix), expected, rtol=1e-6, atol=0)
+    torch.testing.assert_close(backward(logits, labels, transition_matrix=matrix.numpy()), expected, rtol=1e-6, atol=0)
+
+
 def test_a_matrix_whose_inverse_is_rounding_is_refused():
     nearly = torch.tensor([[0.5, 0.5], [0.5 + 1e-14, 0.5 - 1e-14]], dtype=torch.double)
     with pytest.raises(ValueError, match="must be invertible, got a singular matrix"):

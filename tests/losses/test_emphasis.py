@@ -120,6 +120,12 @@ def test_integrals_equal_their_closed_forms(beta):
     assert NormalEmphasis(psi, beta).integral == pytest.approx(normal, rel=1e-12)
 
 
+@pytest.mark.parametrize("psi", [0.1, 0.2, 0.3])
+def test_the_quadrature_resolves_a_peak_of_a_hundredth_in_width(psi):
+    beta = 5_000.0  # a standard deviation of 0.01
+    assert NormalEmphasis(psi, beta).integral == pytest.approx(math.exp(beta * psi**2) * math.sqrt(math.pi / beta))
+
+
 @pytest.mark.parametrize("lam", [0.25, 0.5, 1.0, 2.0])
 def test_dm_mode_is_lam_over_lam_plus_one_with_its_peak(lam):
     emphasis = DMEmphasis(lam, 8.0)

@@ -268,7 +268,7 @@ class TestEveryLoss:
             torch.testing.assert_close(again(logits, labels), criterion(logits, labels))
 
     def test_emphasis_is_the_norm_of_the_derivative(self, name):
-        p = torch.tensor([0.001, 0.02, 0.1, 0.3, 0.5, 0.7, 0.9, 0.99, 0.999], dtype=torch.double)
+        p = torch.tensor([1e-6, 0.001, 0.02, 0.1, 0.3, 0.5, 0.7, 0.9, 0.99, 0.999, 1 - 1e-6], dtype=torch.double)
         rest = torch.rand(len(p), N_CLASSES - 1, dtype=torch.double, generator=torch.Generator().manual_seed(8))
         if name not in SEES_LABEL_ALONE:
             rest = torch.ones_like(rest)

@@ -34,6 +34,9 @@
     return valuesOf(issue.row, issue.content).map(([name, value]) => `${name}: ${value}`).join("\n");
   }
 
+  // What the model gives the suggestion, which is not always the likeliest class; nothing behind the first nine.
+  const scoreOf = (issue) => (issue.top.find(([code]) => code === issue.suggested) || [])[1];
+
   function labelStudioTasks() {
     const tasks = issues.map((issue) => {
       const content = contentFor(issue);
@@ -45,7 +48,7 @@
       return {
         data: { ...content, row: issue.row, id: issue.id, given_label: data.names[issue.given], quality: issue.quality,
           decision: value && value.decision, comment: value && value.comment },
-        predictions: [{ model_version: `sklabelnoise ${data.fingerprint}`, score: issue.top[0][1],
+        predictions: [{ model_version: `sklabelnoise ${data.fingerprint}`, score: scoreOf(issue),
           result: choice(issue.suggested) }],
         annotations: final ? [{ result: choice(labelAfter(issue, value)) }] : [],
       };
@@ -66,7 +69,7 @@
           ...(value.decision ? { decision: value.decision } : {}), ...(value.comment ? { comment: value.comment } : {}) },
         suggestions: { label: final
           ? { value: data.names[labelAfter(issue, value)], score: 1, agent: value.by || store.reviewer || "reviewer" }
-          : { value: data.names[issue.suggested], score: issue.top[0][1], agent: "sklabelnoise" } },
+          : { value: data.names[issue.suggested], score: scoreOf(issue), agent: "sklabelnoise" } },
         responses: {},
         vectors: {},
       };
