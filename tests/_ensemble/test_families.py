@@ -357,6 +357,32 @@ def test_trees_are_of_their_kind_and_look_at_a_sample_of_the_columns(name, kind)
     assert {tree.max_features_ for tree in bag.trees} == {2}  # of six
 
 
+def test_what_is_tried_on_tables():
+    """Thousands of rows of benchmarks/results were made so: with another number it is another classifier."""
+    assert Forest.LEAVES == (1, 3, 8, 20, 60) and Forest.MOST_ROWS == 20_000
+    assert Linear.PENALTIES == (0.001, 0.01, 0.1, 1.0)
+    assert Neighbors.NUMBERS == (10, 20, 40, 80, 160)
+    assert KernelRidge.METRICS == {"sqeuclidean": "gaussian", "cityblock": "laplace"}
+    assert KernelRidge.WIDTHS == (0.4, 1.5)
+    assert KernelRidge.RIDGES == (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
+    assert (KernelRidge.N_LANDMARKS, KernelRidge.N_FIRST) == (1_500, 500)
+
+
+@pytest.mark.parametrize(
+    "trees, own",
+    [
+        ("damped", {"learning_rate": 0.1, "max_leaf_nodes": 8, "min_samples_leaf": 40, "max_features": 0.5}),
+        ("bold", {"learning_rate": 0.2, "max_leaf_nodes": 24, "min_samples_leaf": 10, "max_features": 0.75}),
+    ],
+)
+def test_which_trees_are_boosted(trees, own):
+    rows = make_rows()
+    rounds = _Rounds(trees, {**getattr(Boosting, trees.upper()), **Boosting.COMMON}, rows)
+    model, _ = rounds.more_rounds(None, Boosting.view, *rows.splits[0], 2, 0)
+    own |= {"l2_regularization": {"damped": 10.0, "bold": 1.0}[trees], "max_bins": 63, "early_stopping": False}
+    assert own.items() <= model.get_params().items()
+
+
 def test_the_size_of_leaves_is_chosen_by_the_score_that_all_trees_would_have():
     rows, forest = make_rows(), Forest("extra_trees")
     fitted = forest.fit(rows, Work(), 3)

@@ -108,6 +108,11 @@ class TestReviewers:
         with pytest.raises(ValueError, match=message):
             report.apply([csv(first), csv(second)])
 
+    @pytest.mark.parametrize("other", ["unsure", "remove"])
+    def test_decisions_that_leave_a_row_the_same_label_may_differ(self, report, other):
+        with pytest.raises(ValueError, match=f"as reject and as {other}"):
+            report.apply([csv(page_file(report, [decision])) for decision in ("reject", other)])
+
     def test_a_path_a_file_and_a_frame(self, report, tmp_path):
         file = page_file(report, ["accept"])
         path = tmp_path / "decisions.csv"

@@ -118,3 +118,9 @@ class TestConfidentClasses:
     def test_a_class_named_twice_is_refused(self):
         with pytest.raises(ValueError, match="classes must be distinct, got 1 twice"):
             check_evidence([0, 1], self.PROBA[:2], [0, 1, 1])
+
+
+def test_a_class_claims_rows_that_are_all_as_sure_as_their_mean_up_to_rounding():
+    for share in np.arange(51, 100) / 100:
+        codes, proba = np.zeros(20, dtype=int), np.tile([share, 1 - share], (20, 1))
+        assert (confident_classes(codes, proba) == 0).all()

@@ -7,7 +7,7 @@ import torch
 from sklearn.linear_model import LogisticRegression
 
 from sklabelnoise._label_report._evidence import codes_of
-from sklabelnoise._label_report._neighbors import neighbors_of
+from sklabelnoise._label_report._neighbors import _candidates, neighbors_of
 from sklabelnoise.audit import LabelReport, audit_labels
 
 
@@ -75,6 +75,16 @@ def test_as_many_neighbors_as_asked_for_the_nearest_first(doubted):
     X, y, _ = doubted
     for more, less in zip(neighbors_of_rows(X, y, n_neighbors=5), neighbors_of_rows(X, y, n_neighbors=2), strict=True):
         assert {len(found) for found in more} == {5} and [found[:2] for found in more] == less
+
+
+@pytest.mark.parametrize("n_classes, n_rows, n_kept", [(2, 1_000, 750), (2, 700, 700), (100, 30, 20)])
+def test_so_many_rows_of_each_class_are_looked_through_as_a_page_can_hold_the_same_each_time(n_classes, n_rows, n_kept):
+    codes, nobody = np.repeat(np.arange(n_classes), n_rows), np.zeros(0, dtype=int)
+    found, again = (_candidates(codes, nobody, np.arange(n_classes)) for _ in range(2))
+    assert [len(members) for members in found.values()] == [n_kept] * n_classes
+    for code, members in found.items():
+        assert (codes[members] == code).all() and (np.diff(members) > 0).all()
+        assert np.array_equal(members, again[code])
 
 
 def test_of_wide_rows_columns_from_all_over_are_compared(doubted):

@@ -12,8 +12,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from sklearn.metrics import cohen_kappa_score
 
-from sklabelnoise._label_report._page import _largest_confusions, _matrix
+from sklabelnoise._label_report._page import _data, _largest_confusions, _matrix
 from sklabelnoise.audit import LabelReport
 
 # Labels are drawn at random in this file, so the models could not be poorer.
@@ -344,6 +345,18 @@ class TestDecides:
         page.one("#undo").click()
         assert page.text("progress") == "2 of 60 decided (1 accepted, 1 kept)"
 
+    def test_what_was_undone_does_not_come_back_after_another_decision(self, page):
+        page.start()
+        page.press("a", "k", "z", DOWN, "u", "y")
+        assert page.text("progress") == "2 of 60 decided (1 accepted, 1 unsure)"
+
+    def test_after_the_last_row_comes_the_first_that_is_open(self, page, animals):
+        page.start()
+        page.press("a")
+        page.browser.execute_script("document.querySelector('#issues tbody tr:last-child').focus()")
+        page.press("k")
+        assert page.current == animals.issues["row"].iloc[1]
+
     def test_clearing_all_is_asked_for_and_can_be_undone(self, page):
         page.start()
         page.press("a", "a", "m")
@@ -527,13 +540,24 @@ class TestFiles:
         page.one("#all-buttons button:last-child").click()
         assert page.text("progress") == "0 of 60 decided"
 
-    def test_two_reviewers_are_merged_and_compared(self, page, animals, tmp_path):
-        rows = animals.issues["row"].tolist()
+    def named(self, page, reviewer):
         page.one("#files").click()
         page.browser.execute_script(
-            "const r = document.getElementById('reviewer'); r.value = 'Ann'; r.dispatchEvent(new Event('change'))"
+            "const r = document.getElementById('reviewer'); r.value = arguments[0];"
+            "r.dispatchEvent(new Event('change'))",
+            reviewer,
         )
         page.press(ESCAPE)
+
+    def test_a_decision_keeps_the_name_of_who_took_it(self, page):
+        for reviewer in ("Ann", "Bob"):
+            self.named(page, reviewer)
+            page.one("#issues tr[data-decision=''] [data-decision=accept]").click()
+        assert sorted(pd.read_csv(page.download())["reviewer"]) == ["Ann", "Bob"]
+
+    def test_two_reviewers_are_merged_and_compared(self, page, animals, tmp_path):
+        rows = animals.issues["row"].tolist()
+        self.named(page, "Ann")
         anns = self.decided(page, "aaak")
         hers = pd.read_csv(anns)
         assert set(hers["reviewer"]) == {"Ann"}
@@ -545,7 +569,11 @@ class TestFiles:
         assert page.text("progress") == "3 of 60 decided (2 accepted, 1 removed)"
         assert page.current == rows[3]
         said = page.load(anns)
-        assert "4 rows in the file: 1 new here, 2 agree, 1 in conflict. Agreement 67 %" in said
+        suggested, given = (animals.issues[f"{role}_label"].tolist() for role in ("suggested", "given"))
+        theirs = [f"accept {label}" for label in suggested[:3]]
+        kappa = cohen_kappa_score([*theirs[:2], f"remove {given[2]}"], theirs)
+        expected = f"1 new here, 2 agree, 1 in conflict. Agreement 67 %, kappa {kappa:.2f}."
+        assert f"4 rows in the file: {expected}" in said
         page.one("#import-take").click()
         assert page.text("progress") == "4 of 60 decided (2 accepted, 1 kept, 1 removed, 1 conflict)"
         assert page.rows == [rows[2]]  # the conflicts are shown
@@ -892,6 +920,18 @@ def test_of_many_classes_the_matrix_shows_those_that_are_confused_and_that_other
 def test_confusions_are_named_from_true_to_given_but_for_what_rounds_to_nothing():
     T = np.array([[0.9, 0.1, 0.0], [0.0004, 0.9991, 0.0005], [0.3, 0.0, 0.7]])
     assert _largest_confusions(T) == [[2, 0, 0.3], [0, 1, 0.1], [1, 2, 0.0005]]
+
+
+def test_there_are_as_many_ranks_as_digits_and_a_dozen_confusions():
+    assert _largest_confusions(np.full((5, 5), 0.2)) == [[0, j, 0.2] for j in range(1, 5)] + [
+        [i, j, 0.2] for i in (1, 2) for j in range(5) if i != j
+    ]
+    proba = np.random.default_rng(0).dirichlet(np.ones(12), 60)
+    report = LabelReport(np.arange(60) % 12, proba, in_sample=True)
+    issues = _data(report, report.issues, None, 128)["issues"]
+    for row, *_, top, _, _ in issues:
+        assert [code for code, _ in top] == np.argsort(-proba[row])[:9].tolist()
+        np.testing.assert_allclose([share for _, share in top], np.sort(proba[row])[::-1][:9], atol=5e-5)
 
 
 def test_a_rate_that_means_nothing_is_not_on_the_page(nasty_report, tmp_path):

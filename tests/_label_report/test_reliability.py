@@ -109,6 +109,13 @@ def test_the_interval_of_the_matrix_is_that_of_its_rows():
     assert ((low <= true) & (true <= high)).mean() > 0.8
 
 
+def test_the_interval_of_a_share_holds_ninety_five_of_a_hundred():
+    error = np.sqrt(0.2 * 0.8 / 2_000)  # of the surest half
+    evidence = ranked([0.2] * 4, n=4_000)
+    widths = [np.subtract(*noise_intervals(*evidence, 0.2, random_state=s)[1][::-1])[0] / 2 for s in range(20)]
+    np.testing.assert_allclose(np.mean(widths, axis=0) / error, 1.96, atol=0.06)
+
+
 def test_a_class_that_nobody_is_predicted_as_has_no_interval():
     proba = np.tile([0.6, 0.3, 0.1], (30, 1))
     _, (low, high) = noise_intervals(np.arange(30) % 3, proba, 0.6)
@@ -148,6 +155,11 @@ def test_a_rise_counts_against_the_room_that_wrong_labels_leave_for_errors():
     # From 30 % among the surest quarter to 31.2 % among the half: .012 of the .4 that chance leaves, 3 % of errors.
     assert reliability_of(*ranked([0.3, 0.3, 0.324, 0.324]), 0.29)[0] == "rough"
     assert reliability_of(*ranked([0.3, 0.3, 0.316, 0.316]), 0.29)[0] == "good"  # 2 %
+
+
+def test_of_fewer_rows_a_rise_by_more_standard_errors_is_asked_for():
+    said = [reliability_of(*ranked([0.2, 0.2, 0.3, 0.3], n=n), 0.2)[0] for n in (400, 500, 800, 2_000)]
+    assert said == ["good", "good", "rough", "rough"]
 
 
 def test_an_estimate_means_nothing_only_where_both_it_and_the_error_are_large():

@@ -67,6 +67,11 @@ class TestDetection:
         assert scores["precision"] == scores["recall"]
         assert metrics.detection_scores(wrong, -wrong.astype(float)) == {"auc": 1, "precision": 1, "recall": 1}
 
+    def test_of_labels_of_one_quality_the_first_are_called_wrong(self):
+        quality, wrong = np.arange(1_000) % 2, np.arange(1_000) % 2 == 0
+        wrong[400:] = False
+        assert metrics.detection_scores(wrong, quality)["precision"] == 1
+
     def test_one_kind_of_label_only_is_refused(self):
         with pytest.raises(ValueError, match="must hold right and wrong labels, got 0 of 2 wrong"):
             metrics.detection_scores([False, False], [0.1, 0.2])

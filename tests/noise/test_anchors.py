@@ -74,3 +74,8 @@ def test_small_classes_count_ten_rows():
     proba = np.repeat([[0.9, 0.1], [0.2, 0.8]], [40, 12], axis=0)
     assert [len(rows) for rows in anchor_sets(proba)] == [20, 10]
     assert [len(rows) for rows in anchor_sets(proba[:43])] == [20, 3]
+
+
+def test_the_mean_of_many_rows_of_single_precision_keeps_its_digits():
+    proba = np.tile(np.float32([0.7, 0.3]), (200_000, 1))
+    np.testing.assert_allclose(transition_matrix_of_predictions(proba), [[0.7, 0.3], [0, 1]], rtol=1e-6)
