@@ -113,6 +113,11 @@ class TestReplication:
         model = fit("replicate", GaussianNBBalanced(), X, hard / hard.sum(axis=1, keepdims=True), sample_weight)
         assert np.isfinite(model.weights_).all()
 
+    def test_knows_from_how_many_rows_on_scikit_learn_stops_early(self):
+        X, y = np.zeros((AUTO_EARLY_STOPPING_ROWS + 1, 1)), np.arange(AUTO_EARLY_STOPPING_ROWS + 1) % 2
+        models = [HistGradientBoostingClassifier(max_iter=1).fit(X[:n], y[:n]) for n in (len(y) - 1, len(y))]
+        assert [model.do_early_stopping_ for model in models] == [False, True]
+
     def test_does_not_switch_automatic_early_stopping_on(self):
         rng = np.random.default_rng(0)
         n_samples = AUTO_EARLY_STOPPING_ROWS // 2 + 1  # two copies each: above the limit

@@ -195,6 +195,8 @@ def test_rounding_of_rows_is_forgiven_and_removed():
     rows = rows.astype(float) * (1 + 5e-5) / rows.astype(float).sum(axis=1, keepdims=True)
     checked = _check_soft_labels(rows, None, np.arange(1000), 5)
     assert np.allclose(checked.sum(axis=1), 1, atol=1e-15)
+    with pytest.raises(ValueError, match=r"Rows of soft_labels must sum to 1, got 1\.0002 in row 0"):
+        _check_soft_labels(rows * (1 + 1.5e-4), None, np.arange(1000), 5)
 
 
 # Encoding
