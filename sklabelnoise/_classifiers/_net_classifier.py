@@ -43,6 +43,17 @@ _OF_SCIKIT_LEARN = {
     "max_iter": "max_epochs",
     "solver": "optimizer",
 }
+# skorch's parameters that are not taken, and what takes their place.
+_INSTEAD_OF_SKORCHS = {
+    "classes": "classes are those of y, and partial_fit takes them as classes",
+    "criterion": "the loss belongs to the classifier: RobustLossClassifier takes any as loss, its arguments as loss__",
+    "dataset": "X may be a torch Dataset",
+    "iterator_train": "options of a DataLoader are set one by one, as iterator_train__num_workers where X is a Dataset",
+    "iterator_valid": "options of a DataLoader are set one by one, as iterator_valid__num_workers where X is a Dataset",
+    "predict_nonlinearity": "modules return logits, of which predict_proba takes the softmax",
+    "train_split": "early_stopping=True holds rows out, or X_val and y_val in fit",
+    "use_caching": "a callback that scores has it, set as callbacks__name__use_caching",
+}
 
 
 @lru_cache(maxsize=64)
@@ -82,18 +93,25 @@ class NetClassifier(LogitsClassifier):
         # scikit-learn's common checks pass every name of the signature, that of the catch-all too; `fit` refuses it.
         if name in (*SWITCHES, "net_params") or (prefix in self._net_prefixes and delimiter and suffix):
             return
+        instead = _INSTEAD_OF_SKORCHS.get(prefix)
+        nearest = None if instead else self._nearest_param(name)
+        hint = instead or (None if nearest is None else f"the nearest is {nearest!r}")
         prefixes = ", ".join(f"{prefix}__" for prefix in self._net_prefixes)
         raise error(
-            f"{type(self).__name__} has no parameter {name!r}; the nearest is {self._nearest_param(name)!r}. "
+            f"{type(self).__name__} has no parameter {name!r}{'' if hint is None else f'; {hint}'}. "
             f"Parameters of the parts of the net carry one of the prefixes {prefixes}."
         )
 
     def _nearest_param(self, name):
-        """The parameter most like a misspelt one, also where only its prefix was left out (hidden, momentum)."""
+        """The parameter most like a misspelt one, also where only its prefix was left out (hidden, momentum).
+
+        None where there is none that is like it.
+        """
         known = self._known_net_params()
         spellings = {param.partition("__")[2]: param for param in reversed(known)} | {param: param for param in known}
         spellings |= _OF_SCIKIT_LEARN | {param: param for param in (*self._get_param_names(), *SWITCHES)}
-        return spellings[difflib.get_close_matches(name, spellings, n=1, cutoff=0)[0]]
+        near = difflib.get_close_matches(name, spellings, n=1, cutoff=0.5)
+        return spellings[near[0]] if near else None
 
     def _known_net_params(self):
         """Names with a prefix that mean something, as far as they are known before fitting."""

@@ -6,7 +6,7 @@ from sklabelnoise._foundation._given import of_tensor
 
 
 def kept_labels(dataset):
-    """The labels of a data set that keeps them all: in an attribute of a usual name, or as the second of its tensors.
+    """The labels of a data set that keeps them all: in an attribute of a usual name, or second of its two tensors.
 
     Parameters
     ----------
@@ -23,7 +23,7 @@ def kept_labels(dataset):
         if values is not None and np.ndim(values) == 1 and len(values) == len(dataset):
             return np.asarray(of_tensor(values))
     tensors = getattr(dataset, "tensors", ())
-    return of_tensor(tensors[1]) if len(tensors) >= 2 and tensors[1].ndim == 1 else None
+    return of_tensor(tensors[1]) if len(tensors) == 2 and tensors[1].ndim == 1 else None
 
 
 def named_labels(dataset, labels):

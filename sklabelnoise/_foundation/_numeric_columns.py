@@ -44,7 +44,11 @@ def check_is_rows(X, name="X"):
     """
     # SciPy's sparse matrix of keys is a dict as well.
     if X is None or (isinstance(X, _NO_ROWS) and not scipy.sparse.issparse(X)):
-        hint = f" pandas.DataFrame({name}) makes a table of its columns." if isinstance(X, Mapping) else ""
+        hint = ""
+        if isinstance(X, Mapping):
+            hint = f" pandas.DataFrame({name}) makes a table of its columns."
+            if any(getattr(column, "ndim", 1) > 1 for column in X.values()):
+                hint = " np.concatenate joins arrays of several columns to one array, which a network can split again."
         raise TypeError(f"{name} must be an array, a frame or a list of rows, got {type(X).__name__}.{hint}")
 
 

@@ -67,10 +67,10 @@ class Datasets:
         if kept is not None:
             return kept[rows]
         items = [self._item(row) for row in range(len(self))]
-        if items and not (isinstance(items[0], tuple | list) and len(items[0]) > 1):
-            raise ValueError(
-                f"X is a Dataset whose items must be pairs (x, y) if there is no y, got {type(items[0]).__name__}."
-            )
+        is_tuple = bool(items) and isinstance(items[0], tuple | list)
+        if items and not (is_tuple and len(items[0]) == 2):
+            got = f"items of {len(items[0])} parts" if is_tuple else type(items[0]).__name__
+            raise ValueError(f"X is a Dataset whose items must be pairs (x, y) if there is no y, got {got}.")
         return np.asarray([item[1] for item in items])
 
     @property

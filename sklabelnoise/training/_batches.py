@@ -87,6 +87,11 @@ class TensorData(SkorchDataset):
         """The labels, under skorch's name."""
         return self.labels
 
+    @property
+    def shape(self):
+        """That of the inputs, for callbacks, which skorch hands them."""
+        return self.X.shape
+
     def rows(self, index):
         """Inputs of the rows `index`, dense, on the device."""
         if self.on_host:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from skorch.callbacks import Callback, LRScheduler
+from skorch.callbacks import Callback, InputShapeSetter, LRScheduler
 
 from sklabelnoise.modules._draws import captured, may_draw
 from sklabelnoise.training._augmentation import resolve_augmentation
@@ -201,6 +201,11 @@ class NetBuilder:
                     "callbacks must not set the learning rate beside lr_schedule, which sets it in every iteration: "
                     f"pass lr_schedule='constant' with skorch's LRScheduler, got {used['lr_schedule']!r}."
                 )
+            if issubclass(kind, InputShapeSetter):
+                raise ValueError(
+                    "callbacks must not size the network, which is built for X: what its class or factory names "
+                    f"n_features or in_features is filled in, any other argument is set as module__, got {callback!r}."
+                )
         return self.callbacks if self.patience is None else [*self.callbacks, early_stopping(self.patience)]
 
 
@@ -249,8 +254,13 @@ def _check_module(module, preprocess, tensors, n_classes):
     except (RuntimeError, ValueError, TypeError, LookupError, AttributeError) as error:
         if is_out_of_memory(error):
             raise
+        of_items = (
+            f" Items of a Dataset reach the module in their own type, here {x.dtype}: make floats of them there, if "
+            "they are no numbers of tokens."
+        )
         raise ValueError(
             f"module must take inputs of shape {tuple(x.shape[1:])}, got {type(module).__name__}, which can't: {error}"
+            f"{'' if x.is_floating_point() else of_items}"
         ) from error
     if next(module.parameters(), None) is None:
         raise ValueError(f"module must have parameters to train, got {type(module).__name__} without any.")

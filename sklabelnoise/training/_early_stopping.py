@@ -81,6 +81,15 @@ def keep_interrupted_epoch(history):
         history.pop()
 
 
+def naming_held_out_rows(error, history):
+    """Add to an error of a callback that misses held-out rows how to hold some out."""
+    if "valid_" in str(error) and not any("valid_loss" in row for row in history):
+        error.add_note(
+            "No rows are held out here, unlike in skorch: early_stopping=True, or X_val and y_val in fit, hold some "
+            "out. Without them a callback can watch train_loss."
+        )
+
+
 def forget_best_weights(net):
     """Let go of the second copy of the network, which is no longer needed after training."""
     dict(net.callbacks_)[_NAME].best_model_weights_ = None

@@ -38,6 +38,11 @@ class EpochRecord:
         self._predicted = []
         self._start = time.perf_counter()
 
+    @property
+    def has_steps(self):
+        """Whether a step was noted."""
+        return bool(self._losses)
+
     def note(self, batch, step):
         """Take in what a step made of a batch: its `loss`, and `y_pred` or the `predicted` classes."""
         labels, weight = batch.labels, batch.sample_weight

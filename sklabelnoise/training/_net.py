@@ -29,7 +29,12 @@ from sklabelnoise.training._callbacks import used_hooks
 from sklabelnoise.training._data_parallel import notify_together, step_together, training_together
 from sklabelnoise.training._device import device_here, generator_on, note_computation, open_backward_thread
 from sklabelnoise.training._drawing_parts import prepared_draws
-from sklabelnoise.training._early_stopping import StopTraining, keep_interrupted_epoch, stopped_early
+from sklabelnoise.training._early_stopping import (
+    StopTraining,
+    keep_interrupted_epoch,
+    naming_held_out_rows,
+    stopped_early,
+)
 from sklabelnoise.training._epoch_record import EpochRecord
 from sklabelnoise.training._failures import check_parameters
 from sklabelnoise.training._forward import Turn
@@ -306,7 +311,8 @@ class NoisyLabelNet(ClassifierMixin, NeuralNet):
         try:
             self.fit_loop(data, epochs=epochs)
         except StopTraining:
-            pass
+            if len(self.history) and "train_loss" not in self.history[-1]:  # before a step of that epoch
+                self.history.pop()
         except KeyboardInterrupt:
             if stopped_early(self):
                 return
@@ -331,7 +337,11 @@ class NoisyLabelNet(ClassifierMixin, NeuralNet):
         processes = current_processes()
         with captured("callbacks" in self.drawing_parts_):
             if processes is None:
-                super().notify(method_name, **kwargs)
+                try:
+                    super().notify(method_name, **kwargs)
+                except Exception as error:
+                    naming_held_out_rows(error, self.history)
+                    raise
             else:
                 notify = partial(super().notify, method_name, **kwargs)
                 notify_together(self, notify, processes, ends_epoch=method_name == "on_epoch_end")
@@ -346,26 +356,34 @@ class NoisyLabelNet(ClassifierMixin, NeuralNet):
         if training and self.recorded_step_ is not None:
             iterator, step_fn = self.recorded_step_.for_epoch(iterator, step_fn)
         record = EpochRecord(self.history, prefix, self.device)
-        for batch in self._batches(iterator):
-            self.batch_ = batch
-            if training:
-                self._begin_iteration()
-            if "on_batch_begin" in self.used_hooks_:
-                self.notify("on_batch_begin", batch=batch, training=training)
-            if self.used_hooks_:  # they may have predicted, here or after the batch before
-                self._set_training(training)
-            step = step_fn(batch, **fit_params)
-            record.note(batch, step)
-            if "on_batch_end" in self.used_hooks_:
-                if "on_batch_begin" not in self.used_hooks_:
-                    self.history.new_batch()
-                record.write_batch(len(batch[1]))
-                self.notify("on_batch_end", batch=batch, training=training, **step)
+        try:
+            for batch in self._batches(iterator):
+                self._run_batch(batch, training, step_fn, record, **fit_params)
+        except StopTraining:
+            if training and record.has_steps:
+                record.write(self.optimizer_.param_groups[0]["lr"], current_processes())
+            raise
         record.write(self.optimizer_.param_groups[0]["lr"], current_processes())
         if not self.used_hooks_ & {"on_batch_begin", "on_batch_end"}:
             # skorch's Checkpoint reads the last batch of an epoch.
             self.history.new_batch()
             record.write_batch(len(batch[1]))
+
+    def _run_batch(self, batch, training, step_fn, record, **fit_params):
+        self.batch_ = batch
+        if training:
+            self._begin_iteration()
+        if "on_batch_begin" in self.used_hooks_:
+            self.notify("on_batch_begin", batch=batch, training=training)
+        if self.used_hooks_:  # they may have predicted, here or after the batch before
+            self._set_training(training)
+        step = step_fn(batch, **fit_params)
+        record.note(batch, step)
+        if "on_batch_end" in self.used_hooks_:
+            if "on_batch_begin" not in self.used_hooks_:
+                self.history.new_batch()
+            record.write_batch(len(batch[1]))
+            self.notify("on_batch_end", batch=batch, training=training, **step)
 
     def _batches(self, iterator):
         if "data" not in self.drawing_parts_:

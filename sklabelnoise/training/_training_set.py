@@ -356,13 +356,13 @@ def _validate(estimator, X, y="no_validation", *, reset, dtype):
         shapes = {np.shape(x) for x in X}
         if len(shapes) > 1:
             raise ValueError(
-                f"X must hold images of one size, got {len(shapes)} different shapes, such as "
-                f"{' and '.join(map(str, sorted(shapes)[:2]))}. Resize them, or pass a torch Dataset that does."
+                f"X must hold examples of one shape, got {len(shapes)} different shapes, such as "
+                f"{' and '.join(map(str, sorted(shapes)[:2]))}. Resize or pad them, or pass a torch Dataset that does."
             )
         X, ndim = np.stack(X), np.ndim(X[0]) + 1
     if ndim <= 2:
         return validate_data(estimator, X, y, accept_sparse="csr", dtype=dtype, order="C", reset=reset)
-    if X.dtype == np.uint8:
+    if X.dtype == np.uint8 and ndim == 4:  # images, which are scaled batch by batch
         dtype = np.uint8
     return validate_data(estimator, X, y, dtype=dtype, order="C", ensure_2d=False, allow_nd=True, reset=reset)
 
@@ -403,6 +403,11 @@ def _own_labels(dataset):
     if not isinstance(first, tuple | list) or len(first) < 2:
         raise ValueError(
             f"X must be a Dataset of pairs (x, y), or y be given beside it, got items of type {type(first).__name__}."
+        )
+    if len(first) > 2:
+        # The label may be second or last.
+        raise ValueError(
+            f"X must be a Dataset of pairs (x, y), or y be given beside it, got items of {len(first)} parts."
         )
     return np.asarray([_item(dataset, i)[1] for i in range(len(dataset))])
 

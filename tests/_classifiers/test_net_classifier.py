@@ -49,6 +49,24 @@ def test_an_unknown_parameter_is_refused_and_the_nearest_named(classifier, name,
     assert model.random_state is None
 
 
+@pytest.mark.parametrize("name, instead", [
+    ("criterion", "RobustLossClassifier"), ("criterion__weight", "RobustLossClassifier"),
+    ("train_split", "early_stopping=True"), ("train_split__cv", "X_val and y_val"), ("dataset", "torch Dataset"),
+    ("iterator_train", "iterator_train__"), ("iterator_valid", "iterator_valid__"), ("classes", "partial_fit"),
+    ("predict_nonlinearity", "logits"), ("use_caching", "callbacks__name__use_caching"),
+])  # fmt: skip
+def test_a_parameter_of_skorch_that_is_not_taken_names_what_takes_its_place(name, instead):
+    for raises in (lambda: RobustLossClassifier(**{name: 1}), lambda: DMClassifier().set_params(**{name: 1})):
+        with pytest.raises((TypeError, ValueError), match=f"Classifier has no parameter '{name}'") as caught:
+            raises()
+        assert instead in str(caught.value) and "nearest" not in str(caught.value)
+
+
+def test_no_nearest_parameter_is_named_where_none_is_near():
+    with pytest.raises(TypeError, match=r"no parameter 'zzz'\. Parameters of the parts of the net carry one of"):
+        DMClassifier(zzz=1)
+
+
 def test_the_nearest_parameter_is_of_the_optimizer_that_was_asked_for():
     with pytest.raises(TypeError, match="no parameter 'rho'; the nearest is 'optimizer__rho'"):
         DMClassifier(optimizer="Adadelta", rho=0.5)

@@ -12,6 +12,7 @@ from skorch.callbacks import (
     EpochTimer,
     Freezer,
     GradientNormClipping,
+    InputShapeSetter,
     LoadInitState,
     LRScheduler,
     PassthroughScoring,
@@ -22,6 +23,7 @@ from skorch.callbacks import (
 from torch.utils.data import TensorDataset
 
 from sklabelnoise import DMClassifier, RobustLossClassifier
+from sklabelnoise.training import StopTraining
 
 FAST = {"max_epochs": 4, "batch_size": 50, "random_state": 0}
 
@@ -227,3 +229,67 @@ def test_an_error_in_a_callback_is_the_users_to_see(blobs):
 
     with pytest.raises(RuntimeError, match="mine"):
         fit(blobs, Fails)
+
+
+class StopsInBatches(Callback):
+    """Ends the training after a number of steps, in one of the hooks of a batch."""
+
+    def __init__(self, hook, steps):
+        self.hook, self.steps = hook, steps
+
+    def initialize(self):
+        self.left_ = self.steps
+        return self
+
+    def _count(self, hook, training):
+        if training and hook == self.hook:
+            self.left_ -= 1
+            if self.left_ < 0:
+                raise StopTraining
+
+    def on_batch_begin(self, net, training=None, **kwargs):
+        self._count("begin", training)
+
+    def on_grad_computed(self, net, named_parameters, training=None, **kwargs):
+        self._count("gradient", training)
+
+
+@pytest.mark.parametrize("hook", ["begin", "gradient"])
+@pytest.mark.parametrize("steps", [0, 1, 3, 4])
+def test_a_callback_that_stops_within_an_epoch_leaves_the_network_of_the_steps_before(blobs, hook, steps):
+    """Three batches an epoch: what an epoch that ended early has trained stands in the history."""
+    rows = {"held_out": False, "batch_size": 50}
+    model = fit(blobs, StopsInBatches(hook, steps), **rows)
+    whole = fit(blobs, **rows)
+    epochs = -(-steps // 3)
+    assert model.n_iter_ == len(model.history_) == len(model.loss_curve_) == epochs
+    assert model.loss_curve_[: steps // 3] == whole.loss_curve_[: steps // 3]
+    assert np.isfinite(model.loss_curve_).all()
+    if steps == 3:
+        one = fit(blobs, **rows, max_epochs=1)
+        assert np.array_equal(model.predict_proba(blobs[0]), one.predict_proba(blobs[0]))
+
+
+@pytest.mark.parametrize("callback", [
+    EarlyStopping(), Checkpoint(), EarlyStopping(monitor="valid_accuracy", lower_is_better=False),
+    LRScheduler("ReduceLROnPlateau", monitor="valid_loss"),
+], ids=["early stopping", "checkpoint", "accuracy", "plateau"])  # fmt: skip
+def test_a_callback_that_wants_held_out_rows_is_told_how_to_hold_out_some(blobs, callback, tmp_path):
+    if isinstance(callback, Checkpoint):
+        callback.dirname = tmp_path
+    with pytest.raises(Exception, match="valid_") as caught:
+        fit(blobs, callback, held_out=False)
+    assert "early_stopping=True, or X_val and y_val in fit, hold some out" in "".join(caught.value.__notes__)
+
+
+def test_a_callback_that_sizes_the_network_is_refused_by_name(blobs):
+    with pytest.raises(ValueError, match=r"callbacks must not size the network, .* n_features or in_features"):
+        fit(blobs, InputShapeSetter(), held_out=False)
+
+
+def test_callbacks_see_the_shape_of_the_rows(blobs):
+    class Sees(Callback):
+        def on_train_begin(self, net, X=None, y=None, **kwargs):
+            net.seen = tuple(X.shape)
+
+    assert fit(blobs, Sees, held_out=False).net_.seen == blobs[0].shape

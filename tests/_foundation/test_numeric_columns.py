@@ -252,6 +252,7 @@ def test_items_that_are_no_numbers_are_named(estimator, column, first, others, m
 
 @pytest.mark.parametrize("X, message", [
     ({"a": np.arange(N), "b": np.arange(N)}, r"got dict\. pandas\.DataFrame\(X\) makes a table of its columns"),
+    ({"a": np.zeros((N, 2)), "b": np.arange(N)}, r"got dict\. np\.concatenate joins arrays of several columns to one "),
     ([{"a": 1, "b": 2}] * N, r"got a list of dict\. pandas\.DataFrame\(X\) makes a table of them"),
     (zip(range(N), range(N), strict=True), r"got zip\."),
     ((row for row in range(N)), r"got generator\."),

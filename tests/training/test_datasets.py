@@ -8,6 +8,8 @@ from skorch.callbacks import Callback
 from torch.utils.data import ConcatDataset, DataLoader, Dataset, IterableDataset, Subset, TensorDataset
 
 from sklabelnoise import DMClassifier, DMClassifierCV, RobustLossClassifier
+from sklabelnoise.audit import audit_labels
+from sklabelnoise.modules import ResNet20
 from sklabelnoise.training._training_set import (
     read_labels,
 )
@@ -242,10 +244,31 @@ def test_a_dataset_can_be_held_out(blobs):
     (lambda X: Pairs(X[:0]), [], ValueError, "X must have at least one item, got a Dataset without items"),
     (lambda X: Endless(), [0, 1], TypeError, "got an IterableDataset, whose items have no numbers"),
     (lambda X: TensorDataset(torch.from_numpy(X), torch.from_numpy(X)), None, ValueError, "should be a 1d array"),
+    # The second may be another input, a weight, or the number of a patient.
+    (lambda X: TensorDataset(*[torch.from_numpy(X).float(), torch.arange(len(X)), torch.arange(len(X)) % 3]), None,
+     ValueError, r"Dataset of pairs \(x, y\), or y be given beside it, got items of 3 parts"),
 ])  # fmt: skip
 def test_datasets_without_usable_labels(make, y, error, message, blobs):
     with pytest.raises(error, match=message):
         fit(make(blobs[0]), y)
+
+
+def test_items_of_more_parts_than_two_are_rows_where_the_labels_are_given(blobs):
+    X, y = torch.from_numpy(blobs[0]).float(), blobs[1]
+    triples = TensorDataset(X, torch.arange(len(X)), torch.from_numpy(y))
+    model = fit(triples, y)
+    assert np.array_equal(model.predict(triples), fit(TensorDataset(X), y).predict(TensorDataset(X)))
+    with pytest.raises(ValueError, match="got items of 3 parts"):
+        model.score(triples, None)
+    with pytest.raises(ValueError, match=r"must be pairs \(x, y\) if there is no y, got items of 3 parts"):
+        audit_labels(model, triples, random_state=0)
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int16])
+def test_items_of_integers_that_a_network_takes_for_none_are_told_to_be_floats(dtype):
+    pixels = TensorDataset(torch.ones(20, 3, 8, 8).to(dtype), torch.arange(20) % 2)
+    with pytest.raises(ValueError, match=rf"which can't: .* Items of a Dataset reach .*, here {dtype}: make floats"):
+        DMClassifier(ResNet20, max_epochs=1).fit(pixels)
 
 
 class Endless(IterableDataset):

@@ -396,13 +396,24 @@ def fit_images(X, y, module=ResNet20, **params):
 
 def test_images_of_mixed_sizes():
     mixed = [np.zeros((3, 8, 8)), np.zeros((3, 9, 8))]
-    message = r"X must hold images of one size, got 2 different shapes, such as \(3, 8, 8\) and \(3, 9, 8\)"
+    message = r"X must hold examples of one shape, got 2 different shapes, such as \(3, 8, 8\) and \(3, 9, 8\)"
     with pytest.raises(ValueError, match=message):
         fit_images(mixed, [0, 1])
     objects = np.empty(2, dtype=object)
     objects[:] = mixed
     with pytest.raises(ValueError, match=message):
         fit_images(objects, [0, 1])
+
+
+@pytest.mark.parametrize("shape", [(7,), (3, 7), (2, 3, 2, 2)])
+def test_bytes_that_are_no_images_are_numbers_like_any_other(shape):
+    """Only images of four axes are kept as bytes and scaled."""
+    X = np.random.default_rng(0).integers(0, 256, size=(20, *shape), dtype=np.uint8)
+    y = np.arange(20) % 2
+    params = {"max_epochs": 2, "random_state": 0}
+    model = DMClassifier(**params).fit(X, y)
+    of_integers = DMClassifier(**params).fit(X.astype(np.int64), y)
+    assert np.array_equal(model.predict_proba(X), of_integers.predict_proba(X.astype(np.int64)))
 
 
 def test_images_with_channels_last_need_the_option():
