@@ -199,7 +199,8 @@ class BaseNoisyLabelClassifier(CallbackSupportMixin, NetClassifier):
             of y; the columns of a DataFrame are the classes, which may be more than y shows.
 
         X_val, y_val : array-like, default=None
-            Held-out rows for early stopping, trusted if possible. Without `early_stopping` they are only recorded.
+            Held-out rows for early stopping, trusted if possible. Without `early_stopping` they are only recorded. A
+            Pipeline hands X_val on as it is, unless its `transform_input` names it.
 
         sample_weight_val : array-like of shape (n_val,), default=None
             Weights of the held-out rows.

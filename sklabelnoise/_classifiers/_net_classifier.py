@@ -23,6 +23,7 @@ from sklabelnoise.training._building import plain
 from sklabelnoise.training._callers_torch import callers_torch_aside
 from sklabelnoise.training._device import resolve_device
 from sklabelnoise.training._optimizer import resolve_optimizer
+from sklabelnoise.training._scales import warn_of_other_scale
 from sklabelnoise.training._training_set import check_inputs, check_training_set
 
 if TYPE_CHECKING:
@@ -255,7 +256,9 @@ class NetClassifier(LogitsClassifier):
         if X_val is None or (y_val is None and not isinstance(X_val, Dataset)):
             raise ValueError(f"X_val and y_val must be passed together, got only {names[y_val is not None]}.")
         known = (data.classes, data.input_shape)
-        return self._check_training_set(X_val, y_val, sample_weight_val, known=known, reset=False, names=names)
+        held_out = self._check_training_set(X_val, y_val, sample_weight_val, known=known, reset=False, names=names)
+        warn_of_other_scale(data.X, held_out.X)
+        return held_out
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

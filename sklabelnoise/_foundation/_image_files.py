@@ -88,7 +88,10 @@ def read_image(path, mode="RGB"):
 def in_mode(image, mode):
     """A picture of pillow with three channels or one."""
     if image.mode in _DEEP_MODES:
-        raise ValueError(f"its mode {image.mode} has more than eight bits a channel, which would be clipped")
+        raise ValueError(
+            f"its mode {image.mode} has more than eight bits a channel, which would be clipped; "
+            "an array of what it holds, (n_samples, 1, height, width) say, is taken as it is"
+        )
     if image.mode == "P" and "transparency" in image.info:
         image = image.convert("RGBA")  # pillow warns of another way
     return image if image.mode == mode else image.convert(mode)

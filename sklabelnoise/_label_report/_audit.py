@@ -4,17 +4,19 @@ import reprlib
 from contextlib import contextmanager
 
 import numpy as np
+from sklearn import get_config
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
-from sklearn.model_selection import StratifiedKFold, check_cv
+from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, check_cv
 from sklearn.pipeline import Pipeline
 from sklearn.utils import column_or_1d, get_tags, indexable
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.parallel import delayed
+from sklearn.utils.validation import has_fit_parameter
 
 from sklabelnoise._compat import safe_split
 from sklabelnoise._foundation._callers_line import warn
 from sklabelnoise._foundation._classes import at_all_classes
-from sklabelnoise._foundation._given import as_labels, check_same_rows
+from sklabelnoise._foundation._given import as_labels, check_groups, check_groups_whole, check_same_rows
 from sklabelnoise._foundation._in_parallel import as_they_come
 from sklabelnoise._foundation._last_step import last_step, predicts_proba
 from sklabelnoise._foundation._numeric_columns import note_what_is_no_number
@@ -41,6 +43,7 @@ def audit(
     pred_probs=None,
     classes=None,
     cv=DEFAULT_FOLDS,
+    groups=None,
     n_jobs=None,
     random_state=None,
     verbose=0,
@@ -59,8 +62,10 @@ def audit(
     if evidence not in ("auto", "fit", "out_of_fold"):
         raise ValueError(f'evidence must be "auto", "fit" or "out_of_fold", got {evidence!r}.')
     # What is found is told by the names of the rows.
-    check_same_rows(y=y, X=X, display=display, ids=ids, pred_probs=pred_probs, numbers=False)
+    check_same_rows(y=y, X=X, display=display, ids=ids, pred_probs=pred_probs, groups=groups, numbers=False)
     if pred_probs is not None:
+        if groups is not None:
+            raise ValueError("groups keep rows together in fits, of which pred_probs need none: leave them out.")
         if estimator is not None:
             raise ValueError(
                 f"estimator must be None where pred_probs are given, which it is not asked for, got {estimator!r}."
@@ -88,6 +93,7 @@ def audit(
     }
     given, y = y, column_or_1d(as_labels(y))
     check_classification_targets(y)
+    groups = check_groups(groups, len(y))
     if len(found := set(y.tolist())) < 2:
         raise ValueError(f"An audit needs at least 2 classes, got one class: {next(iter(found), None)!r}.")
     hands_on = estimator is None and default is not None
@@ -104,7 +110,7 @@ def audit(
         raise TypeError(
             f"estimator must have predict_proba, got {type(estimator).__name__}. CalibratedClassifierCV(estimator) has."
         )
-    fit = _Fits(estimator, rows, y, n_jobs, random_state)
+    fit = _Fits(estimator, rows, y, groups, n_jobs, random_state)
     if evidence != "out_of_fold" and _is_ours(final) and not hasattr(final, "embed"):
         if not hands_on:
             _say_if_unused(cv, final)
@@ -113,7 +119,7 @@ def audit(
     does_not_memorize = _is_ours(final) and getattr(final, "loss", None) != "cross_entropy"
     if evidence == "fit" or (evidence == "auto" and does_not_memorize):
         _say_if_unused(cv, final)
-        splits = fit.splits(2)
+        splits = fit.halves()
         with fit.shown(len(splits) + 1, verbose) as bar:
             halves = fit.left_out(splits, bar)
             proba, own_classes = fit.once()
@@ -136,11 +142,12 @@ def _say_if_unused(cv, final):
 
 
 class _Fits:
-    """The fits of one audit: a classifier, the rows and labels it is fitted to, and how."""
+    """The fits of one audit: a classifier, the rows and labels it is fitted to, their groups or None, and how."""
 
-    def __init__(self, estimator, X, y, n_jobs, random_state):
+    def __init__(self, estimator, X, y, groups, n_jobs, random_state):
         self.fitted, self.estimator = estimator, clone(estimator)
-        self.X, self.y = X, y
+        self.X, self.y, self.groups = X, y, groups
+        self.groups_name = None if groups is None else _name_of_groups(self.estimator)
         self.n_jobs, self.random_state = n_jobs, random_state
 
     def shown(self, n_fits, verbose):
@@ -153,18 +160,36 @@ class _Fits:
         if verbose > 0 and _is_ours(final) and "verbose" in final.get_params(deep=False):
             final.set_params(verbose=verbose)
 
+    def halves(self):
+        """Each half of the rows to fit to, and the other left out."""
+        self._check_enough_groups(2, "The halves of evidence='fit' need")
+        return self.splits(2)
+
     def splits(self, cv):
         """Rows to fit to and rows left out, each row left out once."""
         given = cv
         if isinstance(cv, int | np.integer):
-            cv = StratifiedKFold(int(cv), shuffle=True, random_state=draw_seed(self.random_state))
+            self._check_enough_groups(cv, f"cv={cv} needs")
+            kind = StratifiedKFold if self.groups is None else StratifiedGroupKFold
+            cv = kind(int(cv), shuffle=True, random_state=draw_seed(self.random_state))
         # What is split of a Dataset, and handed to workers, are numbers of rows.
         rows = np.arange(len(self.X)) if is_dataset(self.X) else self.X
-        splits = list(check_cv(cv, self.y, classifier=True).split(rows, self.y))
+        # A splitter that ignores groups is refused below where it tears one apart.
+        with callers_filters((UserWarning, "The groups parameter is ignored")):
+            splits = list(check_cv(cv, self.y, classifier=True).split(rows, self.y, self.groups))
         left_out = np.sort(np.concatenate([test for _, test in splits])) if splits else []
         if not np.array_equal(left_out, np.arange(len(self.y))):
             raise ValueError(f"cv must leave out each of the {len(self.y)} rows once, got {given!r}.")
+        check_groups_whole(splits, self.groups)
         return splits
+
+    def _check_enough_groups(self, n_folds, needs):
+        if self.groups is not None and (n_groups := len(np.unique(self.groups))) < n_folds:
+            raise ValueError(f"{needs} at least {n_folds} groups, got {n_groups}.")
+
+    def _fit_params(self, rows=slice(None)):
+        """What the fit to some rows is told beside them: groups, where the classifier leaves rows out itself."""
+        return {} if self.groups_name is None else {self.groups_name: self.groups[rows]}
 
     def left_out(self, splits, bar):
         """Predictions for each row by a model that has not seen it."""
@@ -175,7 +200,10 @@ class _Fits:
         (X,) = indexable(X)
         proba, lacking = np.zeros((len(codes), len(classes))), set()
         with self._explained():
-            tasks = [delayed(_predict_left_out)(estimator, X, codes, *split) for split in splits]
+            tasks = [
+                delayed(_predict_left_out)(estimator, X, codes, train, test, self._fit_params(train))
+                for train, test in splits
+            ]
             for test, found, known in as_they_come(self.n_jobs)(tasks):
                 proba[test] = at_all_classes(found, known, np.arange(len(classes)), fill=0)
                 lacking |= {*range(len(classes))} - {*known.tolist()}
@@ -194,7 +222,7 @@ class _Fits:
         final = last_step(estimator)
         mean = _watch(final)
         with self._explained():
-            estimator.fit(self.X, self.y)
+            estimator.fit(self.X, self.y, **self._fit_params())
         proba = getattr(mean, "proba_", None)
         # Held-out rows and rows of weight zero are not trained on: then only the fitted model speaks of all of them.
         if proba is None or len(proba) != len(self.y):
@@ -213,7 +241,7 @@ class _Fits:
             return at_all_classes(final.oof_proba_, final.classes_, classes, fill=0), classes, True
         self._show(verbose)  # one fit, with a bar over all that it does
         estimator = clone(self.estimator)
-        estimator.fit(self.X, self.y)
+        estimator.fit(self.X, self.y, **self._fit_params())
         final = last_step(estimator)
         if hasattr(final, "oof_proba_"):
             return final.oof_proba_, final.classes_, True
@@ -229,9 +257,12 @@ class _Fits:
             raise
 
     def _knows_these_rows(self):
-        """Whether the user's own object was fitted to these rows and labels, and kept what it said of rows left out."""
+        """Whether the user's own object was fitted to these rows and labels, and kept what it said of rows left out.
+
+        Of one that is to keep groups whole nothing is known: it may have torn them apart.
+        """
         was_fitted_to = getattr(last_step(self.fitted), "_was_fitted_to", None)
-        if was_fitted_to is None:
+        if was_fitted_to is None or self.groups is not None:
             return False
         X, estimator = self.X, self.fitted
         try:
@@ -265,9 +296,9 @@ class _SortedColumns(ClassifierMixin, BaseEstimator):
     def __sklearn_tags__(self):
         return get_tags(self.estimator)
 
-    def fit(self, rows, y):
+    def fit(self, rows, y, **params):
         self.fitted_ = clone(self.estimator)
-        self.fitted_.fit(self._subset(rows), y)  # which may return nothing
+        self.fitted_.fit(self._subset(rows), y, **params)  # which may return nothing
         self.classes_ = np.sort(last_step(self.fitted_).classes_)
         return self
 
@@ -282,9 +313,9 @@ class _SortedColumns(ClassifierMixin, BaseEstimator):
         return take_rows(self.dataset, rows)
 
 
-def _predict_left_out(estimator, X, y, train, test):
+def _predict_left_out(estimator, X, y, train, test, params):
     """Probabilities of the rows left out, and the classes that those fitted to have."""
-    fitted = clone(estimator).fit(*safe_split(estimator, X, y, train))
+    fitted = clone(estimator).fit(*safe_split(estimator, X, y, train), **params)
     check_known(fitted.classes_, np.unique(y), "estimator")
     proba = fitted.predict_proba(safe_split(estimator, X, y, test, train)[0])
     if len(proba) != len(test):  # NumPy would repeat a single row
@@ -307,6 +338,25 @@ def _takes_datasets(estimator):
 def _is_ours(estimator):
     """Whether it is a class of this package or derived from one; by name, because importing them would import torch."""
     return any(base.__module__.startswith("sklabelnoise.") for base in type(estimator).__mro__)
+
+
+def _name_of_groups(estimator):
+    """What a fit calls the groups of its rows where the classifier, at the end of a Pipeline too, asks for them.
+
+    None where it does not. It is this package's, and where scikit-learn routes metadata, it is made to request them.
+    """
+    final = last_step(estimator)
+    if not (_is_ours(final) and has_fit_parameter(final, "groups")):
+        return None
+    if estimator is final or get_config()["enable_metadata_routing"]:
+        if estimator is not final:
+            final.set_fit_request(groups=True)
+        return "groups"
+    names = []
+    while isinstance(estimator, Pipeline):
+        name, estimator = estimator.steps[-1]
+        names.append(name)
+    return "__".join([*names, "groups"])
 
 
 def _watch(final):

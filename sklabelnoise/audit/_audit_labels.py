@@ -34,6 +34,7 @@ def audit_labels(
     pred_probs: ArrayLike | None = None,
     classes: Labels | None = None,
     cv: CrossValidation = 5,
+    groups: ArrayLike | None = None,
     n_jobs: int | None = None,
     random_state: RandomState = None,
     verbose: int = 0,
@@ -82,6 +83,11 @@ def audit_labels(
 
     cv : int, splitter or iterable, default=5
         Folds of "out_of_fold", and of the default classifier. An int means as many stratified, shuffled folds.
+
+    groups : array-like of shape (n_samples,), default=None
+        The patient, say, of whom each row is: rows of one group stay on the same side of every split, in the folds, the
+        halves, and the folds within a `NoisyLabelClassifier`, a label refinery or a `DMClassifierCV`. A classifier that
+        was fitted already is fitted again.
 
     n_jobs : int, default=None
         Folds (or halves) fitted at the same time.
@@ -134,6 +140,7 @@ def audit_labels(
         pred_probs=pred_probs,
         classes=classes,
         cv=cv,
+        groups=groups,
         n_jobs=n_jobs,
         random_state=random_state,
         verbose=verbose,

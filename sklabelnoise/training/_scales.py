@@ -8,6 +8,7 @@ from sklabelnoise._foundation._callers_line import warn
 # Largest over smallest column by magnitude from which on a network learns from the largest alone at first.
 _MAX_SCALE_RATIO = 1_000
 _NUMBERS_AT_ONCE = 2048
+_SHARE_THAT_DRIFTS = 0.25
 
 
 def warn_of_scales(X, classifier, names=None):
@@ -38,6 +39,27 @@ def warn_of_scales(X, classifier, names=None):
         "A network learns little from the small ones; put a StandardScaler first: "
         f"make_pipeline(StandardScaler(), {classifier}()).",
     )
+
+
+def warn_of_other_scale(X, X_val):
+    """Warn where held-out rows of a table are on another scale than those to train on.
+
+    Parameters
+    ----------
+    X, X_val : ndarray, CSR matrix or Dataset
+        Checked rows. Only tables of numbers are looked at, and of these the columns that vary.
+    """
+    if not all(isinstance(rows, np.ndarray) and rows.ndim == 2 and len(rows) for rows in (X, X_val)):
+        return
+    low, high, mean = X.min(axis=0), X.max(axis=0), X_val.mean(axis=0, dtype=np.float64)
+    vary = low < high
+    beyond = int((vary & ((mean < low) | (mean > high))).sum())
+    # A column may drift; a scaler that was left out moves nearly all.
+    if beyond > _SHARE_THAT_DRIFTS * vary.sum():
+        warn(
+            f"X_val must be on the scale of X: the mean of {beyond} of the {vary.sum()} columns of X_val lies beyond "
+            "all rows of X. A Pipeline transforms X alone: transform X_val likewise, or by the Pipeline's transform_input."
+        )
 
 
 def _magnitudes(X):

@@ -8,10 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import sparse
+from sklearn import config_context
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import euclidean_distances
-from sklearn.model_selection import KFold, StratifiedKFold, cross_val_predict
+from sklearn.model_selection import GroupKFold, KFold, StratifiedKFold, cross_val_predict
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
@@ -280,6 +281,112 @@ class TestRowsInOneOrder:
     def test_one_prediction_is_not_repeated_for_all_rows(self):
         with pytest.raises(ValueError, match="estimator must predict each of 12 rows, got 1 predictions"):
             audit_labels(OneRow(), self.X, self.y, random_state=0)
+
+
+class SeesGroups(LogisticRegression):
+    """A classifier that remembers which rows its fits had beside each other."""
+
+    fits = []
+
+    def fit(self, X, y, sample_weight=None):
+        self.fits.append(set(X[:, -1].astype(int).tolist()))
+        return super().fit(X, y, sample_weight)
+
+
+def grouped(noisy_blobs):
+    """Rows of patients, whose number is the last column, in several columns of text and number alike."""
+    X, y, _ = noisy_blobs
+    groups = np.random.default_rng(0).integers(0, 40, size=len(y))
+    return np.column_stack([X, groups]), y, np.array([f"p{group:02d}" for group in groups])
+
+
+class TestGroups:
+    @pytest.mark.parametrize("evidence", ["fit", "out_of_fold"])
+    @pytest.mark.parametrize("in_pipeline", [False, True])
+    def test_no_group_is_on_both_sides_of_a_split(self, noisy_blobs, evidence, in_pipeline):
+        X, y, groups = grouped(noisy_blobs)
+        SeesGroups.fits.clear()
+        estimator = make_pipeline("passthrough", SeesGroups()) if in_pipeline else SeesGroups()
+        audit_labels(estimator, X, y, groups=groups, evidence=evidence, random_state=0)
+        parts = [fit for fit in SeesGroups.fits if len(fit) < 40]
+        left_out = [set(range(40)) - part for part in parts]
+        assert len(parts) == (2 if evidence == "fit" else 5)
+        # Each patient is left out once, and with all rows.
+        assert sorted(group for part in left_out for group in part) == list(range(40))
+
+    @pytest.mark.parametrize("make", [
+        lambda: StochasticLabelRefinery(LogisticRegression(), n_rounds=1, cv=3, random_state=0),
+        lambda: NoisyLabelClassifier(["logistic_regression"], cv=3, random_state=0),
+        lambda: make_pipeline(StandardScaler(), NoisyLabelClassifier(["logistic_regression"], cv=3, random_state=0)),
+    ])  # fmt: skip
+    def test_a_classifier_that_leaves_rows_out_itself_is_told_the_groups(self, noisy_blobs, make):
+        X, y, groups = grouped(noisy_blobs)
+        report = audit_labels(make(), X, y, groups=groups)
+        model = make()
+        if isinstance(model, Pipeline):
+            model.fit(X, y, noisylabelclassifier__groups=groups)
+        else:
+            model.fit(X, y, groups=groups)
+        np.testing.assert_array_equal(report.proba, getattr(model, "steps", [[None, model]])[-1][1].oof_proba_)
+        assert not np.array_equal(report.proba, audit_labels(make(), X, y).proba)
+
+    def test_the_default_classifier_is_told_the_groups(self, noisy_blobs, monkeypatch):
+        X, y, groups = grouped(noisy_blobs)
+
+        def quick(random_state, cv):
+            return NoisyLabelClassifier(["logistic_regression"], cv=cv, random_state=random_state)
+
+        monkeypatch.setattr("sklabelnoise.audit._default_classifier._classifier", quick)
+        report = audit_labels(None, X, y, groups=groups, random_state=0, cv=2)
+        model = quick(0, 2).fit(X, y, groups=groups)
+        np.testing.assert_array_equal(report.proba, model.oof_proba_)
+
+    def test_routing_of_metadata_brings_the_groups_too(self, noisy_blobs):
+        X, y, groups = grouped(noisy_blobs)
+        model = make_pipeline("passthrough", NoisyLabelClassifier(["logistic_regression"], cv=3, random_state=0))
+        with config_context(enable_metadata_routing=True):
+            routed = audit_labels(model, X, y, groups=groups)
+        np.testing.assert_array_equal(routed.proba, audit_labels(model, X, y, groups=groups).proba)
+
+    def test_one_that_was_fitted_without_them_is_fitted_again(self, noisy_blobs):
+        X, y, groups = grouped(noisy_blobs)
+        fitted = NoisyLabelClassifier(["logistic_regression"], cv=3, random_state=0).fit(X, y)
+        report = audit_labels(fitted, X, y, groups=groups)
+        fresh = audit_labels(clone(fitted), X, y, groups=groups)
+        np.testing.assert_array_equal(report.proba, fresh.proba)
+
+    def test_rows_that_are_groups_of_one_change_nothing_but_the_draw(self, noisy_blobs):
+        X, y, _ = noisy_blobs
+        report = audit_labels(LogisticRegression(), X, y, groups=np.arange(len(y)), random_state=0)
+        assert (
+            np.mean(report.proba.argmax(axis=1) == audit_labels(LogisticRegression(), X, y).proba.argmax(axis=1)) > 0.99
+        )
+
+    @pytest.mark.parametrize("groups, params, error, message", [
+        (np.zeros(600), {}, ValueError, "cv=5 needs at least 5 groups, got 1"),
+        (np.zeros(600), {"evidence": "fit"}, ValueError, "halves .* need at least 2 groups, got 1"),
+        (np.zeros(599), {}, ValueError, "inconsistent numbers of samples"),
+        ([None] * 600, {}, ValueError, "groups must not hold missing labels"),
+        (np.arange(600) // 2, {"cv": StratifiedKFold(5)}, ValueError, "rows of a group must stay on one side"),
+    ])  # fmt: skip
+    def test_groups_that_can_not_be_kept_whole_are_refused(self, noisy_blobs, groups, params, error, message):
+        X, y, _ = noisy_blobs
+        with pytest.raises(error, match=message):
+            audit_labels(LogisticRegression(), X, y, groups=groups, random_state=0, **params)
+
+    def test_groups_beside_predictions_are_refused(self, noisy_blobs):
+        _, y, _ = noisy_blobs
+        proba = np.full((len(y), 3), 1 / 3)
+        with pytest.raises(ValueError, match="groups keep rows together in fits, of which pred_probs need none"):
+            audit_labels(None, None, y, pred_probs=proba, groups=np.arange(len(y)))
+
+    def test_a_splitter_of_the_user_is_asked_with_the_groups(self, noisy_blobs):
+        X, y, groups = grouped(noisy_blobs)
+        report = audit_labels(LogisticRegression(), X, y, groups=groups, cv=GroupKFold(4))
+        expected = cross_val_predict(
+            LogisticRegression(), X, y, groups=groups, cv=GroupKFold(4), method="predict_proba"
+        )
+        np.testing.assert_allclose(report.proba, expected)
 
 
 def test_everything_that_is_said_reaches_the_audit(monkeypatch):

@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 import torch
 from scipy import sparse
-from sklearn.pipeline import make_pipeline
+from sklearn import config_context
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from torch.utils.data import TensorDataset
 
@@ -154,3 +155,40 @@ def test_magnitudes_are_those_of_the_columns(shape):
     for given in (X, -np.abs(X), np.where(X > 0, X, 0)):
         for converted in (given, sparse.csr_matrix(given), sparse.csr_array(given)):
             np.testing.assert_array_equal(_magnitudes(converted), np.abs(given).max(axis=0))
+
+
+HELD_OUT_ROWS = np.random.default_rng(0).normal([100, 5, -3], [10, 2, 1], size=(N, 3))
+
+
+@pytest.mark.parametrize("estimator", [
+    DMClassifier(**SMALL), DMClassifier(early_stopping=True, **SMALL),
+    DMClassifierCV(candidates=((0, 0), (1, 4)), cv=2, n_members=1, early_stopping=True, **SMALL),
+])  # fmt: skip
+def test_held_out_rows_that_a_pipeline_did_not_scale_are_noticed(estimator):
+    """scikit-learn's Pipeline transforms X alone, and the network would be judged by rows it can't know."""
+    X, name = HELD_OUT_ROWS, type(estimator).__name__.lower()
+    model = make_pipeline(StandardScaler(), estimator)
+    with pytest.warns(UserWarning, match=r"the mean of 3 of the 3 columns of X_val lies beyond .*transform_input"):
+        model.fit(X, Y, **{f"{name}__X_val": X[:20], f"{name}__y_val": Y[:20]})
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model.fit(X, Y, **{f"{name}__X_val": StandardScaler().fit(X).transform(X[:20]), f"{name}__y_val": Y[:20]})
+
+
+def test_held_out_rows_of_other_times_are_none_of_another_scale():
+    X = np.random.default_rng(0).normal(size=(N, 5))
+    drifted = X[:20] + np.array([0, 0, 0, 0.5, 20])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for kind in (np.asarray, sparse.csr_matrix):
+            DMClassifier(lam=1, **SMALL).fit(kind(X), Y, X_val=kind(drifted), y_val=Y[:20])
+
+
+def test_a_pipeline_transforms_held_out_rows_where_it_is_told_to():
+    X = HELD_OUT_ROWS
+    network = DMClassifier(lam=1, early_stopping=True, **SMALL)
+    with config_context(enable_metadata_routing=True), warnings.catch_warnings():
+        warnings.simplefilter("error")
+        steps = [("scale", StandardScaler()), ("network", network.set_fit_request(X_val=True, y_val=True))]
+        model = Pipeline(steps, transform_input=["X_val"]).fit(X, Y, X_val=X[:20], y_val=Y[:20])
+    assert model[-1].history_["valid_accuracy"].iloc[-1] == model.score(X[:20], Y[:20])
