@@ -58,7 +58,7 @@ def warn_of_other_scale(X, X_val):
     if beyond > _SHARE_THAT_DRIFTS * vary.sum():
         warn(
             f"X_val must be on the scale of X: the mean of {beyond} of the {vary.sum()} columns of X_val lies beyond "
-            "all rows of X. A Pipeline transforms X alone: transform X_val likewise, or by the Pipeline's transform_input."
+            "all rows of X. A Pipeline transforms X alone: transform X_val likewise, or by its transform_input."
         )
 
 
