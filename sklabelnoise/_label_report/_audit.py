@@ -65,7 +65,9 @@ def audit(
     check_same_rows(y=y, X=X, display=display, ids=ids, pred_probs=pred_probs, groups=groups, numbers=False)
     if pred_probs is not None:
         if groups is not None:
-            raise ValueError("groups keep rows together in fits, of which pred_probs need none: leave them out.")
+            raise ValueError(
+                f"groups keep rows together in fits, of which pred_probs need none, got {reprlib.repr(groups)}."
+            )
         if estimator is not None:
             raise ValueError(
                 f"estimator must be None where pred_probs are given, which it is not asked for, got {estimator!r}."
