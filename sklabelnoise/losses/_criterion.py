@@ -42,6 +42,11 @@ class PerExampleLoss(Criterion):
     TypeError
         If the loss has no hyper-parameter of a given name, or is a class or a criterion that needs row numbers.
 
+    Attributes
+    ----------
+    hyper : dict
+        The hyper-parameters that the loss is called with, which a callback may change while training goes on.
+
     Notes
     -----
     ``forward(logits, target, sample_weight=None)`` takes labels or soft targets. In evaluation mode the loss is plain
@@ -114,11 +119,20 @@ class PerExampleLoss(Criterion):
 
 
 def _check_call(loss, hyper):
-    """Refuse hyper-parameters that a function of the user does not take, before anything is computed with it."""
+    """Refuse a callable that waits for what it is not told, or does not take its hyper-parameters."""
+    called = loss.forward if isinstance(loss, torch.nn.Module) else loss
     try:
-        signature = inspect.signature(loss)
+        signature = inspect.signature(called)
     except (TypeError, ValueError):  # of what is not written in Python
         return
+    waits_for = [name for name in ("prepare", "progress") if getattr(loss, name, None) is not None]
+    waits_for += [name for name in ("indices", "progress") if name in set(signature.parameters) - set(hyper)]
+    if waits_for:
+        raise TypeError(
+            "loss must need nothing but logits, targets and its hyper-parameters: it is told neither the rows of a batch "
+            "nor how far training is. A callback can change its hyper-parameters, net.criterion_.hyper, got "
+            f"{getattr(loss, '__name__', type(loss).__name__)}, which has {waits_for[0]}."
+        )
     try:
         signature.bind("logits", "targets", **hyper)
     except TypeError as error:

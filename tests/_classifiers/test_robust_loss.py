@@ -96,6 +96,54 @@ def test_hyper_parameters_that_a_loss_of_the_users_does_not_take_are_named(hyper
     RobustLossClassifier(loss=scaled, loss__scale=2.0, **FAST).fit(*blobs)
 
 
+class Waits(nn.Module):
+    """A loss of the user's with what criteria of this package are told."""
+
+    def __init__(self, **attributes):
+        super().__init__()
+        vars(self).update(attributes)
+
+    def forward(self, logits, labels):
+        return cross_entropy(logits, labels)
+
+
+class Remembers(Waits):
+    def forward(self, logits, labels, indices=None):
+        return cross_entropy(logits, labels)
+
+
+@pytest.mark.parametrize("loss, has", [
+    (Waits(progress=0.0), "Waits, which has progress"), (Waits(prepare=print), "Waits, which has prepare"),
+    (Remembers(), "Remembers, which has indices"),
+    (lambda logits, labels, progress=0.0: cross_entropy(logits, labels), "<lambda>, which has progress"),
+])  # fmt: skip
+def test_a_loss_that_waits_for_what_it_is_not_told_is_refused(loss, has, blobs):
+    """It trained as if no time passed, or no row had come before."""
+    with pytest.raises(
+        TypeError, match=f"loss must need nothing but logits, targets .*net.criterion_.hyper, got {has}"
+    ):
+        RobustLossClassifier(loss=loss, **FAST).fit(*blobs)
+    RobustLossClassifier(loss=Waits(), **FAST).fit(*blobs)
+
+
+class HalvesScale(Callback):
+    def on_epoch_begin(self, net, **kwargs):
+        net.criterion_.hyper["scale"] = 0.5 ** len(net.history)
+
+
+def test_a_callback_changes_hyper_parameters_as_training_goes_on(blobs):
+    params = {"loss": scaled, "loss__scale": 1.0, "optimizer": "SGD", "weight_decay": 0.0, "lr": 0.1, **FAST}
+    halved = RobustLossClassifier(callbacks=[HalvesScale()], **params).fit(*blobs)
+    rates = RobustLossClassifier(callbacks=[HalvesRate()], **params).fit(*blobs)
+    assert torch.allclose(weights(halved), weights(rates), atol=1e-6)
+
+
+class HalvesRate(Callback):
+    def on_epoch_begin(self, net, **kwargs):
+        for group in net.optimizer_.param_groups:
+            group["lr"] = 0.1 * 0.5 ** len(net.history)
+
+
 def test_gce_tends_to_cross_entropy_as_q_tends_to_zero(blobs):
     near = RobustLossClassifier(loss="gce", loss__q=1e-9, **FAST).fit(*blobs)
     limit = RobustLossClassifier(loss="cross_entropy", **FAST).fit(*blobs)
