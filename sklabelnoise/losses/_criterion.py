@@ -129,8 +129,8 @@ def _check_call(loss, hyper):
     waits_for += [name for name in ("indices", "progress") if name in set(signature.parameters) - set(hyper)]
     if waits_for:
         raise TypeError(
-            "loss must need nothing but logits, targets and its hyper-parameters: it is told neither the rows of a batch "
-            "nor how far training is. A callback can change its hyper-parameters, net.criterion_.hyper, got "
+            "loss must need nothing but logits, targets and its hyper-parameters: it is told neither the rows of a "
+            "batch nor how far training is. A callback can change its hyper-parameters, net.criterion_.hyper, got "
             f"{getattr(loss, '__name__', type(loss).__name__)}, which has {waits_for[0]}."
         )
     try:
