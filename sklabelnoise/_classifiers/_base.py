@@ -6,6 +6,7 @@ import copy
 from abc import abstractmethod
 from contextlib import contextmanager
 from functools import cached_property, partial
+from numbers import Integral
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -399,7 +400,12 @@ class BaseNoisyLabelClassifier(CallbackSupportMixin, NetClassifier):
         ------
         ValueError
             If `n_augment` is positive and the classifier was trained without augmentation.
+
+        TypeError
+            If `n_augment` is no integer.
         """
+        if not isinstance(n_augment, Integral):
+            raise TypeError(f"n_augment must be an integer, got {n_augment!r}.")
         if not n_augment:
             return super().predict_proba(X)
         check_is_fitted(self)

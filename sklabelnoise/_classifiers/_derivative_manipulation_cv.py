@@ -315,6 +315,8 @@ class DMClassifierCV(NetClassifier):
             with bar:
                 self._fit_all(pairs, scorer, data, labels, splits, fit_params, validation, seed, running)
             self.classes_ = data.classes
+            # As each of them counts: of images, which scikit-learn's check of X does not.
+            self.n_features_in_ = self._first_member.n_features_in_
             self.n_iter_ = max(member.n_iter_ for member in self.estimators_)
             self._keep_given(LabeledRows(data.all_X, data.all_labels))
         return self

@@ -227,11 +227,13 @@ def _as_inputs(X, net, trained_on):
                 f"X_test must have the columns that the network was trained on, {names}, got {list(frame)}."
             )
         X = frame[names].to_numpy()
-    if isinstance(X, Dataset) or (isinstance(X, np.ndarray) and X.dtype == np.uint8):
+    if isinstance(X, Dataset):
         return X
     if scipy.sparse.issparse(X):
         return X.tocsr().astype(net.numpy_dtype)
-    X = np.asarray(X, dtype=net.numpy_dtype)
+    X = np.asarray(X)
+    if X.dtype != np.uint8 or X.ndim != 4:
+        X = X.astype(net.numpy_dtype, copy=False)
     shape = getattr(trained_on, "X", X).shape[1:]
     if X.shape[1:] != tuple(shape):
         raise ValueError(

@@ -352,19 +352,32 @@ def _kept_types(X, single):
 def _validate(estimator, X, y="no_validation", *, reset, dtype):
     ndim = getattr(X, "ndim", 2)
     is_sequence = isinstance(X, list | tuple) or (isinstance(X, np.ndarray) and X.dtype == object and ndim == 1)
-    if is_sequence and len(X) and getattr(X[0], "ndim", 0) > 1:
+    if is_sequence and len(X) and _n_axes(X[0]) > 1:
         shapes = {np.shape(x) for x in X}
         if len(shapes) > 1:
             raise ValueError(
                 f"X must hold examples of one shape, got {len(shapes)} different shapes, such as "
                 f"{' and '.join(map(str, sorted(shapes)[:2]))}. Resize or pad them, or pass a torch Dataset that does."
             )
-        X, ndim = np.stack(X), np.ndim(X[0]) + 1
+        X = np.stack(X)
+        ndim = X.ndim
     if ndim <= 2:
         return validate_data(estimator, X, y, accept_sparse="csr", dtype=dtype, order="C", reset=reset)
+    if 0 in X.shape[1:]:
+        raise ValueError(f"X must hold a number at least in each example, got shape {X.shape}.")
     if X.dtype == np.uint8 and ndim == 4:  # images, which are scaled batch by batch
         dtype = np.uint8
     return validate_data(estimator, X, y, dtype=dtype, order="C", ensure_2d=False, allow_nd=True, reset=reset)
+
+
+def _n_axes(row):
+    """Axes of one row of a sequence; 0 where it is a list that NumPy has no array for, which scikit-learn refuses."""
+    if not isinstance(row, list | tuple):
+        return getattr(row, "ndim", 0)
+    try:
+        return np.ndim(row)
+    except ValueError:
+        return 0
 
 
 def _check_shape(shape, expected, name):

@@ -255,6 +255,16 @@ def test_scores_that_reward_fitting_the_noise_warn(moons, scoring):
         DMClassifierCV(candidates=CANDIDATES[:1], cv=2, n_members=1, scoring=scoring, **QUICK).fit(*moons)
 
 
+@pytest.mark.parametrize("as_dataset", [False, True])
+def test_images_have_as_many_features_as_a_single_fit_says(moons, as_dataset):
+    images, y = np.random.default_rng(0).random((12, 3, 4, 4), dtype=np.float32), np.arange(12) % 2
+    rows = (TensorDataset(torch.from_numpy(images), torch.from_numpy(y)), None) if as_dataset else (images, y)
+    quick = {"max_epochs": 1, "random_state": 0}
+    model = DMClassifierCV(candidates=CANDIDATES[:1], cv=2, n_members=1, **quick).fit(*moons)
+    assert model.n_features_in_ == 2
+    assert model.fit(*rows).n_features_in_ == DMClassifier(**quick).fit(*rows).n_features_in_ == 3
+
+
 def test_a_function_that_scores_gets_the_fitted_network(moons):
     def shallow_accuracy(estimator, X, y):
         assert estimator.n_features_in_ == 2

@@ -77,6 +77,8 @@ def test_test_time_augmentation_averages_reproducible_views():
         ValueError, match="n_augment must be 0, or more where the classifier was trained with augment, got -1"
     ):
         model.predict_proba(X, n_augment=-1)
+    with pytest.raises(TypeError, match=r"n_augment must be an integer, got 1\.5"):
+        model.predict_proba(X, n_augment=1.5)
     with pytest.raises(ValueError, match="where the classifier was trained with augment, got 2"):
         DMClassifier(ResNet20, max_epochs=1, augment=False).fit(X, y).predict_proba(X, n_augment=2)
 

@@ -353,3 +353,14 @@ class TestNames:
         message = r"X_test must have rows of shape \(5,\), as the network was trained on, got"
         with pytest.raises(ValueError, match=message):
             DMClassifier(max_epochs=1, callbacks=[dynamics]).fit(X, y)
+
+
+@pytest.mark.parametrize("shape", [(5,), (2, 3), (3, 2, 2)], ids=["table", "gray", "images"])
+def test_test_rows_of_bytes_are_the_rows_that_training_takes(shape):
+    X, y = np.random.default_rng(0).integers(0, 256, (40, *shape), dtype=np.uint8), np.arange(40) % 2
+    dynamics = LearningDynamics(X_test=X, y_test=y)
+    model = DMClassifier(max_epochs=3, callbacks=[dynamics], random_state=0).fit(X, y)
+    assert model.history_["test_accuracy"].iloc[-1] == pytest.approx(model.score(X, y))
+    dynamics = LearningDynamics(X_test=X[:, :-1], y_test=y)
+    with pytest.raises(ValueError, match=r"X_test must have rows of shape .*, as the network was trained on, got"):
+        DMClassifier(max_epochs=1, callbacks=[dynamics]).fit(X, y)

@@ -461,6 +461,32 @@ def test_images_as_a_list_or_a_tensor_are_the_same_images():
         assert model.n_features_in_ == 3
 
 
+def test_images_as_lists_of_lists_are_the_same_images():
+    X, y = images()
+    model = fit_images(X.astype(float), y)
+    nested = fit_images(X.tolist(), y)
+    assert np.array_equal(nested.predict_proba(X.tolist()), model.predict_proba(X.astype(float)))
+    with pytest.raises(ValueError, match="X must hold examples of one shape, got 2 different shapes"):
+        fit_images([X[0].tolist(), X[1, :, 1:].tolist()], [0, 1])
+
+
+@pytest.mark.parametrize("shape", [(12, 4, 4), (12, 2, 1, 4, 4)], ids=["gray", "films"])
+@pytest.mark.parametrize("convert", [np.asarray, torch.from_numpy, list])
+def test_bytes_that_are_no_images_are_numbers(shape, convert):
+    # A network scales its images, which have three axes; bytes of any other shape would reach its layers as bytes.
+    X, y = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8), np.arange(12) % 2
+    settings = {"max_epochs": 2, "random_state": 0, "dtype": "float32"}
+    expected = DMClassifier(**settings).fit(X.astype(np.float32), y).predict_proba(X.astype(np.float32))
+    assert np.array_equal(DMClassifier(**settings).fit(convert(X), y).predict_proba(convert(X)), expected)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+def test_images_without_a_pixel_are_refused(dtype):
+    X, y = images()
+    with pytest.raises(ValueError, match=r"X must hold a number at least in each example, got shape \(12, 3, 0, 8\)"):
+        fit_images(X[:, :, :0].astype(dtype), y)
+
+
 def test_items_of_a_dataset_that_scikit_learn_took_apart_are_refused_with_what_is_taken(blobs):
     """NumPy said that a sequence was no element of an array."""
     X, y = torch.from_numpy(blobs[0]), torch.from_numpy(blobs[1])
