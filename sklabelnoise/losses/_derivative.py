@@ -22,7 +22,14 @@ from sklabelnoise.losses._margin import (
 )
 from sklabelnoise.losses._protocol import Criterion
 from sklabelnoise.losses._targets import cross_entropy
-from sklabelnoise.losses._weighting import LabelOdds, LabelProbability, integrate_emphasis, weights_at, weights_of
+from sklabelnoise.losses._weighting import (
+    LabelOdds,
+    LabelProbability,
+    call_emphasis,
+    integrate_emphasis,
+    weights_at,
+    weights_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -164,7 +171,7 @@ def _normalized_weights(odds, emphasis, normalization, sample_weight):
     if normalization == "batch":
         log_weight = getattr(emphasis, "_log_weight", None)
         if log_weight is None:
-            weight = emphasis(odds.p)
+            weight = call_emphasis(emphasis, odds.p)
             return shares(weight if sample_weight is None else weight * sample_weight.to(weight.dtype))
         if sample_weight is None:
             # w / sum(w) from the exponents minus their maximum, which cannot overflow

@@ -68,7 +68,13 @@ def integrate_emphasis(emphasis, *, device=None):
 def weights_of(emphasis, odds):
     """w at the odds of the labels, of shape (..., n_samples): exact at any odds for the emphases of this module."""
     log_weight = getattr(emphasis, "_log_weight", None)
-    return emphasis(odds.p) if log_weight is None else log_weight(odds).exp()
+    return call_emphasis(emphasis, odds.p) if log_weight is None else log_weight(odds).exp()
+
+
+def call_emphasis(emphasis, p):
+    """w(p) of any callable: truth values and whole numbers, which weigh as much, in the type of p."""
+    weight = emphasis(p)
+    return weight if weight.is_floating_point() else weight.to(p.dtype)
 
 
 def weights_at(emphasis, margin):
@@ -109,8 +115,8 @@ def check_emphasis(emphasis: Callable[..., Any]) -> None:
         raise TypeError(f"emphasis must be callable as w(p), got {emphasis!r}.")
     p = torch.linspace(0, 1, 1001)
     with torch.no_grad():
-        # two leading dimensions, so that a function that flattens or reduces is found out
-        weights = emphasis(p.expand(2, -1))
+        # two leading dimensions, so that a function that flattens or reduces is found out; one may work in place
+        weights = emphasis(p.repeat(2, 1))
     if not isinstance(weights, torch.Tensor):
         raise ValueError(f"emphasis must return a tensor of weights, got {type(weights).__name__}.")
     if weights.shape != (2, len(p)):
@@ -118,6 +124,8 @@ def check_emphasis(emphasis: Callable[..., Any]) -> None:
             f"emphasis must return one weight per probability, of shape {(2, len(p))}, "
             f"got shape {tuple(weights.shape)}."
         )
+    if weights.is_complex():
+        raise ValueError(f"emphasis must return real weights, got {weights.dtype}.")
     weights = weights[0]
     for bad, expected in (
         (weights.isnan(), "weights that are not NaN"),

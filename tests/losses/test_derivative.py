@@ -503,6 +503,33 @@ class TestPotential:
             torch.testing.assert_close(got[r], expected)
 
 
+@every_normalization
+@every_damping
+@pytest.mark.parametrize("convert", [torch.Tensor.bool, torch.Tensor.long])
+def test_weights_of_truth_values_or_whole_numbers_are_numbers(convert, normalization, damping):
+    logits = torch.linspace(-3, 3, 20).reshape(5, 4)
+    labels, weight = torch.tensor([0, 3, 1, 2, 0]), torch.tensor([0.5, 1.5, 1.0, 0.2, 0.8])
+
+    def surer(p):
+        return (p > 0.2).to(p.dtype)
+
+    def whole(p):
+        return convert(surer(p))
+
+    for targets in (labels, torch.full((5, 4), 0.25)):
+        for sample_weight in (None, weight):
+            options = {"normalization": normalization, "damping": damping, "sample_weight": sample_weight}
+            torch.testing.assert_close(
+                derivative_manipulation(logits, targets, whole, **options),
+                derivative_manipulation(logits, targets, surer, **options),
+                rtol=0,
+                atol=0,
+            )
+    torch.testing.assert_close(potential(logits, labels, whole), potential(logits, labels, surer), rtol=0, atol=0)
+    p = torch.linspace(0, 1, 11)
+    assert losses.emphasis_variance(whole, p) == losses.emphasis_variance(surer, p)
+
+
 @pytest.mark.parametrize("emphasis", [DMEmphasis(0.5, 8.0), DMEmphasis(0.0, 2.0), IMAEEmphasis(8.0)])
 def test_the_integral_the_paper_calls_the_loss_diverges(emphasis):
     def up_to(epsilon):

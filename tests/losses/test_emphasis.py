@@ -213,12 +213,18 @@ def test_parameters_outside_their_domain_are_refused(build, message):
         (lambda p: 1 / p, "finite weights, got inf at p = 0"),
         (lambda p: 0 * p, "a positive weight for some p, got 0 everywhere"),
         (lambda p: 1.0, "a tensor of weights, got float"),
+        (lambda p: p + 0j, r"real weights, got torch\.complex64"),
         (BetaEmphasis(0.5, 2.0), "finite weights, got inf at p = 0"),
     ],
 )
 def test_check_says_what_is_wrong_with_a_callable(emphasis, message):
     with pytest.raises(ValueError, match=message):
         check_emphasis(emphasis)
+
+
+@pytest.mark.parametrize("emphasis", [lambda p: p > 0.5, lambda p: (3 * p).long(), lambda p: p.mul_(2).neg_().add_(2)])
+def test_check_takes_whole_numbers_truth_values_and_work_in_place(emphasis):
+    check_emphasis(emphasis)
 
 
 def test_check_refuses_what_is_not_callable():
