@@ -93,6 +93,7 @@ def resolve_device(device):
     except RuntimeError as error:
         raise ValueError(f"device must be 'auto' or a device that torch knows, got {device!r}: {error}") from error
     if resolved.type != "cuda":
+        _check_it_computes(resolved)
         return resolved
     if not torch.cuda.is_available():
         raise ValueError(f"device must be 'auto' or 'cpu' where torch sees no CUDA device, got {str(device)!r}.")
@@ -103,6 +104,20 @@ def resolve_device(device):
             f"on it, got {torch.device('cuda', number)!s}."
         )
     return torch.device("cuda", number)
+
+
+def _check_it_computes(device):
+    """Refuse a device of another kind than the processor or CUDA that this machine, or this torch, has none of."""
+    if device.type in ("cpu", "meta"):  # the second, which only has shapes, is everywhere
+        return
+    try:
+        torch.zeros(1, device=device).item()
+    # It depends on the kind what torch raises where it was built without it.
+    except (RuntimeError, AssertionError, ImportError) as error:
+        reason = str(error).splitlines()[0]
+        raise ValueError(
+            f"device must be 'auto' or one that this machine has, got {str(device)!r}: {reason}"
+        ) from error
 
 
 def _number_of_device():

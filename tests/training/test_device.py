@@ -9,6 +9,7 @@ import pytest
 import torch
 from joblib import Parallel, delayed
 
+from sklabelnoise import DMClassifier
 from sklabelnoise.training import _device
 from sklabelnoise.training._device import device_here, resolve_device
 from sklabelnoise.training._workers import worker_number
@@ -78,6 +79,17 @@ def test_a_device_this_machine_lacks_is_named(three_devices):
         resolve_device("cuda:7")
     with simulated_count(0), pytest.raises(ValueError, match="must be 'auto' or 'cpu' where torch sees no CUDA device"):
         resolve_device("cuda")
+
+
+@pytest.mark.parametrize("device", ["mps", "xpu", torch.device("vulkan")])
+def test_another_device_this_machine_lacks_is_named(device):
+    if torch.device(device).type == "mps" and torch.backends.mps.is_available():
+        pytest.skip("this machine has one")
+    message = f"device must be 'auto' or one that this machine has, got '{device!s}'"
+    with pytest.raises(ValueError, match=message):
+        resolve_device(device)
+    with pytest.raises(ValueError, match=message):
+        DMClassifier(device=device, max_epochs=1).fit([[0.0], [1.0]], [0, 1])
 
 
 def test_a_net_of_a_larger_machine_comes_to_the_first_device(three_devices):
