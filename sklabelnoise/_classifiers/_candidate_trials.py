@@ -1,13 +1,12 @@
 """Candidates tried on folds: their scores on the rows a fold leaves out, and the networks these come from."""
 
-from numbers import Real
-
 import numpy as np
 import pandas as pd
 
 from sklabelnoise._classifiers._known_predictions import KnownPredictions
 from sklabelnoise._compat import BaseScorer
 from sklabelnoise._foundation._classes import at_all_classes
+from sklabelnoise.losses._declare import Interval
 from sklabelnoise.training._training_set import take_rows
 
 # Functions behind scorers that, on noisy labels, reward a model for being as unsure, or as wrong, as the labels are.
@@ -38,8 +37,7 @@ def check_candidates(candidates):
 
 
 def _is_pair(pair):
-    numbers = all(isinstance(value, Real) and not isinstance(value, bool) and np.isfinite(value) for value in pair)
-    return len(pair) == 2 and numbers and pair[0] >= 0
+    return len(pair) == 2 and all(value in Interval() for value in pair) and pair[0] >= 0
 
 
 class Trials:

@@ -3,6 +3,12 @@
 import numpy as np
 import pandas as pd
 
+from sklabelnoise._foundation._given import is_masked, of_tensor
+
+# By types of NumPy and torch, the distance of one from the next number: rounded entries sum to one within half of it,
+# and what they are divided by was rounded as well.
+_EPSILON_OF_HALF = {"float16": 2.0**-10, "torch.float16": 2.0**-10, "torch.bfloat16": 2.0**-7}
+
 
 def encode(y, classes=None, *, name="y"):
     """Classes, and the position of each label among them.
@@ -177,6 +183,30 @@ def at_all_classes(values, classes, all_classes, *, fill):
     whole = np.full((len(values), len(all_classes)), fill, dtype=values.dtype)
     whole[:, np.searchsorted(all_classes, classes)] = values
     return whole
+
+
+def in_full_precision(values):
+    """Distributions that were given in half precision, in float64 and without its rounding; others as they are.
+
+    Parameters
+    ----------
+    values : array-like of shape (n_rows, n_classes)
+        Rows that sum to one but for rounding are divided by their sum; those that do not stay as they are, for the
+        checks that follow.
+
+    Examples
+    --------
+    >>> thirds = np.full((1, 3), 1 / 3, dtype=np.float16)
+    >>> float(thirds.sum(dtype=float)), float(in_full_precision(thirds).sum())
+    (0.999755859375, 1.0)
+    """
+    epsilon = _EPSILON_OF_HALF.get(str(getattr(values, "dtype", None)))
+    array = of_tensor(values)
+    if epsilon is None or not isinstance(array, np.ndarray) or is_masked(array) or array.ndim != 2:
+        return values
+    values = array.astype(np.float64)
+    sums = values.sum(axis=1, keepdims=True)
+    return np.divide(values, sums, out=values, where=np.abs(sums - 1) <= epsilon)
 
 
 def check_probabilities(proba, name):

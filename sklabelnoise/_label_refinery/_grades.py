@@ -111,7 +111,8 @@ def check_thresholds(thresholds, grades):
     ValueError
         If they are not increasing or of another number.
     """
-    array = np.asarray(thresholds, dtype=np.float64)
+    array = np.asarray(thresholds)
+    array = array.astype(np.float64) if array.dtype.kind in "biuf" else np.empty(0)
     if array.shape != (len(grades) - 1,) or not (np.diff(array) > 0).all():
         raise ValueError(
             f"The 'thresholds' parameter must be {len(grades) - 1} increasing numbers, one between each two of the "

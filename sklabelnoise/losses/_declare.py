@@ -21,6 +21,11 @@ if TYPE_CHECKING:
     Loss = TypeVar("Loss", bound=Callable[..., torch.Tensor])
 
 
+def _is_held(value):
+    """Whether a tensor can hold a real number: torch takes integers of 64 bits, and no infinity is meant."""
+    return -(2**63) <= value < 2**63 if isinstance(value, numbers.Integral) else math.isfinite(value)
+
+
 @dataclass(frozen=True)
 class Interval:
     """Finite real numbers between two bounds.
@@ -38,7 +43,7 @@ class Interval:
     closed: str = "both"
 
     def __contains__(self, value):
-        if isinstance(value, bool) or not isinstance(value, numbers.Real) or not math.isfinite(value):
+        if isinstance(value, bool) or not isinstance(value, numbers.Real) or not _is_held(value):
             return False
         above = self.low <= value if self.closed in ("both", "left") else self.low < value
         below = value <= self.high if self.closed in ("both", "right") else value < self.high
@@ -100,13 +105,17 @@ class TransitionMatrix:
 
     def __contains__(self, value):
         try:
-            matrix = as_matrix(value).double()
+            given = as_matrix(value)
         except (TypeError, ValueError, RuntimeError):
             return False
+        if given.is_complex():
+            return False
+        matrix = given.double()
         if matrix.dim() < 2 or matrix.shape[-1] != matrix.shape[-2] or not matrix.isfinite().all():
             return False
-        # rows given in float32 sum to one within 1e-6 or so
-        stochastic = (matrix >= 0).all() and ((matrix.sum(-1) - 1).abs() < 1e-4).all()
+        # rows given in float32 sum to one within 1e-6 or so, in half precision within its own rounding
+        rounding = torch.finfo(given.dtype).eps if given.is_floating_point() else 0.0
+        stochastic = (matrix >= 0).all() and ((matrix.sum(-1) - 1).abs() < max(1e-4, rounding)).all()
         if self.invertible:
             return bool(stochastic and torch.linalg.cond(matrix).max() < 1e12)
         return bool(stochastic and (matrix.sum(-2) > 0).all())

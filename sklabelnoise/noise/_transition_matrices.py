@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from sklearn.utils import check_random_state
 
-from sklabelnoise._foundation._classes import check_rows_sum_to_one
+from sklabelnoise._foundation._classes import check_rows_sum_to_one, in_full_precision
 from sklabelnoise._foundation._counts import check_count
 from sklabelnoise._foundation._frames import pandas_frame
 from sklabelnoise._foundation._given import as_labels
@@ -77,7 +77,7 @@ def check_transition_matrix(transition_matrix: ArrayLike, n_classes: int | None 
            [0.2, 0.8]])
     """
     T = check_matrix(
-        named_classes(transition_matrix)[1],
+        in_full_precision(named_classes(in_full_precision(transition_matrix))[1]),
         "transition_matrix",
         "(n_classes, n_classes)",
         dtype=np.float64,

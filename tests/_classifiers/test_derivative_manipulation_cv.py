@@ -334,7 +334,20 @@ def test_folds_without_a_split_are_an_error(moons):
 
 @pytest.mark.parametrize(
     "candidates",
-    [[], [1, 2], [(0, 1, 2)], [(-1, 2)], [(0, np.inf)], [("a", 1)], [("1", "2")], [(True, 8)], [(0, 0), None], (1, 16)],
+    [
+        [],
+        [1, 2],
+        [(0, 1, 2)],
+        [(-1, 2)],
+        [(0, np.inf)],
+        [("a", 1)],
+        [("1", "2")],
+        [(True, 8)],
+        [(0, 0), None],
+        (1, 16),
+        [(2**70, 1)],
+        [(0, 10**400)],
+    ],
 )
 def test_malformed_candidates(moons, candidates):
     with pytest.raises(ValueError, match=r"candidates must be pairs \(lam, beta\) of finite numbers with lam >= 0"):

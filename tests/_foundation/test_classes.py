@@ -2,8 +2,15 @@
 
 import numpy as np
 import pytest
+import torch
 
-from sklabelnoise._foundation._classes import at_all_classes, check_probabilities, check_rows_sum_to_one, encode
+from sklabelnoise._foundation._classes import (
+    at_all_classes,
+    check_probabilities,
+    check_rows_sum_to_one,
+    encode,
+    in_full_precision,
+)
 
 
 @pytest.mark.parametrize("kind", [int, float, str, object, bool, "datetime64[D]"], ids=str)
@@ -75,3 +82,23 @@ def test_probabilities_may_be_rounded_and_no_more():
         check_probabilities(np.array([[1.1, -0.1]]), "pred")
     with pytest.raises(ValueError, match=r"Rows of pred must sum to 1, got 1\.01 in row 0\."):
         check_probabilities(np.array([[0.5, 0.51]]), "pred")
+
+
+@pytest.mark.parametrize("half", [torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("n_classes", [2, 10, 1000])
+def test_rounding_of_half_precision_is_removed(half, n_classes):
+    exact = torch.randn(50, n_classes, generator=torch.Generator().manual_seed(0), dtype=torch.float64).softmax(1)
+    rounded = exact.to(half)
+    for values in (rounded, rounded.numpy()) if half == torch.float16 else (rounded,):
+        whole = in_full_precision(values)
+        assert whole.dtype == np.float64
+        assert np.allclose(whole.sum(axis=1), 1, rtol=0, atol=1e-12)
+        assert np.allclose(whole, exact.numpy(), rtol=2 * torch.finfo(half).eps, atol=1e-7)
+
+
+def test_what_is_no_distribution_stays_wrong_in_half_precision():
+    values = np.array([[0.5, 0.4], [0.0, 0.0], [np.nan, 1.0], [np.inf, 0.0]])
+    assert np.array_equal(in_full_precision(values.astype(np.float16)), values.astype(np.float16), equal_nan=True)
+    assert in_full_precision(values) is values
+    assert in_full_precision(values.astype(np.float32)).dtype == np.float32
+    assert in_full_precision([[0.5, 0.5]]) == [[0.5, 0.5]]

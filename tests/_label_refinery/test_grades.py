@@ -72,7 +72,7 @@ def test_weights_equal_repetition():
     np.testing.assert_allclose(weighted, repeated, rtol=1e-9)
 
 
-@pytest.mark.parametrize("thresholds", [[0.5, 1.5], [0.5, 1.5, 1.5, 3], [3, 2, 1, 0], 1.0])
+@pytest.mark.parametrize("thresholds", [[0.5, 1.5], [0.5, 1.5, 1.5, 3], [3, 2, 1, 0], 1.0, [1j, 2j, 3j, 4j], "1234"])
 def test_thresholds_that_do_not_fit_the_grades_are_refused(thresholds):
     with pytest.raises(ValueError, match="must be 4 increasing numbers, one between each two of the 5 grades"):
         check_thresholds(thresholds, GRADES)

@@ -5,6 +5,7 @@ from functools import partial
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from sklabelnoise._label_report._evidence import check_evidence, confident_classes
 from sklabelnoise.audit import (
@@ -14,6 +15,7 @@ from sklabelnoise.audit import (
     estimate_transition_matrix,
     find_label_issues,
 )
+from sklabelnoise.metrics import expected_calibration_error
 
 GOOD = {"y": [0, 1, 1], "proba": [[0.9, 0.1], [0.2, 0.8], [0.7, 0.3]]}
 BAD = {
@@ -35,6 +37,16 @@ def test_bad_evidence_is_named(function, name):
     change, message = BAD[name]
     with pytest.raises(ValueError, match=message):
         function(**GOOD | change)
+
+
+@pytest.mark.parametrize("half", [torch.float16, torch.bfloat16])
+def test_probabilities_in_half_precision_are_those_without_its_rounding(half, random_evidence):
+    y, proba = random_evidence(500)
+    rounded = torch.from_numpy(proba).to(half)
+    exact = rounded.double().numpy()
+    exact = exact / exact.sum(axis=1, keepdims=True)
+    pd.testing.assert_frame_equal(find_label_issues(y, rounded), find_label_issues(y, exact))
+    assert expected_calibration_error(y, rounded) == expected_calibration_error(y, exact)
 
 
 class TestNames:

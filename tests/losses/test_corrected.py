@@ -129,6 +129,7 @@ def test_singular_matrix_is_refused(build):
         np.array([[np.nan, 1.0], [0.0, 1.0]]),
         np.array([0.5, 0.5]),
         np.ones((2, 3)) / 3,
+        np.eye(2) + 0j,
     ],
 )
 def test_what_is_no_transition_matrix_is_refused(matrix):
@@ -208,6 +209,26 @@ def test_symmetric_noise_is_refused_from_where_a_label_says_nothing(n_classes):
     assert forward_symmetric(logits, labels, noise_rate=np.nextafter(limit, 0)).isfinite().all()
     with pytest.raises(ValueError, match="'noise_rate' of forward_symmetric must be below"):
         forward_symmetric(logits, labels, noise_rate=limit)
+
+
+@pytest.mark.parametrize(
+    ("half", "row"), [(torch.float16, [0.7, 0.15, 0.15]), (torch.bfloat16, [0.71, 0.18, 0.11])], ids=str
+)
+def test_rows_sum_to_one_up_to_what_half_precision_rounds(half, row):
+    exact = torch.stack([torch.tensor(row, dtype=torch.double).roll(i) for i in range(3)])
+    matrix = exact.to(half)
+    assert (matrix.double().sum(-1) - 1).abs().max() > 1e-4
+    logits, labels = torch.randn(6, 3, generator=torch.Generator().manual_seed(0)), torch.arange(6) % 3
+    for loss in (forward, backward):
+        torch.testing.assert_close(
+            loss(logits, labels, transition_matrix=matrix),
+            loss(logits, labels, transition_matrix=exact),
+            rtol=10 * torch.finfo(half).eps,
+            atol=10 * torch.finfo(half).eps,
+        )
+        PerExampleLoss(loss.__name__, transition_matrix=matrix)
+    with pytest.raises(ValueError, match="rows that sum to one"):
+        PerExampleLoss("forward", transition_matrix=exact.mul(0.98).to(half))
 
 
 def test_rows_sum_to_one_up_to_what_float32_rounds():

@@ -196,6 +196,8 @@ def test_small_powers_are_exact_where_probabilities_underflow_in_float32():
         (lambda: BetaEmphasis(1.0, -1.0), "'eta' of BetaEmphasis"),
         (lambda: ExponentialEmphasis(None), "'beta' of ExponentialEmphasis"),
         (lambda: IMAEEmphasis(math.inf), "'T' of IMAEEmphasis"),
+        (lambda: DMEmphasis(2**63, 8.0), "'lam' of DMEmphasis must be .* got 9223372036854775808"),
+        (lambda: DMEmphasis(0.5, -(10**400)), "'beta' of DMEmphasis must be .* got -1000"),
     ],
 )
 def test_parameters_outside_their_domain_are_refused(build, message):

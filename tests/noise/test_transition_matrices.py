@@ -3,8 +3,10 @@
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from sklabelnoise import noise
+from sklabelnoise.noise import check_transition_matrix, symmetric_transition_matrix
 
 # Superclasses and classes as listed on https://www.cs.toronto.edu/~kriz/cifar.html, in that page's order.
 CIFAR100_CLASSES = """
@@ -168,3 +170,14 @@ def test_a_frame_is_checked_in_the_order_of_its_rows():
     T = pd.DataFrame([[0.1, 0.9], [0.7, 0.3]], index=["a", "b"], columns=["b", "a"])
     assert noise.check_transition_matrix(T).tolist() == [[0.9, 0.1], [0.3, 0.7]]
     assert noise.expected_noise_rate(T) == pytest.approx(0.2)
+
+
+@pytest.mark.parametrize("half", [torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("n_classes", [3, 100])
+def test_rows_sum_to_one_up_to_what_half_precision_rounds(half, n_classes):
+    exact = symmetric_transition_matrix(n_classes, 0.3)
+    checked = check_transition_matrix(torch.from_numpy(exact).to(half))
+    assert np.allclose(checked.sum(axis=1), 1, rtol=0, atol=1e-12)
+    assert np.allclose(checked, exact, rtol=2 * torch.finfo(half).eps)
+    with pytest.raises(ValueError, match="Rows of transition_matrix must sum to 1"):
+        check_transition_matrix(torch.from_numpy(exact * 0.98).to(half))

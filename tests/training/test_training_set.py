@@ -199,6 +199,29 @@ def test_rounding_of_rows_is_forgiven_and_removed():
         _check_soft_labels(rows * (1 + 1.5e-4), None, np.arange(1000), 5)
 
 
+@pytest.mark.parametrize("half", [torch.float16, torch.bfloat16])
+def test_soft_labels_in_half_precision_are_those_without_its_rounding(half, blobs):
+    X, y = blobs
+    n_classes = len(np.unique(y))
+    rounded = torch.randn(len(y), n_classes, generator=torch.Generator().manual_seed(0)).softmax(1).to(half)
+    exact = rounded.double().numpy()
+    exact = exact / exact.sum(axis=1, keepdims=True)
+    assert np.abs(rounded.double().sum(1).numpy() - 1).max() > 1e-4
+    forms = [rounded] if half == torch.bfloat16 else [rounded, rounded.numpy(), pd.DataFrame(rounded.numpy())]
+    for estimator in (
+        DMClassifier(max_epochs=2, random_state=0),
+        DMClassifierCV(candidates=((0, 0),), cv=2, n_members=1, max_epochs=2, random_state=0),
+    ):
+        expected = estimator.fit(X, y, soft_labels=exact).predict_proba(X)
+        for form in forms:
+            assert np.array_equal(estimator.fit(X, y, soft_labels=form).predict_proba(X), expected)
+
+
+def test_complex_numbers_are_no_soft_labels(blobs):
+    with pytest.raises(ValueError, match=r"soft_labels must hold real numbers, got complex128"):
+        fit(*blobs, soft_labels=soft(blobs[1]) + 0j)
+
+
 # Encoding
 
 labels_of_any_kind = st.one_of(
