@@ -3,6 +3,8 @@
 import numpy as np
 from sklearn.utils.validation import check_array
 
+from sklabelnoise._foundation._given import of_tensor
+
 _FLOATS = [np.float64, np.float32]
 
 
@@ -36,6 +38,7 @@ def check_matrix(values, name, shape, *, dtype=_FLOATS, hint=""):
     TypeError
         If it is sparse.
     """
+    values = of_tensor(values)
     dimensions = 2 if _is_ragged(values) else np.ndim(values)
     if dimensions != 2:
         came = repr(values) if dimensions == 0 else f"shape {np.shape(values)}"

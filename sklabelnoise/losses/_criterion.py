@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from sklabelnoise._compat import under_functorch_transforms
 from sklabelnoise.losses._declare import as_matrix
 from sklabelnoise.losses._log_odds import cross_entropy_and_derivative
 from sklabelnoise.losses._margin import check_sample_weight, check_targets, shares, weighted_mean
@@ -88,12 +89,7 @@ class PerExampleLoss(Criterion):
         check_sample_weight(logits, sample_weight)
         if self.training:
             values = self.function(logits, target, **self.hyper)
-            if getattr(values, "shape", None) != logits.shape[:-1]:
-                got = f"shape {tuple(values.shape)}" if isinstance(values, torch.Tensor) else type(values).__name__
-                raise ValueError(
-                    f"loss must return one value per example, a tensor of shape {tuple(logits.shape[:-1])} for logits "
-                    f"of shape {tuple(logits.shape)}, got {got}."
-                )
+            _check_values(values, logits)
         else:
             values = cross_entropy(logits, target)
         if self.reduction == "mean":
@@ -177,3 +173,23 @@ def make_criterion(loss: str | Callable[..., Any] = "cross_entropy", **hyper: An
         check_hyper_parameters(loss, hyper)
         return CRITERIA[loss](**hyper)
     return PerExampleLoss(loss, **hyper)
+
+
+def _check_values(values, logits):
+    """Refuse what a function returns in place of one value per example, from which a derivative follows."""
+    if isinstance(values, torch.Tensor) and values.shape == logits.shape[:-1] and values.is_floating_point():
+        follows = values.requires_grad or not logits.requires_grad or not torch.is_grad_enabled()
+        # Under vmap and grad of torch.func a tensor does not say whether it is differentiated.
+        if not follows and not under_functorch_transforms():
+            raise ValueError(
+                "loss must return values that depend on the logits, got values that no logits lead to: a detached "
+                "tensor, or a comparison."
+            )
+        return
+    got = type(values).__name__
+    if isinstance(values, torch.Tensor):
+        got = f"shape {tuple(values.shape)}" if values.shape != logits.shape[:-1] else str(values.dtype)
+    raise ValueError(
+        f"loss must return one value per example, a tensor of shape {tuple(logits.shape[:-1])} for logits of shape "
+        f"{tuple(logits.shape)} and of a type with a derivative, got {got}."
+    )

@@ -84,7 +84,9 @@ _WITH_CLASSES_OF_THEIR_OWN = {
 
 def _nearest(name, names):
     """The likeliest meanings of a misspelt name, else all there are."""
-    return ", ".join(map(repr, difflib.get_close_matches(str(name), names, n=3, cutoff=0.4) or sorted(names)))
+    spelled = {known.lower(): known for known in names}
+    found = difflib.get_close_matches(str(name).lower(), spelled, n=3, cutoff=0.4)
+    return ", ".join(map(repr, [spelled[match] for match in found] or sorted(names)))
 
 
 def _find(loss):

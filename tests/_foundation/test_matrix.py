@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import scipy.sparse
+import torch
 from sklearn.utils import check_array
 
 from sklabelnoise._foundation._matrix import check_matrix
@@ -17,6 +18,16 @@ def test_it_is_what_scikit_learn_makes_of_it(dtype):
     own, theirs = check_matrix(values, "rates", "(a, b)"), check_array(values, dtype=[np.float64, np.float32])
     np.testing.assert_array_equal(own, theirs)
     assert own.dtype == theirs.dtype
+
+
+@pytest.mark.parametrize(
+    "convert", [torch.Tensor.float, torch.Tensor.double, torch.Tensor.bfloat16, lambda t: t.clone().requires_grad_()]
+)
+def test_a_tensor_is_the_numbers_in_it(convert):
+    values = torch.arange(6.0).reshape(2, 3)
+    read = check_matrix(convert(values), "rates", "(a, b)")
+    np.testing.assert_array_equal(read, values.numpy())
+    assert read.dtype == (np.float64 if convert is torch.Tensor.double else np.float32)
 
 
 def test_nothing_is_copied_that_need_not_be():

@@ -345,6 +345,28 @@ def test_a_row_of_weight_zero_may_have_an_infinite_value():
     assert criterion(logits, labels, torch.tensor([0.0, 1.0, 3.0])).item() == 2.5
 
 
+@pytest.mark.parametrize(
+    ("values", "got"),
+    [
+        (lambda logits: logits.argmax(-1), r"torch\.int64"),
+        (lambda logits: logits.argmax(-1) > 0, r"torch\.bool"),
+        (lambda logits: logits.sum(-1) + 0j, r"torch\.complex64"),
+        (lambda logits: logits.detach().numpy().sum(-1), "ndarray"),
+        (lambda logits: logits.detach().sum(-1), "values that no logits lead to"),
+    ],
+)
+def test_values_without_a_derivative_are_refused(values, got):
+    criterion = PerExampleLoss(lambda logits, targets: values(logits))
+    logits = torch.zeros(3, 2, requires_grad=True)
+    with pytest.raises(ValueError, match=rf"loss must return .*, got {got}"):
+        criterion(logits, torch.zeros(3, dtype=torch.long))
+
+
+def test_capitals_do_not_hide_the_nearest_name():
+    with pytest.raises(ValueError, match="got 'GCE'; the nearest are 'gce'"):
+        PerExampleLoss("GCE")
+
+
 @pytest.mark.parametrize("result", [torch.tensor(1.0), torch.ones(3, 1), torch.ones(2), 1.0], ids=str)
 def test_a_function_that_gives_no_value_for_each_row_is_refused(result):
     criterion = PerExampleLoss(lambda logits, targets: result)
