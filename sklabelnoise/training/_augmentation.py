@@ -232,7 +232,9 @@ class _Checked:
                 f"augment must return one transformed row for each of the {len(batch)} rows of its batch; "
                 f"of {self.augmentation} got {_describe(augmented)}."
             )
-        return augmented
+        # Noise of double precision, say, would make a type of it that the network's layers refuse.
+        floating = batch.is_floating_point() and augmented.is_floating_point()
+        return augmented.to(batch.dtype) if floating else augmented
 
 
 def _describe(value):

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import torch
 
+from sklabelnoise import DMClassifier
 from sklabelnoise.training._augmentation import CropFlip, Cutout, average_over_views, resolve_augmentation, steps_of
 
 
@@ -225,6 +226,18 @@ def test_tables_cannot_be_cropped():
 def test_a_callable_that_loses_rows_is_named(returned, message):
     with pytest.raises(ValueError, match=message):
         resolve_augmentation(lambda batch, generator: returned)(torch.zeros(8, 2), generator())
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+def test_the_network_gets_batches_of_its_own_type(dtype):
+    augmentation = resolve_augmentation(lambda batch, generator: batch.to(dtype) / 2)
+    batch = torch.ones(3, 2)
+    augmented = augmentation(batch, torch.Generator())
+    assert augmented.dtype == batch.dtype
+    assert (augmented == 0.5).all()
+    X, y = np.arange(12.0, dtype=np.float32)[:, None], np.arange(12) % 2
+    model = DMClassifier(augment=augmentation, max_epochs=1).fit(X, y)
+    assert model.predict_proba(X, n_augment=1).dtype == np.float32
 
 
 def test_an_unknown_name_is_answered_with_the_known_ones():
