@@ -161,3 +161,8 @@ def test_components_are_the_same_in_every_fit():
     X = scipy.sparse.random(60, 400, density=0.1, random_state=0, format="csr")
     one, other = (Components().fit(X).transform(X) for _ in range(2))
     assert np.array_equal(one, other)
+
+
+@pytest.mark.parametrize(("spread", "n_components"), [(1.1e-3, 2), (0.9e-3, 1)])
+def test_a_direction_of_less_than_a_thousandth_of_the_largest_spread_is_none(spread, n_components):
+    assert Components().fit(np.diag([1.0, spread])).n_components == n_components

@@ -24,6 +24,14 @@ def test_parts_of_pieces_end_at_the_whole(capsys):
     assert "100%" in (shown := capsys.readouterr().err.split("\r")[-1]) and " 3/3 fits" in shown
 
 
+def test_parts_that_round_below_the_whole_are_the_whole():
+    assert sum([0.1] * 10) < 1
+    with Progress(1, "fitting", unit="fits", shown=0) as bar:
+        for _ in range(10):
+            bar.advance(0.1)
+        assert bar.done == 1
+
+
 def test_more_than_all_is_all():
     with Progress(2, "fitting", unit="fits", shown=0) as bar:
         bar.advance(5)

@@ -64,6 +64,19 @@ def fit(method, estimator, X, targets, sample_weight=None):
     return DistributionFit(CLASSES, method).fit(estimator, X, y, targets, sample_weight)
 
 
+@pytest.mark.parametrize("method", ["soft_labels", "argmax", "replicate"])
+def test_of_the_rows_of_a_fold_those_that_weigh_something_are_learned(soft, method):
+    X, targets = soft
+    rows, weight = np.arange(79, 29, -2), np.arange(25) % 3.0
+    kept = rows[weight > 0]
+    y = CLASSES[targets.argmax(axis=1)]
+    learn = DistributionFit(CLASSES, method).fit
+    model = learn(Learner(), X, y[rows], targets[rows], weight, rows=rows)
+    expected = learn(Learner(), X[kept], y[kept], targets[kept], weight[weight > 0])
+    for name in ("X_", "y_", "sample_weight_"):
+        np.testing.assert_array_equal(getattr(model, name), getattr(expected, name))
+
+
 class TestReplication:
     def test_equals_soft_cross_entropy_for_logistic_regression(self, soft):
         X, targets = soft

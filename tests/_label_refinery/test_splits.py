@@ -63,6 +63,12 @@ def test_a_seeded_splitter_decides_its_folds_itself():
     assert splitter.random_state == 7
 
 
+def test_later_rounds_of_one_seed_are_not_rounds_of_the_next_seeds():
+    of_seed = [drawer(KFold(4, shuffle=True, random_state=seed)) for seed in (7, 8, 9)]
+    rounds = [folds.draw(number, 0) for folds in of_seed for number in (1, 2, 3)]
+    assert not any(same(one, other) for i, one in enumerate(rounds) for other in rounds[:i])
+
+
 def test_a_splitter_that_does_not_shuffle_and_an_iterable_are_reused():
     fixed = list(KFold(4).split(Y))
     for cv in (KFold(4), fixed, iter(fixed)):
@@ -91,6 +97,15 @@ def test_rows_without_weight_neither_count_nor_crowd_out_those_that_do():
         assert np.bincount(y[test], weights=weight[test]).tolist() == [1, 1]
     with pytest.raises(ValueError, match="Got 4 rows of class 0"):
         drawer(5, y=y, classes=np.arange(2), sample_weight=weight)
+
+
+def test_groups_without_weight_are_not_counted():
+    groups = np.arange(N) // 10
+    weight = np.where(groups % 2, 1.0, 0.0)
+    splits = drawer("auto", groups, sample_weight=weight).draw(1, 0)
+    assert [len(np.unique(groups[test[weight[test] > 0]])) for _, test in splits] == [1, 1, 1]
+    with pytest.raises(ValueError, match="Got 3 different groups"):
+        drawer(5, groups, sample_weight=weight)
 
 
 def test_a_class_with_fewer_rows_than_folds_is_named():

@@ -93,6 +93,15 @@ def test_crop_flip_draws_every_window_and_mirror_equally_often():
     assert np.abs(counts - n * share).max() < 5 * np.sqrt(n * share * (1 - share))
 
 
+@pytest.mark.parametrize("augment", [CropFlip(), resolve_augmentation("crop-flip")])
+def test_crop_flip_shifts_by_up_to_four_pixels_each_way_by_default(augment):
+    lit = torch.zeros(2_000, 1, 11, 11)
+    lit[:, :, 5, 5] = 1
+    shifted = augment(lit, generator()).sum(dim=(0, 1))
+    for pixels in (shifted.sum(dim=0), shifted.sum(dim=1)):
+        assert pixels.nonzero()[:, 0].tolist() == list(range(1, 10))
+
+
 def test_crop_flip_without_padding_and_mirror_changes_nothing():
     batch = images()
     assert torch.equal(CropFlip(padding=0, flip=False)(batch, generator()), batch)

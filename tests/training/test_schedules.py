@@ -40,6 +40,11 @@ def test_one_cycle_is_torchs(n, options, rise):
     assert np.allclose(ours, theirs, rtol=1e-12)
 
 
+def test_one_cycle_has_torchs_defaults():
+    theirs = rates_of_torch(torch.optim.lr_scheduler.OneCycleLR, max_lr=0.1, total_steps=N)
+    assert np.allclose(rates("one-cycle"), theirs, rtol=1e-12)
+
+
 def test_cosine_is_torchs():
     theirs = rates_of_torch(torch.optim.lr_scheduler.CosineAnnealingLR, T_max=N)
     # torch computes it by recursion, which adds up rounding
