@@ -13,7 +13,8 @@ from skorch.callbacks import Callback
 from torch import nn
 
 from sklabelnoise import DMClassifierCV
-from sklabelnoise._foundation._checkpoint import Checkpoint
+from sklabelnoise._classifiers._derivative_manipulation_cv import _NOT_IN_THE_FITS
+from sklabelnoise._foundation._checkpoint import Checkpoint, open_checkpoint
 from sklabelnoise._fused import _kept_training
 from sklabelnoise._stacked import _loop
 from sklabelnoise.training import StopTraining
@@ -152,6 +153,16 @@ def test_another_run_takes_nothing_from_the_folder(change, blobs, tmp_path):
     model = DMClassifierCV(**changed, checkpoint=tmp_path).fit(*data, **given)
     same_models(model, DMClassifierCV(**changed).fit(*data, **given), data[0])
     assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_all_parameters_but_those_that_decide_no_fit_are_part_of_the_run(tmp_path):
+    def folder(**changed):
+        model = DMClassifierCV(**{"checkpoint": tmp_path, **changed})
+        return open_checkpoint(model, (), apart=_NOT_IN_THE_FITS).path
+
+    names = set(DMClassifierCV().get_params()) - {"checkpoint"}
+    shared = {name for name in names if folder(**{name: "another"}) == folder()}
+    assert shared == {"scoring", "n_jobs", "verbose"}
 
 
 @pytest.mark.parametrize("change", [{"verbose": 1}, {"n_jobs": 1}, {"scoring": "balanced_accuracy"}], ids=str)

@@ -13,7 +13,7 @@ from torch import nn
 
 from sklabelnoise import DMClassifier, RobustLossClassifier
 from sklabelnoise._fused._folds import make_folds
-from sklabelnoise._fused._plan import plan_fits
+from sklabelnoise._fused._plan import _with_equal_rows, plan_fits
 from sklabelnoise._fused._training import _weights
 from sklabelnoise.modules import MLP
 
@@ -128,6 +128,11 @@ def test_candidates_of_another_seed_that_are_no_replicas_of_these_stay_apart(dif
 def test_other_transformers_make_other_plans():
     candidates = [make_pipeline(scaler, make()) for scaler in (StandardScaler(), MinMaxScaler(), StandardScaler())]
     assert [numbers for numbers, _ in stacks(candidates)] == [[0, 2], [1]]
+
+
+def test_another_type_or_device_to_compute_in_makes_other_plans():
+    candidates = [make(), make(device="cuda"), make(dtype="float32"), make()]
+    assert _with_equal_rows(candidates) == [[0, 3], [1], [2]]
 
 
 def test_who_is_fitted_alone_does_not_keep_others_from_a_stack():

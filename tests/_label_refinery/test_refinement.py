@@ -26,6 +26,8 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
 from sklabelnoise import StochasticLabelRefinery, StochasticLabelRefineryRegressor
+from sklabelnoise._foundation._checkpoint import open_checkpoint
+from sklabelnoise._label_refinery._refinement import _NOT_IN_THE_ROUNDS
 from tests._label_refinery.refined import Memory, ValueMemory, refinery
 
 
@@ -272,6 +274,18 @@ class TestLeftOut:
             model = refinery(cv=splits, final="folds", **options).fit(X, y)
             for (_, test), fold in zip(splits, model.estimators_, strict=True):
                 np.testing.assert_allclose(fold.predict_proba(X[test]), model.oof_proba_[test], rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("kind", "own"), [(StochasticLabelRefinery, "relabel"), (StochasticLabelRefineryRegressor, "thresholds")]
+)
+def test_all_parameters_but_those_that_decide_no_round_are_part_of_the_run(kind, own, tmp_path):
+    def folder(**changed):
+        return open_checkpoint(kind(**{"checkpoint": tmp_path, **changed}), (), apart=_NOT_IN_THE_ROUNDS).path
+
+    names = set(kind().get_params(deep=False)) - {"checkpoint"}
+    shared = {name for name in names if folder(**{name: "another"}) == folder()}
+    assert shared == {"n_rounds", "tol", "final", own, "callback", "n_jobs", "verbose"}
 
 
 class TestReproducibility:

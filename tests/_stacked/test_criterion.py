@@ -73,8 +73,18 @@ class Leaking(Criterion):
         return logits.square().mean((-1, -2)) + rest - rest.detach()
 
 
+class MixingLate(Mixing):
+    """A user's loss that is right as long as the training has not come half of its way."""
+
+    progress = 0.0
+
+    def forward(self, logits, target, sample_weight=None):
+        return super().forward(logits, target) if self.progress > 0.5 else logits.square().mean((-1, -2))
+
+
 @pytest.mark.parametrize(
-    "criteria", [[Flattening(1.0), Flattening(2.0)], [Flattening(1.0)] * 2, [Mixing()] * 2, [Leaking()] * 2]
+    "criteria",
+    [[Flattening(1.0), Flattening(2.0)], [Flattening(1.0)] * 2, [Mixing()] * 2, [Leaking()] * 2, [MixingLate()] * 2],
 )
 def test_losses_that_mix_replicas_are_found_out(criteria):
     with pytest.raises(NotStackableError, match="the loss does not"):

@@ -138,9 +138,15 @@ def test_a_word_said_often_counts_by_the_logarithm_and_none_of_many_is_lost():
     assert estimator[0].fit_transform(rows).dtype == np.float32
 
 
+def test_twenty_thousand_words_are_known_at_most():
+    texts = [" ".join(f"word{i}" for i in range(start, start + 67)) for start in range(0, 20_100, 67)]
+    assert len(with_default_classifier(texts, 0)[0][0].vocabulary) == 20_000
+
+
 def test_the_default_classifier_has_the_seed_of_the_audit_and_no_other_setting():
     estimator, _ = with_default_classifier(np.zeros((4, 2)), 7)
     assert estimator[-1].get_params() == NoisyLabelClassifier(random_state=7).get_params()
+    assert with_default_classifier(np.zeros((4, 2)), 7, cv=3)[0][-1].cv == 3
 
 
 @pytest.mark.parametrize("good, bad", [("👍", "👎"), ("A", "B"), ("1 2", "3 4")])

@@ -50,7 +50,13 @@ def test_numbers_are_wide_and_text_is_categorical(folder):
 
 @pytest.mark.parametrize(
     ("name", "categories", "ordinal"),
-    [("toy", ["color"], False), ("nursery", ["size", "weight", "color"], True), ("ERA", ["color"], True)],
+    [
+        ("toy", ["color"], False),
+        ("nursery", ["size", "weight", "color"], True),
+        ("mushroom", ["size", "weight", "color"], False),
+        *((name, ["color"], True) for name in ("ERA", "ESL", "SWD", "abalone", "car_evaluation", "lidc_malignancy")),
+        ("wine_quality", ["color"], True),
+    ],
 )
 def test_what_numbers_mean_follows_from_the_table(folder, name, categories, ordinal):
     (folder / "tab_toy.parquet").rename(folder / f"tab_{name}.parquet")
@@ -115,6 +121,18 @@ class TestSharedTables:
         table = load_table(name)
         assert table.data.shape == shape
         assert table.target.nunique() == n_classes
+
+    @pytest.mark.parametrize(
+        ("name", "counts"),
+        [
+            ("adult", {"<=50K": 37155, ">50K": 11687}),
+            ("car_evaluation", {"unacc": 1210, "acc": 384, "good": 69, "vgood": 65}),
+            ("nursery", {"not_recom": 4320, "very_recom": 328, "priority": 4266, "spec_prior": 4044}),
+        ],
+    )
+    def test_names_of_classes_have_the_published_counts(self, name, counts):
+        table = load_table(name)
+        assert dict(zip(table.target_names, table.target.value_counts().sort_index(), strict=True)) == counts
 
     def test_adult_keeps_its_official_split(self):
         adult = load_table("adult")

@@ -38,6 +38,7 @@ class TestEmphasis:
         assert np.isnan(EmphasisDisplay.from_emphasis(DMEmphasis(0, 0)).plot().mode)
         rounded = np.full(11, 0.1) * (1 + 1e-12 * np.arange(11))
         assert np.isnan(EmphasisDisplay(np.linspace(0, 1, 11), rounded).mode)
+        assert EmphasisDisplay([0, 0.5, 1], [1, 1.001, 1]).mode == 0.5  # little, but more than rounding
 
     def test_weight_itself_on_demand(self):
         display = EmphasisDisplay.from_emphasis("cross_entropy", density=False).plot()
@@ -72,7 +73,10 @@ class TestEmphasis:
         assert bins[0].get_x() == pytest.approx(0)
         assert bins[-1].get_x() + bins[-1].get_width() == pytest.approx(1)
         assert (display.ax_.get_xlabel(), display.data_ax_.get_xlabel()) == ("", "probability p of the given label")
-        alone = EmphasisDisplay.from_emphasis("gce").plot()
+        assert len(bins) == 40
+        axes = plt.subplots(2)[1]
+        alone = EmphasisDisplay.from_emphasis("gce").plot(ax=axes[0], data_ax=axes[1])
+        assert alone.data_ax_ is None and len(axes[1].patches) == 0
         assert alone.ax_.get_xlabel() == "probability p of the given label"
 
     def test_the_mode_is_marked_where_it_is_unless_told_not_to(self):

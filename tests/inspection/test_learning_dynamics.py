@@ -64,6 +64,11 @@ class TestLearningDynamics:
         low, high = LearningDynamicsDisplay({"net": history}).plot("confidence").ax_.get_ylim()
         assert low < 0 and high > 2.3
 
+    def test_shares_have_one_scale(self, model):
+        display = LearningDynamicsDisplay.from_estimator(model)
+        limits = {display.plot(name).ax_.get_ylim() for name in ("label_proba", "accuracy", "wrong_labels", "emphasis")}
+        assert limits == {(-0.02, 1.02)}
+
     def test_a_history_of_version_0_1_is_drawn_by_the_names_of_today(self):
         old = pd.DataFrame({"memorisation_rate": [0.1, 0.2], "correction_rate": [0.3, 0.4]})
         lines = LearningDynamicsDisplay({"net": old}).plot("wrong_labels").lines_

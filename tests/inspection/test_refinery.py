@@ -38,6 +38,10 @@ class TestRefinery:
         wrong = int((display.soft_labels[1].argmax(1) != y_clean).sum())
         assert [ax.get_title() for ax in display.axes_[:2]] == ["given: 45 wrong", f"round 1: {wrong} wrong"]
 
+    def test_a_class_that_is_no_true_one_is_wrong_wherever_it_stands(self):
+        display = RefineryDisplay(np.eye(3, 2), {0: np.eye(3)}, ["a", "b", "c"], y_clean=["b", "b", "c"]).plot()
+        assert display.axes_[0].get_title() == "given: 1 wrong"
+
     def test_the_refinery_itself_is_neither_fitted_nor_changed(self, noisy):
         refinery = StochasticLabelRefinery(LogisticRegression(), random_state=0)
         before = vars(refinery).copy()

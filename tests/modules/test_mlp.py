@@ -38,6 +38,11 @@ def test_options_put_batch_norm_before_and_dropout_after_the_activation():
     assert [type(m) for m in module.layers] == [nn.Linear, nn.BatchNorm1d, nn.Tanh, Dropout]
 
 
+def test_there_is_no_bias_where_batch_norm_subtracts_it_again():
+    module = MLP(5, 3, hidden=(4,), batch_norm=True)
+    assert n_parameters(module) == 5 * 4 + 2 * 4 + 4 * 3 + 3
+
+
 def test_logits_are_the_output_layer_of_the_features():
     module, x = MLP(5, 3, hidden=(7,)), torch.randn(4, 5)
     assert module.forward_features(x).shape == (4, 7)
