@@ -8,6 +8,7 @@ from skorch.callbacks import Callback
 from torch.utils.data import TensorDataset
 
 from sklabelnoise import DMClassifier, ProSelfLCClassifier, RobustLossClassifier
+from sklabelnoise.training._net import NoisyLabelNet
 
 CLASSIFIERS = [DMClassifier, ProSelfLCClassifier, RobustLossClassifier]
 FAST = {"max_epochs": 3, "random_state": 0}
@@ -85,3 +86,17 @@ def test_the_seed_decides_which_rows_are_held_out(blobs):
         DMClassifier(early_stopping=True, callbacks=[HeldOut()], max_epochs=1, random_state=seed).fit(*blobs)
     first, again, other = (sorted(map(tuple, held_out.tolist())) for held_out in rows)
     assert first == again != other
+
+
+def test_only_who_brings_a_seed_asks_for_kernels_of_the_same_bits(blobs, monkeypatch):
+    """The others may be faster."""
+    asked, fit_epochs = [], NoisyLabelNet.fit_epochs
+
+    def noted(self, *args, same_bits, **kwargs):
+        asked.append(same_bits)
+        return fit_epochs(self, *args, same_bits=same_bits, **kwargs)
+
+    monkeypatch.setattr(NoisyLabelNet, "fit_epochs", noted)
+    for random_state in (None, 0, np.random.RandomState(0)):
+        DMClassifier(max_epochs=1, random_state=random_state).fit(*blobs)
+    assert asked == [False, True, True]
