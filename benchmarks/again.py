@@ -1,10 +1,11 @@
-"""Rows made again: what one commit makes of the fits that the tables took from several.
+"""Rows made again: what one commit makes of fits that tables took from several.
 
-    python -m benchmarks.run --profile kinds --seeds 0 --output benchmarks/results/again.jsonl
+    python -m benchmarks.run --profile kinds --output elsewhere.jsonl         # in a clean clone
+    python -m benchmarks.merge tables elsewhere.jsonl --instead
 
 Rows are measured over months, and a method is measured again only where its definition has changed. That nothing else
-in the code has moved what it does is for a run of all of them at one commit to say: each of its rows stands here beside
-the one that the tables show.
+in the code has moved what it does is for a run of all of them at one commit to say. Its rows stand in the tables;
+those that stood there before are kept, and each is compared here with the one that took its place.
 """
 
 import pandas as pd
@@ -19,21 +20,21 @@ MEASURES = (
 )  # fmt: skip
 
 
-def paired(again, shown):
+def paired(now, then):
     """One row for each fit that has both, with its difference in accuracy and whether all measures are the same.
 
     Parameters
     ----------
-    again, shown : list of dict
-        Rows of `benchmarks.run`, those made again and those that the tables show.
+    now, then : list of dict
+        Rows of `benchmarks.run`, those that the tables show and those that stood there before.
 
     Returns
     -------
     pairs : DataFrame
         ``method``, ``task``, ``seed``, ``now`` and ``then`` (commits), ``moved`` (accuracy, new minus old), ``same``.
     """
-    known = {key_of(row): row for row in shown}
-    pairs = [(row, known[key_of(row)]) for row in again if key_of(row) in known]
+    known = {key_of(row): row for row in now}
+    pairs = [(known[key_of(row)], row) for row in then if key_of(row) in known]
     return pd.DataFrame(
         [
             {
@@ -49,9 +50,9 @@ def paired(again, shown):
     )
 
 
-def again_block(again, shown):
+def again_block(then, now):
     """How many fits came out as they were, by method, for benchmarks/README.md."""
-    pairs = paired(again, shown)
+    pairs = paired(now, then)
     if pairs.empty:
         return "No fit of the tables was made again yet.\n"
     by = pairs.groupby("method")
@@ -63,11 +64,12 @@ def again_block(again, shown):
             "mean difference, points": by["moved"].apply(lambda moved: f"{100 * moved.mean():+.2f}"),
         }
     )
-    other = sorted(set(pairs["then"]) - set(pairs["now"]))
+    other = set(pairs["then"]) - set(pairs["now"])
     seeds = ", ".join(map(str, sorted(set(pairs["seed"]))))
     return (
         f"{markdown(cells)}\n{len(pairs)} fits over {pairs['task'].nunique()} tasks (seed {seeds}) made again at "
-        f"commit {', '.join(sorted(set(pairs['now'])))}, beside those of {len(other)} other commits in the tables: "
+        f"commit {', '.join(sorted(set(pairs['now'])))} and shown in the tables in place of those of {len(other)} other "
+        "commits: "
         f"{pairs['same'].sum()} are the same in every measure ({', '.join(MEASURES)}), to the last of five decimals. "
         "Differences are in accuracy.\n"
     )

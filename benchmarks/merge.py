@@ -4,14 +4,16 @@
     python -m benchmarks.merge tables elsewhere.jsonl
 
 A fit that has a row already keeps it; which of the new ones say something else is printed, a test of whether rows can
-be made again. Rows from a tree with changes, and of methods that are defined otherwise now, are refused.
+be made again. With ``--instead`` the new row takes its place, and the one that was there goes to ``earlier.jsonl``:
+so a table comes to be of one commit (`benchmarks.again` says what that moved). Rows from a tree with changes, and of
+methods that are defined otherwise now, are refused.
 """
 
 import argparse
 import sys
 from pathlib import Path
 
-from benchmarks.rows import RESULTS, append_row, read_rows
+from benchmarks.rows import RESULTS, append_row, read_rows, write_rows
 from benchmarks.run import key_of
 from benchmarks.usable import from_changed_tree, outdated
 
@@ -45,16 +47,45 @@ def merge(path, others):
     return added, again, refused
 
 
+def put_instead(path, rows, earlier="earlier"):
+    """Put rows in the place of those of the same fits, and append what stood there to another file of the folder.
+
+    A row that is there already, or was made again twice, is not moved: the last one counts.
+
+    Parameters
+    ----------
+    path : path-like
+        File of `benchmarks.run`.
+    rows : sequence of dict
+        One for each fit that is made again; fits without a row are not added.
+    earlier : str, default="earlier"
+        Name of the file that takes the rows that stood there, without ending.
+    """
+    new = {key_of(row): row for row in rows}
+    old = read_rows(path)
+    kept = path.with_name(f"{earlier}.jsonl")
+    replaced = [row for row in old if new.get(key_of(row), row) != row]
+    # Kept first, in one piece, so that a run which is killed in between loses none and keeps none twice.
+    known = read_rows(kept)
+    write_rows(kept, known + [row for row in replaced if row not in known])
+    write_rows(path, [new.get(key_of(row), row) for row in old])
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("name", help="file in results/, without ending")
     parser.add_argument("files", nargs="+", type=Path)
+    parser.add_argument("--instead", action="store_true", help="new rows take the place of those of the same fit")
     options = parser.parse_args()
     if absent := [str(path) for path in options.files if not path.exists()]:
         sys.exit(f"No such files: {', '.join(absent)}.")
-    added, again, refused = merge(RESULTS / f"{options.name}.jsonl", options.files)
+    path = RESULTS / f"{options.name}.jsonl"
+    added, again, refused = merge(path, options.files)
+    if options.instead:
+        put_instead(path, [new for _, new in again])
     other = [(old, new) for old, new in again if old["test_accuracy"] != new["test_accuracy"]]
-    print(f"{len(added)} rows added, {len(again)} were there, {len(refused)} refused.")
+    kept = "replaced" if options.instead else "were there"
+    print(f"{len(added)} rows added, {len(again)} {kept}, {len(refused)} refused.")
     for old, new in other:
         print(
             f"made again with another result: {old['task']}, {old['method']}, seed {old['seed']}: "

@@ -29,7 +29,6 @@ from benchmarks.usable import from_changed_tree, outdated
 # Files whose rows are those of one command; those of `benchmarks.run` and of the papers are found by their rows. Of
 # `gpu`, which asks for another machine, and of `ensemble_trial`, whose seeds were chosen by hand, there is none.
 COMMANDS = {
-    "again": (("benchmarks.run", "--profile", "kinds", "--seeds", "0", "--output", str(RESULTS / "again.jsonl")),),
     "detection": (("benchmarks.detection",),),
     "equal_rows": (("benchmarks.equal_rows",),),
     "mlp_defaults": (("benchmarks.mlp_defaults",),),
@@ -41,6 +40,8 @@ COMMANDS = {
     "selection": (("benchmarks.selection",),),
     "speed": (("benchmarks.speed",),),
 }
+# What other rows took the place of is not measured again.
+KEPT = ("earlier",)
 # What the papers' scripts call the parts of a job on their command line; a part without an option is run for all.
 OPTIONS = {
     "scale": "--scale", "seed": "--seeds", "condition": "--conditions", "method": "--methods", "share": "--shares",
@@ -55,7 +56,7 @@ def stale(row):
 
 def names(results=RESULTS):
     """Files with rows that have to be measured again, by their path in `results` without ending."""
-    paths = sorted(Path(results).rglob("*.jsonl"))
+    paths = sorted(path for path in Path(results).rglob("*.jsonl") if path.stem not in KEPT)
     return [path.relative_to(results).with_suffix("").as_posix() for path in paths if any(map(stale, read_rows(path)))]
 
 

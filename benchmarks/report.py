@@ -238,7 +238,7 @@ BLOCKS = {
     "sizes": ("sizes", _sizes_block),
     "refinery": ("refinery", refinery_block),
     "refinery-mends": ("refinery_mends", mends_block),
-    "again": (("again", "tables"), again_block),
+    "again": (("earlier", "tables"), again_block),
     "speed": ("speed", _speed_block),
     "gpu": ("gpu", gpu_block),
 }

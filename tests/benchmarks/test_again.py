@@ -23,8 +23,9 @@ def test_every_measure_of_a_row_is_compared():
 
 def test_only_the_same_fit_is_a_pair():
     other = [{**ROW, name: value} for name, value in {"seed": 1, "definition": "e", "max_train": 99}.items()]
-    assert paired(other, [ROW]).empty and len(paired([*other, ROW], [ROW])) == 1
-    assert again_block(other, [ROW]) == "No fit of the tables was made again yet.\n"
+    assert paired([ROW], other).empty and len(paired([*other, ROW], [ROW])) == 1
+    assert len(paired([ROW], [*other, ROW])) == 1
+    assert again_block([ROW], other) == "No fit of the tables was made again yet.\n"
 
 
 @pytest.mark.parametrize("name", MEASURES)
@@ -44,14 +45,15 @@ def test_cost_and_machine_are_none():
 
 def test_the_table_counts_what_came_out_as_it_was(tmp_path):
     for seed, (now, then) in enumerate([(0.7, 0.7), (0.75, 0.7), (0.68, 0.7)]):
-        for name, accuracy, commit in (("again", now, "ba9876543210"), ("tables", then, "0123456789ab")):
+        for name, accuracy, commit in (("tables", now, "ba9876543210"), ("earlier", then, "0123456789ab")):
             append_row(tmp_path / f"{name}.jsonl", {**ROW, "seed": seed, "test_accuracy": accuracy, "commit": commit})
     text = block("again", tmp_path)
     assert "| a rival that is gone | 3 | 1 | 5.0 | +1.00 |" in text
-    assert "3 fits over 1 tasks (seed 0, 1, 2) made again at commit ba9876543210, beside those of 1 other" in text
+    assert "3 fits over 1 tasks (seed 0, 1, 2) made again at commit ba9876543210 and shown" in text
+    assert "in place of those of 1 other commits" in text
     assert "1 are the same in every measure" in text
 
 
 def test_without_rows_it_says_so(tmp_path):
     append_row(tmp_path / "tables.jsonl", ROW)
-    assert "No rows in again.jsonl yet." in block("again", tmp_path)
+    assert "No rows in earlier.jsonl yet." in block("again", tmp_path)

@@ -37,6 +37,20 @@ def test_other_results_of_the_same_fit_are_told(results, row, elsewhere, monkeyp
     assert "made again with another result: a/clean/0, GCE, seed 0: 0.7" in printed
 
 
+def test_a_row_made_again_takes_the_place_of_what_stood_there(results, row, elsewhere, monkeypatch, capsys):
+    old, other = row("a/clean/0", "GCE", 0, 0.7), row("a/clean/0", "SCE", 0, 0.6)
+    folder = results(some=[other, old])
+    monkeypatch.setattr(module, "RESULTS", folder)
+    monkeypatch.setattr(sys, "argv", ["merge", "some", str(elsewhere), "--instead"])
+    module.main()
+    assert "1 rows added, 2 replaced, 2 refused." in capsys.readouterr().out
+    shown = [(r["method"], r["seed"], r["test_accuracy"]) for r in read_rows(folder / "some.jsonl")]
+    assert shown == [("SCE", 0, 0.6), ("GCE", 0, 0.5), ("GCE", 1, 0.5)]
+    assert read_rows(folder / "earlier.jsonl") == [old]
+    module.main()  # with the same rows nothing moves any more
+    assert read_rows(folder / "earlier.jsonl") == [old] and len(read_rows(folder / "some.jsonl")) == 3
+
+
 def test_a_file_that_does_not_exist_is_named(monkeypatch):
     monkeypatch.setattr(sys, "argv", ["merge", "some", "nowhere.jsonl"])
     with pytest.raises(SystemExit, match=r"No such files: nowhere\.jsonl"):

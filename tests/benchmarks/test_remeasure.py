@@ -36,6 +36,11 @@ def test_files_with_rows_to_measure_again_are_listed_with_the_reason(folder):
     assert table.loc["tables"].tolist() == ["2", "0", "1", "1"]
 
 
+def test_rows_that_gave_their_place_to_others_are_left_alone(folder, row):
+    append_row(folder / "earlier.jsonl", row("digits/symmetric/0.4", "GCE", 0, 0.5, definition="0" * 12))
+    assert names(folder) == ["papers/dm_table2", "schedules", "tables"]
+
+
 def test_jobs_of_a_paper_are_taken_out_and_run_one_after_the_other(folder):
     path, seen = folder / "papers" / "dm_table2.jsonl", []
 
@@ -86,10 +91,10 @@ def test_rows_of_which_no_command_is_known_stay_where_they_are(results):
     assert len(read_rows(folder / "gpu.jsonl")) == 1
 
 
-def test_of_every_committed_file_a_command_is_known_but_for_those_of_other_machines_and_chosen_seeds():
+def test_of_every_committed_file_a_command_is_known_but_for_those_of_other_machines_chosen_seeds_and_earlier_rows():
     files = {path.stem for path in RESULTS.glob("*.jsonl")}
     unknown = {name for name in files if name not in module.COMMANDS and not module.profiles_of(name)}
-    assert unknown <= {"ensemble_trial", "gpu"}
+    assert unknown <= {"ensemble_trial", "gpu", *module.KEPT}
 
 
 def test_rows_are_measured_from_a_clean_tree_alone(folder, monkeypatch):
