@@ -1,8 +1,10 @@
+import pandas as pd
 import pytest
 
 from benchmarks.comparison import BASELINE, CEILING, Comparison, by_condition, frame_of
 from benchmarks.leaderboard import measures_table, wins_table
 from benchmarks.report import README, block
+from benchmarks.rows import RESULTS
 from benchmarks.summary import (
     SHOWN,
     advice,
@@ -12,9 +14,11 @@ from benchmarks.summary import (
     recommended,
     recovered_by_method,
     shares_table,
+    shown_rows,
     standing,
     summary_table,
 )
+from benchmarks.usable import usable_rows
 
 OURS = "NoisyLabelClassifier"
 
@@ -233,3 +237,10 @@ def test_the_table_marks_the_best_that_saw_no_clean_label(made, results):
     assert table.loc[OURS, "recovered, %"] == "50 [50, 50]"
     text = block("summary", results(tables=made(SCORES)))
     assert "No rows yet of DMClassifierCV; RandomForest, tuned;" in text
+
+
+def test_the_readmes_table_comes_from_rows_of_one_commit():
+    """Promised of it. With a method's definition changes its row, and with that all of them: `benchmarks.again`."""
+    rows = shown_rows(usable_rows(RESULTS / "tables.jsonl")[0])
+    compared = pd.concat(comparison.rows for comparison in by_condition(rows, paired=True).values())
+    assert compared["commit"].nunique() == 1
