@@ -68,8 +68,7 @@ def again_block(then, now):
     seeds = ", ".join(map(str, sorted(set(pairs["seed"]))))
     return (
         f"{markdown(cells)}\n{len(pairs)} fits over {pairs['task'].nunique()} tasks (seed {seeds}) made again at "
-        f"commit {', '.join(sorted(set(pairs['now'])))} and shown in the tables in place of those of {len(other)} other "
-        "commits: "
-        f"{pairs['same'].sum()} are the same in every measure ({', '.join(MEASURES)}), to the last of five decimals. "
-        "Differences are in accuracy.\n"
+        f"commit {', '.join(sorted(set(pairs['now'])))} and shown in the tables in place of those of {len(other)} "
+        f"other commits: {pairs['same'].sum()} are the same in every measure ({', '.join(MEASURES)}), to the last "
+        "of five decimals. Differences are in accuracy.\n"
     )

@@ -27,7 +27,8 @@ def local_path(path, name="path"):
     TypeError
         If it is no path: Python takes bytes for one here and not there, and a number for a file that is open.
     ValueError
-        If it is the address of something elsewhere, which would be a folder beside the program, and go with it.
+        If it is the address of something elsewhere, which would be a folder beside the program, and go with it; or
+        empty, as a variable is that nobody has set, which would be the folder of the program itself.
 
     Examples
     --------
@@ -36,6 +37,8 @@ def local_path(path, name="path"):
     """
     if not isinstance(path, str | os.PathLike) or not isinstance(text := os.fspath(path), str):
         raise TypeError(f"{name} must be a str or a path object, got {type(path).__name__}.")
+    if not text:
+        raise ValueError(f"{name} must name a file or a folder, got ''.")
     if _ADDRESS.match(text):
         raise ValueError(f"{name} must be a path on this machine, got {text!r}.")
     return Path(text).expanduser()

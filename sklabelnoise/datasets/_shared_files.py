@@ -14,8 +14,9 @@ from sklabelnoise._foundation._paths import local_path
 def shared_folder(data_home=None):
     """Folder named by the argument, else by the environment variable ``SKLABELNOISE_DATA``, else None."""
     name = "SKLABELNOISE_DATA" if data_home is None else "data_home"
-    folder = os.environ.get(name) if data_home is None else data_home
-    return None if folder in (None, "") else local_path(folder, name)
+    # A variable that is set to nothing is none.
+    folder = os.environ.get(name) or None if data_home is None else data_home
+    return None if folder is None else local_path(folder, name)
 
 
 def find_shared(names, data_home=None):

@@ -84,6 +84,14 @@ def test_what_is_no_path_is_named(call, name, path, home):
         call(path)
 
 
+@pytest.mark.parametrize("call, name", [*WRITES.values(), *READS.values(), *KEEPS.values()])
+def test_an_empty_path_is_not_the_folder_of_the_program(call, name, home):
+    """It is what a variable leaves that nobody has set."""
+    with pytest.raises(ValueError, match=rf"^{name} must name a file or a folder, got ''\.$"):
+        call("")
+    assert not list((home.parent / "here").iterdir())
+
+
 @pytest.mark.parametrize("call, name", WRITES.values())
 def test_a_folder_that_is_missing_is_named_before_anything_is_done(call, name, home):
     with pytest.raises(FileNotFoundError, match=r"^path must lie in an existing folder, got '.*missing.kept'\.$"):
