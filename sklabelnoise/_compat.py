@@ -100,6 +100,7 @@ __all__ = [
     "check_method_params",
     "check_sample_weight",
     "check_y",
+    "close_if_open",
     "default_store",
     "dispatch_mode",
     "display_block",
@@ -511,6 +512,21 @@ def dispatch_mode():
     from torch.utils._python_dispatch import TorchDispatchMode
 
     return TorchDispatchMode
+
+
+def close_if_open(mode):
+    """Close a block of `dispatch_mode` that is the innermost of this thread still; any other stays as it is.
+
+    Private; goes when an interrupt can't come between an opened block and its end. It can come within that end, where
+    torch has taken back a part of what it noted.
+    """
+    from torch.utils._python_dispatch import _get_current_dispatch_mode, _pop_mode
+
+    while _get_current_dispatch_mode() is mode:
+        try:
+            mode.__exit__(None, None, None)
+        except IndexError:
+            _pop_mode()
 
 
 @cache

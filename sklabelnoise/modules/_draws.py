@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from torch import nn
 from torch.utils import checkpoint
 
-from sklabelnoise._compat import dispatch_mode, has_hooks, overload_with_generator
+from sklabelnoise._compat import close_if_open, dispatch_mode, has_hooks, overload_with_generator
 
 _thread = threading.local()
 # Held while torch's own generator stands in for one of ours; a thread that holds it may ask again.
@@ -163,11 +163,13 @@ def seeded(seed):
     draws : Draws
     """
     before = getattr(_thread, "draws", None)
-    _thread.draws = Draws(seed)
+    _thread.draws = draws = Draws(seed)
     try:
-        yield _thread.draws
+        yield draws
     finally:
         _thread.draws = before
+        # Ctrl-C may come just before torch closes a captured block; what the program draws next is not this one's.
+        close_if_open(draws.mode)
 
 
 def current_draws():

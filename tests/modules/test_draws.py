@@ -217,3 +217,19 @@ def test_whatever_a_user_wrote_may_draw():
         resolve_augmentation([CropFlip(), OfAUser()]),
     ]
     assert all(map(may_draw, loud))
+
+
+@pytest.mark.parametrize("within_the_end", [False, True])
+def test_a_captured_block_that_an_interrupt_kept_open_ends_with_its_training(within_the_end):
+    """Ctrl-C can come before torch begins to close a block, or while it does."""
+    with seeded(0), captured():
+        outer = torch._C._len_torch_dispatch_stack()
+        with seeded(1) as draws:
+            draws.mode.__enter__()
+            if within_the_end and hasattr(draws.mode, "old_dispatch_mode_flags"):  # not in torch 2.4
+                draws.mode.old_dispatch_mode_flags.pop()
+        assert torch._C._len_torch_dispatch_stack() == outer == 1
+        first = torch.rand(3)
+    assert torch._C._len_torch_dispatch_stack() == 0
+    with seeded(0), captured():
+        assert torch.equal(torch.rand(3), first)
