@@ -13,7 +13,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from benchmarks.rows import RESULTS, append_row, read_rows, write_rows
+from benchmarks.rows import EARLIER, RESULTS, append_row, read_rows, write_rows
 from benchmarks.run import key_of
 from benchmarks.usable import from_changed_tree, outdated
 
@@ -47,28 +47,30 @@ def merge(path, others):
     return added, again, refused
 
 
-def put_instead(path, rows, earlier="earlier"):
-    """Put rows in the place of those of the same fits, and append what stood there to another file of the folder.
-
-    A row that is there already, or was made again twice, is not moved: the last one counts.
+def put_instead(path, rows):
+    """Put rows in the place of those of the same fits, and append what stood there to ``earlier.jsonl`` beside it.
 
     Parameters
     ----------
-    path : path-like
+    path : Path
         File of `benchmarks.run`.
     rows : sequence of dict
-        One for each fit that is made again; fits without a row are not added.
-    earlier : str, default="earlier"
-        Name of the file that takes the rows that stood there, without ending.
+        Of fits that have a row there; of two of the same fit the last counts.
+
+    Returns
+    -------
+    n_replaced : int
+        How many rows gave their place to another.
     """
     new = {key_of(row): row for row in rows}
     old = read_rows(path)
-    kept = path.with_name(f"{earlier}.jsonl")
+    kept = path.with_name(f"{EARLIER}.jsonl")
     replaced = [row for row in old if new.get(key_of(row), row) != row]
     # Kept first, in one piece, so that a run which is killed in between loses none and keeps none twice.
     known = read_rows(kept)
     write_rows(kept, known + [row for row in replaced if row not in known])
     write_rows(path, [new.get(key_of(row), row) for row in old])
+    return len(replaced)
 
 
 def main():
@@ -81,11 +83,11 @@ def main():
         sys.exit(f"No such files: {', '.join(absent)}.")
     path = RESULTS / f"{options.name}.jsonl"
     added, again, refused = merge(path, options.files)
+    told = f"{len(again)} were there"
     if options.instead:
-        put_instead(path, [new for _, new in again])
+        told += f", of which {put_instead(path, [new for _, new in again])} were replaced"
     other = [(old, new) for old, new in again if old["test_accuracy"] != new["test_accuracy"]]
-    kept = "replaced" if options.instead else "were there"
-    print(f"{len(added)} rows added, {len(again)} {kept}, {len(refused)} refused.")
+    print(f"{len(added)} rows added, {told}, {len(refused)} refused.")
     for old, new in other:
         print(
             f"made again with another result: {old['task']}, {old['method']}, seed {old['seed']}: "

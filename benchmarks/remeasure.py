@@ -22,7 +22,7 @@ import pandas as pd
 
 from benchmarks.cells import markdown
 from benchmarks.profiles import PROFILES
-from benchmarks.rows import RESULTS, git_commit, read_rows, write_rows
+from benchmarks.rows import EARLIER, RESULTS, git_commit, read_rows, write_rows
 from benchmarks.run import plan, run_all
 from benchmarks.usable import from_changed_tree, outdated
 
@@ -40,8 +40,6 @@ COMMANDS = {
     "selection": (("benchmarks.selection",),),
     "speed": (("benchmarks.speed",),),
 }
-# What other rows took the place of is not measured again.
-KEPT = ("earlier",)
 # What the papers' scripts call the parts of a job on their command line; a part without an option is run for all.
 OPTIONS = {
     "scale": "--scale", "seed": "--seeds", "condition": "--conditions", "method": "--methods", "share": "--shares",
@@ -56,7 +54,7 @@ def stale(row):
 
 def names(results=RESULTS):
     """Files with rows that have to be measured again, by their path in `results` without ending."""
-    paths = sorted(path for path in Path(results).rglob("*.jsonl") if path.stem not in KEPT)
+    paths = sorted(path for path in Path(results).rglob("*.jsonl") if path.stem != EARLIER)
     return [path.relative_to(results).with_suffix("").as_posix() for path in paths if any(map(stale, read_rows(path)))]
 
 

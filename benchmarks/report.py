@@ -40,7 +40,7 @@ from benchmarks.profiles import MATTER
 from benchmarks.refinery import refinery_block
 from benchmarks.refinery_mends import mends_block
 from benchmarks.reliability import reliability_block
-from benchmarks.rows import RESULTS
+from benchmarks.rows import EARLIER, RESULTS
 from benchmarks.schedules import schedules_block
 from benchmarks.selection import selection_block
 from benchmarks.summary import mind_block, shares_block, summary_block
@@ -238,7 +238,7 @@ BLOCKS = {
     "sizes": ("sizes", _sizes_block),
     "refinery": ("refinery", refinery_block),
     "refinery-mends": ("refinery_mends", mends_block),
-    "again": (("earlier", "tables"), again_block),
+    "again": ((EARLIER, "tables"), again_block),
     "speed": ("speed", _speed_block),
     "gpu": ("gpu", gpu_block),
 }

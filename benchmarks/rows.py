@@ -15,6 +15,8 @@ from pathlib import Path
 from sklabelnoise._foundation._whole_files import write_whole
 
 RESULTS = Path(__file__).parent / "results"
+# File of rows that gave their place to others, without ending.
+EARLIER = "earlier"
 PACKAGES = ("numpy", "scikit-learn", "torch", "skorch", "sklabelnoise")
 
 

@@ -104,6 +104,7 @@ __all__ = [
     "default_store",
     "dispatch_mode",
     "display_block",
+    "ended",
     "fit_and_score",
     "fit_context",
     "forget_recording",
@@ -515,18 +516,30 @@ def dispatch_mode():
 
 
 def close_if_open(mode):
-    """Close a block of `dispatch_mode` that is the innermost of this thread still; any other stays as it is.
+    """Close a block of torch's modes that is the innermost of its kind in this thread still; any other stays.
 
     Private; goes when an interrupt can't come between an opened block and its end. It can come within that end, where
     torch has taken back a part of what it noted.
     """
+    from torch.overrides import TorchFunctionMode, _get_current_function_mode
     from torch.utils._python_dispatch import _get_current_dispatch_mode, _pop_mode
 
-    while _get_current_dispatch_mode() is mode:
+    innermost = _get_current_function_mode if isinstance(mode, TorchFunctionMode) else _get_current_dispatch_mode
+    while innermost() is mode:
         try:
             mode.__exit__(None, None, None)
-        except IndexError:
+        except IndexError:  # of modes of operators alone
             _pop_mode()
+
+
+@contextmanager
+def ended(mode):
+    """A block of one of torch's modes that has ended behind it, also where Ctrl-C kept torch from closing it."""
+    try:
+        with mode:
+            yield mode
+    finally:
+        close_if_open(mode)
 
 
 @cache

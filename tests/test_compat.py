@@ -132,6 +132,72 @@ def hears(module, *args):
     """A hook of any kind."""
 
 
+class TestEnded:
+    """A block of a mode has ended behind it, also where Ctrl-C comes before torch closes it."""
+
+    @staticmethod
+    def kinds():
+        from sklabelnoise._stacked._augmentation import _Refused
+        from sklabelnoise._stacked._rows_last import RowsLast
+        from sklabelnoise._stacked._shared_rows import SharedRows
+        from sklabelnoise._stacked._traced_chain import _Calls
+        from sklabelnoise.modules._draws import Draws, _Watching
+
+        return [RowsLast(), SharedRows([]), _Calls(), _Refused(), _Watching(Draws(0))]
+
+    @pytest.mark.parametrize("number", range(5))
+    def test_where_an_interrupt_comes_before_its_end(self, number, monkeypatch):
+        mode = self.kinds()[number]
+        leave, times = type(mode).__exit__, []
+
+        def interrupted_once(self, *of_error):
+            times.append(1)
+            if len(times) == 1:
+                raise KeyboardInterrupt
+            return leave(self, *of_error)
+
+        monkeypatch.setattr(type(mode), "__exit__", interrupted_once)
+        with pytest.raises(KeyboardInterrupt), _compat.ended(mode):
+            assert _compat.under_modes()
+        assert not _compat.under_modes()
+
+    def test_those_around_it_stay(self):
+        (*_, inner, outer) = self.kinds()
+        with outer:
+            with _compat.ended(inner):
+                pass
+            assert _compat.under_modes()
+        assert not _compat.under_modes()
+
+    @pytest.mark.parametrize("name", ["RowsLast", "SharedRows"])
+    def test_of_a_search(self, name, monkeypatch):
+        import torch
+
+        from sklabelnoise import DMClassifier
+        from sklabelnoise._stacked._rows_last import RowsLast
+        from sklabelnoise._stacked._shared_rows import SharedRows
+        from sklabelnoise.model_selection import FusedGridSearchCV
+
+        class Residual(torch.nn.Module):
+            def __init__(self, n_features, n_classes):
+                super().__init__()
+                self.first, self.out = torch.nn.Linear(n_features, 3), torch.nn.Linear(3, n_classes)
+
+            def forward(self, X):
+                return self.out(X + self.first(X).sin())
+
+        def interrupted(self, *of_error):
+            monkeypatch.undo()
+            raise KeyboardInterrupt
+
+        X = np.random.default_rng(0).normal(size=(40, 3))
+        search = FusedGridSearchCV(DMClassifier(Residual, max_epochs=1, random_state=0), {"lam": [0, 1]}, cv=2)
+        monkeypatch.setattr({"RowsLast": RowsLast, "SharedRows": SharedRows}[name], "__exit__", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            search.fit(X, np.arange(40) % 2)
+        assert not _compat.under_modes()
+
+
 class TestWhoHears:
     """Every way to hear of a module, a parameter or a step that torch has is seen, and only while it lasts."""
 

@@ -94,9 +94,9 @@ class NetClassifier(LogitsClassifier):
         # scikit-learn's common checks pass every name of the signature, that of the catch-all too; `fit` refuses it.
         if name in (*SWITCHES, "net_params") or (prefix in self._net_prefixes and delimiter and suffix):
             return
-        instead = _INSTEAD_OF_SKORCHS.get(prefix)
-        nearest = None if instead else self._nearest_param(name)
-        hint = instead or (None if nearest is None else f"the nearest is {nearest!r}")
+        hint = _INSTEAD_OF_SKORCHS.get(prefix)
+        if hint is None and (nearest := self._nearest_param(name)) is not None:
+            hint = f"the nearest is {nearest!r}"
         prefixes = ", ".join(f"{prefix}__" for prefix in self._net_prefixes)
         raise error(
             f"{type(self).__name__} has no parameter {name!r}{'' if hint is None else f'; {hint}'}. "

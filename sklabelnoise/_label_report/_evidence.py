@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from sklearn.utils import check_consistent_length, column_or_1d
 
-from sklabelnoise._foundation._classes import check_distinct, check_probabilities, encode, in_full_precision
+from sklabelnoise._foundation._classes import check_distinct, check_probabilities, encode
 from sklabelnoise._foundation._given import as_labels, check_same_rows
 from sklabelnoise._foundation._matrix import check_matrix
 from sklabelnoise.metrics._class_columns import class_columns, complete_in_class_order
@@ -30,8 +30,8 @@ def check_evidence(y, proba, classes=None, *, argument="proba"):
     found, codes = encode(y)
     known = found if classes is None else column_or_1d(as_labels(classes, "classes"))
     check_distinct(known)
-    columns, proba = class_columns(in_full_precision(proba), known, argument=argument, ordered=classes is not None)
-    proba = check_matrix(in_full_precision(proba), argument, "(n_samples, n_classes)")
+    columns, proba = class_columns(proba, known, argument=argument, ordered=classes is not None)
+    proba = check_matrix(proba, argument, "(n_samples, n_classes)")
     check_consistent_length(y, proba)
     if columns is not None:
         classes = np.unique(columns) if classes is None else known

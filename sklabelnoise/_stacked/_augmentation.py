@@ -13,7 +13,7 @@ from types import CellType, CodeType, FunctionType
 import torch
 import torch.nn.functional
 
-from sklabelnoise._compat import dispatch_mode
+from sklabelnoise._compat import dispatch_mode, ended
 from sklabelnoise._stacked._criterion import NotStackableError
 from sklabelnoise.training._augmentation import CropFlip, Cutout, steps_of
 
@@ -127,7 +127,7 @@ class _Refusing:
     augmentation: object
 
     def __call__(self, batch, generator):
-        with _Refused():
+        with ended(_Refused()):
             return self.augmentation(batch, generator)
 
 

@@ -9,6 +9,7 @@ from functools import cached_property, partial
 import numpy as np
 import torch
 
+from sklabelnoise._compat import ended
 from sklabelnoise._stacked._criterion import NotStackableError
 from sklabelnoise._stacked._memory import rows_within_memory
 from sklabelnoise._stacked._recorded_steps import RecordedSteps, can_be_recorded
@@ -204,7 +205,7 @@ def _take_step(network, optimizer, criterion, sums, part, i, orders, rows, coeff
     X, labels, targets, weight = _stack_batches(orders[part], rows, network.n_replicas)
     parameters = network.leaves(part)
     logits = network(parameters, X, folds=part, training=True)
-    with RowsLast():
+    with ended(RowsLast()):
         loss = criterion(logits, targets, weight)
     gradients = torch.autograd.grad(loss.sum(), list(parameters.values()), allow_unused=True)
     used = {name: g for name, g in zip(parameters, gradients, strict=True) if g is not None}

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import nn
 from torch.func import functional_call
 
-from sklabelnoise._compat import has_hooks
+from sklabelnoise._compat import ended, has_hooks
 from sklabelnoise._stacked._shared_rows import SharedRows
 from sklabelnoise._stacked._traced_chain import traced_chain
 from sklabelnoise.modules import MLP
@@ -195,7 +195,7 @@ def nested_vmap(module):
     """``f(state, X)``: logits (G, K, n, n_classes) of a state (G, K, ...) and one batch per fold, X (G, n, ...)."""
 
     def logits(state, X):
-        with SharedRows(state.values()):
+        with ended(SharedRows(state.values())):
             return functional_call(module, state, (X,))
 
     replicas = torch.vmap(logits, in_dims=(0, None), randomness="different")

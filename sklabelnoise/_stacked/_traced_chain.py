@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
-from sklabelnoise._compat import has_hooks
+from sklabelnoise._compat import ended, has_hooks
 
 # Functions that treat every number by itself, and the layers that do the same with equal arguments.
 _LAYERS = {
@@ -84,7 +84,7 @@ class _Calls(TorchFunctionMode):
 @torch.enable_grad()
 def _calls(module, X):
     """Functions and their other arguments, where each is given what the one before returned; else None."""
-    with _Calls() as calls:
+    with ended(_Calls()) as calls:
         output = module(X)
     value, chain = X, []
     for func, args, kwargs, result in calls.noted:

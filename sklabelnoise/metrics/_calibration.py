@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from sklearn.utils import check_consistent_length, column_or_1d
 
-from sklabelnoise._foundation._classes import check_distinct, check_probabilities, in_full_precision
+from sklabelnoise._foundation._classes import check_distinct, check_probabilities
 from sklabelnoise._foundation._given import as_labels, check_same_rows, check_weights
 from sklabelnoise._foundation._matrix import check_matrix
 from sklabelnoise.metrics._class_columns import class_columns
@@ -80,8 +80,8 @@ def expected_calibration_error(
     y_true = column_or_1d(as_labels(y_true, "y_true"))
     known = np.unique(y_true) if labels is None else np.asarray(labels)
     check_distinct(known, "labels")
-    columns, proba = class_columns(in_full_precision(proba), known, argument="proba", ordered=labels is not None)
-    proba = check_matrix(in_full_precision(proba), "proba", "(n_samples, n_classes)", dtype=np.float64)
+    columns, proba = class_columns(proba, known, argument="proba", ordered=labels is not None)
+    proba = check_matrix(proba, "proba", "(n_samples, n_classes)", dtype=np.float64)
     check_consistent_length(y_true, proba)
     check_probabilities(proba, "proba")
     weight = check_weights(sample_weight, len(y_true))

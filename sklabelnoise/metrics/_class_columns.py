@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import scipy.sparse
 
-from sklabelnoise._foundation._classes import check_distinct
+from sklabelnoise._foundation._classes import check_distinct, in_full_precision
 from sklabelnoise._foundation._frames import pandas_frame
 from sklabelnoise._foundation._given import is_masked, of_tensor
 
@@ -37,7 +37,8 @@ def class_columns(table, labels, *, argument, ordered=False):
         The class of each column: all of `labels` that have one, and classes beyond them. None for what has no names.
 
     values : array-like of shape (n_samples, n_columns)
-        What is in the table, an array where there were names, else the table as it came.
+        What is in the table, an array where there were names, else the table as it came; of half precision, without
+        its rounding.
 
     Raises
     ------
@@ -47,7 +48,7 @@ def class_columns(table, labels, *, argument, ordered=False):
     TypeError
         If `table` is a frame that cannot be read.
     """
-    table = of_tensor(table)
+    table = of_tensor(in_full_precision(table))
     if is_masked(table):
         row = np.ma.getmaskarray(table).any(axis=-1).argmax()
         raise ValueError(f"{argument} must not hold missing values, got one in row {row}.")
@@ -61,7 +62,7 @@ def class_columns(table, labels, *, argument, ordered=False):
     if len(set(names)) < len(names):
         twice = next(name for i, name in enumerate(names) if name in names[:i])
         raise ValueError(f"{argument} must have one column for each class, got two columns named {twice!r}.")
-    return _as_labels(names, labels, argument), values
+    return _as_labels(names, labels, argument), in_full_precision(values)
 
 
 def in_class_order(values, columns, classes, *, argument):

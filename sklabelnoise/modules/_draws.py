@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from torch import nn
 from torch.utils import checkpoint
 
-from sklabelnoise._compat import close_if_open, dispatch_mode, has_hooks, overload_with_generator
+from sklabelnoise._compat import close_if_open, dispatch_mode, ended, has_hooks, overload_with_generator
 
 _thread = threading.local()
 # Held while torch's own generator stands in for one of ours; a thread that holds it may ask again.
@@ -283,6 +283,6 @@ def draws_to_repeat(module, x):
     watching = _Watching(Draws(0))
     with suppress(Exception):  # what is wrong with it, training says
         copied = copy.deepcopy(module).train()
-        with torch.enable_grad(), watching:
+        with torch.enable_grad(), ended(watching):
             copied(x)
     return watching.found

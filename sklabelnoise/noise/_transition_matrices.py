@@ -77,7 +77,7 @@ def check_transition_matrix(transition_matrix: ArrayLike, n_classes: int | None 
            [0.2, 0.8]])
     """
     T = check_matrix(
-        in_full_precision(named_classes(in_full_precision(transition_matrix))[1]),
+        named_classes(transition_matrix)[1],
         "transition_matrix",
         "(n_classes, n_classes)",
         dtype=np.float64,
@@ -103,6 +103,7 @@ def named_classes(transition_matrix):
         None for what is no frame, and for one whose rows and columns are only numbered.
 
     values : array-like of shape (n_classes, n_classes)
+        Of half precision, without its rounding.
 
     Raises
     ------
@@ -112,7 +113,7 @@ def named_classes(transition_matrix):
     """
     frame = pandas_frame(transition_matrix, "transition_matrix")
     if frame is None:
-        return None, transition_matrix
+        return None, in_full_precision(transition_matrix)
     rows, columns = (None if _is_numbered(names) else names.tolist() for names in (frame.index, frame.columns))
     if rows is None or columns is None:  # a frame without an index has its rows in the order of its columns
         names = columns if rows is None else rows
@@ -123,14 +124,14 @@ def named_classes(transition_matrix):
                 "transition_matrix must name its rows as its columns, or both in the order of the classes, got "
                 f"{frame.index.tolist()} and {frame.columns.tolist()}."
             )
-        return names, frame.to_numpy()
+        return names, in_full_precision(frame.to_numpy())
     # One that was read from a file has texts for the names of its columns, and numbers for those of its rows.
     place = {str(name): j for j, name in enumerate(columns)}
     if not len(place) == len(rows) == len(columns) or {str(name) for name in rows} != place.keys():
         raise ValueError(
             f"transition_matrix must have rows and columns named after the same classes, got {rows} and {columns}."
         )
-    return rows, frame.to_numpy()[:, [place[str(name)] for name in rows]]
+    return rows, in_full_precision(frame.to_numpy()[:, [place[str(name)] for name in rows]])
 
 
 def in_order_of_classes(transition_matrix, classes):

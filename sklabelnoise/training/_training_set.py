@@ -12,7 +12,7 @@ from torch.utils.data import ConcatDataset, DataLoader, Dataset, IterableDataset
 
 from sklabelnoise._compat import safe_indexing
 from sklabelnoise._foundation._class_names import kept_labels, named_labels
-from sklabelnoise._foundation._classes import check_rows_sum_to_one, encode, in_full_precision
+from sklabelnoise._foundation._classes import check_rows_sum_to_one, encode
 from sklabelnoise._foundation._given import as_labels, check_same_rows, check_weights, of_tensor
 from sklabelnoise._foundation._image_files import image_paths, read_images
 from sklabelnoise._foundation._numeric_columns import check_no_texts, check_numeric_columns, with_nan_for_na
@@ -445,8 +445,7 @@ def soft_label_columns(soft_labels, y):
         If the columns of a frame cannot be told to be classes.
     """
     found = np.unique(np.asarray(y))
-    columns, values = class_columns(in_full_precision(soft_labels), found, argument="soft_labels")
-    values = in_full_precision(values)  # the columns of a frame have types, it has none
+    columns, values = class_columns(soft_labels, found, argument="soft_labels")
     if columns is None:
         return None, values
     unnamed = isinstance(getattr(soft_labels, "columns", None), pd.RangeIndex)

@@ -43,7 +43,7 @@ def test_a_row_made_again_takes_the_place_of_what_stood_there(results, row, else
     monkeypatch.setattr(module, "RESULTS", folder)
     monkeypatch.setattr(sys, "argv", ["merge", "some", str(elsewhere), "--instead"])
     module.main()
-    assert "1 rows added, 2 replaced, 2 refused." in capsys.readouterr().out
+    assert "1 rows added, 2 were there, of which 1 were replaced, 2 refused." in capsys.readouterr().out
     shown = [(r["method"], r["seed"], r["test_accuracy"]) for r in read_rows(folder / "some.jsonl")]
     assert shown == [("SCE", 0, 0.6), ("GCE", 0, 0.5), ("GCE", 1, 0.5)]
     assert read_rows(folder / "earlier.jsonl") == [old]
