@@ -1,7 +1,9 @@
 """What every test shares: one torch thread, the real data, small data sets."""
 
+import faulthandler
 import os
 import signal
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +12,8 @@ import pytest
 # Two threads make networks this small several times slower than one; set before torch starts its pools.
 for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(name, "1")
+# Nor does torch's compiler need processes of its own, which outlive the compilation.
+os.environ.setdefault("TORCHINDUCTOR_COMPILE_THREADS", "1")
 
 ROOT = Path(__file__).parents[1]
 
@@ -23,6 +27,19 @@ def pytest_configure(config):
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         # A shell's background jobs inherit that an interrupt is ignored; tests send themselves interrupts.
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_unconfigure(config):
+    """Leave nothing behind that keeps the process from ending.
+
+    Python waits for joblib's idle workers when it ends, and one that does not answer keeps it waiting for ever
+    (joblib/loky issues 363 and 437). Where something else does, the run fails and says where it stood.
+    """
+    if "joblib.externals.loky.reusable_executor" in sys.modules:
+        from joblib.externals.loky import get_reusable_executor
+
+        get_reusable_executor(max_workers=1, reuse=False, kill_workers=True)  # one that has started no worker yet
+    faulthandler.dump_traceback_later(120, exit=True, file=sys.__stderr__)
 
 
 @pytest.fixture(scope="session")
