@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import copy
 import re
+from collections.abc import Callable, Iterable, Sequence
 from hashlib import blake2b
 from numbers import Integral, Real
-from typing import TYPE_CHECKING
+from typing import Any, Self
 
 import numpy as np
 from joblib import Parallel, delayed, effective_n_jobs
+from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
@@ -19,14 +21,7 @@ from sklabelnoise._foundation._callers_line import warn
 from sklabelnoise._foundation._extras import needed
 from sklabelnoise._foundation._progress import Progress
 from sklabelnoise._foundation._seeds import MAX_SEED
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
-    from typing import Any, Self
-
-    from numpy.typing import NDArray
-
-    from sklabelnoise._foundation._types import RandomState
+from sklabelnoise._foundation._types import RandomState
 
 __all__ = ["PVDBOWVectorizer"]
 

@@ -451,7 +451,7 @@ def test_no_test_waits_for_a_process_without_end():
     [
         "import sklabelnoise",
         "from sklabelnoise import StochasticLabelRefinery, StochasticLabelRefineryRegressor",
-        "from sklabelnoise import audit, metrics, noise, datasets",
+        "from sklabelnoise import audit, metrics, noise, datasets, inspection",
     ],
 )
 def test_what_needs_no_torch_does_not_load_it(statement):

@@ -2,6 +2,7 @@
 
 import ast
 import inspect
+import typing
 from pathlib import Path
 
 import pytest
@@ -95,6 +96,17 @@ def test_documented_attributes_are_declared(thing):
             if name in known or issubclass(thing, nn.Module):
                 continue  # a property has an annotation of its own; torch declares the parts of modules
             assert spelled(declared[name]) == spelled(annotation("", match["kind"], own_names=OWN_NAMES)), name
+
+
+@pytest.mark.parametrize("thing", list(public_objects()))
+def test_annotations_are_read_at_run_time(thing):
+    """Pydantic, typeguard, containers of dependencies and Sphinx ask for them so."""
+    typing.get_type_hints(thing)
+    if inspect.isclass(thing):
+        for name, member in inspect.getmembers_static(thing):
+            member = getattr(member, "fget", None) or getattr(member, "__func__", member)
+            if inspect.isfunction(member) and (not name.startswith("_") or name in ("__init__", "__call__")):
+                typing.get_type_hints(member)
 
 
 def test_editors_see_every_public_name():

@@ -7,10 +7,12 @@ from abc import abstractmethod
 from contextlib import contextmanager
 from functools import cached_property, partial
 from numbers import Integral
-from typing import TYPE_CHECKING
+from typing import Any, Self
 
 import numpy as np
+import pandas as pd
 import torch
+from numpy.typing import NDArray
 from sklearn.utils import column_or_1d
 from sklearn.utils.validation import check_is_fitted
 from skorch.helper import predefined_split
@@ -22,6 +24,7 @@ from sklabelnoise._compat import CallbackSupportMixin, callback_context, fit_con
 from sklabelnoise._foundation._fitted_state import keeping_fitted_state
 from sklabelnoise._foundation._given import as_labels
 from sklabelnoise._foundation._seeds import draw_seed
+from sklabelnoise._foundation._types import ArrayLike, Labels, Rows
 from sklabelnoise._fused._fits import predict_left_out
 from sklabelnoise._stacked._equality import same
 from sklabelnoise.modules import MLP
@@ -38,14 +41,6 @@ from sklabelnoise.training._pixel_scale import warn_of_pixel_scale
 from sklabelnoise.training._processes import current_processes, joined
 from sklabelnoise.training._training_defaults import TRAINING_PARAMETERS
 from sklabelnoise.training._training_set import LabeledRows, check_inputs
-
-if TYPE_CHECKING:
-    from typing import Any, Self
-
-    import pandas as pd
-    from numpy.typing import NDArray
-
-    from sklabelnoise._foundation._types import ArrayLike, Labels, Rows
 
 # A subclass that changes one of these may train or predict in a way the stacked training does not know.
 _OWN_METHODS = (

@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 from numbers import Real
-from typing import TYPE_CHECKING
+from typing import Any, Literal
 
 import numpy as np
+import torch
+from numpy.typing import NDArray
+from skorch import NeuralNet
 
 from sklabelnoise._classifiers._base import BaseNoisyLabelClassifier
 from sklabelnoise._classifiers._parameters import document_common
 from sklabelnoise._compat import Interval, StrOptions
 from sklabelnoise._foundation._callers_line import warn
+from sklabelnoise._foundation._types import RandomState
 from sklabelnoise.losses import DMEmphasis, DMLoss, check_emphasis
 from sklabelnoise.modules import MLP
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Any, Literal
-
-    import torch
-    from numpy.typing import NDArray
-    from skorch import NeuralNet
-
-    from sklabelnoise._foundation._types import RandomState
 
 # The smallest tables of two classes that benchmarks/results has rows of; of smaller ones nothing is known.
 _LEAST_ROWS = 1_000

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Callable, Sequence
 from functools import partial
 from numbers import Integral
-from typing import TYPE_CHECKING
+from typing import Any, Literal, Self
 
 import numpy as np
 import pandas as pd
 import scipy.sparse
 import torch
+from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.exceptions import FitFailedWarning
 from sklearn.metrics import check_scoring
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, check_cv
 from sklearn.utils.validation import check_is_fitted
+from skorch import NeuralNet
 from torch.utils.data import Dataset
 
 from sklabelnoise._classifiers._candidate_trials import Trials, check_candidates, is_misleading
@@ -32,6 +35,7 @@ from sklabelnoise._foundation._fitted_state import keeping_fitted_state
 from sklabelnoise._foundation._given import check_groups, check_groups_whole, check_weights
 from sklabelnoise._foundation._progress import Progress
 from sklabelnoise._foundation._seeds import MAX_SEED
+from sklabelnoise._foundation._types import ArrayLike, CrossValidation, Labels, RandomState, Rows
 from sklabelnoise._foundation._work import Work
 from sklabelnoise._fused._fits import Fits, fit_alone, fit_together
 from sklabelnoise._fused._folds import make_folds
@@ -39,15 +43,6 @@ from sklabelnoise.metrics._class_columns import class_frame
 from sklabelnoise.training._forward import rows_at_once
 from sklabelnoise.training._processes import joined
 from sklabelnoise.training._training_set import LabeledRows, check_inputs, soft_label_columns, take_rows
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from typing import Any, Literal, Self
-
-    from numpy.typing import NDArray
-    from skorch import NeuralNet
-
-    from sklabelnoise._foundation._types import ArrayLike, CrossValidation, Labels, RandomState, Rows
 
 # Rows whose predictions by all members are held at once.
 _ROWS = 65_536

@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING
+from typing import Any
 
+from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 from torch.utils.data import Dataset
 
+from sklabelnoise._foundation._types import ArrayLike, Labels, Rows
 from sklabelnoise.training._training_set import read_labels
-
-if TYPE_CHECKING:
-    from typing import Any
-
-    from numpy.typing import NDArray
-
-    from sklabelnoise._foundation._types import ArrayLike, Labels, Rows
 
 
 class LogitsClassifier(ClassifierMixin, BaseEstimator, ABC):

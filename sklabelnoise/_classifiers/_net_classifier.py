@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import difflib
 import inspect
+import os
 from abc import abstractmethod
+from collections.abc import Callable
 from contextlib import suppress
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import Any, Self
 
 import torch
+from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 from torch.utils.data import Dataset
 
@@ -17,6 +20,7 @@ from sklabelnoise import modules
 from sklabelnoise._classifiers import _file_format
 from sklabelnoise._classifiers._logits_classifier import LogitsClassifier
 from sklabelnoise._classifiers._parameters import SWITCHES
+from sklabelnoise._foundation._types import Estimator
 from sklabelnoise._stacked._equality import same
 from sklabelnoise.modules import MLP
 from sklabelnoise.training._building import plain
@@ -25,15 +29,6 @@ from sklabelnoise.training._device import resolve_device
 from sklabelnoise.training._optimizer import resolve_optimizer
 from sklabelnoise.training._scales import warn_of_other_scale
 from sklabelnoise.training._training_set import check_inputs, check_training_set
-
-if TYPE_CHECKING:
-    import os
-    from collections.abc import Callable
-    from typing import Any, Self
-
-    from numpy.typing import NDArray
-
-    from sklabelnoise._foundation._types import Estimator
 
 # What parameters are called in scikit-learn's MLPClassifier and HistGradientBoostingClassifier.
 _OF_SCIKIT_LEARN = {

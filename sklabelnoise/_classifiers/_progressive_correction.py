@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from numbers import Real
-from typing import TYPE_CHECKING
+from typing import Any, Literal
+
+import torch
+from numpy.typing import NDArray
+from skorch import NeuralNet
 
 from sklabelnoise._classifiers._base import BaseNoisyLabelClassifier
 from sklabelnoise._classifiers._parameters import document_common
 from sklabelnoise._compat import Interval, StrOptions
+from sklabelnoise._foundation._types import RandomState
 from sklabelnoise.losses import ProSelfLCLoss
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Any, Literal
-
-    import torch
-    from numpy.typing import NDArray
-    from skorch import NeuralNet
-
-    from sklabelnoise._foundation._types import RandomState
 
 
 @document_common

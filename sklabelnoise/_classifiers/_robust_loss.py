@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from numbers import Integral
-from typing import TYPE_CHECKING
+from typing import Any, Literal
 
 import numpy as np
+import torch
+from numpy.typing import NDArray
 from sklearn.base import clone
+from skorch import NeuralNet
 
 from sklabelnoise._classifiers._base import BaseNoisyLabelClassifier
 from sklabelnoise._classifiers._logits_classifier import probabilities
 from sklabelnoise._classifiers._parameters import document_common
+from sklabelnoise._foundation._types import RandomState
 from sklabelnoise.losses import BATCH_CRITERIA, NAMES, ROW_CRITERIA, hyper_parameters, make_criterion
 from sklabelnoise.noise._anchors import transition_matrix_of_predictions
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Any, Literal
-
-    import torch
-    from numpy.typing import NDArray
-    from skorch import NeuralNet
-
-    from sklabelnoise._foundation._types import RandomState
 
 
 @document_common

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Sequence
 from numbers import Integral, Real
-from typing import TYPE_CHECKING
+from typing import Any, Literal, Self
 
 import numpy as np
 import pandas as pd
 import scipy.sparse
+from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -38,19 +40,11 @@ from sklabelnoise._foundation._numeric_columns import (
     with_nan_for_na,
 )
 from sklabelnoise._foundation._seeds import draw_seed
+from sklabelnoise._foundation._types import ArrayLike, CrossValidation, Labels, RandomState, RowsByNumber
 from sklabelnoise._foundation._version import __version__
 from sklabelnoise._foundation._warning_filters import callers_filters
 from sklabelnoise._foundation._work import Work
 from sklabelnoise._label_report._report import LabelReport
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from typing import Any, Literal, Self
-
-    import pandas as pd
-    from numpy.typing import NDArray
-
-    from sklabelnoise._foundation._types import ArrayLike, CrossValidation, Labels, RandomState, RowsByNumber
 
 
 class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):

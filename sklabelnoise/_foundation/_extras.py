@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 # What registries call a library, where that is not the name it is imported by.
 _REGISTERED = {"PIL": "pillow", "sentence_transformers": "sentence-transformers"}

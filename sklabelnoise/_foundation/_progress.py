@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import sys
 import threading
-from typing import TYPE_CHECKING
+from typing import Any, Self
 
 from tqdm.auto import tqdm
-
-if TYPE_CHECKING:
-    from typing import Any, Self
 
 # Work may be counted in parts of a piece; what is shown are whole pieces.
 _FORMAT = "{desc}: {percentage:3.0f}%|{bar}| {n:.0f}/{total:.0f} {unit} [{elapsed}<{remaining}{postfix}]"

@@ -7,6 +7,8 @@ import numpy as np
 import numpy.typing as npt
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure, SubFigure
 
     class Bunch(dict[str, Any]):
         """scikit-learn's ``Bunch``, which has no types of its own: a dictionary with its keys as attributes."""
@@ -16,17 +18,23 @@ if TYPE_CHECKING:
 else:
     from sklearn.utils import Bunch
 
+    # matplotlib is optional; who asks for our annotations at run time (pydantic, typeguard, Sphinx) gets an answer.
+    Axes = Figure = SubFigure = Any
+
 __all__ = [
     "ArrayLike",
+    "Axes",
     "Bunch",
     "CrossValidation",
     "Estimator",
+    "Figure",
     "Labels",
     "RandomState",
     "Rows",
     "RowsByNumber",
     "Scoring",
     "SparseMatrix",
+    "SubFigure",
 ]
 
 # Whatever numpy makes an array of: lists, arrays, pandas' frames and columns.

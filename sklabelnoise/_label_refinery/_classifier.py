@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
 from numbers import Real
-from typing import TYPE_CHECKING
+from typing import Any, Literal, Self
 
 import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
 from scipy.special import entr
 from sklearn.base import ClassifierMixin
 from sklearn.linear_model import LogisticRegression
@@ -15,20 +19,11 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklabelnoise._compat import Interval, StrOptions, fit_context
 from sklabelnoise._foundation._given import as_labels
+from sklabelnoise._foundation._types import ArrayLike, CrossValidation, Estimator, Labels, RandomState
 from sklabelnoise._foundation._warning_filters import callers_filters
 from sklabelnoise._label_refinery._refinement import BaseLabelRefinery
 from sklabelnoise._label_refinery._soft_fit import DistributionFit, choose_method, column_by_column
 from sklabelnoise.noise._anchors import joint_of_anchor_sets
-
-if TYPE_CHECKING:
-    import os
-    from collections.abc import Callable
-    from typing import Any, Literal, Self
-
-    import pandas as pd
-    from numpy.typing import NDArray
-
-    from sklabelnoise._foundation._types import ArrayLike, CrossValidation, Estimator, Labels, RandomState
 
 
 def _is_one_model_with_decision_function(self):

@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 import os
 from abc import ABCMeta, abstractmethod
+from collections.abc import Callable
 from numbers import Integral, Real
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -26,15 +27,10 @@ from sklabelnoise._foundation._last_step import last_step
 from sklabelnoise._foundation._numeric_columns import check_is_rows, check_no_texts, check_numeric_columns
 from sklabelnoise._foundation._progress import Progress
 from sklabelnoise._foundation._seeds import MAX_SEED
+from sklabelnoise._foundation._types import CrossValidation, Estimator, RandomState
 from sklabelnoise._label_refinery._left_out import LeftOutPredictor, failures_explained, fit_member
 from sklabelnoise._label_refinery._soft_fit import takes
 from sklabelnoise._label_refinery._splits import FoldDrawer
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Any, Literal
-
-    from sklabelnoise._foundation._types import CrossValidation, Estimator, RandomState
 
 logger = logging.getLogger(__name__)
 

@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import os
+from collections.abc import Callable
+from typing import Any, Literal, Self
 
 import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
 from sklearn.base import RegressorMixin, is_classifier
 from sklearn.linear_model import Ridge
 from sklearn.utils.multiclass import check_classification_targets
 
 from sklabelnoise._compat import StrOptions, fit_context
+from sklabelnoise._foundation._types import ArrayLike, CrossValidation, Estimator, Labels, RandomState
 from sklabelnoise._foundation._warning_filters import callers_filters
 from sklabelnoise._label_refinery._grades import check_thresholds, grade, halfway_thresholds, kappa_thresholds
 from sklabelnoise._label_refinery._refinement import BaseLabelRefinery
 from sklabelnoise._label_refinery._soft_fit import ValueFit
-
-if TYPE_CHECKING:
-    import os
-    from collections.abc import Callable
-    from typing import Any, Literal, Self
-
-    import pandas as pd
-    from numpy.typing import NDArray
-
-    from sklabelnoise._foundation._types import ArrayLike, CrossValidation, Estimator, Labels, RandomState
 
 
 class StochasticLabelRefineryRegressor(RegressorMixin, BaseLabelRefinery):

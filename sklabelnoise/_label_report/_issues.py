@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 
+from sklabelnoise._foundation._types import ArrayLike, Labels
 from sklabelnoise._label_report._evidence import as_column, check_evidence, confident_classes, row_names
-
-if TYPE_CHECKING:
-    from typing import Literal
-
-    from sklabelnoise._foundation._types import ArrayLike, Labels
 
 
 def find_label_issues(

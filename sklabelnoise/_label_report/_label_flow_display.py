@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Any, Self
 
 import numpy as np
 
 from sklabelnoise._foundation._classes import count_pairs
 from sklabelnoise._foundation._given import check_same_kind
 from sklabelnoise._foundation._style import NEUTRAL, class_colors, new_axes, shorten
+from sklabelnoise._foundation._types import ArrayLike, Axes, Figure, Labels
+from sklabelnoise._label_report._report import LabelReport
 from sklabelnoise._label_report._report_display import ReportDisplay
-
-if TYPE_CHECKING:
-    from typing import Any, Self
-
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
-    from sklabelnoise._foundation._types import ArrayLike, Labels
-    from sklabelnoise._label_report._report import LabelReport
 
 _GAP = 0.02  # between classes, as a share of the height
 _WIDTH = 0.06  # of the bars, as a share of the width

@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sklabelnoise._foundation._counts import check_count
 from sklabelnoise._foundation._style import NEUTRAL, pyplot, shorten
+from sklabelnoise._foundation._types import ArrayLike, Estimator, Figure, Labels, SubFigure
 from sklabelnoise._label_report._audit import audit
 from sklabelnoise._label_report._evidence import codes_of
+from sklabelnoise._label_report._report import LabelReport
 from sklabelnoise._label_report._report_display import ReportDisplay
 from sklabelnoise._label_report._views import view_of_report
-
-if TYPE_CHECKING:
-    from typing import Any, Self
-
-    from matplotlib.figure import Figure, SubFigure
-    from numpy.typing import NDArray
-
-    from sklabelnoise._foundation._types import ArrayLike, Estimator, Labels
-    from sklabelnoise._label_report._report import LabelReport
 
 _WIDTHS = (0.07, 0.13, 0.13, 0.08, 0.59)  # of the columns of a table
 

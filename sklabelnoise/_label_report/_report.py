@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, overload
+import os
+from typing import IO, Any, Literal, overload
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from sklabelnoise._foundation._callers_line import warn
 from sklabelnoise._foundation._classes import in_type_of
@@ -13,6 +15,7 @@ from sklabelnoise._foundation._counts import check_count
 from sklabelnoise._foundation._extras import needed
 from sklabelnoise._foundation._given import as_labels, check_same_rows, of_tensor
 from sklabelnoise._foundation._paths import local_file
+from sklabelnoise._foundation._types import ArrayLike, Labels, RowsByNumber
 from sklabelnoise._foundation._whole_files import write_whole
 from sklabelnoise._label_report._decisions import REMOVE, UNSURE, decided_rows, fingerprint_of
 from sklabelnoise._label_report._evidence import check_evidence, row_names
@@ -22,14 +25,6 @@ from sklabelnoise._label_report._report_display import ReportDisplay
 from sklabelnoise._label_report._statement import rate_in_words
 from sklabelnoise._label_report._table_of_classes import table_of_classes
 from sklabelnoise._label_report._transition import estimate_noise
-
-if TYPE_CHECKING:
-    import os
-    from typing import IO, Any, Literal
-
-    from numpy.typing import NDArray
-
-    from sklabelnoise._foundation._types import ArrayLike, Labels, RowsByNumber
 
 
 class LabelReport:

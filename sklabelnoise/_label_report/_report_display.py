@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, ClassVar
+from typing import Any, ClassVar, Self
 
-if TYPE_CHECKING:
-    from typing import Any, Self
-
-    from matplotlib.figure import Figure, SubFigure
+from sklabelnoise._foundation._types import Figure, SubFigure
 
 
 class ReportDisplay(ABC):

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sklabelnoise._foundation._callers_line import warn
+from sklabelnoise._foundation._types import ArrayLike, Labels
 from sklabelnoise._label_report._evidence import check_evidence, confident_classes
 from sklabelnoise._label_report._reliability import GOOD, reliability_of
 from sklabelnoise.noise._anchors import joint_of_anchor_sets
-
-if TYPE_CHECKING:
-    from typing import Any, Literal
-
-    from numpy.typing import NDArray
-
-    from sklabelnoise._foundation._types import ArrayLike, Labels
 
 
 def estimate_transition_matrix(

@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sklabelnoise._foundation._classes import count_pairs
 from sklabelnoise._foundation._given import check_same_kind
 from sklabelnoise._foundation._style import new_axes, shorten
+from sklabelnoise._foundation._types import ArrayLike, Axes, Figure, Labels
 from sklabelnoise._label_report._evidence import check_evidence
+from sklabelnoise._label_report._report import LabelReport
 from sklabelnoise._label_report._report_display import ReportDisplay
 from sklabelnoise._label_report._transition import estimate_transition_matrix
 from sklabelnoise.noise import check_transition_matrix
 from sklabelnoise.noise._rates import shares_of_each_class
 from sklabelnoise.noise._transition_matrices import in_order_of_classes, named_classes
-
-if TYPE_CHECKING:
-    from typing import Any, Self
-
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-    from numpy.typing import NDArray
-
-    from sklabelnoise._foundation._types import ArrayLike, Labels
-    from sklabelnoise._label_report._report import LabelReport
 
 _MAX_ANNOTATED = 20  # classes; more cells than that are too small for numbers
 

@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import Any, Literal
 
+from sklabelnoise._foundation._types import (
+    ArrayLike,
+    CrossValidation,
+    Estimator,
+    Labels,
+    RandomState,
+    RowsByNumber,
+    SparseMatrix,
+)
 from sklabelnoise._label_report._audit import audit
+from sklabelnoise._label_report._report import LabelReport
 from sklabelnoise.audit._default_classifier import with_default_classifier
-
-if TYPE_CHECKING:
-    from typing import Any, Literal
-
-    from sklabelnoise._foundation._types import (
-        ArrayLike,
-        CrossValidation,
-        Estimator,
-        Labels,
-        RandomState,
-        RowsByNumber,
-        SparseMatrix,
-    )
-    from sklabelnoise._label_report._report import LabelReport
 
 
 def audit_labels(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,9 +11,6 @@ from sklabelnoise._foundation._types import Bunch
 from sklabelnoise.datasets._archives import read_members, unpickle_arrays
 from sklabelnoise.datasets._download import RemoteFile, fetch_file
 from sklabelnoise.datasets._shared_files import find_shared, read_image_sheets
-
-if TYPE_CHECKING:
-    import os
 
 
 @dataclass(frozen=True)

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import pickle
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from sklearn.utils import Bunch
 
 from sklabelnoise._compat import safe_globals
 from sklabelnoise.datasets._cifar import fetch_cifar10, fetch_cifar100
 from sklabelnoise.datasets._download import RemoteFile, fetch_file
 from sklabelnoise.datasets._shared_files import find_shared
-
-if TYPE_CHECKING:
-    import os
-
-    from sklearn.utils import Bunch
 
 _HUMAN_LABELS = {
     "cifar10": RemoteFile(

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Literal
 
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 
-from sklabelnoise._foundation._types import Bunch
+from sklabelnoise._foundation._types import ArrayLike, Bunch, RandomState
 from sklabelnoise.noise import (
     check_transition_matrix,
     corrupt_labels,
@@ -16,11 +16,6 @@ from sklabelnoise.noise import (
     symmetric_transition_matrix,
 )
 from sklabelnoise.noise._transition_matrices import in_order_of_classes
-
-if TYPE_CHECKING:
-    from typing import Literal
-
-    from sklabelnoise._foundation._types import ArrayLike, RandomState
 
 
 def load_digits_noisy(

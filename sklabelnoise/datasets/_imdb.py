@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import re
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -12,9 +12,6 @@ from sklabelnoise._foundation._types import Bunch
 from sklabelnoise.datasets._archives import read_members
 from sklabelnoise.datasets._download import RemoteFile, fetch_file
 from sklabelnoise.datasets._shared_files import find_shared, read_parquet
-
-if TYPE_CHECKING:
-    import os
 
 _IMDB = RemoteFile(
     "aclImdb_v1.tar.gz",

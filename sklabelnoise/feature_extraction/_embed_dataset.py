@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import os
+from collections.abc import Callable
+from typing import Any, Literal
 
 import numpy as np
+import torch
+from numpy.typing import NDArray
 
 from sklabelnoise._foundation._checkpoint import Checkpoint
 from sklabelnoise._foundation._counts import check_count
 from sklabelnoise._foundation._progress import Progress
+from sklabelnoise._foundation._types import ArrayLike, RowsByNumber
 from sklabelnoise.feature_extraction._backbone import Backbone
 from sklabelnoise.feature_extraction._items import Items
 from sklabelnoise.training._device import note_computation, resolve_device
-
-if TYPE_CHECKING:
-    import os
-    from collections.abc import Callable
-    from typing import Any, Literal
-
-    import torch
-    from numpy.typing import NDArray
-
-    from sklabelnoise._foundation._types import ArrayLike, RowsByNumber
 
 # Items whose features are kept in one file of the cache; a run that was killed goes on behind the last whole file.
 _KEPT_TOGETHER = 1024

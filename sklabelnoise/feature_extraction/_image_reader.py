@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from numbers import Integral
-from typing import TYPE_CHECKING
+from typing import Any, Literal, Self
 
+from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from sklabelnoise._compat import Interval, StrOptions, fit_context, num_samples
 from sklabelnoise._foundation._image_files import check_files, image_paths, read_images
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Any, Literal, Self
-
-    from numpy.typing import NDArray
-
-    from sklabelnoise._foundation._types import ArrayLike, Labels
+from sklabelnoise._foundation._types import ArrayLike, Labels
 
 
 class ImageReader(TransformerMixin, BaseEstimator):

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.integrate import trapezoid
 
 from sklabelnoise._foundation._last_step import last_step
 from sklabelnoise._foundation._style import PALETTE, new_axes, remove_frame
+from sklabelnoise._foundation._types import ArrayLike, Axes, Figure
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Any, Self
-
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-    from numpy.typing import NDArray
-
     from sklabelnoise._classifiers._derivative_manipulation import DMClassifier
     from sklabelnoise._classifiers._robust_loss import RobustLossClassifier
-    from sklabelnoise._foundation._types import ArrayLike
+else:
+    DMClassifier = RobustLossClassifier = Any  # they load torch, which no other picture needs
 
 
 class EmphasisDisplay:

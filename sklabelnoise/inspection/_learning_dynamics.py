@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import Any, Literal, Self
+
+import pandas as pd
 
 from sklabelnoise._foundation._last_step import last_step
 from sklabelnoise._foundation._style import (
@@ -17,15 +19,7 @@ from sklabelnoise._foundation._style import (
     new_axes,
     remove_frame,
 )
-
-if TYPE_CHECKING:
-    from typing import Any, Literal, Self
-
-    import pandas as pd
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
-    from sklabelnoise._foundation._types import Estimator
+from sklabelnoise._foundation._types import Axes, Estimator, Figure
 
 # Columns of the history, how they are called, and how they are drawn, for each quantity. A method keeps its color, and
 # color tells several networks apart, so lines of one network differ in style.

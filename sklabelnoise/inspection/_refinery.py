@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import scipy.sparse
+from numpy.typing import NDArray
 
 from sklabelnoise._foundation._given import as_labels, check_same_kind
 from sklabelnoise._foundation._style import class_colors, pyplot, remove_frame, shorten
+from sklabelnoise._foundation._types import ArrayLike, Figure, Labels
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from typing import Any, Self
-
-    from matplotlib.figure import Figure
-    from numpy.typing import NDArray
-
-    from sklabelnoise._foundation._types import ArrayLike, Labels
     from sklabelnoise._label_refinery._classifier import StochasticLabelRefinery
+else:
+    StochasticLabelRefinery = Any  # it takes a while to load, which no other picture needs
 
 
 class RefineryDisplay:

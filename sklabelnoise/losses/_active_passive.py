@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import inspect
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+
+import torch
 
 from sklabelnoise.losses._asymmetric import ael, agce, aue
 from sklabelnoise.losses._declare import AT_LEAST_ZERO, per_example_loss
 from sklabelnoise.losses._margin import over_samples
 from sklabelnoise.losses._normalized import nce, nfl
 from sklabelnoise.losses._robust import mae, rce
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    import torch
 
 DOCSTRING = r"""Active-passive loss of {active_title} and {passive_title}.
 

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
 
 from sklabelnoise._compat import under_functorch_transforms
+from sklabelnoise._foundation._types import ArrayLike
 from sklabelnoise.losses._declare import Interval, TransitionMatrix, as_matrix, per_example_loss
 from sklabelnoise.losses._log_odds import log_probabilities, with_derivative_of
 from sklabelnoise.losses._margin import check_targets, expected_value, log, over_samples
-
-if TYPE_CHECKING:
-    from sklabelnoise._foundation._types import ArrayLike
 
 
 def _prepared(loss, prepare, transition_matrix, logits):

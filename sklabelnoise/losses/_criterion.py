@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -15,10 +16,6 @@ from sklabelnoise.losses._margin import check_sample_weight, check_targets, shar
 from sklabelnoise.losses._protocol import Criterion
 from sklabelnoise.losses._registry import CRITERIA, check_hyper_parameters, get_loss
 from sklabelnoise.losses._targets import cross_entropy
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Any, Literal
 
 REDUCTIONS = ("mean", "sum", "none")
 

@@ -6,19 +6,16 @@ import functools
 import inspect
 import math
 import numbers
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 
 from sklabelnoise.losses._protocol import Criterion
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Any, TypeVar
-
-    Loss = TypeVar("Loss", bound=Callable[..., torch.Tensor])
+Loss = TypeVar("Loss", bound=Callable[..., torch.Tensor])
 
 
 def _is_held(value):

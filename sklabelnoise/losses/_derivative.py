@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import numbers
+from collections.abc import Callable
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -30,10 +31,6 @@ from sklabelnoise.losses._weighting import (
     weights_at,
     weights_of,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Any, Literal
 
 # The least damping beside which a probability that float32 has no number for is none.
 _NO_UNDERFLOW = 1e-20

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import inspect
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import Any
 
+import pandas as pd
 import torch
 
 from sklabelnoise.losses._emphasis import DMEmphasis, IMAEEmphasis
 from sklabelnoise.losses._registry import BATCH_CRITERIA, NAMES, ROW_CRITERIA, emphasis_of, hyper_parameters
 from sklabelnoise.losses._weighting import weights_at
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Any
-
-    import pandas as pd
 
 # Midpoints of this many intervals for what has no peak narrower than a thousandth of [0, 1].
 N_POINTS = 100_000
@@ -126,8 +122,6 @@ def emphasis_table(n_classes: int = 10) -> pd.DataFrame:
     mae            0.50  0.33      0.02
     gce            0.41  0.44      0.03
     """
-    import pandas as pd
-
     p = torch.cat([torch.tensor([0.0], dtype=torch.double), _midpoints(N_POINTS), torch.tensor([1.0]).double()])
     rows = {}
     for name, loss in {**NAMES, **ROW_CRITERIA, **BATCH_CRITERIA}.items():

@@ -5,7 +5,8 @@ from __future__ import annotations
 import difflib
 import inspect
 import math
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import Any
 
 import torch
 
@@ -39,10 +40,6 @@ from sklabelnoise.losses._targets import (
 )
 from sklabelnoise.losses._tempered import bi_tempered
 from sklabelnoise.losses._whole_prediction import brier, negative_learning
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Any
 
 # Losses that give one value per example, by name. Those of two views of a row (GJS) are no such functions and are left
 # out, as is the determinant of a batch (DMI).

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import Literal
 
 import torch
 
@@ -19,9 +19,6 @@ from sklabelnoise.losses._margin import (
 )
 from sklabelnoise.losses._protocol import Criterion
 from sklabelnoise.losses._targets import as_distribution, cross_entropy, cross_entropy_of, entropy
-
-if TYPE_CHECKING:
-    from typing import Literal
 
 LOCAL_TRUSTS = ("entropy", "max", "none")
 _DOMAINS = {

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+import torch
 import torch.nn.functional as F
 
 from sklabelnoise.losses._declare import per_example_loss
 from sklabelnoise.losses._log_odds import label_margin, log_probabilities, margins, miss, probability
 from sklabelnoise.losses._margin import check_targets
 from sklabelnoise.losses._targets import as_distribution
-
-if TYPE_CHECKING:
-    import torch
 
 
 @per_example_loss(uniform_remainder=True)

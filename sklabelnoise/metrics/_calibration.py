@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from numbers import Integral
-from typing import TYPE_CHECKING
+from typing import Literal
 
 import numpy as np
 from sklearn.utils import check_consistent_length, column_or_1d
@@ -11,12 +11,8 @@ from sklearn.utils import check_consistent_length, column_or_1d
 from sklabelnoise._foundation._classes import check_distinct, check_probabilities
 from sklabelnoise._foundation._given import as_labels, check_same_rows, check_weights
 from sklabelnoise._foundation._matrix import check_matrix
+from sklabelnoise._foundation._types import ArrayLike, Labels
 from sklabelnoise.metrics._class_columns import class_columns
-
-if TYPE_CHECKING:
-    from typing import Literal
-
-    from sklabelnoise._foundation._types import ArrayLike, Labels
 
 
 def expected_calibration_error(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.metrics import roc_auc_score
@@ -11,9 +9,7 @@ from sklearn.utils import check_array, check_consistent_length, column_or_1d
 
 from sklabelnoise._foundation._callers_line import warn
 from sklabelnoise._foundation._given import check_flags, check_same_kind, check_same_rows
-
-if TYPE_CHECKING:
-    from sklabelnoise._foundation._types import ArrayLike, Labels
+from sklabelnoise._foundation._types import ArrayLike, Labels
 
 
 def _share(part, whole, what):

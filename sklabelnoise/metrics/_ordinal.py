@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import pandas as pd
 
 from sklabelnoise._foundation._classes import check_distinct
 from sklabelnoise._foundation._given import check_same_kind, check_same_rows, check_weights
-
-if TYPE_CHECKING:
-    from sklabelnoise._foundation._types import ArrayLike, Labels
+from sklabelnoise._foundation._types import ArrayLike, Labels
 
 
 def quadratic_weighted_kappa(

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from numbers import Integral
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.utils import check_consistent_length, column_or_1d
 
 from sklabelnoise._foundation._given import as_labels, check_comparable
 from sklabelnoise._foundation._matrix import check_matrix
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from typing import Any
-
-    from numpy.typing import NDArray
-
-    from sklabelnoise._foundation._types import ArrayLike, Labels
+from sklabelnoise._foundation._types import ArrayLike, Labels
 
 # Queries scored at a time: bounds the memory to this many rows of the similarity matrix.
 _BLOCK = 1024

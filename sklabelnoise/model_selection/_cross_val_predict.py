@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn import get_config
 from sklearn.base import is_classifier
 from sklearn.model_selection import check_cv, cross_val_predict
@@ -16,18 +17,12 @@ from sklabelnoise._classifiers._net_classifier import NetClassifier
 from sklabelnoise._compat import check_method_params, num_samples, safe_indexing
 from sklabelnoise._foundation._given import as_labels, check_none_missing, check_same_rows
 from sklabelnoise._foundation._progress import Progress
+from sklabelnoise._foundation._types import ArrayLike, CrossValidation, Estimator, Labels
 from sklabelnoise._foundation._warning_filters import callers_filters
 from sklabelnoise._fused._fits import Fits, refuse
 from sklabelnoise._fused._folds import make_folds
 from sklabelnoise._fused._plan import final_classifier
 from sklabelnoise._stacked._criterion import NotStackableError
-
-if TYPE_CHECKING:
-    from typing import Any, Literal
-
-    from numpy.typing import NDArray
-
-    from sklabelnoise._foundation._types import ArrayLike, CrossValidation, Estimator, Labels
 
 _METHODS = ("predict", "predict_proba", "predict_log_proba", "decision_function")
 

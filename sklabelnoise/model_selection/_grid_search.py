@@ -12,8 +12,11 @@ this file makes the table. These are seven rooms, and seven times a room is ente
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import Any, Self
 
+import pandas as pd
+from numpy.typing import NDArray
 from sklearn.base import clone, is_classifier
 from sklearn.model_selection import GridSearchCV, ParameterGrid, check_cv
 from sklearn.utils import indexable
@@ -29,17 +32,9 @@ from sklabelnoise._compat import (
 from sklabelnoise._foundation._cloned import cloned_with
 from sklabelnoise._foundation._fitted_state import keeping_fitted_state
 from sklabelnoise._foundation._given import as_labels, check_none_missing, check_same_rows
+from sklabelnoise._foundation._types import ArrayLike, Estimator, Labels
 from sklabelnoise._foundation._warning_filters import callers_filters
 from sklabelnoise.model_selection._evaluation import Evaluation
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Any, Self
-
-    import pandas as pd
-    from numpy.typing import NDArray
-
-    from sklabelnoise._foundation._types import ArrayLike, Estimator, Labels
 
 _OF_THE_BEST = ("best_index_", "best_score_", "best_params_", "best_estimator_", "refit_time_", "feature_names_in_")
 

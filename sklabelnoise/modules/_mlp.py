@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from numbers import Integral
-from typing import TYPE_CHECKING
+from typing import Any
 
 from torch import nn
 
 from sklabelnoise.modules._draws import Dropout
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Any
 
 
 class MLP(nn.Module):

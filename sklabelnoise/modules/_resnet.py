@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import inspect
 from collections import OrderedDict
-from typing import TYPE_CHECKING
+from typing import Literal
 
 import torch.nn.functional as F
 from torch import nn
 
 from sklabelnoise.modules._image_network import ImageNetwork, convolution_3x3, one_by_one
-
-if TYPE_CHECKING:
-    from typing import Literal
 
 
 class SqueezeExcitation(nn.Module):

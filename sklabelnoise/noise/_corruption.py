@@ -4,23 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from numbers import Real
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.stats import truncnorm
 from sklearn.utils import check_array, check_consistent_length, check_random_state, column_or_1d
 
 from sklabelnoise._compat import safe_indexing
 from sklabelnoise._foundation._classes import encode, in_type_of
 from sklabelnoise._foundation._given import as_labels, check_same_rows
+from sklabelnoise._foundation._types import ArrayLike, Labels, RandomState, SparseMatrix
 from sklabelnoise.noise._transition_matrices import check_rate, check_transition_matrix, in_order_of_classes
-
-if TYPE_CHECKING:
-    from typing import Any
-
-    from numpy.typing import NDArray
-
-    from sklabelnoise._foundation._types import ArrayLike, Labels, RandomState, SparseMatrix
 
 
 def corrupt_labels(

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sklabelnoise._foundation._classes import count_pairs
 from sklabelnoise._foundation._given import check_same_kind
+from sklabelnoise._foundation._types import ArrayLike, Labels
 from sklabelnoise.noise._transition_matrices import check_transition_matrix
-
-if TYPE_CHECKING:
-    from typing import Any
-
-    from numpy.typing import NDArray
-
-    from sklabelnoise._foundation._types import ArrayLike, Labels
 
 
 def realized_noise_rate(y_clean: Labels, y_noisy: ArrayLike) -> float:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from numbers import Integral, Real
-from typing import TYPE_CHECKING
+from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
 from sklabelnoise._foundation._classes import check_rows_sum_to_one, in_full_precision
@@ -14,13 +15,7 @@ from sklabelnoise._foundation._counts import check_count
 from sklabelnoise._foundation._frames import pandas_frame
 from sklabelnoise._foundation._given import as_labels
 from sklabelnoise._foundation._matrix import check_matrix
-
-if TYPE_CHECKING:
-    from typing import Any, Literal
-
-    from numpy.typing import NDArray
-
-    from sklabelnoise._foundation._types import ArrayLike, RandomState
+from sklabelnoise._foundation._types import ArrayLike, RandomState
 
 #: Classes of CIFAR-10 that people confuse: truck -> automobile, bird -> airplane, deer -> horse, cat <-> dog.
 CIFAR10_FLIPS = {9: 1, 2: 0, 4: 7, 3: 5, 5: 3}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import scipy.sparse
 import torch
@@ -12,11 +10,9 @@ from torch.utils.data import Dataset
 from sklabelnoise._foundation._classes import encode
 from sklabelnoise._foundation._frames import pandas_frame
 from sklabelnoise._foundation._given import as_labels
+from sklabelnoise._foundation._types import Labels, Rows
 from sklabelnoise.training._forward import map_batches
 from sklabelnoise.training._watch import TrainingLogits, odds_of
-
-if TYPE_CHECKING:
-    from sklabelnoise._foundation._types import Labels, Rows
 
 _VALUES = ("label_proba", "entropy", "as_given", "as_true", "trust", "emphasis")
 _GROUPS = ("all", "clean", "wrong")

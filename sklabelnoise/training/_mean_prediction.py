@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Any
 
 import torch
+from numpy.typing import NDArray
 
 from sklabelnoise.training._watch import TrainingLogits, odds_of
-
-if TYPE_CHECKING:
-    from typing import Any
-
-    from numpy.typing import NDArray
 
 
 class MeanPrediction(TrainingLogits):
