@@ -3,6 +3,7 @@ import pytest
 
 from benchmarks.comparison import BASELINE, CEILING, Comparison, by_condition, frame_of
 from benchmarks.leaderboard import measures_table, wins_table
+from benchmarks.profiles import PROFILES
 from benchmarks.report import README, block
 from benchmarks.rows import RESULTS
 from benchmarks.summary import (
@@ -239,8 +240,10 @@ def test_the_table_marks_the_best_that_saw_no_clean_label(made, results):
     assert "No rows yet of DMClassifierCV; RandomForest, tuned;" in text
 
 
-def test_the_readmes_table_comes_from_rows_of_one_commit():
-    """Promised of it. With a method's definition changes its row, and with that all of them: `benchmarks.again`."""
+def test_the_readmes_table_and_all_kinds_of_noise_come_from_rows_of_one_commit():
+    """Promised of them. With a method's definition changes its row, and with that all of them: `benchmarks.again`."""
     rows = shown_rows(usable_rows(RESULTS / "tables.jsonl")[0])
     compared = pd.concat(comparison.rows for comparison in by_condition(rows, paired=True).values())
     assert compared["commit"].nunique() == 1
+    of_kinds = [row["commit"] for row in rows if row["method"] in PROFILES["kinds"].methods]
+    assert set(of_kinds) == set(compared["commit"])
