@@ -230,6 +230,7 @@ class TestOtherTablesOfOneCore:
         assert final.loc["co-teaching", 0] > final.loc[BEST, 0].min()
         assert 6.5 < final.loc["co-teaching", 0] - final.loc["co-teaching", 1] < 8
         assert final.loc[BEST, 1].min() - final.loc["co-teaching", 1] > 6.5
+        assert final.loc["co-teaching", 2] > final.loc[BEST, 2].min()
 
     def test_losses_beside_dm_in_table_1(self):
         final = 100 * of_first_seed("dm_table1")
@@ -325,6 +326,19 @@ class TestOtherTablesOfOneCore:
         assert np.allclose(gains, [0.10, 0.09, 0.04, 0.04], atol=0.005)
         assert np.ptp([final[f"DM{kind}"] for kind in kinds]) < 0.01
 
+    def test_dm_gains_under_each_regularizer_on_cifar10(self):
+        final = 100 * one_core("dm_table6")["final"].unstack("seed")
+        gains = {
+            kind: final.loc[f"DM{kind}"] - final.loc[f"CCE{kind}"] for kind in ("", " L2", " dropout", " L2, dropout")
+        }
+        assert np.allclose([gain.mean() for gain in gains.values()], [15.7, 15.4, 6.8, 7.3], atol=0.1)
+        assert abs((final.loc["CCE dropout"] - final.loc["CCE"]).mean() - 9.2) < 0.1
+        added = {name: final.loc[f"{name} L2"] - final.loc[name] for name in ("CCE", "DM")}
+        assert all(gain.gt(0).all() and abs(gain.mean() - 1) < 0.25 for gain in added.values())
+        for name in ("CCE", "DM"):
+            added = final.loc[f"{name} L2, dropout"] - final.loc[f"{name} dropout"]
+            assert abs(added.mean()) < 4.3 * added.sem()  # Student's t of two degrees of freedom, 5 %
+
     def test_what_is_seen_of_sop_nce_rce_and_peer_loss(self):
         rows = one_core("cifar10_explained")
         shared = rows.loc[["CCE", "SOP, lr_u=1"], "final"].unstack("method").dropna()
@@ -408,6 +422,15 @@ class TestOtherTablesOfOneCore:
         gain = (final.loc["ProSelfLC"] - final.loc["CCE"])[pairs]
         assert gain.is_monotonic_decreasing and gain.iloc[0] > 2 * gain.iloc[-1]
         assert memorized.loc["CCE", pairs].gt(0.9).all() and memorized.loc["ProSelfLC", pairs].gt(0.55).all()
+        rows = one_core("proselflc_table4")
+        rows = rows[rows["condition"] == "asymmetric 0.4"]
+        seeds = 100 * rows["final"].unstack("seed")
+        assert seeds.loc[of_paper].idxmax().eq("ProSelfLC").all() and seeds.shape[1] == 3
+        assert ahead(rows, "ProSelfLC", "CCE", by=5)
+        assert abs((seeds.loc["ProSelfLC"] - seeds.loc["CCE"]).mean() - 1.3) < 0.05
+        assert np.allclose(seeds.loc["Forward"] - seeds.loc["CCE"], [-1, 2, 1], atol=0.5)
+        assert rows["memorized"].unstack("seed").loc["Forward"].lt(0.53).all()
+        assert seeds.std(axis=1).drop("Forward").max() < 0.6 and abs(seeds.std(axis=1)["Forward"] - 1.8) < 0.05
         curve = of_first_seed("proselflc_table4", "curve").loc["ProSelfLC", "symmetric 0.6"]
         assert max(curve) > 0.2 and max(curve[-2:]) < 0.025
         slower = of_first_seed("proselflc_figure2", "curve")["symmetric 0.6"]["ProSelfLC, slope=8"]
