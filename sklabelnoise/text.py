@@ -78,7 +78,8 @@ class PVDBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         Whether to lower the case of the texts.
 
     token_pattern : str, default="\\\\w+|[^\\\\w\\\\s]"
-        Regular expression of a word; by default punctuation marks are words, too.
+        Regular expression of a word; by default punctuation marks are words, too. If it has a group, this is the word;
+        it may have one.
 
     tokenizer : callable, default=None
         Replaces `lowercase` and `token_pattern`: turns a text into a list of words.
@@ -378,11 +379,25 @@ class PVDBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
     def _make_tokenizer(self):
         """Text to list of words."""
         if self.tokenizer is None:
-            find = re.compile(self.token_pattern).findall
+            try:
+                pattern = re.compile(self.token_pattern)
+            except re.error as error:
+                raise ValueError(
+                    f"token_pattern must be a regular expression, got {self.token_pattern!r}: {error}."
+                ) from error
+            if pattern.groups > 1:  # each match would be a tuple, and no word
+                raise ValueError(
+                    f"token_pattern must have one group at most, which is the word, got {pattern.groups} in "
+                    f"{self.token_pattern!r}; (?:...) is none."
+                )
+            find = pattern.findall
             return (lambda text: find(text.lower())) if self.lowercase else find
 
         def tokenize(text):
-            words = list(self.tokenizer(text))
+            words = self.tokenizer(text)
+            if isinstance(words, str) or not isinstance(words, Iterable):  # a text would be split into letters
+                raise TypeError(f"tokenizer must return a list of words, got {words!r:.40} for {text[:40]!r}.")
+            words = list(words)
             if not all(isinstance(word, str) for word in words):
                 raise TypeError(f"tokenizer must return words of type str, got {words[:3]!r} for {text[:40]!r}.")
             return words
@@ -422,10 +437,13 @@ def _check_texts(texts, name):
     """The texts as a list of str."""
     if isinstance(texts, str):
         raise ValueError(f"{name} must be an iterable of texts, got a single one: {texts[:40]!r}.")
+    if isinstance(texts, set | frozenset):  # in another order in each process
+        raise TypeError(f"{name} must hold texts in an order, got {type(texts).__name__}.")
     if getattr(texts, "ndim", 1) != 1:
         raise ValueError(f"{name} must be one-dimensional, one text a row, got shape {texts.shape}.")
     try:
-        texts = list(texts)
+        # The items of an array of pyarrow are no texts of Python's.
+        texts = texts.to_pylist() if hasattr(texts, "to_pylist") else list(texts)
     except TypeError:
         raise TypeError(f"{name} must be an iterable of texts, got {type(texts).__name__}.") from None
     for i, text in enumerate(texts):

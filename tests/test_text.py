@@ -370,6 +370,7 @@ class TestBadInput:
             (5, TypeError, "X must be an iterable of texts, got int"),
             (pd.DataFrame({"text": ["a"]}), ValueError, r"one-dimensional, one text a row, got shape \(1, 1\)"),
             (np.array([["a"]]), ValueError, "X must be one-dimensional"),
+            ({"a", "b"}, TypeError, "X must hold texts in an order, got set"),
         ],
     )
     def test_what_is_no_list_of_texts(self, fitted, X, error, message):
@@ -385,6 +386,22 @@ class TestBadInput:
     def test_numbers_below_one(self, name):
         with pytest.raises(ValueError, match=f"The '{name}' parameter of PVDBOWVectorizer must be an int in the range"):
             PVDBOWVectorizer(**{name: 0}).fit(["a"])
+
+    @pytest.mark.parametrize("words", [None, 5, "a text"])
+    def test_a_tokenizer_returns_words(self, corpus, words):
+        with pytest.raises(TypeError, match=f"tokenizer must return a list of words, got {words!r} for '"):
+            PVDBOWVectorizer(**SMALL, tokenizer=lambda text: words).fit(corpus[0])
+
+    @pytest.mark.parametrize(
+        ("pattern", "message"),
+        [
+            ("(", r"token_pattern must be a regular expression, got '\(': missing"),
+            (r"(\w)(\w+)", "token_pattern must have one group at most, which is the word, got 2 in"),
+        ],
+    )
+    def test_a_pattern_is_of_one_word(self, corpus, pattern, message):
+        with pytest.raises(ValueError, match=message):
+            PVDBOWVectorizer(**SMALL, token_pattern=pattern).fit(corpus[0])
 
     def test_without_gensim_the_error_names_the_extra(self, fitted, monkeypatch):
         monkeypatch.setitem(sys.modules, "gensim", None)
@@ -444,3 +461,16 @@ class TestTheOldName:
         again = PVDBOWVectorizer()
         again.__setstate__({**state, "unlabelled": ["a b"]})
         assert again.get_params() == vectorizer.get_params()
+
+
+@pytest.mark.parametrize("convert", [lambda pa, X: pa.array(X), lambda pa, X: pa.chunked_array([X[:3], X[3:]])])
+def test_arrays_of_pyarrow_are_texts(corpus, fitted, convert):
+    texts = convert(pytest.importorskip("pyarrow"), corpus[0])
+    np.testing.assert_array_equal(fitted.transform(texts), fitted.transform(corpus[0]))
+
+
+def test_a_group_is_the_word(corpus):
+    texts, other = corpus[0][:20], ["<" + text.replace(" ", "> <") + ">" for text in corpus[0][:20]]
+    plain = PVDBOWVectorizer(**SMALL, token_pattern=r"\w+").fit(texts)
+    group = PVDBOWVectorizer(**SMALL, token_pattern=r"<(\w+)>").fit(other)
+    assert group.vocabulary_ == plain.vocabulary_
