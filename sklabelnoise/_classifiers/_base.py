@@ -13,7 +13,6 @@ import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
-from sklearn.utils import column_or_1d
 from sklearn.utils.validation import check_is_fitted
 from skorch.helper import predefined_split
 
@@ -22,7 +21,7 @@ from sklabelnoise._classifiers._parameters import SWITCHES, common_constraints
 from sklabelnoise._classifiers._saving import check_net, net_from_saved, net_to_saved
 from sklabelnoise._compat import CallbackSupportMixin, callback_context, fit_context, has_callbacks, with_callbacks
 from sklabelnoise._foundation._fitted_state import keeping_fitted_state
-from sklabelnoise._foundation._given import as_labels
+from sklabelnoise._foundation._given import label_column
 from sklabelnoise._foundation._seeds import draw_seed
 from sklabelnoise._foundation._types import ArrayLike, Labels, Rows
 from sklabelnoise._fused._fits import predict_left_out
@@ -261,7 +260,7 @@ class BaseNoisyLabelClassifier(CallbackSupportMixin, NetClassifier):
             if first and classes is None:
                 raise ValueError("classes must be passed on the first call to partial_fit, got None.")
             if classes is not None:
-                classes = column_or_1d(as_labels(classes, "classes"))
+                classes = label_column(classes, "classes")
             if not first and classes is not None and not np.array_equal(np.unique(classes), self.classes_):
                 raise ValueError(f"classes must be the same in every call: expected {self.classes_}, got {classes}.")
             known = (np.unique(classes), None) if first else (self.classes_, self.input_shape_)

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from sklabelnoise._foundation._given import is_masked, of_tensor
+from sklabelnoise._foundation._given import is_masked, label_column, of_tensor
 
 # By types of NumPy and torch, the distance of one from the next number: rounded entries sum to one within half of it,
 # and what they are divided by was rounded as well.
@@ -30,7 +30,7 @@ def encode(y, classes=None, *, name="y"):
     Raises
     ------
     ValueError
-        If y is not one-dimensional, if it holds a label that is not in `classes`, or these hold one twice.
+        If y is not one-dimensional, if it holds a label that is not in `classes`, or these are no classes.
 
     Examples
     --------
@@ -47,8 +47,7 @@ def encode(y, classes=None, *, name="y"):
     found, codes = _found(y)
     if classes is None:
         return found, codes
-    classes = np.asarray(classes)
-    check_distinct(classes)
+    classes = check_classes(classes)
     names, labels = _numbers(classes), _numbers(found)
     order = np.argsort(names)
     if (names.dtype.kind in "OU") != (labels.dtype.kind in "OU"):
@@ -112,6 +111,39 @@ def count_pairs(classes=None, **labels):
     first, second = (encode(y, classes, name=name)[1] for name, y in labels.items())
     n = len(classes)
     return np.asarray(classes), np.bincount(n * first + second, minlength=n * n).reshape(n, n)
+
+
+def check_classes(classes, name="classes"):
+    """All classes as the user names them: labels, none missing, none twice.
+
+    Parameters
+    ----------
+    classes : array-like of shape (n_classes,)
+    name : str, default="classes"
+        What to call them.
+
+    Returns
+    -------
+    classes : ndarray of shape (n_classes,)
+        In their order.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As :func:`~sklabelnoise._foundation._given.label_column`, or if there is none, or one twice.
+
+    Examples
+    --------
+    >>> check_classes({"cat", "dog"})
+    Traceback (most recent call last):
+    ...
+    TypeError: classes must be an array, a series or a list of labels, got set.
+    """
+    classes = label_column(classes, name)
+    if len(classes) == 0:
+        raise ValueError(f"{name} must hold one label at least, got none.")
+    check_distinct(classes, name)
+    return classes
 
 
 def check_distinct(classes, name="classes"):

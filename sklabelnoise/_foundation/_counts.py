@@ -11,5 +11,5 @@ def check_count(name, number, *, least):
     ValueError
         Naming the argument.
     """
-    if not isinstance(number, Integral) or number < least:
+    if not isinstance(number, Integral) or isinstance(number, bool) or number < least:
         raise ValueError(f"{name} must be an integer of at least {least}, got {number!r}.")

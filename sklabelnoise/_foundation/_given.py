@@ -30,6 +30,27 @@ def is_masked(values):
     return isinstance(values, np.ma.MaskedArray) and bool(np.ma.getmaskarray(values).any())
 
 
+def check_not_masked(values, name, what="values"):
+    """Refuse an array of NumPy some of whose values are masked: scikit-learn would read what is below.
+
+    Raises
+    ------
+    ValueError
+        Naming the first row.
+
+    Examples
+    --------
+    >>> check_not_masked(np.ma.array([0.5, 0.2], mask=[False, True]), "rates")
+    Traceback (most recent call last):
+    ...
+    ValueError: rates must not hold missing values, got one in row 1.
+    """
+    if is_masked(values):
+        mask = np.ma.getmaskarray(values)
+        row = np.unravel_index(mask.argmax(), mask.shape)[0]
+        raise ValueError(f"{name} must not hold missing {what}, got one in row {row}.")
+
+
 def check_none_missing(y, name="y"):
     """Refuse labels that are not there, before anything compares or sorts them.
 
@@ -133,6 +154,44 @@ def as_labels(y, name="y"):
     raise _not_labels(labels, name)
 
 
+def label_column(y, name="y"):
+    """Labels as :func:`as_labels` reads them, one a row. (scikit-learn's `column_or_1d` calls everything y.)
+
+    Parameters
+    ----------
+    y : array-like of shape (n_samples,) or (n_samples, 1)
+        Given labels.
+    name : str, default="y"
+        What to call them.
+
+    Returns
+    -------
+    y : ndarray of shape (n_samples,)
+
+    Raises
+    ------
+    TypeError, ValueError
+        As :func:`as_labels`, or if there is not one label a row.
+
+    Examples
+    --------
+    >>> label_column([["a"], ["b"]])
+    array(['a', 'b'], dtype='<U1')
+    >>> label_column([[1, 2]], "sets")
+    Traceback (most recent call last):
+    ...
+    ValueError: sets must be one-dimensional, got shape (1, 2).
+    """
+    labels = as_labels(y, name)
+    if labels is None or scipy.sparse.issparse(labels):
+        raise TypeError(f"{name} must be an array, a series or a list of labels, got {type(labels).__name__}.")
+    if labels.ndim == 2 and labels.shape[1] == 1:
+        labels = labels[:, 0]
+    if labels.ndim != 1:
+        raise ValueError(f"{name} must be one-dimensional, got shape {labels.shape}.")
+    return labels
+
+
 def check_same_kind(**labels):
     """Several columns of labels, checked, that can be compared with each other.
 
@@ -194,7 +253,7 @@ def check_comparable(**labels):
     >>> check_comparable(query_labels=["ann"], gallery_labels=["ann", "bob"])
     [array(['ann'], dtype='<U3'), array(['ann', 'bob'], dtype='<U3')]
     """
-    columns = [column_or_1d(as_labels(y, name)) for name, y in labels.items()]
+    columns = [label_column(y, name) for name, y in labels.items()]
     kinds = [_KINDS.get(column.dtype.kind, "text") for column in columns]
     if len(set(kinds)) > 1:
         names, kinds = " and ".join(labels), " and ".join(dict.fromkeys(kinds))
@@ -274,7 +333,9 @@ def check_flags(flags, name):
     ...
     ValueError: is_issue must hold True and False, or 1 and 0, got -1.
     """
-    flags = column_or_1d(as_labels(flags, name))
+    flags = label_column(flags, name)
+    if len(flags) == 0:
+        return flags.astype(bool)
     if flags.dtype.kind not in "biuf":
         raise TypeError(f"{name} must hold True and False, or 1 and 0, got {type(flags.tolist()[0]).__name__}.")
     neither = (flags != 0) & (flags != 1)
@@ -328,6 +389,7 @@ def check_weights(sample_weight, n_rows, name="sample_weight"):
     Returns
     -------
     sample_weight : ndarray of shape (n_rows,), float64
+        As they are, or in proportion where their sum would be infinite.
 
     Raises
     ------
@@ -342,8 +404,7 @@ def check_weights(sample_weight, n_rows, name="sample_weight"):
     if sample_weight is None:
         return np.ones(n_rows)
     sample_weight = of_tensor(sample_weight)
-    if is_masked(sample_weight):
-        raise ValueError(f"{name} must not hold missing weights, got one in row {sample_weight.mask.argmax()}.")
+    check_not_masked(sample_weight, name, "weights")
     if getattr(getattr(sample_weight, "dtype", None), "kind", None) in ("c", "m", "M"):  # NumPy makes numbers of them
         raise ValueError(f"{name} must hold numbers that can be compared, got {sample_weight.dtype}.")
     try:
@@ -352,9 +413,13 @@ def check_weights(sample_weight, n_rows, name="sample_weight"):
         raise ValueError(f"{name} must hold numbers, got {sample_weight!r}.") from error
     try:
         # A column of zeros stands in for X, of which only the length matters: X may be a Dataset.
-        return check_sample_weight(sample_weight, np.zeros((n_rows, 1)), dtype=np.float64, ensure_non_negative=True)
+        weight = check_sample_weight(sample_weight, np.zeros((n_rows, 1)), dtype=np.float64, ensure_non_negative=True)
     except ValueError as error:  # scikit-learn's messages know one name
         raise ValueError(str(error).replace("sample_weight", name)) from error
+    with np.errstate(over="ignore"):
+        total = weight.sum()
+    # A power of two rounds nothing; every mean over an infinite sum would be zero or NaN.
+    return weight if np.isfinite(total) else np.ldexp(weight, -n_rows.bit_length())
 
 
 def check_groups_whole(splits, groups):

@@ -44,6 +44,14 @@ def new_axes(ax, **kwargs):
     return plt.subplots(layout="constrained", **kwargs)[1] if ax is None else ax
 
 
+def line_style(kwargs):
+    """Options of a line under their whole names: matplotlib refuses a short one, as ``ls``, beside a default."""
+    from matplotlib.cbook import normalize_kwargs
+    from matplotlib.lines import Line2D
+
+    return normalize_kwargs(kwargs, Line2D)
+
+
 def class_colors(n_classes):
     """One color a class, as an array of shape (n_classes, 3)."""
     mpl = pyplot().matplotlib

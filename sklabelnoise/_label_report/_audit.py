@@ -8,7 +8,7 @@ from sklearn import get_config
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, check_cv
 from sklearn.pipeline import Pipeline
-from sklearn.utils import column_or_1d, get_tags, indexable
+from sklearn.utils import get_tags, indexable
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.parallel import delayed
 from sklearn.utils.validation import has_fit_parameter
@@ -16,7 +16,7 @@ from sklearn.utils.validation import has_fit_parameter
 from sklabelnoise._compat import safe_split
 from sklabelnoise._foundation._callers_line import warn
 from sklabelnoise._foundation._classes import at_all_classes
-from sklabelnoise._foundation._given import as_labels, check_groups, check_groups_whole, check_same_rows
+from sklabelnoise._foundation._given import check_groups, check_groups_whole, check_same_rows, label_column
 from sklabelnoise._foundation._in_parallel import as_they_come
 from sklabelnoise._foundation._last_step import last_step, predicts_proba
 from sklabelnoise._foundation._numeric_columns import note_what_is_no_number
@@ -93,7 +93,7 @@ def audit(
         "display": shown if display is None else display,
         "ids": paths if ids is None else ids,
     }
-    given, y = y, column_or_1d(as_labels(y))
+    given, y = y, label_column(y)
     check_classification_targets(y)
     groups = check_groups(groups, len(y))
     if len(found := set(y.tolist())) < 2:

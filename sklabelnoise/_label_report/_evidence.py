@@ -2,10 +2,10 @@
 
 import numpy as np
 import pandas as pd
-from sklearn.utils import check_consistent_length, column_or_1d
+from sklearn.utils import check_consistent_length
 
-from sklabelnoise._foundation._classes import check_distinct, check_probabilities, encode
-from sklabelnoise._foundation._given import as_labels, check_same_rows
+from sklabelnoise._foundation._classes import check_classes, check_probabilities, encode
+from sklabelnoise._foundation._given import check_same_rows, label_column
 from sklabelnoise._foundation._matrix import check_matrix
 from sklabelnoise.metrics._class_columns import class_columns, complete_in_class_order
 
@@ -26,10 +26,9 @@ def check_evidence(y, proba, classes=None, *, argument="proba"):
     classes : ndarray of shape (n_classes,)
     """
     check_same_rows(y=y, **{argument: proba}, numbers=False)
-    y = column_or_1d(as_labels(y))
+    y = label_column(y)
     found, codes = encode(y)
-    known = found if classes is None else column_or_1d(as_labels(classes, "classes"))
-    check_distinct(known)
+    known = found if classes is None else check_classes(classes)
     columns, proba = class_columns(proba, known, argument=argument, ordered=classes is not None)
     proba = check_matrix(proba, argument, "(n_samples, n_classes)")
     check_consistent_length(y, proba)

@@ -6,10 +6,10 @@ from numbers import Integral
 from typing import Literal
 
 import numpy as np
-from sklearn.utils import check_consistent_length, column_or_1d
+from sklearn.utils import check_consistent_length
 
-from sklabelnoise._foundation._classes import check_distinct, check_probabilities
-from sklabelnoise._foundation._given import as_labels, check_same_rows, check_weights
+from sklabelnoise._foundation._classes import check_classes, check_probabilities
+from sklabelnoise._foundation._given import check_same_rows, check_weights, label_column
 from sklabelnoise._foundation._matrix import check_matrix
 from sklabelnoise._foundation._types import ArrayLike, Labels
 from sklabelnoise.metrics._class_columns import class_columns
@@ -45,7 +45,8 @@ def expected_calibration_error(
         Number of bins.
 
     strategy : {"uniform", "quantile"}, default="uniform"
-        Bins of equal width on (0, 1], or bins of equally many rows, whose error estimate is less noisy.
+        Bins of equal width on (0, 1], or bins of equally many rows (of equal weight, where rows have one), whose error
+        estimate is less noisy.
 
     sample_weight : array-like of shape (n_samples,), default=None
         Weight of each row.
@@ -73,9 +74,8 @@ def expected_calibration_error(
     0.3
     """
     check_same_rows(y_true=y_true, proba=proba, sample_weight=sample_weight)
-    y_true = column_or_1d(as_labels(y_true, "y_true"))
-    known = np.unique(y_true) if labels is None else np.asarray(labels)
-    check_distinct(known, "labels")
+    y_true = label_column(y_true, "y_true")
+    known = np.unique(y_true) if labels is None else check_classes(labels, "labels")
     columns, proba = class_columns(proba, known, argument="proba", ordered=labels is not None)
     proba = check_matrix(proba, "proba", "(n_samples, n_classes)", dtype=np.float64)
     check_consistent_length(y_true, proba)
@@ -89,7 +89,8 @@ def expected_calibration_error(
     if len(labels) != proba.shape[1]:
         raise ValueError(f"proba must have a column for each of {len(labels)} labels, got {proba.shape[1]} columns.")
     if set(y_true.tolist()).isdisjoint(labels.tolist()):  # texts beside numbers: every row would count as wrong
-        raise ValueError(f"y_true must hold labels of the classes {labels.tolist()}, got none, but {y_true[0]!r}.")
+        first = y_true.tolist()[0]
+        raise ValueError(f"y_true must hold labels of the classes {labels.tolist()}, got none, but {first!r}.")
     counted = weight > 0  # the others would move the edges of bins of equally many rows
     y_true, proba, weight = y_true[counted], proba[counted], weight[counted]
     confidence = proba.max(axis=1)
@@ -98,7 +99,15 @@ def expected_calibration_error(
         # Bins are open on the left; the small shift keeps 0.3 out of the bin above when 10 * 0.3 rounds up.
         bins = np.ceil(confidence * n_bins - 1e-9).astype(np.intp) - 1
     else:
-        edges = np.quantile(confidence, np.arange(1, n_bins) / n_bins)
-        bins = np.searchsorted(edges, confidence, side="left")
+        bins = np.searchsorted(_weighted_quantiles(confidence, weight, n_bins), confidence, side="left")
     gap = np.bincount(bins.clip(0, n_bins - 1), weights=weight * (confidence - correct), minlength=n_bins)
     return float(np.abs(gap).sum() / weight.sum())
+
+
+def _weighted_quantiles(values, weight, n_parts):
+    """The values that end all but the last of some parts of equal weight; a weight counts as so many rows."""
+    order = np.argsort(values, kind="stable")
+    mass = weight[order].cumsum()
+    # The shift keeps a mass that rounding made a little too small from opening the next part.
+    wanted = mass[-1] * np.arange(1, n_parts) / n_parts * (1 - 1e-12)
+    return values[order][np.searchsorted(mass, wanted, side="left")]

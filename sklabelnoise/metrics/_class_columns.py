@@ -6,7 +6,7 @@ import scipy.sparse
 
 from sklabelnoise._foundation._classes import check_distinct, in_full_precision
 from sklabelnoise._foundation._frames import pandas_frame
-from sklabelnoise._foundation._given import is_masked, of_tensor
+from sklabelnoise._foundation._given import check_not_masked, of_tensor
 
 
 def class_columns(table, labels, *, argument, ordered=False):
@@ -49,9 +49,7 @@ def class_columns(table, labels, *, argument, ordered=False):
         If `table` is a frame that cannot be read.
     """
     table = of_tensor(in_full_precision(table))
-    if is_masked(table):
-        row = np.ma.getmaskarray(table).any(axis=-1).argmax()
-        raise ValueError(f"{argument} must not hold missing values, got one in row {row}.")
+    check_not_masked(table, argument)
     columns, values = _columns_and_values(table, argument, ordered)
     if columns is None:
         return None, table
@@ -182,7 +180,7 @@ def check_known(classes, labels, estimator):
 
 def _columns_and_values(table, argument, ordered):
     frame = pandas_frame(table, argument)
-    if frame is None or (ordered and _is_numbered(frame.columns)):
+    if frame is None or (ordered and is_numbered(frame.columns)):
         return None, None
     if frame.columns.nlevels > 1:
         raise ValueError(f"{argument} must have columns named after classes, got {frame.columns.nlevels} levels.")
@@ -192,7 +190,7 @@ def _columns_and_values(table, argument, ordered):
     return frame.columns, values
 
 
-def _is_numbered(columns):
+def is_numbered(columns):
     return isinstance(columns, pd.RangeIndex) and columns.start == 0 and columns.step == 1
 
 

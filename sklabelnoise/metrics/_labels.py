@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.metrics import roc_auc_score
-from sklearn.utils import check_array, check_consistent_length, column_or_1d
+from sklearn.utils import check_consistent_length
 
 from sklabelnoise._foundation._callers_line import warn
 from sklabelnoise._foundation._given import check_flags, check_same_kind, check_same_rows
+from sklabelnoise._foundation._matrix import check_number_column
 from sklabelnoise._foundation._types import ArrayLike, Labels
 
 
@@ -148,9 +149,10 @@ def detection_scores(
     {'auc': 0.75, 'precision': 0.5, 'recall': 0.5}
     """
     check_same_rows(is_mislabeled=is_mislabeled, label_quality=label_quality, is_issue=is_issue)
+    is_mislabeled = check_flags(is_mislabeled, "is_mislabeled")
+    label_quality = check_number_column(label_quality, "label_quality")
+    is_issue = None if is_issue is None else check_flags(is_issue, "is_issue")
     check_consistent_length(is_mislabeled, label_quality, is_issue)
-    is_mislabeled, label_quality = check_flags(is_mislabeled, "is_mislabeled"), column_or_1d(label_quality)
-    check_array(label_quality, ensure_2d=False, input_name="label_quality")
     n_wrong = np.count_nonzero(is_mislabeled)
     if n_wrong in (0, len(is_mislabeled)):
         raise ValueError(
@@ -159,8 +161,6 @@ def detection_scores(
     if is_issue is None:
         is_issue = np.zeros(len(is_mislabeled), dtype=bool)
         is_issue[np.argsort(label_quality, kind="stable")[:n_wrong]] = True
-    else:
-        is_issue = check_flags(is_issue, "is_issue")
     hits = np.count_nonzero(is_issue & is_mislabeled)
     n_issues = np.count_nonzero(is_issue)
     return {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from sklabelnoise._foundation._classes import check_distinct
+from sklabelnoise._foundation._classes import check_classes
 from sklabelnoise._foundation._given import check_same_kind, check_same_rows, check_weights
 from sklabelnoise._foundation._types import ArrayLike, Labels
 
@@ -60,7 +60,7 @@ def quadratic_weighted_kappa(
     >>> quadratic_weighted_kappa([0, 1, 2, 3], [0, 1, 3, 2])
     0.8
     """
-    labels = _ordered_categories(y_true, y_pred) if labels is None else np.asarray(labels)
+    labels = _ordered_categories(y_true, y_pred) if labels is None else check_classes(labels, "labels")
     check_same_rows(y_true=y_true, y_pred=y_pred, sample_weight=sample_weight)
     y_true, y_pred = check_same_kind(y_true=y_true, y_pred=y_pred)
     n = len(y_true)
@@ -69,7 +69,6 @@ def quadratic_weighted_kappa(
         grades = np.unique(np.concatenate([y_true, y_pred]), return_inverse=True)[1]
         true, pred = grades[:n], grades[n:]
     else:
-        check_distinct(labels, "labels")
         rank = {label: i for i, label in enumerate(labels.tolist())}
         unknown = set(np.concatenate([y_true, y_pred]).tolist()) - rank.keys()
         if unknown:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from numbers import Integral
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils import check_consistent_length, column_or_1d
+from sklearn.utils import check_consistent_length
 
-from sklabelnoise._foundation._given import as_labels, check_comparable
+from sklabelnoise._foundation._frames import pandas_frame
+from sklabelnoise._foundation._given import check_comparable, check_same_rows, label_column
 from sklabelnoise._foundation._matrix import check_matrix
 from sklabelnoise._foundation._types import ArrayLike, Labels
+from sklabelnoise.metrics._class_columns import is_numbered
 
 # Queries scored at a time: bounds the memory to this many rows of the similarity matrix.
 _BLOCK = 1024
@@ -60,13 +62,31 @@ def average_sets(features: ArrayLike, sets: ArrayLike) -> tuple[NDArray[Any], ND
     array([[1., 0.],
            [0., 1.]])
     """
+    check_same_rows(features=features, sets=sets)
     features = check_matrix(features, "features", "(n_samples, n_features)")
+    sets = label_column(sets, "sets")
     check_consistent_length(features, sets)
-    unique_sets, members = np.unique(column_or_1d(as_labels(sets, "sets")), return_inverse=True)
+    unique_sets, members = np.unique(sets, return_inverse=True)
     order = np.argsort(members, kind="stable")
-    starts = np.searchsorted(members[order], np.arange(len(unique_sets)))
-    # The sum has the direction of the mean.
-    return _unit_rows(np.add.reduceat(features[order], starts, axis=0), "features"), unique_sets
+    features, members = features[order], members[order]
+    starts = np.searchsorted(members, np.arange(len(unique_sets)))
+    # The sum has the direction of the mean; by the largest entry of each set first, or it might be infinite.
+    largest = np.maximum.reduceat(np.abs(features).max(axis=1), starts)
+    features = features / np.where(largest > 0, largest, 1)[members, None]
+    return _unit_rows(np.add.reduceat(features, starts, axis=0), "features"), unique_sets
+
+
+def _in_order_of(queries, gallery):
+    """The gallery with its columns in the order of those of the queries, by their names where both have any."""
+    frames = pandas_frame(queries, "queries"), pandas_frame(gallery, "gallery")
+    if any(frame is None or is_numbered(frame.columns) for frame in frames):
+        return gallery
+    wanted, found = (frame.columns for frame in frames)
+    if wanted.equals(found):
+        return gallery
+    if not (wanted.is_unique and len(wanted) == len(found) and wanted.isin(found).all()):
+        raise ValueError(f"gallery must have the columns of queries, {wanted.tolist()}, got {found.tolist()}.")
+    return frames[1][wanted]
 
 
 def retrieval_scores(
@@ -83,14 +103,14 @@ def retrieval_scores(
 
     Parameters
     ----------
-    queries : array-like of shape (n_queries, n_features)
+    queries : array-like or DataFrame of shape (n_queries, n_features)
         Features to search for.
 
     query_labels : array-like of shape (n_queries,)
         Identity of each query.
 
-    gallery : array-like of shape (n_gallery, n_features)
-        Features to search in.
+    gallery : array-like or DataFrame of shape (n_gallery, n_features)
+        Features to search in. Where both are frames, the columns are found by name.
 
     gallery_labels : array-like of shape (n_gallery,)
         Identity of each gallery row.
@@ -123,11 +143,14 @@ def retrieval_scores(
     >>> retrieval_scores([[1, 0]], ["ann"], gallery, ["bob", "ann", "ann"], ranks=(1, 2))
     {'map': 0.5833333333333333, 'cmc_1': 0.0, 'cmc_2': 1.0}
     """
+    check_same_rows(queries=queries, query_labels=query_labels, query_groups=query_groups)
+    check_same_rows(gallery=gallery, gallery_labels=gallery_labels, gallery_groups=gallery_groups)
+    gallery = _in_order_of(queries, gallery)
     queries, gallery = _unit_rows(queries, "queries"), _unit_rows(gallery, "gallery")
     query_labels, gallery_labels = check_comparable(query_labels=query_labels, gallery_labels=gallery_labels)
-    check_consistent_length(queries, query_labels, query_groups)
-    check_consistent_length(gallery, gallery_labels, gallery_groups)
-    ranks = [ranks] if isinstance(ranks, Integral) else list(ranks)
+    check_consistent_length(queries, query_labels)
+    check_consistent_length(gallery, gallery_labels)
+    ranks = list(ranks) if isinstance(ranks, Iterable) else [ranks]
     for k in ranks:
         if not isinstance(k, Integral) or isinstance(k, bool) or k < 1:
             raise ValueError(f"ranks must hold positive integers, got {k!r}.")
@@ -137,6 +160,8 @@ def retrieval_scores(
         raise ValueError("query_groups and gallery_groups belong together, got only one of them.")
     if query_groups is not None:
         query_groups, gallery_groups = check_comparable(query_groups=query_groups, gallery_groups=gallery_groups)
+        check_consistent_length(queries, query_groups)
+        check_consistent_length(gallery, gallery_groups)
 
     average_precision, first_match = [], []
     for start in range(0, len(queries), _BLOCK):

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import truncnorm
-from sklearn.utils import check_array, check_consistent_length, check_random_state, column_or_1d
+from sklearn.utils import check_array, check_consistent_length, check_random_state
 
 from sklabelnoise._compat import safe_indexing
 from sklabelnoise._foundation._classes import encode, in_type_of
-from sklabelnoise._foundation._given import as_labels, check_same_rows
+from sklabelnoise._foundation._given import check_not_masked, check_same_rows, label_column, of_tensor
 from sklabelnoise._foundation._types import ArrayLike, Labels, RandomState, SparseMatrix
 from sklabelnoise.noise._transition_matrices import check_rate, check_transition_matrix, in_order_of_classes
 
@@ -65,9 +65,15 @@ def corrupt_labels(
     >>> realized_noise_rate(y, y_noisy)
     0.4
     """
-    y = column_or_1d(as_labels(y))
-    classes, true = encode(y, classes)
-    T = check_transition_matrix(in_order_of_classes(transition_matrix, classes), len(classes))
+    y = label_column(y)
+    found, true = encode(y, classes)
+    T = check_transition_matrix(in_order_of_classes(transition_matrix, found))
+    if len(T) != len(found):
+        expected = f"transition_matrix must have one row for each of {len(found)}"
+        if classes is not None:
+            raise ValueError(f"{expected} classes, got shape {T.shape}.")
+        raise ValueError(f"{expected} labels of y, got shape {T.shape}. If y misses a class, pass classes.")
+    classes = found
     classes = in_type_of(y, classes)
     rng = check_random_state(random_state)
     if exact_counts:
@@ -151,12 +157,14 @@ def corrupt_labels_by_instance(
     >>> 0.2 < realized_noise_rate(y, y_noisy) < 0.4
     True
     """
-    check_rate(rate)
+    rate = check_rate(rate)
     if not isinstance(spread, Real) or not 0 <= spread < np.inf:
         raise ValueError(f"spread must be a finite number of at least 0, got {spread!r}.")
     check_same_rows(X=X, y=y, numbers=False)
+    X = of_tensor(X)
+    check_not_masked(X, "X")
     X = check_array(X, allow_nd=True, dtype=[np.float64, np.float32], input_name="X")
-    y = column_or_1d(as_labels(y))
+    y = label_column(y)
     check_consistent_length(X, y)
     largest = min(1e150, float(np.finfo(X.dtype).max))  # sums of larger numbers have no softmax
     X = X.reshape(len(X), -1).clip(-largest, largest)
@@ -166,6 +174,7 @@ def corrupt_labels_by_instance(
     rng = check_random_state(random_state)
     flip_rate = np.full(len(y), float(rate))
     if spread > 0:
+        spread = min(spread, 1e8)  # as good as uniform; of still larger ones SciPy draws zeros
         low, high = -rate / spread, (1 - rate) / spread
         flip_rate = truncnorm.rvs(low, high, loc=rate, scale=spread, size=len(y), random_state=rng)
     odds = np.empty((len(y), len(classes)))
@@ -227,7 +236,7 @@ def subsample_classes(
     array([ 10, 100])
     """
     check_same_rows(X=X, y=y, numbers=False)
-    y = column_or_1d(as_labels(y))
+    y = label_column(y)
     check_consistent_length(X, y)
     classes, codes = encode(y)
     if isinstance(ratio, Real):
@@ -235,13 +244,16 @@ def subsample_classes(
             raise ValueError(
                 f"ratio must be a dict of label to parts where y has {len(classes)} classes, not two, got {ratio!r}."
             )
-        parts = np.array([1.0, ratio])
+        parts = np.array([1.0, float(ratio)])
     else:
         if not isinstance(ratio, Mapping):
             raise TypeError(f"ratio must be a number or a dict of label to parts, got {ratio!r}.")
         if set(ratio) != set(classes.tolist()):
             raise ValueError(f"ratio must name each label of y, {classes.tolist()}, got {list(ratio)}.")
-        parts = np.array([ratio[label] for label in classes.tolist()], dtype=np.float64)
+        try:
+            parts = np.array([float(ratio[label]) for label in classes.tolist()])
+        except (TypeError, ValueError) as error:
+            raise TypeError(f"ratio must hold numbers, got {ratio!r}.") from error
     if not np.isfinite(parts).all() or parts.min() <= 0:
         raise ValueError(f"ratio must be positive and finite, got {ratio!r}.")
     counts = np.bincount(codes)

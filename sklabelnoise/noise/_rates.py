@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
-from sklabelnoise._foundation._classes import count_pairs
-from sklabelnoise._foundation._given import check_same_kind
+from sklabelnoise._foundation._classes import check_classes, count_pairs
+from sklabelnoise._foundation._given import check_not_masked, check_same_kind, of_tensor
 from sklabelnoise._foundation._types import ArrayLike, Labels
-from sklabelnoise.noise._transition_matrices import check_transition_matrix
+from sklabelnoise.noise._transition_matrices import check_transition_matrix, named_classes
 
 
 def realized_noise_rate(y_clean: Labels, y_noisy: ArrayLike) -> float:
@@ -80,8 +81,9 @@ def expected_noise_rate(transition_matrix: ArrayLike, *, class_prior: ArrayLike 
     transition_matrix : array-like of shape (n_classes, n_classes)
         ``T[i, j] = P(given = j | true = i)``; rows sum to one.
 
-    class_prior : array-like of shape (n_classes,), default=None
-        Share (or number) of the rows of each true class. None means balanced classes.
+    class_prior : array-like or Series of shape (n_classes,), default=None
+        Share (or number) of the rows of each true class. None means balanced classes. Those of a Series that names the
+        classes, as ``y.value_counts()``, are found by name.
 
     Returns
     -------
@@ -99,7 +101,28 @@ def expected_noise_rate(transition_matrix: ArrayLike, *, class_prior: ArrayLike 
     T = check_transition_matrix(transition_matrix)
     if isinstance(class_prior, Mapping):
         raise TypeError(f"class_prior must hold {len(T)} shares in the order of the classes, got {class_prior!r}.")
-    prior = np.ones(len(T)) if class_prior is None else np.asarray(class_prior, dtype=np.float64)
-    if prior.shape != (len(T),) or not np.isfinite(prior).all() or prior.min() < 0 or prior.sum() == 0:
+    class_prior = np.ones(len(T)) if class_prior is None else of_tensor(class_prior)
+    check_not_masked(class_prior, "class_prior")
+    class_prior = _in_order_of_rows(class_prior, transition_matrix)
+    try:
+        prior = np.asarray(class_prior, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"class_prior must hold {len(T)} shares, got {class_prior!r}.") from error
+    if prior.shape != (len(T),) or not np.isfinite(prior).all() or prior.min() < 0 or prior.max() == 0:
         raise ValueError(f"class_prior must hold {len(T)} shares, none negative and not all zero, got {class_prior!r}.")
+    prior = prior / prior.max()  # the sum of large ones would be infinite
     return float(1 - prior @ np.diag(T) / prior.sum())
+
+
+def _in_order_of_rows(class_prior, transition_matrix):
+    """Shares of classes in the order of the rows of a transition matrix, by the names of both where they have any."""
+    if not isinstance(class_prior, pd.Series) or isinstance(class_prior.index, pd.RangeIndex):
+        return class_prior
+    given = class_prior.index.tolist()
+    names = named_classes(transition_matrix)[0]
+    if names is None:
+        return class_prior.iloc[np.argsort(check_classes(class_prior.index, "the index of class_prior"))]
+    place = {str(name): i for i, name in enumerate(given)}
+    if not len(place) == len(given) == len(names) or {str(name) for name in names} != place.keys():
+        raise ValueError(f"class_prior must name each class once, {names}, got {given}.")
+    return class_prior.iloc[[place[str(name)] for name in names]]

@@ -38,8 +38,10 @@ def _is_class(number, n_classes):
 
 
 def check_rate(rate):
+    """A rate as a float, so that no single precision or fraction goes on into a matrix."""
     if not isinstance(rate, Real) or not 0 <= rate < 1:
         raise ValueError(f"rate must be a number in [0, 1), got {rate!r}.")
+    return float(rate)
 
 
 def check_transition_matrix(transition_matrix: ArrayLike, n_classes: int | None = None) -> NDArray[Any]:
@@ -89,7 +91,7 @@ def check_transition_matrix(transition_matrix: ArrayLike, n_classes: int | None 
     return T
 
 
-def named_classes(transition_matrix):
+def named_classes(transition_matrix, argument="transition_matrix"):
     """The classes that a frame names its rows and columns after, and its values with both in the order of the rows.
 
     Returns
@@ -106,7 +108,7 @@ def named_classes(transition_matrix):
         If rows and columns are named after different classes, or one name comes twice, or if numbers on one side may
         be names or none.
     """
-    frame = pandas_frame(transition_matrix, "transition_matrix")
+    frame = pandas_frame(transition_matrix, argument)
     if frame is None:
         return None, in_full_precision(transition_matrix)
     rows, columns = (None if _is_numbered(names) else names.tolist() for names in (frame.index, frame.columns))
@@ -116,7 +118,7 @@ def named_classes(transition_matrix):
         # 0, 1, 2 beside 2, 0, 1: the numbers of rows that have no names, or the classes in their order.
         if spelled != numbers and set(spelled) == set(numbers):
             raise ValueError(
-                "transition_matrix must name its rows as its columns, or both in the order of the classes, got "
+                f"{argument} must name its rows as its columns, or both in the order of the classes, got "
                 f"{frame.index.tolist()} and {frame.columns.tolist()}."
             )
         return names, in_full_precision(frame.to_numpy())
@@ -124,12 +126,12 @@ def named_classes(transition_matrix):
     place = {str(name): j for j, name in enumerate(columns)}
     if not len(place) == len(rows) == len(columns) or {str(name) for name in rows} != place.keys():
         raise ValueError(
-            f"transition_matrix must have rows and columns named after the same classes, got {rows} and {columns}."
+            f"{argument} must have rows and columns named after the same classes, got {rows} and {columns}."
         )
     return rows, in_full_precision(frame.to_numpy()[:, [place[str(name)] for name in rows]])
 
 
-def in_order_of_classes(transition_matrix, classes):
+def in_order_of_classes(transition_matrix, classes, argument="transition_matrix"):
     """A transition matrix in the order of classes, by the names of its rows and columns if it has any.
 
     Raises
@@ -137,13 +139,13 @@ def in_order_of_classes(transition_matrix, classes):
     ValueError
         If it is named after anything but these classes.
     """
-    names, values = named_classes(transition_matrix)
+    names, values = named_classes(transition_matrix, argument)
     if names is None:
         return values
     place = {str(name): i for i, name in enumerate(names)}
     classes = np.asarray(classes).tolist()
     if not len(place) == len(names) == len(classes) or {str(label) for label in classes} != place.keys():
-        raise ValueError(f"transition_matrix must be named after the classes {classes}, got {names}.")
+        raise ValueError(f"{argument} must be named after the classes {classes}, got {names}.")
     order = [place[str(label)] for label in classes]
     return np.asarray(values)[np.ix_(order, order)]
 
@@ -189,7 +191,7 @@ def symmetric_transition_matrix(n_classes: int, rate: float, *, include_true_cla
     0.72
     """
     check_count("n_classes", n_classes, least=2)
-    check_rate(rate)
+    rate = check_rate(rate)
     spread = rate / (n_classes if include_true_class else n_classes - 1)
     T = np.full((n_classes, n_classes), spread)
     np.fill_diagonal(T, 1 - rate + (spread if include_true_class else 0))
@@ -229,7 +231,7 @@ def asymmetric_transition_matrix(n_classes: int, rate: float, flips: dict[int, i
     (0.4, 0.2)
     """
     check_count("n_classes", n_classes, least=2)
-    check_rate(rate)
+    rate = check_rate(rate)
     if not isinstance(flips, Mapping):
         raise TypeError(f"flips must be a dict of one class to another, got {flips!r}.")
     T = np.eye(n_classes)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
-import scipy.sparse
 import torch
+from sklearn.utils import check_array
 from torch.utils.data import Dataset
 
-from sklabelnoise._foundation._classes import encode
+from sklabelnoise._foundation._classes import check_classes, encode
 from sklabelnoise._foundation._frames import pandas_frame
-from sklabelnoise._foundation._given import as_labels
+from sklabelnoise._foundation._given import check_not_masked, label_column, of_tensor
+from sklabelnoise._foundation._matrix import naming
 from sklabelnoise._foundation._types import Labels, Rows
 from sklabelnoise.training._forward import map_batches
 from sklabelnoise.training._watch import TrainingLogits, odds_of
@@ -106,7 +107,8 @@ class LearningDynamics(TrainingLogits):
         if (self.X_test is None) != (self.y_test is None):
             raise ValueError("X_test and y_test belong together, got only one of them.")
         named = {"y_clean": self.y_clean, "y_test": self.y_test}
-        known = [as_labels(y, name) for name, y in named.items() if y is not None]
+        named = {name: None if y is None else label_column(y, name) for name, y in named.items()}
+        known = [y for y in named.values() if y is not None]
         if not known:
             return None, None
         if self.y_clean is not None and len(self.y_clean) != n_samples:
@@ -115,7 +117,7 @@ class LearningDynamics(TrainingLogits):
             )
         if self.y_test is not None and len(self.y_test) != (n_test := _n_rows(self.X_test)):
             raise ValueError(f"y_test must have {n_test} labels as X_test, got {len(self.y_test)}.")
-        classes = np.unique(np.concatenate(known)) if self.classes is None else np.asarray(self.classes)
+        classes = np.unique(np.concatenate(known)) if self.classes is None else check_classes(self.classes)
         if net.label_names_ is not None and len(classes) == len(net.label_names_):
             if set(classes.tolist()) != set(net.label_names_.tolist()):
                 raise ValueError(
@@ -210,11 +212,20 @@ class LearningDynamics(TrainingLogits):
 
 
 def _n_rows(X):
-    return len(X) if isinstance(X, Dataset) else np.shape(X)[0]
+    shape = (len(X),) if isinstance(X, Dataset) else getattr(X, "shape", None) or np.shape(X)
+    if not shape or not shape[0]:
+        raise ValueError(f"X_test must hold test rows, got {'none' if shape else repr(X)}.")
+    return shape[0]
 
 
 def _as_inputs(X, net, trained_on):
-    """Test rows of any container in the type the network computes in; uint8 images stay as they are."""
+    """Test rows of any container in the type the network computes in; uint8 images stay as they are.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If they are no finite numbers, or other columns or of another shape than those of training.
+    """
     frame = pandas_frame(X, "X_test") if net.feature_names_ is not None else None
     if frame is not None:
         names = net.feature_names_.tolist()
@@ -225,11 +236,11 @@ def _as_inputs(X, net, trained_on):
         X = frame[names].to_numpy()
     if isinstance(X, Dataset):
         return X
-    if scipy.sparse.issparse(X):
-        return X.tocsr().astype(net.numpy_dtype)
-    X = np.asarray(X)
-    if X.dtype != np.uint8 or X.ndim != 4:
-        X = X.astype(net.numpy_dtype, copy=False)
+    X = of_tensor(X)
+    check_not_masked(X, "X_test")
+    with naming("X_test", "(n_test, ...)"):
+        keeps = np.uint8 if getattr(X, "dtype", None) == np.uint8 and X.ndim == 4 else net.numpy_dtype
+        X = check_array(X, accept_sparse="csr", dtype=keeps, allow_nd=True, ensure_2d=False, input_name="X_test")
     shape = getattr(trained_on, "X", X).shape[1:]
     if X.shape[1:] != tuple(shape):
         raise ValueError(

@@ -1,9 +1,11 @@
 """Labels become positions among classes in one way, and columns find their class."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
+from sklabelnoise import DMClassifier
 from sklabelnoise._foundation._classes import (
     at_all_classes,
     check_probabilities,
@@ -11,6 +13,10 @@ from sklabelnoise._foundation._classes import (
     encode,
     in_full_precision,
 )
+from sklabelnoise.audit import find_label_issues
+from sklabelnoise.metrics import expected_calibration_error, quadratic_weighted_kappa
+from sklabelnoise.noise import corrupt_labels, realized_transition_matrix
+from sklabelnoise.training import LearningDynamics
 
 
 @pytest.mark.parametrize("kind", [int, float, str, object, bool, "datetime64[D]"], ids=str)
@@ -102,3 +108,42 @@ def test_what_is_no_distribution_stays_wrong_in_half_precision():
     assert in_full_precision(values) is values
     assert in_full_precision(values.astype(np.float32)).dtype == np.float32
     assert in_full_precision([[0.5, 0.5]]) == [[0.5, 0.5]]
+
+
+NO_CLASSES = {
+    "a text": ("ab", TypeError, "must be an array, a series or a list of labels, got str"),
+    "a set": ({"a", "b"}, TypeError, "must be an array, a series or a list of labels, got set"),
+    "an iterator": (iter("ab"), TypeError, "must be an array, a series or a list of labels, got str_"),
+    "a missing one": (["a", "b", None], ValueError, "must not hold missing labels, got one in row 2"),
+    "NaN": (["a", "b", np.nan], ValueError, "must not hold missing labels, got one in row 2"),
+    "two kinds": (["a", "b", 1], TypeError, "must hold labels of one kind, .* got int and str"),
+    "a table": ([["a", "b"]], ValueError, r"must be one-dimensional, got shape \(1, 2\)"),
+    "a number": (5, ValueError, r"must be one-dimensional, got shape \(\)"),
+    "none": ([], ValueError, "must hold one label at least, got none"),
+    "one twice": (["a", "b", "a"], ValueError, "must be distinct, got 'a' twice"),
+}
+Y, PROBA = ["a", "b"] * 20, [[0.9, 0.1], [0.2, 0.8]] * 20
+NAMING_CLASSES = {
+    "corrupt_labels": (lambda classes: corrupt_labels(Y, np.eye(2), classes=classes), "classes"),
+    "realized_transition_matrix": (lambda classes: realized_transition_matrix(Y, Y, classes=classes), "classes"),
+    "find_label_issues": (lambda classes: find_label_issues(Y, PROBA, classes=classes), "classes"),
+    "expected_calibration_error": (lambda labels: expected_calibration_error(Y, PROBA, labels=labels), "labels"),
+    "quadratic_weighted_kappa": (lambda labels: quadratic_weighted_kappa(Y, Y, labels=labels), "labels"),
+    "LearningDynamics": (
+        lambda classes: DMClassifier(max_epochs=1, callbacks=[LearningDynamics(Y, classes=classes)]).fit(PROBA, Y),
+        "classes",
+    ),
+}
+
+
+@pytest.mark.parametrize("classes, error, message", NO_CLASSES.values(), ids=NO_CLASSES)
+@pytest.mark.parametrize("call, argument", NAMING_CLASSES.values(), ids=NAMING_CLASSES)
+def test_what_names_no_classes_is_refused_by_its_name(call, argument, classes, error, message):
+    with pytest.raises(error, match=f"^{argument} {message}"):
+        call(classes)
+
+
+@pytest.mark.parametrize("call", [call for call, _ in NAMING_CLASSES.values()], ids=NAMING_CLASSES)
+@pytest.mark.parametrize("convert", [tuple, np.array, pd.Index, pd.Categorical, lambda y: np.array(y)[:, None]])
+def test_classes_come_in_any_container_of_labels(call, convert):
+    call(convert(["a", "b"]))

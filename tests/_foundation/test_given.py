@@ -16,9 +16,9 @@ from sklabelnoise import (
     StochasticLabelRefinery,
     StochasticLabelRefineryRegressor,
 )
-from sklabelnoise._foundation._given import as_labels, check_none_missing, check_same_rows
+from sklabelnoise._foundation._given import as_labels, check_none_missing, check_same_rows, check_weights
 from sklabelnoise.audit import audit_labels, estimate_noise_rate, estimate_transition_matrix, find_label_issues
-from sklabelnoise.metrics import expected_calibration_error
+from sklabelnoise.metrics import expected_calibration_error, quadratic_weighted_kappa
 from sklabelnoise.model_selection import FusedGridSearchCV, fused_cross_val_predict
 
 X = np.random.default_rng(0).normal(size=(40, 3))
@@ -220,3 +220,23 @@ def test_only_one_index_in_two_orders_is_refused(other):
     check_same_rows(y=first, quality=pd.Series(0.0, index=other))  # other rows may still belong together by position
     with pytest.raises(ValueError, match="y and quality must have their rows in the same order"):
         check_same_rows(y=first, quality=pd.Series(0.0, index=["c", "a", "b"]))
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 7, 8, 40])
+def test_weights_whose_sum_is_infinite_keep_their_proportions(n):
+    weights = np.arange(1.0, n + 1)
+    found = check_weights(weights * 2.0**1018, n)
+    assert np.isfinite(found.sum())
+    np.testing.assert_array_equal(found / found[0], weights)
+    np.testing.assert_array_equal(check_weights(weights * 2.0**1000, n), weights * 2.0**1000)
+
+
+def test_huge_weights_are_those_in_proportion():
+    grades = np.arange(30) % 3, np.arange(30) % 4 % 3
+    weights = 1.0 + np.arange(30) % 5
+    expected = quadratic_weighted_kappa(*grades, sample_weight=weights)
+    assert quadratic_weighted_kappa(*grades, sample_weight=weights * 2.0**1021) == pytest.approx(expected)
+    X, y = np.random.default_rng(0).normal(size=(30, 2)), grades[0]
+    model = DMClassifierCV(candidates=[(0, 0)], cv=2, n_members=1, max_epochs=2, random_state=0)
+    plain, huge = (model.fit(X, y, sample_weight=w).predict_proba(X) for w in (weights, weights * 2.0**1021))
+    np.testing.assert_allclose(huge, plain, rtol=1e-9)

@@ -8,8 +8,13 @@ from sklearn.utils import check_array
 
 from sklabelnoise._foundation._matrix import check_matrix
 from sklabelnoise.audit import find_label_issues
-from sklabelnoise.metrics import expected_calibration_error
-from sklabelnoise.noise import check_transition_matrix, corrupt_labels, expected_noise_rate
+from sklabelnoise.metrics import average_sets, detection_scores, expected_calibration_error, retrieval_scores
+from sklabelnoise.noise import (
+    check_transition_matrix,
+    corrupt_labels,
+    corrupt_labels_by_instance,
+    expected_noise_rate,
+)
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32, np.int64, object])
@@ -75,3 +80,42 @@ def test_one_number_a_row_or_in_all_is_no_matrix(asked):
 def test_who_gives_a_rate_is_told_what_makes_a_matrix_of_it():
     with pytest.raises(ValueError, match=r"symmetric_transition_matrix\(n_classes, rate\)"):
         corrupt_labels([0, 1], 0.3)
+
+
+COLUMN_OF_NONE = [
+    (["a", "b"], ValueError, "got something else: could not convert"),
+    (np.eye(2), ValueError, r"one-dimensional, got shape \(2, 2\)"),
+    (0.5, (TypeError, ValueError), "got something else"),
+    ([0.1, None], ValueError, "NaN"),
+    (np.ma.array([0.1, 0.2], mask=[False, True]), ValueError, "must not hold missing values, got one in row 1"),
+    (scipy.sparse.csr_array([[0.1, 0.2]]), TypeError, "[Ss]parse"),
+]
+
+
+@pytest.mark.parametrize("values, kind, message", COLUMN_OF_NONE, ids=[message for *_, message in COLUMN_OF_NONE])
+def test_what_is_no_column_of_numbers_is_refused_by_the_name_of_the_argument(values, kind, message):
+    with pytest.raises(kind, match=message) as caught:
+        detection_scores([True, False], values)
+    assert "label_quality" in str(caught.value)
+
+
+@pytest.mark.parametrize("convert", [torch.Tensor.bfloat16, lambda t: t.clone().requires_grad_(), lambda t: t[:, None]])
+def test_a_column_may_be_a_tensor(convert):
+    scores = detection_scores([True, False, True], [0.25, 0.5, 1.0])
+    assert detection_scores([True, False, True], convert(torch.tensor([0.25, 0.5, 1.0]))) == scores
+
+
+MASKED = np.ma.array(np.eye(2), mask=[[False, False], [True, False]])
+READING_NUMBERS = {
+    "check_transition_matrix": lambda: check_transition_matrix(MASKED),
+    "expected_noise_rate": lambda: expected_noise_rate(np.eye(2), class_prior=MASKED[1]),
+    "corrupt_labels_by_instance": lambda: corrupt_labels_by_instance(MASKED, [0, 1], 0.1),
+    "average_sets": lambda: average_sets(MASKED, [0, 1]),
+    "retrieval_scores": lambda: retrieval_scores(np.eye(2), [0, 1], MASKED, [0, 1]),
+}
+
+
+@pytest.mark.parametrize("call", READING_NUMBERS.values(), ids=READING_NUMBERS)
+def test_what_lies_below_a_mask_is_not_read(call):
+    with pytest.raises(ValueError, match=r"must not hold missing values, got one in row [01]"):
+        call()

@@ -60,11 +60,14 @@ class TestExpectedCalibrationError:
         assert metrics.expected_calibration_error([0, 1, 1, 0], sure) == 0
         assert metrics.expected_calibration_error([1, 0, 0, 1], sure) == 1
 
-    def test_weights_equal_repetition(self, rng):
+    @pytest.mark.parametrize("strategy", ["uniform", "quantile"])
+    def test_weights_equal_repetition(self, rng, strategy):
         proba, y, times = rng.dirichlet(np.ones(3), 60), rng.integers(0, 3, 60), rng.integers(0, 4, 60)
-        repeated = metrics.expected_calibration_error(y.repeat(times), proba.repeat(times, axis=0), labels=[0, 1, 2])
-        weighted = metrics.expected_calibration_error(y, proba, sample_weight=times)
-        assert weighted == pytest.approx(repeated)
+        how = {"labels": [0, 1, 2], "strategy": strategy}
+        repeated = metrics.expected_calibration_error(y.repeat(times), proba.repeat(times, axis=0), **how)
+        for scale in (1, 1 / 3, 1e307):
+            weighted = metrics.expected_calibration_error(y, proba, sample_weight=times * scale, **how)
+            assert weighted == pytest.approx(repeated)
 
     def test_a_frame_is_read_by_its_names(self, rng):
         proba, y = pd.DataFrame(rng.dirichlet(np.ones(3), 60), columns=list("abc")), rng.choice(list("abc"), 60)

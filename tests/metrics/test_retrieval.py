@@ -1,6 +1,7 @@
 """Retrieval against a slow reference."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.metrics import average_precision_score
 
@@ -113,3 +114,35 @@ class TestRetrieval:
 
     def test_one_rank_is_a_list_of_one(self):
         assert metrics.retrieval_scores(np.eye(2), [0, 1], np.eye(2), [0, 1], ranks=1) == {"map": 1, "cmc_1": 1}
+
+    def test_columns_of_frames_are_found_by_name(self, rng):
+        queries, gallery, labels = rng.normal(size=(9, 4)), rng.normal(size=(20, 4)), np.arange(20) % 3
+        expected = metrics.retrieval_scores(queries, labels[:9], gallery, labels)
+        queries, gallery = (pd.DataFrame(features, columns=list("abcd")) for features in (queries, gallery))
+        shuffled = gallery[list("cadb")]
+        assert metrics.retrieval_scores(queries, labels[:9], shuffled, labels) == expected
+        assert metrics.retrieval_scores(queries.to_numpy(), labels[:9], gallery, labels) == expected
+        with pytest.raises(ValueError, match=r"gallery must have the columns of queries, \['a', 'b', 'c', 'd'\], got"):
+            metrics.retrieval_scores(queries, labels[:9], gallery.rename(columns={"a": "e"}), labels)
+
+    def test_rows_in_another_order_are_refused(self):
+        features, labels = pd.DataFrame(np.eye(3)), pd.Series([0, 1, 1], index=[2, 0, 1])
+        for call in (
+            lambda: metrics.retrieval_scores(features, labels, np.eye(3), [0, 1, 1]),
+            lambda: metrics.retrieval_scores(np.eye(3), [0, 1, 1], features, labels),
+            lambda: metrics.average_sets(features, labels),
+        ):
+            with pytest.raises(ValueError, match="must have their rows in the same order"):
+                call()
+
+    @pytest.mark.parametrize("scale", [1e-300, 1.0, 1e307])
+    def test_sets_of_any_scale_have_a_direction(self, scale):
+        features = np.array([[2.0, 0.0], [4.0, 6.0], [0.0, 0.0]]) * scale
+        features[2, 1] = 1e-300
+        expected = [[np.sqrt(0.5), np.sqrt(0.5)], [0, 1]]
+        np.testing.assert_allclose(metrics.average_sets(features, [0, 0, 1])[0], expected, rtol=1e-12)
+
+    @pytest.mark.parametrize("ranks", [None, 2.5, "1"])
+    def test_what_are_no_ranks_is_refused_by_name(self, ranks):
+        with pytest.raises(ValueError, match=f"ranks must hold positive integers, got {ranks!r}"):
+            metrics.retrieval_scores(np.eye(2), [0, 1], np.eye(2), [0, 1], ranks=ranks)

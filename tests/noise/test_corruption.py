@@ -1,5 +1,7 @@
 """Labels that are made wrong: how many, which, and what stays as it was."""
 
+from fractions import Fraction
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -252,8 +254,8 @@ BAD = {
     "negative": (lambda: noise.corrupt_labels([0, 1], [[1.5, -0.5], [0, 1]]), "negative probabilities, got -0.5"),
     "not square": (lambda: noise.corrupt_labels([0, 1], np.ones((2, 3)) / 3), r"must be square, got shape \(2, 3\)"),
     "NaN": (lambda: noise.corrupt_labels([0, 1], [[np.nan, 1], [0, 1]]), "Input transition_matrix contains NaN"),
-    "other classes": (lambda: noise.corrupt_labels([0, 1, 2], np.eye(2)), r"each of 3 classes, got shape \(2, 2\)"),
-    "more classes": (lambda: noise.corrupt_labels([0, 1], np.eye(3)), r"each of 2 classes, got shape \(3, 3\)"),
+    "other classes": (lambda: noise.corrupt_labels([0, 1, 2], np.eye(2)), r"each of 3 labels of y, got shape \(2, 2\)"),
+    "more classes": (lambda: noise.corrupt_labels([0, 1], np.eye(3)), r"each of 2 labels of y, got shape \(3, 3\)"),
     "nearly one": (
         lambda: noise.corrupt_labels([0, 1], [[1, 0], [1e-5, 1]]),
         "Rows of transition_matrix must sum to 1, got 1.00001 in row 1",
@@ -262,7 +264,10 @@ BAD = {
         lambda: noise.corrupt_labels([0, 5], np.eye(2), classes=[0, 1]),
         r"y must hold labels of the classes .* only, got \[5\]",
     ),
-    "two dimensions": (lambda: noise.corrupt_labels([[0, 1]], np.eye(2)), r"1d array, got an array of shape \(1, 2\)"),
+    "two dimensions": (
+        lambda: noise.corrupt_labels([[0, 1]], np.eye(2)),
+        r"y must be one-dimensional, got shape \(1, 2\)",
+    ),
     "ratio": (lambda: noise.subsample_classes([[0], [1]], [0, 1], 0), "ratio must be positive and finite, got 0"),
     "ratio and classes": (
         lambda: noise.subsample_classes([[0], [1], [2]], [0, 1, 2], 10),
@@ -295,6 +300,10 @@ BAD = {
     "lengths": (
         lambda: noise.corrupt_labels_by_instance([[0], [1], [2]], [0, 1], 0.1),
         r"inconsistent numbers of samples: \[3, 2\]",
+    ),
+    "a class that y misses": (
+        lambda: noise.corrupt_labels(["a", "a"], np.eye(2)),
+        r"each of 1 labels of y, got shape \(2, 2\)\. If y misses a class, pass classes\.",
     ),
     "infinite X": (lambda: noise.corrupt_labels_by_instance([[np.inf], [1]], [0, 1], 0.1), "Input X contains infinity"),
 }
@@ -365,3 +374,23 @@ def test_features_beyond_all_bounds_make_labels_wrong_as_often_as_others():
 def test_a_ratio_is_a_number_or_a_dict(ratio):
     with pytest.raises(TypeError, match="ratio must be a number or a dict of label to parts, got"):
         noise.subsample_classes(np.ones((4, 1)), [1, 1, 2, 2], ratio)
+
+
+@pytest.mark.parametrize("spread", [1e4, 1e10, 1e100, 1e300])
+def test_a_spread_without_bound_makes_flip_rates_uniform(spread):
+    y = np.arange(4000) % 2
+    y_noisy = noise.corrupt_labels_by_instance(np.zeros((4000, 1)), y, 0.1, spread=spread, random_state=0)
+    # 5 standard errors around one half
+    assert abs(noise.realized_noise_rate(y, y_noisy) - 0.5) < 5 * 0.5 / np.sqrt(4000)
+
+
+def test_a_fraction_is_a_ratio():
+    y = np.repeat([0, 1], 90)
+    third = noise.subsample_classes(y[:, None], y, Fraction(1, 3), random_state=0)[1]
+    assert np.bincount(third).tolist() == [90, 30]
+
+
+@pytest.mark.parametrize("part", ["a", None, 1j])
+def test_parts_are_numbers(part):
+    with pytest.raises(TypeError, match=r"ratio must hold numbers, got \{0: "):
+        noise.subsample_classes([[0], [1]], [0, 1], {0: part, 1: 1})

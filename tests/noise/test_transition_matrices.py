@@ -1,5 +1,7 @@
 """Noise models of the literature: closed forms, what is drawn from them, and what they refuse."""
 
+from fractions import Fraction
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -181,3 +183,21 @@ def test_rows_sum_to_one_up_to_what_half_precision_rounds(half, n_classes):
     assert np.allclose(checked, exact, rtol=2 * torch.finfo(half).eps)
     with pytest.raises(ValueError, match="Rows of transition_matrix must sum to 1"):
         check_transition_matrix(torch.from_numpy(exact * 0.98).to(half))
+
+
+@pytest.mark.parametrize("rate", [np.float32(0.25), np.float16(0.25), Fraction(1, 4)], ids=repr)
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda rate: noise.symmetric_transition_matrix(7, rate),
+        lambda rate: noise.symmetric_transition_matrix(7, rate, include_true_class=True),
+        lambda rate: noise.pair_flip_transition_matrix(7, rate),
+        lambda rate: noise.block_flip_transition_matrix(10, rate),
+        lambda rate: noise.corrupt_labels_by_instance(np.eye(60)[:, :3], np.arange(60) % 3, rate, random_state=0),
+    ],
+    ids=["symmetric", "true class included", "pair flip", "blocks", "by instance"],
+)
+def test_a_rate_of_any_type_of_number_gives_what_a_float_gives(make, rate):
+    expected = make(0.25)
+    np.testing.assert_array_equal(make(rate), expected)
+    assert make(rate).dtype == expected.dtype

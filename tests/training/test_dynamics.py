@@ -364,3 +364,33 @@ def test_test_rows_of_bytes_are_the_rows_that_training_takes(shape):
     dynamics = LearningDynamics(X_test=X[:, :-1], y_test=y)
     with pytest.raises(ValueError, match=r"X_test must have rows of shape .*, as the network was trained on, got"):
         DMClassifier(max_epochs=1, callbacks=[dynamics]).fit(X, y)
+
+
+def with_nan(X):
+    X = X.copy()
+    X[3, 1] = np.nan
+    return X
+
+
+NO_TEST_ROWS = {
+    "missing": (with_nan, "X_test contains NaN"),
+    "missing among few": (lambda X: scipy.sparse.csr_array(with_nan(X)), "X_test contains NaN"),
+    "masked": (
+        lambda X: np.ma.array(X, mask=np.isnan(with_nan(X))),
+        "X_test must not hold missing values, got one in row 3",
+    ),
+    "texts": (lambda X: X.astype(str).astype(object) + "m", "X_test must be numbers of shape .* could not convert"),
+    "a frame of texts": (lambda X: pd.DataFrame({"a": ["u"] * len(X)}), "X_test must be numbers of shape"),
+    "complex": (lambda X: X * 1j, "X_test must be numbers of shape .* Complex data not supported"),
+    "none": (lambda X: X[:0], "X_test must hold test rows, got none"),
+    "a number": (lambda X: 5, "X_test must hold test rows, got 5"),
+}
+
+
+@pytest.mark.parametrize("convert, message", NO_TEST_ROWS.values(), ids=NO_TEST_ROWS)
+def test_what_are_no_test_rows_is_refused_by_name(noisy, convert, message):
+    X, y, y_clean = noisy
+    X_test = convert(X)
+    y_test = y_clean[: getattr(X_test, "shape", (150,))[0]]
+    with pytest.raises((TypeError, ValueError), match=message):
+        DMClassifier(max_epochs=1, callbacks=[LearningDynamics(X_test=X_test, y_test=y_test)]).fit(X, y)
