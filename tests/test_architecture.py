@@ -48,7 +48,7 @@ MAY_IMPORT = {
     "audit": {"_ensemble", "_label_report", "metrics"},
     "feature_extraction": {"modules", "training"},
     "text": set(),
-    "inspection": {"_label_report", "losses"},
+    "inspection": {"_label_report", "losses", "metrics"},
 }
 
 # Who may import what from outside, anywhere in its files.

@@ -7,11 +7,12 @@ from typing import Any, Self
 import numpy as np
 
 from sklabelnoise._foundation._classes import count_pairs
-from sklabelnoise._foundation._given import check_same_kind
+from sklabelnoise._foundation._given import check_same_kind, label_column
 from sklabelnoise._foundation._style import NEUTRAL, class_colors, new_axes, shorten
 from sklabelnoise._foundation._types import ArrayLike, Axes, Figure, Labels
-from sklabelnoise._label_report._report import LabelReport
+from sklabelnoise._label_report._report import LabelReport, check_report
 from sklabelnoise._label_report._report_display import ReportDisplay
+from sklabelnoise.noise._transition_matrices import in_order_of_classes
 
 _GAP = 0.02  # between classes, as a share of the height
 _WIDTH = 0.06  # of the bars, as a share of the width
@@ -22,8 +23,9 @@ class LabelFlowDisplay(ReportDisplay, kind="flow"):
 
     Parameters
     ----------
-    counts : array-like of shape (n_classes, n_classes)
-        ``counts[i, j]`` rows go from class i on the left to class j on the right.
+    counts : array-like or DataFrame of shape (n_classes, n_classes)
+        ``counts[i, j]`` rows go from class i on the left to class j on the right. The rows and columns of a frame, as
+        ``pandas.crosstab`` makes them, are found by name.
 
     classes : array-like of shape (n_classes,)
         Names of the classes.
@@ -55,15 +57,17 @@ class LabelFlowDisplay(ReportDisplay, kind="flow"):
     bands_: dict[tuple[int, int], Any]
 
     def __init__(self, counts: ArrayLike, classes: Labels, *, names: tuple[str, ...] = ("given", "corrected")):
-        self.counts = np.asarray(counts)
-        self.classes = np.asarray(classes)
+        self.classes = label_column(classes, "classes")
+        self.counts = np.asarray(in_order_of_classes(counts, self.classes, "counts"))
         self.names = names
+        if isinstance(names, str) or np.ndim(names) != 1 or len(names) != 2:
+            raise ValueError(f"names must be two, of the labels on the left and on the right, got {names!r}.")
         if self.counts.shape != (len(self.classes),) * 2:
             raise ValueError(
                 f"counts must have a row and a column for each of {len(self.classes)} classes, "
                 f"got shape {self.counts.shape}."
             )
-        if not (np.isfinite(self.counts) & (self.counts >= 0)).all():
+        if self.counts.dtype.kind not in "biuf" or not (np.isfinite(self.counts) & (self.counts >= 0)).all():
             raise ValueError(f"counts must hold numbers of rows, none negative or missing, got {self.counts.tolist()}.")
 
     @classmethod
@@ -109,6 +113,7 @@ class LabelFlowDisplay(ReportDisplay, kind="flow"):
         -------
         display : LabelFlowDisplay
         """
+        check_report(report)
         suggested = report.apply(report.issues.assign(decision="accept"))
         return cls.from_labels(report.y, suggested, classes=report.classes, names=("given", "suggested"))
 

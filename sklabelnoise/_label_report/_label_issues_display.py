@@ -12,7 +12,7 @@ from sklabelnoise._foundation._style import NEUTRAL, pyplot, shorten
 from sklabelnoise._foundation._types import ArrayLike, Estimator, Figure, Labels, SubFigure
 from sklabelnoise._label_report._audit import audit
 from sklabelnoise._label_report._evidence import codes_of
-from sklabelnoise._label_report._report import LabelReport
+from sklabelnoise._label_report._report import LabelReport, check_report
 from sklabelnoise._label_report._report_display import ReportDisplay
 from sklabelnoise._label_report._views import view_of_report
 
@@ -52,6 +52,7 @@ class LabelIssuesDisplay(ReportDisplay, kind="issues"):
     figure_: Figure
 
     def __init__(self, report: LabelReport):
+        check_report(report)
         self.report = report
 
     @classmethod

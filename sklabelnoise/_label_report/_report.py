@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from numbers import Number, Real
 from typing import IO, Any, Literal, overload
 
 import numpy as np
@@ -149,6 +150,8 @@ class LabelReport:
         check_same_rows(y=y, X=X, display=display, ids=ids, numbers=False)
         self._codes, self.proba, self.classes = check_evidence(y, proba, classes)
         for name, rows in (("X", X), ("display", display), ("ids", ids)):
+            if isinstance(rows, Number | str | bytes):
+                raise TypeError(f"{name} must have one row for each of {len(self._codes)} labels, got {rows!r}.")
             if rows is not None and _n_rows(rows) != len(self._codes):
                 raise ValueError(
                     f"{name} must have one row for each of {len(self._codes)} labels, got {_n_rows(rows)}."
@@ -332,7 +335,7 @@ class LabelReport:
         >>> keep.tolist()
         [True, False, True, True]
         """
-        if not 0 <= unsure_weight <= 1:
+        if not isinstance(unsure_weight, Real) or not 0 <= unsure_weight <= 1:
             raise ValueError(f"unsure_weight must be from 0 to 1, got {unsure_weight!r}.")
         decided = decided_rows(decisions, self)
         rows, words = decided["row"].to_numpy(), decided["decision"].to_numpy()
@@ -357,10 +360,10 @@ class LabelReport:
         Returns
         -------
         arguments : dict
-            ``labels``, integers from 0, and ``pred_probs``; for example
+            ``labels``, integers from 0 (a copy), and ``pred_probs``; for example
             ``cleanlab.filter.find_label_issues(**report.to_cleanlab())``.
         """
-        return {"labels": self._codes, "pred_probs": self.proba}
+        return {"labels": self._codes.copy(), "pred_probs": self.proba}
 
     def to_html(
         self,
@@ -409,6 +412,18 @@ class LabelReport:
         page = render_page(self, title=title, max_issues=max_issues, image_shape=image_shape, image_size=image_size)
         write_whole(file, page.encode("utf-8"))
         return path
+
+
+def check_report(report):
+    """Refuse what is no report.
+
+    Raises
+    ------
+    TypeError
+        Naming its type.
+    """
+    if not isinstance(report, LabelReport):
+        raise TypeError(f"report must be a LabelReport, as audit_labels returns it, got {type(report).__name__}.")
 
 
 def _one_a_row(ids):

@@ -149,7 +149,7 @@ def estimate_noise(codes, proba, method):
 
     Warns where they are not worth much.
     """
-    if method not in _JOINTS:
+    if not isinstance(method, str) or method not in _JOINTS:
         raise ValueError(f"method must be one of {list(_JOINTS)}, got {method!r}.")
     joint = _JOINTS[method](codes, proba)  # of true (rows) and given (columns) labels
     prior = joint.sum(axis=1, keepdims=True)

@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sklabelnoise._foundation._classes import count_pairs
-from sklabelnoise._foundation._given import check_same_kind
+from sklabelnoise._foundation._given import check_same_kind, label_column
 from sklabelnoise._foundation._style import new_axes, shorten
 from sklabelnoise._foundation._types import ArrayLike, Axes, Figure, Labels
 from sklabelnoise._label_report._evidence import check_evidence
-from sklabelnoise._label_report._report import LabelReport
+from sklabelnoise._label_report._report import LabelReport, check_report
 from sklabelnoise._label_report._report_display import ReportDisplay
 from sklabelnoise._label_report._transition import estimate_transition_matrix
 from sklabelnoise.noise import check_transition_matrix
@@ -64,6 +64,7 @@ class TransitionMatrixDisplay(ReportDisplay, kind="transition_matrix"):
     def __init__(self, transition_matrix: ArrayLike, classes: Labels | None = None):
         names = named_classes(transition_matrix)[0]
         if classes is not None:
+            classes = label_column(classes, "classes")
             transition_matrix = in_order_of_classes(transition_matrix, classes)
         self.transition_matrix = check_transition_matrix(transition_matrix)
         n_classes = len(self.transition_matrix)
@@ -131,6 +132,7 @@ class TransitionMatrixDisplay(ReportDisplay, kind="transition_matrix"):
         -------
         display : TransitionMatrixDisplay
         """
+        check_report(report)
         return cls(report.transition_matrix, report.classes)
 
     def plot(

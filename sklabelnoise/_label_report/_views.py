@@ -5,6 +5,7 @@ import io
 import math
 import os
 from abc import ABC, abstractmethod
+from numbers import Integral
 
 import numpy as np
 import pandas as pd
@@ -224,6 +225,8 @@ def view_of(data, codes, n_classes, *, image_shape=None, image_size=128):
 
 def _images(data, shape):
     """Rows of numbers as pictures of that shape; refuses what are no such rows."""
+    if isinstance(shape, str) or np.ndim(shape) != 1 or not all(isinstance(side, Integral) for side in shape):
+        raise ValueError(f"image_shape must be a tuple of integers, got {shape!r}.")
     rows = list(data) if _is_of_objects(data) else data
     if sparse.issparse(rows):
         X = rows.toarray()

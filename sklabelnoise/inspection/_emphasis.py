@@ -9,8 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.integrate import trapezoid
 
+from sklabelnoise._foundation._counts import check_count
+from sklabelnoise._foundation._given import of_tensor
 from sklabelnoise._foundation._last_step import last_step
-from sklabelnoise._foundation._style import PALETTE, new_axes, remove_frame
+from sklabelnoise._foundation._matrix import check_number_column
+from sklabelnoise._foundation._style import PALETTE, line_style, new_axes, remove_frame
 from sklabelnoise._foundation._types import ArrayLike, Axes, Figure
 
 if TYPE_CHECKING:
@@ -85,15 +88,17 @@ class EmphasisDisplay:
         label_proba: ArrayLike | None = None,
         name: str | None = None,
     ):
-        self.p = np.asarray(p)
-        self.weight = np.asarray(weight)
+        self.p = check_number_column(p, "p")
+        self.weight = np.asarray(of_tensor(weight))
+        if self.weight.dtype.kind not in "biuf":
+            raise ValueError(f"weight must hold a finite number for each of {self.p.size} points, got {weight!r}.")
         if self.weight.ndim != 1 or self.p.shape != self.weight.shape or not np.isfinite(self.weight).all():
             raise ValueError(
                 f"weight must hold a finite number for each of {self.p.size} points, got shape {self.weight.shape} "
                 f"with {np.count_nonzero(~np.isfinite(self.weight))} that are not finite."
             )
         self.density = density
-        self.label_proba = None if label_proba is None else np.asarray(label_proba)
+        self.label_proba = None if label_proba is None else _as_probabilities(label_proba)
         self.name = name
         is_flat = np.ptp(self.weight) <= 1e-6 * np.abs(self.weight).max()
         self.mode = float("nan") if is_flat else float(self.p[self.weight.argmax()])
@@ -144,6 +149,12 @@ class EmphasisDisplay:
         from sklabelnoise.losses import emphasis_of
         from sklabelnoise.losses._derivative_view import check_takes
 
+        check_count("n_points", n_points, least=2)
+        if not (isinstance(emphasis, str) or callable(emphasis)) or isinstance(emphasis, type):
+            raise TypeError(
+                "emphasis must be a function w(p), such as DMEmphasis(lam=0.5, beta=8), or the name of a loss, got "
+                f"{emphasis!r}."
+            )
         check_takes(emphasis, hyper)
         p = torch.linspace(0, 1, n_points, dtype=torch.float64)
         with torch.no_grad():
@@ -253,7 +264,7 @@ class EmphasisDisplay:
             ax, data_ax = new_axes(None, nrows=2, sharex=True, height_ratios=[3, 1], figsize=(5.5, 4.5))
         ax = new_axes(ax, figsize=(5.5, 4))
         color = color or PALETTE[len(ax.get_lines()) % len(PALETTE)]
-        (self.line_,) = ax.plot(self.p, self.weight, color=color, label=self.name, **kwargs)
+        (self.line_,) = ax.plot(self.p, self.weight, **{"color": color, "label": self.name} | line_style(kwargs))
         if mark_mode and np.isfinite(self.mode):
             # A marker only: several displays in the same axes would hide each other's labels. `_` keeps it out of the
             # legend and of the count of curves above.
@@ -272,3 +283,12 @@ class EmphasisDisplay:
         (ax if self.data_ax_ is None else self.data_ax_).set_xlabel("probability p of the given label")
         self.ax_, self.figure_ = ax, ax.figure
         return self
+
+
+def _as_probabilities(label_proba):
+    label_proba = check_number_column(label_proba, "label_proba")
+    # As much as rounding makes of probabilities.
+    if label_proba.min() < -1e-6 or label_proba.max() > 1 + 1e-6:
+        low, high = label_proba.min(), label_proba.max()
+        raise ValueError(f"label_proba must hold probabilities, got values from {low:g} to {high:g}.")
+    return label_proba

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Literal, Self
 
 import pandas as pd
+from sklearn.exceptions import NotFittedError
 
 from sklabelnoise._foundation._last_step import last_step
 from sklabelnoise._foundation._style import (
@@ -15,6 +16,7 @@ from sklabelnoise._foundation._style import (
     RIGHT,
     WRONG,
     legend_below,
+    line_style,
     method_colors,
     new_axes,
     remove_frame,
@@ -96,6 +98,8 @@ class LearningDynamicsDisplay:
     lines_: dict[tuple[str, str], Any]
 
     def __init__(self, histories: dict[str, pd.DataFrame]):
+        if not isinstance(histories, Mapping) or not all(isinstance(one, pd.DataFrame) for one in histories.values()):
+            raise TypeError(f"histories must be a dict of history_ of classifiers by name, got {histories!r}.")
         # Version 0.1 recorded the rate of memorization under its British spelling.
         old = {"memorisation_rate": "memorization_rate"}
         self.histories = {name: history.rename(columns=old) for name, history in histories.items()}
@@ -117,8 +121,7 @@ class LearningDynamicsDisplay:
         -------
         display : LearningDynamicsDisplay
         """
-        estimator = last_step(estimator)
-        return cls({name or type(estimator).__name__: estimator.history_})
+        return cls({name or type(last_step(estimator)).__name__: _history_of(estimator)})
 
     @classmethod
     def from_estimators(cls, estimators: dict[str, Estimator]) -> Self:
@@ -137,7 +140,7 @@ class LearningDynamicsDisplay:
             raise TypeError(
                 f"estimators must be a dict of fitted classifiers by name, got {type(estimators).__name__}."
             )
-        return cls({name: last_step(estimator).history_ for name, estimator in estimators.items()})
+        return cls({name: _history_of(estimator) for name, estimator in estimators.items()})
 
     def plot(
         self,
@@ -178,7 +181,7 @@ class LearningDynamicsDisplay:
                 if several or name in METHOD_COLORS:
                     color = colors[name]
                 what = f"{name}: {what}" if several else what
-                style = {"color": color, "linestyle": style, "label": what} | kwargs
+                style = {"color": color, "linestyle": style, "label": what} | line_style(kwargs)
                 epochs = range(1, len(history) + 1)
                 (self.lines_[name, column],) = ax.plot(epochs, history[column], **style)
         if not self.lines_:
@@ -216,3 +219,15 @@ class LearningDynamicsDisplay:
         if quantity in _WITHOUT_TRUTH and not needs_truth & set(history):
             return [line for line in _WITHOUT_TRUTH[quantity] if line[0] in history]
         return known
+
+
+def _history_of(estimator):
+    """What the last step of an estimator recorded, epoch by epoch."""
+    estimator = last_step(estimator)
+    try:
+        return estimator.history_
+    except NotFittedError:
+        raise
+    except AttributeError:
+        best = " Its best_estimator_ may." if hasattr(estimator, "best_estimator_") else ""
+        raise TypeError(f"estimator must have a history_ of epochs, got {type(estimator).__name__}.{best}") from None

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import scipy.sparse
 from numpy.typing import NDArray
 
-from sklabelnoise._foundation._given import as_labels, check_same_kind
+from sklabelnoise._foundation._classes import check_classes, check_probabilities
+from sklabelnoise._foundation._counts import check_count
+from sklabelnoise._foundation._given import check_same_kind, label_column, of_tensor
+from sklabelnoise._foundation._matrix import check_matrix
 from sklabelnoise._foundation._style import class_colors, pyplot, remove_frame, shorten
 from sklabelnoise._foundation._types import ArrayLike, Figure, Labels
+from sklabelnoise.metrics._class_columns import class_columns, complete_in_class_order
 
 if TYPE_CHECKING:
     from sklabelnoise._label_refinery._classifier import StochasticLabelRefinery
@@ -72,12 +76,30 @@ class RefineryDisplay:
     def __init__(
         self, positions: ArrayLike, soft_labels: dict[int, ArrayLike], classes: Labels, *, y_clean: Labels | None = None
     ):
-        self.positions = np.asarray(positions)
-        self.soft_labels = {int(k): np.asarray(v) for k, v in soft_labels.items()}
-        self.classes = np.asarray(classes)
-        self.y_clean = None if y_clean is None else np.asarray(y_clean)
+        self.positions = check_matrix(positions, "positions", "(n_samples, 2)")
+        if self.positions.shape[1] != 2:
+            raise ValueError(f"positions must be an array of shape (n_samples, 2), got shape {self.positions.shape}.")
+        self.classes = check_classes(classes)
+        if not isinstance(soft_labels, Mapping) or not soft_labels:
+            came = type(soft_labels).__name__ if len(soft_labels) else "none"
+            raise TypeError(f"soft_labels must be a dict of soft labels by round, one at least, got {came}.")
+        for number in soft_labels:
+            check_count("Each round of soft_labels", number, least=0)
+        self.soft_labels = {int(k): self._check_soft_labels(v, k) for k, v in soft_labels.items()}
+        self.y_clean = None if y_clean is None else label_column(y_clean, "y_clean")
         if self.y_clean is not None and len(self.y_clean) != len(self.positions):
             raise ValueError(f"y_clean must have {len(self.positions)} labels, got {len(self.y_clean)}.")
+
+    def _check_soft_labels(self, soft_labels, number):
+        argument, shape = f"soft_labels[{number}]", (len(self.positions), len(self.classes))
+        columns, values = class_columns(soft_labels, self.classes, argument=argument, ordered=True)
+        values = check_matrix(values, argument, "(n_samples, n_classes)")
+        if columns is not None:
+            values = complete_in_class_order(values, columns, self.classes, argument=argument)
+        if values.shape != shape:
+            raise ValueError(f"{argument} must have shape {shape}, got {values.shape}.")
+        check_probabilities(values, argument)
+        return values
 
     @classmethod
     def from_estimator(
@@ -96,8 +118,8 @@ class RefineryDisplay:
         refinery : StochasticLabelRefinery
             It is cloned; its `n_rounds` becomes the last of `rounds`.
 
-        X : array-like of shape (n_samples, n_features)
-            Rows. More than two features are projected by principal components.
+        X : {array-like, sparse matrix, dataframe} of shape (n_samples, ...)
+            Rows of numbers, as the refinery takes them. More than two features are projected by principal components.
 
         y : array-like of shape (n_samples,)
             Given labels.
@@ -115,26 +137,28 @@ class RefineryDisplay:
         Raises
         ------
         ValueError
-            If `rounds` is empty, or the refinery cannot be fitted.
+            If `rounds` is empty, X is not numbers, or the refinery cannot be fitted.
         """
-        from sklearn.base import clone
-        from sklearn.decomposition import PCA
+        from sklearn.base import BaseEstimator, clone, is_classifier
 
-        if len(rounds) == 0:
-            raise ValueError(f"rounds must name one at least, 0 for the given labels, got {rounds!r}.")
+        params = refinery.get_params(deep=False) if isinstance(refinery, BaseEstimator) else {}
+        if not ({"n_rounds", "callback"} <= params.keys() and is_classifier(refinery)):
+            raise TypeError(f"refinery must be a StochasticLabelRefinery, got {type(refinery).__name__}.")
+        asked, rounds = rounds, list(rounds) if isinstance(rounds, Iterable) else [rounds]
+        if not rounds:
+            raise ValueError(f"rounds must name one at least, 0 for the given labels, got {asked!r}.")
+        for number in rounds:
+            check_count("Each of rounds", number, least=0)
         if y_clean is not None:
             y, y_clean = check_same_kind(y=y, y_clean=y_clean)
-        classes, codes = np.unique(as_labels(y), return_inverse=True)
+        positions = _in_the_plane(X)  # before the fit, which may take long
+        classes, codes = np.unique(label_column(y), return_inverse=True)
         kept = {0: np.eye(len(classes))[codes]}
 
         def keep(state):
             kept[state.round] = state.soft_labels.copy()
 
         clone(refinery).set_params(n_rounds=max(rounds), callback=keep).fit(X, y)
-        X = X.toarray() if scipy.sparse.issparse(X) else np.asarray(X)
-        if X.shape[1] == 1:
-            X = np.hstack([X, np.zeros_like(X)])
-        positions = X if X.shape[1] == 2 else PCA(2, random_state=0).fit_transform(X)
         return cls(positions, {k: kept[k] for k in rounds if k in kept}, classes, y_clean=y_clean)
 
     def plot(self, *, axes: ArrayLike | None = None, n_columns: int = 3, **kwargs: Any) -> Self:
@@ -156,7 +180,7 @@ class RefineryDisplay:
         self : RefineryDisplay
         """
         plt = pyplot()
-
+        check_count("n_columns", n_columns, least=1)
         if axes is None:
             n_columns = min(n_columns, len(self.soft_labels))
             n_rows = -(-len(self.soft_labels) // n_columns)
@@ -176,7 +200,8 @@ class RefineryDisplay:
 
     def _plot_round(self, ax, k, soft, colors, kwargs):
         x1, x2 = self.positions.T
-        ax.scatter(x1, x2, **{"c": soft @ colors, "s": 16, "lw": 0} | kwargs)
+        mixed = {} if "color" in kwargs else {"c": soft @ colors}
+        ax.scatter(x1, x2, **mixed | {"s": 16, "lw": 0} | kwargs)
         name = "given" if k == 0 else f"round {k}"
         if self.y_clean is not None:
             wrong = self.classes[soft.argmax(axis=1)] != self.y_clean
@@ -199,3 +224,16 @@ class RefineryDisplay:
         figure.legend(
             handles=handles, loc="outside lower center", ncols=len(handles), frameon=False, labelcolor="black"
         )
+
+
+def _in_the_plane(X):
+    """Rows of numbers as two: themselves, or their principal components."""
+    from sklearn.decomposition import PCA
+
+    X = X.toarray() if scipy.sparse.issparse(X) else of_tensor(X)
+    if np.ndim(X) > 2:
+        X = np.reshape(X, (len(X), -1))
+    X = check_matrix(X, "X", "(n_samples, n_features)", hint=" RefineryDisplay takes positions of rows of any kind.")
+    if X.shape[1] == 1:
+        return np.hstack([X, np.zeros_like(X)])
+    return X if X.shape[1] == 2 else PCA(2, random_state=0).fit_transform(X)

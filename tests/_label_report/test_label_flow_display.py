@@ -6,9 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sklabelnoise.inspection import (
-    LabelFlowDisplay,
-)
+from sklabelnoise._label_report._report_display import ReportDisplay
+from sklabelnoise.inspection import LabelFlowDisplay, TransitionMatrixDisplay
 
 plt = pytest.importorskip("matplotlib.pyplot", reason="matplotlib is not installed")
 
@@ -86,3 +85,44 @@ def test_bands_leave_and_arrive_one_below_the_other():
                 assert above == pytest.approx(below)
             total = counts.sum(axis=1 - side)[k] / counts.sum()
             assert ends[0][0] - ends[-1][1] == pytest.approx(total * (1 - 2 * 0.02))  # two gaps between three bars
+
+
+def test_counts_that_name_their_classes_are_found_by_name():
+    y_from, y_to = pd.Series(list("aabbbc")), pd.Series(list("abbbca"))
+    counts = pd.crosstab(y_from, y_to)
+    expected = LabelFlowDisplay.from_labels(y_from, y_to)
+    shuffled = LabelFlowDisplay(counts.loc[list("cab"), list("bca")], expected.classes)
+    np.testing.assert_array_equal(shuffled.counts, expected.counts)
+    with pytest.raises(
+        ValueError, match=r"counts must be named after the classes \['a', 'b', 'x'\], got \['a', 'b', 'c'\]"
+    ):
+        LabelFlowDisplay(counts, list("abx"))
+
+
+@pytest.mark.parametrize("names", [("given",), ("a", "b", "c"), "ab", None], ids=repr)
+def test_the_labelings_have_two_names(names):
+    with pytest.raises(ValueError, match="names must be two, of the labels on the left and on the right, got"):
+        LabelFlowDisplay.from_labels([0, 1], [1, 1], names=names)
+
+
+@pytest.mark.parametrize("counts", [[["a", "b"], ["c", "d"]], np.eye(2) * 1j], ids=["texts", "complex"])
+def test_counts_are_numbers(counts):
+    with pytest.raises(ValueError, match="counts must hold numbers of rows, none negative or missing, got"):
+        LabelFlowDisplay(counts, ["a", "b"])
+
+
+@pytest.mark.parametrize("classes", [None, "ab", {"a", "b"}, ["a", None]], ids=repr)
+@pytest.mark.parametrize("display", [LabelFlowDisplay, TransitionMatrixDisplay])
+def test_classes_are_named_one_by_one(display, classes):
+    if display is TransitionMatrixDisplay and classes is None:
+        assert display(np.eye(2)).classes.tolist() == [0, 1]
+        return
+    with pytest.raises((TypeError, ValueError), match="classes must "):
+        display(np.eye(2), classes)
+
+
+@pytest.mark.parametrize("display", ReportDisplay.of_kind.values(), ids=ReportDisplay.of_kind)
+@pytest.mark.parametrize("report", [None, pd.DataFrame(), "report.html"], ids=lambda report: type(report).__name__)
+def test_what_is_no_report_is_refused(display, report):
+    with pytest.raises(TypeError, match=f"report must be a LabelReport, .*, got {type(report).__name__}"):
+        display.from_report(report)

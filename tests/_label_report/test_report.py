@@ -13,6 +13,7 @@ from sklearn.linear_model import LogisticRegression
 from sklabelnoise.audit import (
     LabelReport,
     audit_labels,
+    estimate_noise_rate,
 )
 
 GOOD = {"y": [0, 1, 1], "proba": [[0.9, 0.1], [0.2, 0.8], [0.7, 0.3]]}
@@ -247,3 +248,28 @@ def test_pictures_on_the_page_have_the_shape_and_the_size_that_are_asked_for(rep
     pictures = re.findall("data:image/png;base64,([A-Za-z0-9+/=]+)", page)
     assert len(pictures) >= len(report.issues)
     assert {Image.open(io.BytesIO(base64.b64decode(picture))).size for picture in pictures} == {(3, 20)}
+
+
+@pytest.mark.parametrize("weight", ["a", None, [0.5], 1j, 2, -1, np.nan], ids=repr)
+def test_a_weight_of_unsure_rows_is_a_number_from_0_to_1(report, weight):
+    with pytest.raises(ValueError, match="unsure_weight must be from 0 to 1, got "):
+        report.apply(report.issues.assign(decision="unsure"), unsure_weight=weight, return_rows=True)
+
+
+@pytest.mark.parametrize("name", ["X", "display", "ids"])
+@pytest.mark.parametrize("rows", [5, 2.5, "abc", b"abc"], ids=repr)
+def test_rows_are_no_single_value(name, rows):
+    with pytest.raises(TypeError, match=f"{name} must have one row for each of 3 labels, got {rows!r}"):
+        LabelReport(**GOOD, **{name: rows})
+
+
+def test_what_is_done_with_the_labels_for_cleanlab_does_not_change_the_report(report):
+    before = report.apply(report.issues.assign(decision="accept"))
+    report.to_cleanlab()["labels"][:] = 0
+    np.testing.assert_array_equal(report.apply(report.issues.assign(decision="accept")), before)
+
+
+@pytest.mark.parametrize("method", [None, ["anchor_sets"], "anchors"], ids=repr)
+def test_an_unknown_method_is_named(method):
+    with pytest.raises(ValueError, match=r"method must be one of \['anchor_sets', .*\], got "):
+        estimate_noise_rate(**GOOD, method=method)

@@ -277,3 +277,9 @@ def test_five_hundred_classes_fit_on_a_page(tmp_path):
     page = report.to_html(tmp_path / "page.html").read_text(encoding="utf-8")
     assert "The 100 of 500 classes that are confused most." in page
     assert len(page) < 3_000_000
+
+
+@pytest.mark.parametrize("shape", [4, "22", (2.0, 3.0), [[2, 3]]], ids=repr)
+def test_a_shape_is_a_tuple_of_integers(shape):
+    with pytest.raises(ValueError, match="image_shape must be a tuple of integers, got"):
+        seen(np.arange(8 * 6).reshape(8, 6), image_shape=shape)

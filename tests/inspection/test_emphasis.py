@@ -132,3 +132,51 @@ class TestEmphasis:
     def test_a_weight_that_is_no_loss_takes_no_hyper_parameters(self):
         with pytest.raises(TypeError, match=r"name of a loss to take the hyper-parameters \['q'\], got DMEmphasis"):
             EmphasisDisplay.from_emphasis(DMEmphasis(), q=0.5)
+
+
+@pytest.mark.parametrize(
+    "option", [{"label": "mine"}, {"linestyle": ":"}, {"ls": ":"}, {"c": "red"}, {"lw": 3}], ids=str
+)
+def test_options_of_a_line_win_over_defaults_by_any_of_their_names(option):
+    line = EmphasisDisplay.from_emphasis(DMEmphasis(0.5, 8), name="DM").plot(**option).line_
+    key, value = next(iter(option.items()))
+    assert plt.getp(line, key) == value
+
+
+@pytest.mark.parametrize("emphasis", [None, 5, DMEmphasis, [DMEmphasis(0.5, 8)]], ids=str)
+def test_what_is_no_function_of_p_is_refused(emphasis):
+    with pytest.raises(TypeError, match=r"emphasis must be a function w\(p\), such as .*, got "):
+        EmphasisDisplay.from_emphasis(emphasis)
+
+
+@pytest.mark.parametrize("n_points", [0, 1, -1, 2.5, None, True])
+def test_a_curve_has_two_points_at_least(n_points):
+    with pytest.raises(ValueError, match=f"n_points must be an integer of at least 2, got {n_points!r}"):
+        EmphasisDisplay.from_emphasis("gce", n_points=n_points)
+
+
+@pytest.mark.parametrize(
+    ("label_proba", "message"),
+    [
+        ([0.5, np.nan], "label_proba contains NaN"),
+        ([1.5, -1], "label_proba must hold probabilities, got values from -1 to 1.5"),
+        (["a"], "label_proba must be numbers"),
+        (np.eye(2), r"label_proba must be one-dimensional, got shape \(2, 2\)"),
+    ],
+)
+def test_data_are_probabilities(label_proba, message):
+    with pytest.raises(ValueError, match=message):
+        EmphasisDisplay.from_emphasis("gce", label_proba=label_proba)
+
+
+@pytest.mark.parametrize(
+    ("p", "weight", "message"),
+    [
+        ([], [], "p must be numbers of shape .*, got something else: Found array with 0 sample"),
+        (["a", "b"], [1, 2], "p must be numbers of shape .*, got something else"),
+        ([0, 1], ["a", "b"], r"weight must hold a finite number for each of 2 points, got \['a', 'b'\]"),
+    ],
+)
+def test_points_and_weights_are_numbers(p, weight, message):
+    with pytest.raises(ValueError, match=message):
+        EmphasisDisplay(p, weight)

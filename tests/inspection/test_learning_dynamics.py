@@ -3,6 +3,9 @@
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.exceptions import NotFittedError
+from sklearn.model_selection import GridSearchCV
+from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -129,3 +132,33 @@ def test_classifiers_without_names_are_refused(noisy):
     model = DMClassifier(max_epochs=1).fit(*noisy[:2])
     with pytest.raises(TypeError, match="estimators must be a dict of fitted classifiers by name, got list"):
         LearningDynamicsDisplay.from_estimators([model])
+
+
+@pytest.mark.parametrize("option", [{"label": "mine"}, {"ls": ":"}, {"c": "red"}, {"linewidth": 3}], ids=str)
+def test_options_of_a_line_win_over_defaults_by_any_of_their_names(option):
+    history = pd.DataFrame({"entropy": [0.3, 0.2]})
+    (line,) = LearningDynamicsDisplay({"DM": history}).plot("confidence", **option).lines_.values()
+    key, value = next(iter(option.items()))
+    assert plt.getp(line, key) == value
+
+
+@pytest.mark.parametrize("histories", [None, [pd.DataFrame()], pd.DataFrame({"entropy": [1]}), {"a": [1]}], ids=str)
+def test_histories_have_names(histories):
+    with pytest.raises(TypeError, match="histories must be a dict of history_ of classifiers by name, got"):
+        LearningDynamicsDisplay(histories)
+
+
+def test_what_has_no_epochs_is_refused_by_its_name(noisy):
+    X, y, _ = noisy
+    search = GridSearchCV(DMClassifier(max_epochs=1, random_state=0), {"lam": [0]}, cv=2).fit(X, y)
+    with pytest.raises(TypeError, match=r"history_ of epochs, got GridSearchCV\. Its best_estimator_ may\."):
+        LearningDynamicsDisplay.from_estimator(search)
+    LearningDynamicsDisplay.from_estimator(search.best_estimator_)
+    for call in (
+        LearningDynamicsDisplay.from_estimator,
+        lambda model: LearningDynamicsDisplay.from_estimators({"a": model}),
+    ):
+        with pytest.raises(TypeError, match=r"estimator must have a history_ of epochs, got GaussianNB\."):
+            call(make_pipeline(StandardScaler(), GaussianNB()).fit(X, y))
+        with pytest.raises(NotFittedError):
+            call(DMClassifier())

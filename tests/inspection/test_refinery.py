@@ -6,6 +6,9 @@ import pytest
 import scipy.sparse
 from scipy.spatial.distance import pdist
 from sklearn.linear_model import LogisticRegression
+from sklearn.naive_bayes import GaussianNB
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
 
 from sklabelnoise import StochasticLabelRefinery
 from sklabelnoise.inspection import (
@@ -115,3 +118,92 @@ def test_true_labels_of_another_kind_are_refused(noisy):
     X, y, _ = noisy
     with pytest.raises(TypeError, match="y and y_clean must hold labels of one kind, got number and text"):
         RefineryDisplay.from_estimator(StochasticLabelRefinery(LogisticRegression()), X, y, y_clean=y.astype(str))
+
+
+SOFT = np.array([[0.9, 0.1], [0.3, 0.7], [0.5, 0.5]])
+PLACES = np.arange(6.0).reshape(3, 2)
+NO_DISPLAY = {
+    "places of one number": (
+        (PLACES[:, :1], {0: SOFT}, ["a", "b"]),
+        r"positions must .*\(n_samples, 2\), got shape \(3, 1\)",
+    ),
+    "missing places": ((np.full((3, 2), np.nan), {0: SOFT}, ["a", "b"]), "positions contains NaN"),
+    "no rounds": (
+        (PLACES, {}, ["a", "b"]),
+        "soft_labels must be a dict of soft labels by round, one at least, got none",
+    ),
+    "a list": (
+        (PLACES, [SOFT], ["a", "b"]),
+        "soft_labels must be a dict of soft labels by round, one at least, got list",
+    ),
+    "a name": ((PLACES, {"first": SOFT}, ["a", "b"]), "Each round of soft_labels must be an integer .* got 'first'"),
+    "fewer rows": ((PLACES, {4: SOFT[:2]}, ["a", "b"]), r"soft_labels\[4\] must have shape \(3, 2\), got \(2, 2\)"),
+    "more classes": ((PLACES, {4: SOFT}, ["a", "b", "c"]), r"soft_labels\[4\] must have shape \(3, 3\), got \(3, 2\)"),
+    "no probabilities": (
+        (PLACES, {4: SOFT * 3}, ["a", "b"]),
+        r"soft_labels\[4\] must hold probabilities, got values from",
+    ),
+    "classes in a text": ((PLACES, {0: SOFT}, "ab"), "classes must be an array, a series or a list of labels, got str"),
+    "one class twice": ((PLACES, {0: SOFT}, ["a", "a"]), "classes must be distinct, got 'a' twice"),
+}
+
+
+@pytest.mark.parametrize("arguments, message", NO_DISPLAY.values(), ids=NO_DISPLAY)
+def test_what_cannot_be_drawn_is_refused_by_its_name(arguments, message):
+    with pytest.raises((TypeError, ValueError), match=message):
+        RefineryDisplay(*arguments)
+
+
+def test_columns_of_soft_labels_are_found_by_name():
+    frame = pd.DataFrame(SOFT[:, ::-1], columns=["b", "a"])
+    np.testing.assert_array_equal(RefineryDisplay(PLACES, {0: frame}, ["a", "b"]).soft_labels[0], SOFT)
+    with pytest.raises(ValueError, match=r"soft_labels\[0\] must have columns named after the classes"):
+        RefineryDisplay(PLACES, {0: frame.set_axis(["x", "y"], axis=1)}, ["a", "b"])
+
+
+@pytest.mark.parametrize("rounds", [(0, -1), (0, 1.5), "01", None, (True,)], ids=repr)
+def test_rounds_are_counted(noisy, rounds):
+    with pytest.raises(ValueError, match="Each of rounds must be an integer of at least 0, got"):
+        RefineryDisplay.from_estimator(StochasticLabelRefinery(LogisticRegression()), *noisy[:2], rounds=rounds)
+
+
+@pytest.mark.parametrize("rounds", [2, np.array([0, 2]), {0, 2}, iter([2, 0])], ids=str)
+def test_rounds_come_in_any_container(noisy, rounds):
+    refinery = StochasticLabelRefinery(LogisticRegression(), random_state=0)
+    assert 2 in RefineryDisplay.from_estimator(refinery, *noisy[:2], rounds=rounds).soft_labels
+
+
+@pytest.mark.parametrize("model", [LogisticRegression(), make_pipeline(StochasticLabelRefinery()), None], ids=str)
+def test_only_a_refinery_has_rounds(noisy, model):
+    with pytest.raises(TypeError, match=f"refinery must be a StochasticLabelRefinery, got {type(model).__name__}"):
+        RefineryDisplay.from_estimator(model, *noisy[:2])
+
+
+@pytest.mark.parametrize(
+    "X, message",
+    [
+        ([f"text {i}" for i in range(150)], r"X must be .* RefineryDisplay takes positions of rows of any kind"),
+        (pd.DataFrame({"a": ["u", "v", "w"] * 50, "b": 1}), "X must be numbers .* could not convert"),
+        (np.where(np.arange(300).reshape(150, 2) == 7, np.nan, 1.0), "X contains NaN"),
+    ],
+    ids=["texts", "names", "missing"],
+)
+def test_rows_without_a_place_are_refused_before_the_fit(noisy, X, message):
+    with pytest.raises(ValueError, match=message):
+        RefineryDisplay.from_estimator(StochasticLabelRefinery(GaussianNB(), callback=pytest.fail), X, noisy[1])
+
+
+def test_rows_of_several_dimensions_have_a_place(noisy):
+    X, y, _ = noisy
+    flatten = make_pipeline(FunctionTransformer(lambda X: np.reshape(X, (len(X), -1))), LogisticRegression())
+    refinery = StochasticLabelRefinery(flatten, random_state=0)
+    X = np.hstack([X, X[:, ::-1]])
+    flat, square = (RefineryDisplay.from_estimator(refinery, Z, y, rounds=(0, 1)) for Z in (X, X.reshape(150, 2, -1)))
+    np.testing.assert_allclose(flat.positions, square.positions)
+
+
+def test_one_color_may_be_for_all():
+    points = RefineryDisplay(PLACES, {0: SOFT}, ["a", "b"]).plot(color="red").axes_[0].collections[0]
+    assert np.allclose(points.get_facecolors()[:, :3], to_rgb("red"))
+    with pytest.raises(ValueError, match="n_columns must be an integer of at least 1, got 0"):
+        RefineryDisplay(PLACES, {0: SOFT}, ["a", "b"]).plot(n_columns=0)
