@@ -14,7 +14,7 @@ from sklabelnoise._foundation._counts import check_count
 from sklabelnoise._foundation._given import check_same_kind, label_column, of_tensor
 from sklabelnoise._foundation._matrix import check_matrix
 from sklabelnoise._foundation._style import class_colors, pyplot, remove_frame, shorten
-from sklabelnoise._foundation._types import ArrayLike, Figure, Labels
+from sklabelnoise._foundation._types import ArrayLike, Figure, Labels, SparseMatrix
 from sklabelnoise.metrics._class_columns import class_columns, complete_in_class_order
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ class RefineryDisplay:
     def from_estimator(
         cls,
         refinery: StochasticLabelRefinery,
-        X: ArrayLike,
+        X: ArrayLike | SparseMatrix,
         y: Labels,
         *,
         rounds: Sequence[int] = (0, 1, 2, 4, 6),

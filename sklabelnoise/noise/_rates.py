@@ -81,7 +81,7 @@ def expected_noise_rate(transition_matrix: ArrayLike, *, class_prior: ArrayLike 
     transition_matrix : array-like of shape (n_classes, n_classes)
         ``T[i, j] = P(given = j | true = i)``; rows sum to one.
 
-    class_prior : array-like or Series of shape (n_classes,), default=None
+    class_prior : array-like of shape (n_classes,), default=None
         Share (or number) of the rows of each true class. None means balanced classes. Those of a Series that names the
         classes, as ``y.value_counts()``, are found by name.
 
