@@ -8,6 +8,7 @@ from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, Str
 
 from sklabelnoise._compat import num_samples
 from sklabelnoise._foundation._given import check_groups_whole
+from sklabelnoise._foundation._row_numbers import check_folds, check_left_out_once, is_splitter, pairs_of_rows
 from sklabelnoise._foundation._warning_filters import callers_filters
 
 DEFAULT_FOLDS = 5
@@ -48,7 +49,9 @@ class FoldDrawer:
         self.classes = None  # a splitter of the user is asked with the labels themselves
         self.resplit = resplit
         self._drawn = None
-        if cv is None or cv == "auto" or isinstance(cv, Integral):
+        if not (isinstance(cv, str) and cv == "auto"):
+            check_folds(cv)
+        if cv is None or isinstance(cv, str | Integral):
             kind = {
                 (True, True): StratifiedGroupKFold,
                 (True, False): StratifiedKFold,
@@ -57,7 +60,7 @@ class FoldDrawer:
             }[classes is not None, groups is not None]
             self.splitter = kind(self._n_folds(cv, classes), shuffle=True)
             self.classes = classes
-        elif hasattr(cv, "split"):
+        elif is_splitter(cv):
             self.splitter = cv
         else:
             self.resplit = False
@@ -139,30 +142,8 @@ class FoldDrawer:
     def _checked(self, splits):
         """Splits as row numbers, after making sure that no model is asked about what it has seen."""
         n_samples = len(self.y)
-        splits = [(_row_numbers(train, n_samples), _row_numbers(test, n_samples)) for train, test in splits]
-        asked = np.concatenate([test for _, test in splits]) if splits else np.zeros(0, dtype=int)
-        known = asked[(asked >= 0) & (asked < n_samples)]
-        times = np.bincount(known, minlength=n_samples)
-        if len(known) < len(asked) or (times != 1).any():
-            missed, repeated = int((times == 0).sum()), int((times > 1).sum())
-            raise ValueError(
-                f"The test sets of 'cv' must partition the {n_samples} rows: each row in exactly one of them. Got "
-                f"{missed} rows in none, {repeated} in several, and {len(asked) - len(known)} row numbers out of range."
-            )
-        for fold, (train, test) in enumerate(splits):
-            beyond = train[(train < 0) | (train >= n_samples)]
-            if len(beyond):
-                raise ValueError(
-                    f"Each split of 'cv' must train on rows below {n_samples}. Got row {beyond[0]} in split {fold}."
-                )
-            seen = np.zeros(n_samples, dtype=bool)
-            seen[train] = True
-            n_train = int(self.weighs[train].sum())
-            if n_train == 0 or seen[test].any():
-                raise ValueError(
-                    f"Each split of 'cv' must train on some rows and on none of its test rows. Got {n_train} "
-                    f"training rows and {seen[test].sum()} test rows among them in split {fold}."
-                )
+        splits = pairs_of_rows(splits, n_samples)
+        check_left_out_once(splits, n_samples, self.weighs)
         check_groups_whole(splits, self.groups)
         return splits
 
@@ -170,12 +151,3 @@ class FoldDrawer:
 def _shape(X):
     n_features = f", n_features={X.shape[1]}" if len(getattr(X, "shape", ())) > 1 else ""
     return f"n_samples={num_samples(X)}{n_features}"
-
-
-def _row_numbers(rows, n_samples):
-    """Row numbers from a mask or from numbers, of which negative ones count from the end, as NumPy's do."""
-    rows = np.asarray(rows)
-    if rows.dtype == bool:
-        return np.flatnonzero(rows)
-    rows = rows.astype(np.intp) if len(rows) == 0 else rows  # an empty list is an array of floats
-    return np.where(rows < 0, rows + n_samples, rows)

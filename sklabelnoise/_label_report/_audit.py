@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import numpy as np
 from sklearn import get_config
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
-from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, check_cv
+from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 from sklearn.pipeline import Pipeline
 from sklearn.utils import get_tags, indexable
 from sklearn.utils.multiclass import check_classification_targets
@@ -21,6 +21,7 @@ from sklabelnoise._foundation._in_parallel import as_they_come
 from sklabelnoise._foundation._last_step import last_step, predicts_proba
 from sklabelnoise._foundation._numeric_columns import note_what_is_no_number
 from sklabelnoise._foundation._progress import Progress
+from sklabelnoise._foundation._row_numbers import check_folds, check_left_out_once, folds_of, pairs_of_rows
 from sklabelnoise._foundation._seeds import draw_seed
 from sklabelnoise._foundation._warning_filters import callers_filters
 from sklabelnoise._label_report._datasets import is_dataset
@@ -169,7 +170,7 @@ class _Fits:
 
     def splits(self, cv):
         """Rows to fit to and rows left out, each row left out once."""
-        given = cv
+        check_folds(cv)
         if isinstance(cv, int | np.integer):
             self._check_enough_groups(cv, f"cv={cv} needs")
             kind = StratifiedKFold if self.groups is None else StratifiedGroupKFold
@@ -178,10 +179,9 @@ class _Fits:
         rows = np.arange(len(self.X)) if is_dataset(self.X) else self.X
         # A splitter that ignores groups is refused below where it tears one apart.
         with callers_filters((UserWarning, "The groups parameter is ignored")):
-            splits = list(check_cv(cv, self.y, classifier=True).split(rows, self.y, self.groups))
-        left_out = np.sort(np.concatenate([test for _, test in splits])) if splits else []
-        if not np.array_equal(left_out, np.arange(len(self.y))):
-            raise ValueError(f"cv must leave out each of the {len(self.y)} rows once, got {given!r}.")
+            splits = folds_of(cv, self.y, len(self.y)).split(rows, self.y, self.groups)
+            splits = pairs_of_rows(splits, len(self.y))
+        check_left_out_once(splits, len(self.y))
         check_groups_whole(splits, self.groups)
         return splits
 

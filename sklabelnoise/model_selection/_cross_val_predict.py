@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn import get_config
 from sklearn.base import is_classifier
-from sklearn.model_selection import check_cv, cross_val_predict
+from sklearn.model_selection import cross_val_predict
 from sklearn.utils import indexable
 
 from sklabelnoise._classifiers._known_predictions import KnownPredictions
@@ -17,6 +17,7 @@ from sklabelnoise._classifiers._net_classifier import NetClassifier
 from sklabelnoise._compat import check_method_params, num_samples, safe_indexing
 from sklabelnoise._foundation._given import as_labels, check_none_missing, check_same_rows
 from sklabelnoise._foundation._progress import Progress
+from sklabelnoise._foundation._row_numbers import folds_of, pairs_of_rows
 from sklabelnoise._foundation._types import ArrayLike, CrossValidation, Estimator, Labels
 from sklabelnoise._foundation._warning_filters import callers_filters
 from sklabelnoise._fused._fits import Fits, refuse
@@ -103,11 +104,13 @@ def fused_cross_val_predict(
     elif is_classifier(estimator):  # which may want them in a type of its own
         check_none_missing(y)
     X, y, groups = indexable(X, y, groups)
-    splits = cv
+    splits = splitter = folds_of(cv, y, num_samples(X), classifier=is_classifier(estimator))
     try:
         if get_config()["enable_metadata_routing"] and (params or groups is not None):
             raise NotStackableError("scikit-learn routes the metadata")
-        splits = list(check_cv(cv, y, classifier=is_classifier(estimator)).split(X, y, groups))
+        splits = pairs_of_rows(splitter.split(X, y, groups), num_samples(X))
+        if not splits:
+            raise ValueError(f"cv must give at least one split, got {cv!r}.")
         test = np.concatenate([test for _, test in splits])
         if method not in _METHODS or not np.array_equal(np.sort(test), np.arange(num_samples(X))):
             raise NotStackableError("scikit-learn says what is wrong")

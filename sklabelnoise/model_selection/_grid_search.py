@@ -18,7 +18,7 @@ from typing import Any, Self
 import pandas as pd
 from numpy.typing import NDArray
 from sklearn.base import clone, is_classifier
-from sklearn.model_selection import GridSearchCV, ParameterGrid, check_cv
+from sklearn.model_selection import GridSearchCV, ParameterGrid
 from sklearn.utils import indexable
 
 from sklabelnoise._classifiers._net_classifier import NetClassifier
@@ -27,11 +27,13 @@ from sklabelnoise._compat import (
     check_method_params,
     fit_context,
     insert_error_scores,
+    num_samples,
     warn_or_raise_about_fit_failures,
 )
 from sklabelnoise._foundation._cloned import cloned_with
 from sklabelnoise._foundation._fitted_state import keeping_fitted_state
 from sklabelnoise._foundation._given import as_labels, check_none_missing, check_same_rows
+from sklabelnoise._foundation._row_numbers import folds_of, pairs_of_rows
 from sklabelnoise._foundation._types import ArrayLike, Estimator, Labels
 from sklabelnoise._foundation._warning_filters import callers_filters
 from sklabelnoise.model_selection._evaluation import Evaluation
@@ -216,8 +218,8 @@ class FusedGridSearchCV(GridSearchCV):
         context = callback_context(self, max_subtasks=1 + (self.refit is not False))
         context.call_on_fit_task_begin(**task)
 
-        cv = check_cv(self.cv, y, classifier=is_classifier(self.estimator))
-        splits = list(cv.split(X, y, **routed_params.splitter.split))
+        cv = folds_of(self.cv, y, num_samples(X), classifier=is_classifier(self.estimator))
+        splits = pairs_of_rows(cv.split(X, y, **routed_params.splitter.split), num_samples(X))
         announced = cv.get_n_splits(X, y, **routed_params.splitter.split)
         if len(splits) != announced:
             raise ValueError(f"cv must give as many splits as it announces, {announced}, got {len(splits)}.")

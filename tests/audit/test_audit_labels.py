@@ -104,7 +104,7 @@ class TestAuditLabels:
         [(np.arange(300), np.arange(300, 600))], [(np.arange(300), np.arange(600))] * 2, [],
     ], ids=["some are never left out", "left out twice", "none"])  # fmt: skip
     def test_each_row_is_left_out_once(self, noisy_blobs, folds):
-        with pytest.raises(ValueError, match="cv must leave out each of the 600 rows once, got"):
+        with pytest.raises(ValueError, match="must partition the 600 rows"):
             audit_labels(LogisticRegression(), *noisy_blobs[:2], cv=folds)
 
     def test_a_class_that_a_fold_does_not_know_is_said(self, noisy_blobs):
