@@ -5,6 +5,7 @@ import torch
 
 from sklabelnoise._classifiers._logits_classifier import LogitsClassifier
 from sklabelnoise._compat import BaseScorer, MultimetricScorer, PassthroughScorer
+from sklabelnoise.training._forward import check_logits
 
 
 class KnownPredictions(LogitsClassifier):
@@ -28,6 +29,7 @@ class KnownPredictions(LogitsClassifier):
         return self.classes
 
     def _map_logits(self, X, function):
+        check_logits(self.logits)
         return function(torch.from_numpy(self.logits)).numpy()
 
     def score(self, X, y=None, sample_weight=None):

@@ -24,6 +24,7 @@ from sklabelnoise._fused._plan import plan_fits, reason_of
 from sklabelnoise._fused._training import train_stack
 from sklabelnoise._stacked._criterion import NotStackableError
 from sklabelnoise.training._callers_torch import callers_torch_aside, steps_with_callers_torch_aside
+from sklabelnoise.training._forward import check_logits
 from sklabelnoise.training._training_set import take_rows
 
 
@@ -388,6 +389,7 @@ def predict_left_out(estimator, X, targets, splits, sample_weight=None):
         fit.check()
         estimator._left_out_loss_curves[fit.fold] = np.array(fit.fitted().loss_curve_)
         _, test = splits[fit.fold]
+        check_logits(fit.logits[0])
         logits = at_all_classes(fit.logits[0], fit.classes, np.arange(targets.shape[1]), fill=-np.inf)
         proba[test] = torch.from_numpy(logits).softmax(dim=1).numpy()
     return proba

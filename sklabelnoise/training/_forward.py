@@ -3,6 +3,7 @@
 import threading
 from contextlib import contextmanager, nullcontext
 
+import numpy as np
 import torch
 
 from sklabelnoise.modules._draws import captured, may_draw, seeded
@@ -95,12 +96,31 @@ def map_logits(net, X, function):
 
     results = map_batches(net, X, answer).numpy()
     if not finite:
-        raise ValueError(
-            f"The fitted {type(net.module_).__name__} gives logits that are not finite for some rows of X in "
-            "evaluation mode. Check the scale of X, and what the module does otherwise than in training, such as its "
-            "running statistics."
-        )
+        raise _not_finite(type(net.module_).__name__)
     return results
+
+
+def check_logits(logits):
+    """Refuse logits, known already, that are no numbers to predict from.
+
+    Parameters
+    ----------
+    logits : ndarray of shape (n_rows, n_classes)
+
+    Raises
+    ------
+    ValueError
+        As :func:`map_logits`.
+    """
+    if not np.isfinite(logits.max(axis=1)).all():
+        raise _not_finite("network")
+
+
+def _not_finite(network):
+    return ValueError(
+        f"The fitted {network} gives logits that are not finite for some rows of X in evaluation mode. Check the scale "
+        "of X, and what the module does otherwise than in training, such as its running statistics."
+    )
 
 
 def mean_proba_over_views(net, X, n_augment):

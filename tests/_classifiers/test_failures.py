@@ -8,11 +8,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from sklearn.model_selection import GridSearchCV
 from skorch.callbacks import Callback
 from torch import nn
 
-from sklabelnoise import DMClassifier, RobustLossClassifier
+from sklabelnoise import DMClassifier, DMClassifierCV, RobustLossClassifier, StochasticLabelRefinery
 from sklabelnoise._classifiers._base import BaseNoisyLabelClassifier
+from sklabelnoise.model_selection import FusedGridSearchCV, fused_cross_val_predict
 
 FAST = {"max_epochs": 3, "random_state": 0}
 
@@ -156,6 +158,42 @@ def test_a_network_that_is_not_finite_in_evaluation_mode_says_so(blobs, method):
     model.module_.broken = True
     with pytest.raises(ValueError, match="NotInEvaluation gives logits that are not finite for some rows of X"):
         getattr(model, method)(X)
+
+
+class NumbersInTrainingOnly(nn.Linear):
+    """What it says in evaluation mode is no number for every third row, or for all."""
+
+    def __init__(self, n_features, n_classes, every=3, value=float("nan")):
+        super().__init__(n_features, n_classes)
+        self.every, self.value = every, value
+
+    def forward(self, x):
+        logits = super().forward(x)
+        spoiled = (torch.arange(len(x)) % self.every == 0)[:, None]
+        return logits if self.training else torch.where(spoiled, self.value, logits)
+
+
+@pytest.mark.parametrize("settings", [{}, {"module__every": 1}, {"module__value": float("inf")}], ids=str)
+def test_what_folds_say_of_left_out_rows_is_refused_where_it_is_no_number(blobs, settings):
+    # trained together, such networks had scores: NaN was read as a choice of the first class
+    X, y = blobs
+    model = DMClassifier(NumbersInTrainingOnly, **FAST, **settings)
+    said = "logits that are not finite for some rows of X in evaluation mode"
+    for search in (FusedGridSearchCV, GridSearchCV):
+        found = search(model, {"lam": [0, 1]}, cv=2, refit=False)
+        with pytest.warns(UserWarning, match="Scoring failed|test scores are non-finite"):
+            found.fit(X, y)
+        assert np.isnan(found.cv_results_["mean_test_score"]).all()
+        with pytest.raises(ValueError, match=said):
+            found.set_params(error_score="raise").fit(X, y)
+    for method in ("predict", "predict_proba", "decision_function"):
+        with pytest.raises(ValueError, match=said):
+            fused_cross_val_predict(model, X, y, cv=2, method=method)
+    choice = DMClassifierCV(NumbersInTrainingOnly, candidates=[(0, 0), (1, 8)], cv=2, **FAST, **settings)
+    with pytest.raises(ValueError, match=f"No candidate could be trained and scored, got: .*{said}"):
+        choice.fit(X, y)
+    with pytest.raises(ValueError, match=said):
+        StochasticLabelRefinery(model, n_rounds=1, cv=2).fit(X, y)
 
 
 def test_what_can_not_be_pickled_can_still_be_trained_on(blobs):
