@@ -400,6 +400,7 @@ class BaseNoisyLabelClassifier(CallbackSupportMixin, NetClassifier):
         """
         if not isinstance(n_augment, Integral):
             raise TypeError(f"n_augment must be an integer, got {n_augment!r}.")
+        n_augment = int(n_augment)
         if not n_augment:
             return super().predict_proba(X)
         check_is_fitted(self)

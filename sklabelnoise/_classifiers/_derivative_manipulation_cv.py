@@ -37,6 +37,7 @@ from sklabelnoise._foundation._progress import Progress
 from sklabelnoise._foundation._row_numbers import check_folds, folds_of, pairs_of_rows
 from sklabelnoise._foundation._seeds import MAX_SEED
 from sklabelnoise._foundation._types import ArrayLike, CrossValidation, Labels, RandomState, Rows
+from sklabelnoise._foundation._warning_filters import callers_filters
 from sklabelnoise._foundation._work import Work
 from sklabelnoise._fused._fits import Fits, fit_alone, fit_together
 from sklabelnoise._fused._folds import make_folds
@@ -45,6 +46,7 @@ from sklabelnoise.training._forward import rows_at_once
 from sklabelnoise.training._processes import joined
 from sklabelnoise.training._training_set import LabeledRows, check_inputs, soft_label_columns, take_rows
 
+_SAID_OF_THE_DATA = (UserWarning, "The features of X differ in scale"), (UserWarning, "X_val must be on the scale")
 # Rows whose predictions by all members are held at once.
 _ROWS = 65_536
 
@@ -308,7 +310,8 @@ class DMClassifierCV(NetClassifier):
             n_fits = len(pairs) * len(splits) + (self.n_members if self.refit else 0)
             bar = Progress(n_fits, type(self).__name__, unit="fits", shown=self.verbose)
             running = {"n_jobs": self.n_jobs, "work": Work(checkpoint), "advance": bar.advance}
-            with bar:
+            # What is said of the data was said of this estimator; its members would say it again, of classes of theirs.
+            with bar, callers_filters(*_SAID_OF_THE_DATA):
                 self._fit_all(pairs, scorer, data, labels, splits, fit_params, validation, seed, running)
             self.classes_ = data.classes
             # As each of them counts: of images, which scikit-learn's check of X does not.

@@ -4,7 +4,11 @@ from numbers import Integral
 
 
 def check_count(name, number, *, least):
-    """Refuse what is no whole number, or too small a one.
+    """A whole number of some size at least, as Python's own: numpy's overflow, and torch takes none of them.
+
+    Returns
+    -------
+    number : int
 
     Raises
     ------
@@ -13,3 +17,4 @@ def check_count(name, number, *, least):
     """
     if not isinstance(number, Integral) or isinstance(number, bool) or number < least:
         raise ValueError(f"{name} must be an integer of at least {least}, got {number!r}.")
+    return int(number)

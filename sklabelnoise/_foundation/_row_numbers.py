@@ -154,7 +154,8 @@ def _row_numbers(rows, n_samples, fold):
     if numbers.dtype == bool:
         if len(numbers) != n_samples:
             raise ValueError(
-                f"A mask in 'cv' must have one entry for each of the {n_samples} rows, got {len(numbers)} in split {fold}."
+                f"A mask in 'cv' must have one entry for each of the {n_samples} rows, got {len(numbers)} in split "
+                f"{fold}."
             )
         return np.flatnonzero(numbers)
     numbers = numbers.astype(np.intp)

@@ -126,8 +126,8 @@ class LabelIssuesDisplay(ReportDisplay, kind="issues"):
         -------
         self : LabelIssuesDisplay
         """
-        check_count("n_issues", n_issues, least=1)
-        check_count("n_columns", n_columns, least=1)
+        n_issues = check_count("n_issues", n_issues, least=1)
+        n_columns = check_count("n_columns", n_columns, least=1)
         plt = pyplot()
         issues = self.report.issues.head(n_issues)
         if len(issues) == 0:

@@ -407,8 +407,8 @@ class LabelReport:
             from sklabelnoise._label_report._page import render_page
 
         file = local_file(path)
-        check_count("max_issues", max_issues, least=0)
-        check_count("image_size", image_size, least=1)
+        max_issues = check_count("max_issues", max_issues, least=0)
+        image_size = check_count("image_size", image_size, least=1)
         page = render_page(self, title=title, max_issues=max_issues, image_shape=image_shape, image_size=image_size)
         write_whole(file, page.encode("utf-8"))
         return path

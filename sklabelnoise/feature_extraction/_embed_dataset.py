@@ -120,8 +120,8 @@ def embed_dataset(
     >>> embed_dataset(backbone, images, pool="mean").shape
     (5, 8)
     """
-    check_count("batch_size", batch_size, least=1)
-    check_count("num_workers", num_workers, least=0)
+    batch_size = check_count("batch_size", batch_size, least=1)
+    num_workers = check_count("num_workers", num_workers, least=0)
     if pool not in (None, "mean", "max", "first"):
         raise ValueError(f'pool must be "mean", "max", "first" or None, got {pool!r}.')
     items = Items(data)
@@ -181,6 +181,11 @@ def _embed(network, items, numbers, bar, batch_size, preprocess, num_workers):
             raise ValueError(
                 f"backbone {network.name} must give finite features, got others for item "
                 f"{numbers[done + int(finite.argmin())]} of data."
+            )
+        if parts and parts[0].shape[1] != features.shape[1]:
+            raise ValueError(
+                f"backbone {network.name} must give as many features of each item, got {parts[0].shape[1]} and "
+                f"{features.shape[1]} in two batches."
             )
         parts.append(features)
         bar.advance(len(features))

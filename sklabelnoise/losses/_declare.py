@@ -123,8 +123,13 @@ class TransitionMatrix:
         return f"{matrix}, rows that sum to one and {also}, as an array or a tensor in the order of the classes"
 
 
+def own_number(value):
+    """A number of NumPy as Python's own: minus an unsigned one is another number, and torch takes not all of them."""
+    return value.item() if isinstance(value, np.number) else value
+
+
 def check_hyper_parameter(loss, name, value, domain):
-    """Raise a ValueError unless the value lies in the domain.
+    """The value, as a number of Python's own; raise a ValueError unless it lies in the domain.
 
     A tensor may hold one value per replica, live on another device or inside vmap, so its values are not looked at:
     that is for :func:`check_values`.
@@ -132,6 +137,7 @@ def check_hyper_parameter(loss, name, value, domain):
     unseen = isinstance(value, torch.Tensor) and isinstance(domain, Interval | TransitionMatrix)
     if not unseen and value not in domain:
         raise ValueError(f"'{name}' of {loss} must be {domain}, got {value!r}.")
+    return own_number(value)
 
 
 def check_values(loss, name, value, domain):
@@ -140,6 +146,7 @@ def check_values(loss, name, value, domain):
     for one in value.flatten().tolist() if several else (value,):
         if one not in domain:
             raise ValueError(f"'{name}' of {loss} must be {domain}, got {one!r}.")
+    return own_number(value)
 
 
 class DeclaredCriterion(Criterion):
@@ -156,8 +163,7 @@ class DeclaredCriterion(Criterion):
     def __init__(self, **hyper):
         super().__init__()
         for name, value in hyper.items():
-            check_values(type(self).__name__, name, value, self.hyper_parameters[name][1])
-            setattr(self, name, value)
+            setattr(self, name, check_values(type(self).__name__, name, value, self.hyper_parameters[name][1]))
 
     def extra_repr(self):
         return ", ".join(f"{name}={getattr(self, name)}" for name in self.hyper_parameters)
@@ -187,9 +193,8 @@ def per_example_loss(
 
         @functools.wraps(function)
         def loss(logits, targets, **hyper):
-            for name, value in hyper.items():
-                if name in domains:
-                    check_hyper_parameter(function.__name__, name, value, domains[name])
+            for name in domains.keys() & hyper.keys():
+                hyper[name] = check_hyper_parameter(function.__name__, name, hyper[name], domains[name])
             return function(logits, targets, **hyper)
 
         loss.hyper_parameters = {p.name: (p.default, domains.get(p.name)) for p in keywords}

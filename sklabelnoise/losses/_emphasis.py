@@ -39,6 +39,13 @@ def _integrate_exactly(kind, *parameters):
     return _as_given(integrate_emphasis(exact, device=_device(*parameters)), *parameters)
 
 
+def _keep_checked(emphasis, **domains):
+    """Check the parameters of a frozen emphasis, and keep their numbers as Python's own."""
+    for name, domain in domains.items():
+        value = check_hyper_parameter(type(emphasis).__name__, name, getattr(emphasis, name), domain)
+        object.__setattr__(emphasis, name, value)
+
+
 @dataclass(frozen=True)
 class DMEmphasis:
     r"""Emphasis of derivative manipulation, :math:`w(p) = \exp(\beta p^\lambda (1 - p))`.
@@ -89,8 +96,7 @@ class DMEmphasis:
     beta: float | torch.Tensor = 8.0
 
     def __post_init__(self):
-        check_hyper_parameter("DMEmphasis", "lam", self.lam, AT_LEAST_ZERO)
-        check_hyper_parameter("DMEmphasis", "beta", self.beta, Interval())
+        _keep_checked(self, lam=AT_LEAST_ZERO, beta=Interval())
 
     def __call__(self, p):
         return torch.exp(over_samples(self.beta) * p ** over_samples(self.lam) * (1 - p))
@@ -151,7 +157,7 @@ class ExponentialEmphasis:
     beta: float | torch.Tensor
 
     def __post_init__(self):
-        check_hyper_parameter("ExponentialEmphasis", "beta", self.beta, Interval())
+        _keep_checked(self, beta=Interval())
 
     def __call__(self, p):
         return torch.exp(over_samples(self.beta) * (1 - p))
@@ -205,8 +211,7 @@ class NormalEmphasis:
     beta: float | torch.Tensor
 
     def __post_init__(self):
-        check_hyper_parameter("NormalEmphasis", "psi", self.psi, AT_LEAST_ZERO)
-        check_hyper_parameter("NormalEmphasis", "beta", self.beta, POSITIVE)
+        _keep_checked(self, psi=AT_LEAST_ZERO, beta=POSITIVE)
 
     def __call__(self, p):
         return torch.exp(-over_samples(self.beta) * p * (p - 2 * over_samples(self.psi)))
@@ -264,8 +269,7 @@ class BetaEmphasis:
     _sees_log_odds = True
 
     def __post_init__(self):
-        for name in ("alpha", "eta"):
-            check_hyper_parameter("BetaEmphasis", name, getattr(self, name), POSITIVE)
+        _keep_checked(self, alpha=POSITIVE, eta=POSITIVE)
 
     def __call__(self, p):
         return p ** (over_samples(self.alpha) - 1) * (1 - p) ** (over_samples(self.eta) - 1)
@@ -324,7 +328,7 @@ class IMAEEmphasis:
     T: float | torch.Tensor = 8.0
 
     def __post_init__(self):
-        check_hyper_parameter("IMAEEmphasis", "T", self.T, Interval())
+        _keep_checked(self, T=Interval())
 
     def __call__(self, p):
         return torch.exp(over_samples(self.T) * p * (1 - p))

@@ -25,7 +25,7 @@ from sklabelnoise.losses._active_passive import (
 from sklabelnoise.losses._asymmetric import ael, agce, aue
 from sklabelnoise.losses._batch import OHEMLoss, PeerLoss
 from sklabelnoise.losses._corrected import backward, forward, forward_symmetric
-from sklabelnoise.losses._declare import check_values
+from sklabelnoise.losses._declare import check_values, own_number
 from sklabelnoise.losses._label_memory import JointOptimizationLoss, PENCILLoss, SOPLoss
 from sklabelnoise.losses._margin import over_samples
 from sklabelnoise.losses._normalized import nce, nfl, ngce, nmae, nrce
@@ -246,7 +246,8 @@ def emphasis_of(loss: str, p: torch.Tensor, *, n_classes: int | None = None, **h
     declared = _find(loss)
     known = hyper_parameters(loss)
     check_hyper_parameters(loss, hyper)
-    hyper = {**{name: default for name, (default, _) in known.items()}, **hyper}
+    given = {name: own_number(value) for name, value in hyper.items()}
+    hyper = {**{name: default for name, (default, _) in known.items()}, **given}
     weight = getattr(declared, "emphasis", None)
     if weight is None and not getattr(declared, "uniform_remainder", False):
         raise ValueError(f"loss must have a weight that depends on the label's probability alone, got {loss!r}.")
@@ -255,7 +256,7 @@ def emphasis_of(loss: str, p: torch.Tensor, *, n_classes: int | None = None, **h
     if weight is None:
         return _weight_by_uniform_remainder(declared, p, n_classes, hyper)
     if "n_classes" in inspect.signature(weight).parameters:
-        hyper["n_classes"] = n_classes
+        hyper["n_classes"] = own_number(n_classes)
     return weight(p, **{name: over_samples(value) for name, value in hyper.items()})
 
 

@@ -7,7 +7,7 @@ from typing import Literal
 
 import torch
 
-from sklabelnoise.losses._declare import POSITIVE, Interval, check_hyper_parameter, per_example_loss
+from sklabelnoise.losses._declare import POSITIVE, Interval, check_hyper_parameter, own_number, per_example_loss
 from sklabelnoise.losses._log_odds import log_probabilities
 from sklabelnoise.losses._margin import (
     at_least_float32,
@@ -62,6 +62,7 @@ def global_trust(
     >>> [round(global_trust(t), 4) for t in (0.0, 0.5, 1.0)]
     [0.0067, 0.5, 0.9933]
     """
+    progress, slope, midpoint = map(own_number, (progress, slope, midpoint))
     exponent = slope * (progress - midpoint)
     if isinstance(exponent, torch.Tensor):
         return exponent.sigmoid()
@@ -328,13 +329,12 @@ class ProSelfLCLoss(Criterion):
         detach_target: bool = False,
     ):
         super().__init__()
-        for name, value in (("slope", slope), ("midpoint", midpoint), ("temperature", temperature)):
+        self.slope, self.midpoint, self.temperature = (
             check_hyper_parameter("ProSelfLCLoss", name, value, _DOMAINS[name])
+            for name, value in (("slope", slope), ("midpoint", midpoint), ("temperature", temperature))
+        )
         _check_kind(local_trust)
         _check_detach(detach_target, temperature)
-        self.slope = slope
-        self.midpoint = midpoint
-        self.temperature = temperature
         self.local_trust = local_trust
         self.detach_target = detach_target
         self.progress = 0.0

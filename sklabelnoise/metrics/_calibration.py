@@ -83,6 +83,7 @@ def expected_calibration_error(
     weight = check_weights(sample_weight, len(y_true))
     if not isinstance(n_bins, Integral) or isinstance(n_bins, bool) or n_bins < 1:
         raise ValueError(f"n_bins must be a positive integer, got {n_bins!r}.")
+    n_bins = int(n_bins)
     if strategy not in ("uniform", "quantile"):
         raise ValueError(f'strategy must be "uniform" or "quantile", got {strategy!r}.')
     labels = known if columns is None else columns

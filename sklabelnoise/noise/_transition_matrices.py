@@ -190,7 +190,7 @@ def symmetric_transition_matrix(n_classes: int, rate: float, *, include_true_cla
     >>> round(expected_noise_rate(T), 2)
     0.72
     """
-    check_count("n_classes", n_classes, least=2)
+    n_classes = check_count("n_classes", n_classes, least=2)
     rate = check_rate(rate)
     spread = rate / (n_classes if include_true_class else n_classes - 1)
     T = np.full((n_classes, n_classes), spread)
@@ -230,7 +230,7 @@ def asymmetric_transition_matrix(n_classes: int, rate: float, flips: dict[int, i
     >>> float(T[9, 1]), round(expected_noise_rate(T), 2)
     (0.4, 0.2)
     """
-    check_count("n_classes", n_classes, least=2)
+    n_classes = check_count("n_classes", n_classes, least=2)
     rate = check_rate(rate)
     if not isinstance(flips, Mapping):
         raise TypeError(f"flips must be a dict of one class to another, got {flips!r}.")
@@ -273,7 +273,7 @@ def pair_flip_transition_matrix(n_classes: int, rate: float) -> NDArray[Any]:
            [0.  , 0.75, 0.25],
            [0.25, 0.  , 0.75]])
     """
-    check_count("n_classes", n_classes, least=2)
+    n_classes = check_count("n_classes", n_classes, least=2)
     return asymmetric_transition_matrix(n_classes, rate, {i: (i + 1) % n_classes for i in range(n_classes)})
 
 
@@ -331,10 +331,12 @@ def block_flip_transition_matrix(
     >>> round(expected_noise_rate(T), 2)
     0.16
     """
-    check_count("n_classes", n_classes, least=2)
+    n_classes = check_count("n_classes", n_classes, least=2)
     if not isinstance(block_size, Integral) or block_size < 2 or n_classes % block_size:
         raise ValueError(f"block_size must be an integer of at least 2 that divides {n_classes}, got {block_size!r}.")
-    return superclass_transition_matrix(np.arange(n_classes) // block_size, rate, flip=flip, random_state=random_state)
+    return superclass_transition_matrix(
+        np.arange(n_classes) // int(block_size), rate, flip=flip, random_state=random_state
+    )
 
 
 def superclass_transition_matrix(

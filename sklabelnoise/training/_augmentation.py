@@ -51,6 +51,7 @@ class CropFlip:
     def __post_init__(self):
         if not isinstance(self.padding, Integral) or isinstance(self.padding, bool) or self.padding < 0:
             raise ValueError(f"padding of CropFlip must be a non-negative integer, got {self.padding!r}.")
+        object.__setattr__(self, "padding", int(self.padding))  # the shifts of numpy's small integers overflow
 
     def __call__(self, batch, generator):
         n, channels, height, width = batch.shape

@@ -96,7 +96,7 @@ def map_logits(net, X, function):
 
     results = map_batches(net, X, answer).numpy()
     if not finite:
-        raise _not_finite(type(net.module_).__name__)
+        _refuse_not_finite(type(net.module_).__name__)
     return results
 
 
@@ -113,11 +113,11 @@ def check_logits(logits):
         As :func:`map_logits`.
     """
     if not np.isfinite(logits.max(axis=1)).all():
-        raise _not_finite("network")
+        _refuse_not_finite("network")
 
 
-def _not_finite(network):
-    return ValueError(
+def _refuse_not_finite(network):
+    raise ValueError(
         f"The fitted {network} gives logits that are not finite for some rows of X in evaluation mode. Check the scale "
         "of X, and what the module does otherwise than in training, such as its running statistics."
     )

@@ -83,7 +83,7 @@ def test_pairs_are_the_rows_whatever_they_are_given_as():
 
 
 def test_an_audit_refuses_folds_that_judge_a_row_by_a_model_that_saw_it():
-    with pytest.raises(ValueError, match="on none of its test rows. Got 40 training rows and 40 test rows"):
+    with pytest.raises(ValueError, match=r"on none of its test rows\. Got 40 training rows and 40 test rows"):
         audit_labels(LogisticRegression(), X, Y, cv=[(np.arange(N), np.arange(N))])
     with pytest.raises(ValueError, match="on none of its test rows"):
         check_left_out_once(pairs_of_rows([(np.arange(N), np.arange(N))], N), N)

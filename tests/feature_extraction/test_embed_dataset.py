@@ -454,9 +454,22 @@ def test_other_kinds_of_data_are_refused(X):
     with pytest.raises(ValueError, match=r"one item a row, got an array of shape \(3,\)"):
         embed_dataset(network(Classifier), np.zeros(3))
     for name, least in (("batch_size", 1), ("num_workers", 0)):
-        for wrong in (least - 1, 2.5, "4"):
+        for wrong in (least - 1, 2.5, "4", True):
             with pytest.raises(ValueError, match=f"{name} must be an integer of at least {least}, got {wrong!r}"):
                 embed_dataset(network(Classifier), X, **{name: wrong})
+
+
+def test_numbers_of_items_may_be_numpys(X):
+    whole = embed_dataset(network(Classifier), X)
+    for kind in (np.uint8, np.int64, np.uint64):
+        np.testing.assert_array_equal(
+            embed_dataset(network(Classifier), X, batch_size=kind(4), num_workers=kind(0)).shape, whole.shape
+        )
+
+
+def test_batches_of_unlike_width_are_refused(X):
+    with pytest.raises(ValueError, match=r"backbone .* must give as many features of each item, got 2 and 1 in two"):
+        embed_dataset(lambda batch: torch.ones(len(batch), len(batch)), X[:3], batch_size=2)
 
 
 def test_each_item_draws_for_itself():

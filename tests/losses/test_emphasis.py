@@ -4,6 +4,7 @@ import copy
 import math
 import pickle
 
+import numpy as np
 import pytest
 import torch
 from scipy import integrate, special
@@ -182,6 +183,25 @@ def test_small_powers_are_exact_where_probabilities_underflow_in_float32():
         exact = weights_at(DMEmphasis(lam, 8.0), margin.double())
         # eight roundings of the exponent; from 0.25 on the power itself is below float32's resolution
         torch.testing.assert_close(weights_at(DMEmphasis(lam, 8.0), margin).double(), exact, rtol=3e-6, atol=0)
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.int8, np.int64, np.uint64, np.float16])
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda number: DMEmphasis(number(2), number(16)),
+        lambda number: ExponentialEmphasis(number(9)),
+        lambda number: NormalEmphasis(number(1), number(100)),
+        lambda number: BetaEmphasis(number(2), number(8)),
+        lambda number: IMAEEmphasis(number(8)),
+    ],
+)
+def test_numbers_of_numpy_mean_what_those_of_python_mean(build, kind):
+    # minus an unsigned one is another number
+    p = torch.linspace(0, 1, 11)
+    emphasis, expected = build(kind), build(float)
+    assert emphasis == expected and torch.equal(emphasis(p), expected(p))
+    assert emphasis.mode == expected.mode and emphasis.integral == expected.integral
 
 
 @pytest.mark.parametrize(

@@ -430,6 +430,31 @@ def test_missing_matrix_is_named():
         PerExampleLoss("forward")
 
 
+@every_loss
+@pytest.mark.parametrize("kind", [np.uint8, np.int8, np.uint64, np.float32])
+def test_numbers_of_numpy_mean_what_those_of_python_mean(name, kind):
+    # minus an unsigned one is another number: `-beta` of sce with np.uint8(2) was 254
+    logits, labels = batch()
+    for key, (_, domain) in hyper_parameters(name).items():
+        if not isinstance(domain, Interval | Integers):
+            continue
+        for number in (1, 2, 100, -4):
+            if number not in domain or (number < 0 and kind in (np.uint8, np.uint64)):
+                continue
+            if isinstance(domain, Integers) and kind is np.float32:
+                continue
+            given, plain = {key: kind(number)}, {key: number}
+            assert torch.equal(call(name, logits, labels, **given), call(name, logits, labels, **plain))
+            criterion = losses.make_criterion(name, **NEEDED.get(name, {}), **given)
+            expected = losses.make_criterion(name, **NEEDED.get(name, {}), **plain)
+            assert torch.equal(criterion(logits, labels), expected(logits, labels))
+            if getattr(NAMES[name], "emphasis", None) is not None:
+                p = torch.linspace(0.1, 0.9, 5)
+                kwargs = {**NEEDED.get(name, {}), "n_classes": np.uint8(N_CLASSES)}
+                weight = emphasis_of(name, p, **kwargs, **given)
+                assert torch.equal(weight, emphasis_of(name, p, **{**kwargs, "n_classes": N_CLASSES}, **plain))
+
+
 def test_nearest_hyper_parameter_is_named():
     with pytest.raises(TypeError, match="focal has no such hyper-parameter, got 'gamm'; the nearest are 'gamma'"):
         PerExampleLoss("focal", gamm=1.0)

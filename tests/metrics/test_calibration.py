@@ -26,10 +26,10 @@ def slow_calibration_error(y_true, proba, edges):
 
 
 class TestExpectedCalibrationError:
-    @pytest.mark.parametrize("n_bins", [1, 10, 15])
+    @pytest.mark.parametrize("n_bins", [1, 10, 15, np.uint64(15), np.int8(15)])
     def test_equals_a_slow_reference(self, rng, n_bins):
         proba, y = rng.dirichlet(np.ones(4), 400), rng.integers(0, 4, 400)
-        expected = slow_calibration_error(y, proba, np.linspace(0, 1, n_bins + 1))
+        expected = slow_calibration_error(y, proba, np.linspace(0, 1, int(n_bins) + 1))
         assert metrics.expected_calibration_error(y, proba, n_bins=n_bins) == pytest.approx(expected)
 
     def test_quantile_bins_equal_a_slow_reference(self, rng):

@@ -259,6 +259,12 @@ def test_something_that_is_no_augmentation_is_a_type_error():
         resolve_augmentation(4)
 
 
+@pytest.mark.parametrize("padding", [np.uint8(8), np.int8(8), np.uint64(8)])
+def test_padding_may_be_a_small_integer_of_numpy(padding):
+    batch = images(n=50)
+    assert torch.equal(CropFlip(padding=padding)(batch, generator()), CropFlip(padding=8)(batch, generator()))
+
+
 @pytest.mark.parametrize("padding", [-1, 1.5, True])
 def test_bad_padding_is_named(padding):
     with pytest.raises(ValueError, match=f"padding of CropFlip must be a non-negative integer, got {padding}"):

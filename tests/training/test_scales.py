@@ -10,6 +10,7 @@ from scipy import sparse
 from sklearn import config_context
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
+from skorch.callbacks import EpochScoring
 from torch.utils.data import TensorDataset
 
 from sklabelnoise import DMClassifier, DMClassifierCV, NoisyLabelClassifier
@@ -147,6 +148,17 @@ def test_a_search_warns_as_a_fit_does():
         FusedGridSearchCV(DMClassifier(**SMALL), {"lam": [0, 0.5]}, cv=2).fit(X, Y)
     with pytest.warns(UserWarning, match="differ in scale"):
         DMClassifierCV(candidates=((0, 0),), cv=2, n_members=1, **SMALL).fit(X, Y)
+
+
+@pytest.mark.parametrize("settings", [{}, {"refit": False}, {"callbacks": [EpochScoring("accuracy")]}], ids=str)
+def test_a_choice_by_folds_says_it_once_of_itself(settings):
+    # its members, which are of a class that the user did not call, said it again
+    X = frame(income=40_000.0 + np.arange(N))
+    model = DMClassifierCV(candidates=[(0, 0), (1, 8)], cv=2, n_members=2, **SMALL, **settings)
+    with pytest.warns(UserWarning, match="X") as caught:
+        model.fit(X, Y, X_val=X / 100 - 5, y_val=Y)
+    said = [str(one.message) for one in caught]
+    assert len(said) == 2 and "DMClassifierCV()" in said[0] and "X_val must be on the scale" in said[1]
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (2, 3), (101, 20), (1999, 7), (4097, 1), (3, 5000)])
