@@ -482,6 +482,8 @@ def check_groups(groups, n_rows):
         return None
     groups = of_tensor(groups)
     check_none_missing(groups, "groups")
+    if len(shape := np.shape(groups)) != 1 and not (len(shape) == 2 and shape[1] == 1):
+        raise ValueError(f"groups must be one-dimensional, got shape {shape}.")
     groups = column_or_1d(groups)
     check_consistent_length(np.zeros(n_rows), groups)
     try:

@@ -127,7 +127,7 @@ class BaseLabelRefinery(MetaEstimatorMixin, BaseEstimator, metaclass=ABCMeta):
             raise ValueError(f"This {type(self).__name__} estimator requires y to be passed, but the target y is None.")
         check_is_rows(X)
         self._check_numbers(X)
-        X, groups = indexable(X, groups)
+        (X,) = indexable(X)
         check_none_missing(y)
         y = check_y(y, estimator=self)
         check_consistent_length(X, y)

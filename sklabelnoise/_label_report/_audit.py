@@ -25,6 +25,7 @@ from sklabelnoise._foundation._row_numbers import check_folds, check_left_out_on
 from sklabelnoise._foundation._seeds import draw_seed
 from sklabelnoise._foundation._warning_filters import callers_filters
 from sklabelnoise._label_report._datasets import is_dataset
+from sklabelnoise._label_report._evidence import check_evidence
 from sklabelnoise._label_report._report import LabelReport
 from sklabelnoise._label_report._rows import as_rows
 from sklabelnoise.metrics._class_columns import check_known, predicted_columns
@@ -82,6 +83,8 @@ def audit(
             rows, y, shown, paths = as_rows(X, y, takes_datasets=True)
             X = rows if shown is None else shown
             display, ids = shown if display is None else display, paths if ids is None else ids
+        # What is wrong with them is said by the name they have here.
+        check_evidence(y, pred_probs, classes, argument="pred_probs")
         return LabelReport(y, pred_probs, classes=classes, X=X, display=display, ids=ids)
     if classes is not None:
         raise ValueError(f"classes name the columns of pred_probs; an estimator finds its own, got {classes!r}.")

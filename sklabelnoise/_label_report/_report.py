@@ -150,7 +150,8 @@ class LabelReport:
         check_same_rows(y=y, X=X, display=display, ids=ids, numbers=False)
         self._codes, self.proba, self.classes = check_evidence(y, proba, classes)
         for name, rows in (("X", X), ("display", display), ("ids", ids)):
-            if isinstance(rows, Number | str | bytes):
+            no_rows = not hasattr(rows, "__len__") or getattr(rows, "shape", None) == ()
+            if rows is not None and (no_rows or isinstance(rows, Number | str | bytes)):
                 raise TypeError(f"{name} must have one row for each of {len(self._codes)} labels, got {rows!r}.")
             if rows is not None and _n_rows(rows) != len(self._codes):
                 raise ValueError(
@@ -164,9 +165,9 @@ class LabelReport:
         self.label_quality = self.proba[np.arange(len(self.y)), self._codes]
         which = "disagree" if in_sample else "confident"
         issues = find_label_issues(self.y, self.proba, which=which, classes=self.classes)
-        self.issues = issues.set_index(row_names(y, X)[issues["row"]])
         if ids is not None:
-            self.issues.insert(1, "id", self.ids[self.issues["row"]])
+            issues.insert(1, "id", self.ids[issues["row"]])
+        self.issues = _with_index(issues, row_names(y, X)[issues["row"]])
         method = "predictions" if in_sample and noise_proba is None else "anchor_sets"
         if noise_proba is None:
             noise_proba = self.proba
@@ -186,7 +187,7 @@ class LabelReport:
             self.display = self.ids = self.noise_rate_interval = self.transition_matrix_interval = None
             self.reliability = ROUGH
             self.reliability_reason = "Version 0.1 did not say what its estimates of label noise are worth."
-            self.issues = self.issues.set_index(row_names(self.y, self.X)[self.issues["row"]])
+            self.issues = _with_index(self.issues, row_names(self.y, self.X)[self.issues["row"]])
 
     def __repr__(self):
         n = len(self.issues)
@@ -440,3 +441,8 @@ def _one_a_row(ids):
 
 def _n_rows(rows):
     return rows.shape[0] if hasattr(rows, "shape") else len(rows)
+
+
+def _with_index(issues, index):
+    """Issues by an index whose names are none of their columns: in a file both would be columns, the index first."""
+    return issues.set_index(index.set_names([None if name in issues else name for name in index.names]))

@@ -177,7 +177,7 @@ class SparseView(View):
         return ", ".join(f"{name} {value}" for name, value, _ in content)
 
 
-def view_of(data, codes, n_classes, *, image_shape=None, image_size=128):
+def view_of(data, codes, n_classes, *, must_show=False, image_shape=None, image_size=128):
     """How people see some data.
 
     Parameters
@@ -186,6 +186,8 @@ def view_of(data, codes, n_classes, *, image_shape=None, image_size=128):
     codes : ndarray of int of shape (n_samples,)
         Codes of the given labels.
     n_classes : int
+    must_show : bool, default=False
+        Whether the data are there to be seen, and nothing else: then what can't be shown is refused.
     image_shape : tuple of int, default=None
         Shape of the pictures in the rows of a two-dimensional array.
     image_size : int, default=128
@@ -211,6 +213,8 @@ def view_of(data, codes, n_classes, *, image_shape=None, image_size=128):
         items = list(data)
         if not items or not _is_row_of_numbers(items[0]):
             return _view_of_items(items, image_size)
+        if len({len(item) if _is_row_of_numbers(item) else -1 for item in items}) > 1:  # numbers of words, say
+            return TextView(items.__getitem__)
         data = items
     X = np.asarray(data)
     if X.ndim == 1 or (X.ndim == 2 and X.shape[1] == 1 and X.dtype.kind in "OU"):
@@ -218,8 +222,10 @@ def view_of(data, codes, n_classes, *, image_shape=None, image_size=128):
     if X.ndim == 2:
         columns = [f"x{j}" for j in range(X.shape[1])]
         return ValuesView(pd.DataFrame(X, columns=columns, copy=False), codes, n_classes)
-    if X.ndim > 4:
-        raise ValueError(f"X must hold images, texts or rows of a table, got shape {X.shape}.")
+    if X.ndim > 4 and must_show:
+        raise ValueError(f"display must hold images, texts or rows of a table, got shape {X.shape}.")
+    if X.ndim > 4:  # films, say: a network takes them, and a page does without
+        return NoView()
     return PictureView(X.__getitem__, image_size)
 
 
@@ -243,8 +249,9 @@ def _images(data, shape):
 
 def view_of_report(report, **sizes):
     """How people see the rows of a report: `display` where it has one, else X; `sizes` as of :func:`view_of`."""
-    data = report.X if report.display is None else report.display
-    return view_of(data, report.to_cleanlab()["labels"], len(report.classes), **sizes)
+    given = report.display is not None
+    data = report.display if given else report.X
+    return view_of(data, report.to_cleanlab()["labels"], len(report.classes), must_show=given, **sizes)
 
 
 def _is_of_objects(data):

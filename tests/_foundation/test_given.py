@@ -240,3 +240,18 @@ def test_huge_weights_are_those_in_proportion():
     model = DMClassifierCV(candidates=[(0, 0)], cv=2, n_members=1, max_epochs=2, random_state=0)
     plain, huge = (model.fit(X, y, sample_weight=w).predict_proba(X) for w in (weights, weights * 2.0**1021))
     np.testing.assert_allclose(huge, plain, rtol=1e-9)
+
+
+@pytest.mark.parametrize("shape", [(), (40, 2), (40, 1, 1)])
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda groups: audit_labels(GaussianNB(), X, LABELS, groups=groups),
+        lambda groups: StochasticLabelRefinery(GaussianNB()).fit(X, LABELS, groups=groups),
+        lambda groups: DMClassifierCV().fit(X, LABELS, groups=groups),
+        lambda groups: NoisyLabelClassifier().fit(X, LABELS, groups=groups),
+    ],
+)
+def test_groups_of_another_shape_are_refused_by_name(call, shape):
+    with pytest.raises(ValueError, match=r"^groups must be one-dimensional, got shape \("):
+        call(np.zeros(shape, dtype=int))

@@ -257,9 +257,9 @@ def test_a_weight_of_unsure_rows_is_a_number_from_0_to_1(report, weight):
 
 
 @pytest.mark.parametrize("name", ["X", "display", "ids"])
-@pytest.mark.parametrize("rows", [5, 2.5, "abc", b"abc"], ids=repr)
+@pytest.mark.parametrize("rows", [5, 2.5, "abc", b"abc", np.zeros(())], ids=repr)
 def test_rows_are_no_single_value(name, rows):
-    with pytest.raises(TypeError, match=f"{name} must have one row for each of 3 labels, got {rows!r}"):
+    with pytest.raises(TypeError, match=rf"{name} must have one row for each of 3 labels, got {re.escape(repr(rows))}"):
         LabelReport(**GOOD, **{name: rows})
 
 
@@ -273,3 +273,41 @@ def test_what_is_done_with_the_labels_for_cleanlab_does_not_change_the_report(re
 def test_an_unknown_method_is_named(method):
     with pytest.raises(ValueError, match=r"method must be one of \['anchor_sets', .*\], got "):
         estimate_noise_rate(**GOOD, method=method)
+
+
+@pytest.mark.parametrize("name", ["X", "display", "ids"])
+def test_what_can_be_gone_through_once_is_refused_by_name(name):
+    with pytest.raises(TypeError, match=f"{name} must have one row for each of 3 labels, got "):
+        LabelReport(**GOOD, **{name: iter("abc")})
+
+
+@pytest.mark.parametrize("name", ["row", "given_label", "quality", "id"])
+def test_decisions_survive_a_file_whatever_the_rows_are_called(no_warning_of_a_poor_model, name):
+    # a column of that name would come first in the file, and be read in place of the row, say
+    y = np.array([0, 0, 1, 1] * 5)
+    proba = np.tile([[0.9, 0.1], [0.2, 0.8], [0.1, 0.9], [0.3, 0.7]], (5, 1))
+    X = pd.DataFrame({"x": y}, index=pd.Index(np.arange(20)[::-1], name=name))
+    report = LabelReport(y, proba, X=X, ids=[f"i{row}" for row in range(20)])
+    pd.testing.assert_frame_equal(X.loc[report.issues.index], X.iloc[report.issues["row"]], check_names=False)
+    decided = report.issues.assign(decision="accept", report=report.fingerprint)
+    np.testing.assert_array_equal(report.apply(io.StringIO(decided.to_csv())), report.apply(decided))
+    X.index = pd.MultiIndex.from_arrays([X.index, X.index], names=["of", name])
+    assert LabelReport(y, proba, X=X, ids=range(20)).issues.index.names == ["of", None]
+
+
+@pytest.mark.parametrize(
+    "pred_probs",
+    [
+        [[0.9, 0.1, 0.0]] * 3,
+        [[0.9, np.nan]] * 3,
+        [[0.9, 0.5]] * 3,
+        [[2.0, -1.0]] * 3,
+        [0.9, 0.5, 0.1],
+        pd.DataFrame(GOOD["proba"], columns=["a", "b"]),
+        [["a", "b"]] * 3,
+    ],
+    ids=["columns", "NaN", "sums", "negative", "one axis", "names", "texts"],
+)
+def test_probabilities_that_an_audit_is_given_are_refused_by_the_name_they_have_there(pred_probs):
+    with pytest.raises(ValueError, match=r"\bpred_probs\b.*(got|NaN|shape|numbers)"):
+        audit_labels(None, None, GOOD["y"], pred_probs=pred_probs)

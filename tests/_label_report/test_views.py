@@ -119,9 +119,12 @@ class TestPictures:
         broken[0, :3] = np.nan, np.inf, -np.inf
         np.testing.assert_array_equal(pixels_of(broken), pixels_of(image))
 
-    def test_five_dimensions_are_refused(self):
-        with pytest.raises(ValueError, match="X must hold images, texts or rows of a table, got shape"):
-            seen(np.zeros((8, 1, 1, 1, 1)))
+    def test_five_dimensions_are_not_shown_and_refused_where_they_are_there_to_be_shown(self):
+        films = np.zeros((8, 1, 1, 1, 1))
+        view, contents = seen(films)
+        assert view.kind == "none" and contents == [None] * len(contents)
+        with pytest.raises(ValueError, match="display must hold images, texts or rows of a table, got shape"):
+            seen(films, must_show=True)
 
     def test_pictures_without_pixels_are_refused(self):
         with pytest.raises(ValueError, match=r"Images must have pixels, got shape \(0, 3\)"):
@@ -138,6 +141,10 @@ class TestTexts:
         view, contents = seen(["short"] * 7 + ["x" * 1_000_000])
         assert len(contents[7]) == 2000 and len(view.full(7)) == 20_000
         assert view.full(0) is None  # it was all there is
+
+    def test_lists_of_unlike_lengths_are_shown_as_they_are(self):
+        view, contents = seen([[3, 1, 4], [1]] * 4)
+        assert view.kind == "text" and contents[:2] == ["[3, 1, 4]", "[1]"]
 
     def test_missing_ones_are_shown_as_they_are(self):
         assert seen([None, "a"] * 4)[1][:2] == ["None", "a"]
