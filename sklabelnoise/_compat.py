@@ -7,6 +7,7 @@ it, so that what needs no torch does not load it.
 
 from __future__ import annotations
 
+import numbers
 from contextlib import contextmanager, nullcontext, suppress
 from functools import cache, partial
 from inspect import signature
@@ -37,7 +38,8 @@ from sklearn.model_selection._validation import _warn_or_raise_about_fit_failure
 from sklearn.utils import _safe_indexing as safe_indexing
 
 # The language of `_parameter_constraints`; goes together with `fit_context`.
-from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+from sklearn.utils._param_validation import HasMethods, StrOptions
+from sklearn.utils._param_validation import Interval as _Interval
 
 # Rows and labels of a fold as scikit-learn's loops take them, of kernels rows and columns alike; no public name yet.
 from sklearn.utils.metaestimators import _safe_split as safe_split
@@ -83,6 +85,19 @@ if TYPE_CHECKING:
     def with_callbacks(method: Method) -> Method: ...
 else:
     fit_context = _fit_context
+
+
+class Interval(_Interval):
+    """Numbers as arguments of estimators: no booleans, and no integers that what computes with them can't hold.
+
+    scikit-learn reads True as 1, and takes integers of any size, which torch and NumPy overflow on.
+    """
+
+    def is_satisfied_by(self, val):
+        """Whether a value of an argument is one of these numbers."""
+        if isinstance(val, bool) or (isinstance(val, numbers.Integral) and not -(2**63) <= val < 2**63):
+            return False
+        return super().is_satisfied_by(val)
 
 
 __all__ = [

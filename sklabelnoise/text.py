@@ -29,6 +29,8 @@ __all__ = ["PVDBOWVectorizer"]
 _MAX_WORDS = 10_000
 # Texts whose vectors are inferred in one task of a thread.
 _CHUNK = 64
+# gensim holds its counts in 32 bits: on a larger one its threads end, and training waits for them for ever.
+_BEYOND_GENSIM = 2**31
 
 
 class PVDBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
@@ -140,13 +142,13 @@ class PVDBOWVectorizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
     n_texts_: int
 
     _parameter_constraints = {
-        "vector_size": [Interval(Integral, 1, None, closed="left")],
-        "window": [Interval(Integral, 1, None, closed="left")],
-        "negative": [Interval(Integral, 0, None, closed="left")],
+        "vector_size": [Interval(Integral, 1, _BEYOND_GENSIM, closed="left")],
+        "window": [Interval(Integral, 1, _BEYOND_GENSIM, closed="left")],
+        "negative": [Interval(Integral, 0, _BEYOND_GENSIM, closed="left")],
         "hs": ["boolean"],
         "sample": [Interval(Real, 0, 1, closed="both")],
-        "min_count": [Interval(Integral, 1, None, closed="left")],
-        "epochs": [Interval(Integral, 1, None, closed="left")],
+        "min_count": [Interval(Integral, 1, _BEYOND_GENSIM, closed="left")],
+        "epochs": [Interval(Integral, 1, _BEYOND_GENSIM, closed="left")],
         "train_words": ["boolean"],
         "unlabeled": ["array-like", None],
         "lowercase": ["boolean"],

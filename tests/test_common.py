@@ -17,6 +17,9 @@ from sklabelnoise import (
     StochasticLabelRefinery,
     StochasticLabelRefineryRegressor,
 )
+from sklabelnoise._compat import Interval
+from sklabelnoise.feature_extraction import ImageReader
+from sklabelnoise.text import PVDBOWVectorizer
 
 DEFAULTS = [
     DMClassifier(),
@@ -57,6 +60,19 @@ def test_a_wrong_parameter_is_a_matter_of_fit_alone(estimator, value):
         assert type(estimator).__name__ in repr(wrong)
         assert type(estimator).__name__ in wrong._repr_html_()
         assert get_tags(wrong).estimator_type == get_tags(estimator).estimator_type
+
+
+@pytest.mark.parametrize("value", [True, False, 2**63, 10**400], ids=["True", "False", "65 bits", "401 digits"])
+@pytest.mark.parametrize(
+    "estimator", [*DEFAULTS, PVDBOWVectorizer(), ImageReader()], ids=lambda estimator: type(estimator).__name__
+)
+def test_a_number_is_no_boolean_and_fits_64_bits(estimator, value):
+    constraints = type(estimator)._parameter_constraints.items()
+    numbers = [name for name, constraint in constraints if any(isinstance(one, Interval) for one in constraint)]
+    assert numbers
+    for name in numbers:
+        with pytest.raises(ValueError, match=rf"The '{name}' parameter of {type(estimator).__name__} must be .* Got"):
+            clone(estimator).set_params(**{name: value})._validate_params()
 
 
 @pytest.mark.slow  # minutes: every check, with the budget users get

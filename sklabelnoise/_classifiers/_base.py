@@ -6,7 +6,6 @@ import copy
 from abc import abstractmethod
 from contextlib import contextmanager
 from functools import cached_property, partial
-from numbers import Integral
 from typing import Any, Self
 
 import numpy as np
@@ -20,6 +19,7 @@ from sklabelnoise._classifiers._net_classifier import NetClassifier
 from sklabelnoise._classifiers._parameters import SWITCHES, common_constraints
 from sklabelnoise._classifiers._saving import check_net, net_from_saved, net_to_saved
 from sklabelnoise._compat import CallbackSupportMixin, callback_context, fit_context, has_callbacks, with_callbacks
+from sklabelnoise._foundation._counts import is_integer
 from sklabelnoise._foundation._fitted_state import keeping_fitted_state
 from sklabelnoise._foundation._given import label_column
 from sklabelnoise._foundation._seeds import draw_seed
@@ -398,7 +398,7 @@ class BaseNoisyLabelClassifier(CallbackSupportMixin, NetClassifier):
         TypeError
             If `n_augment` is no integer.
         """
-        if not isinstance(n_augment, Integral):
+        if not is_integer(n_augment):
             raise TypeError(f"n_augment must be an integer, got {n_augment!r}.")
         n_augment = int(n_augment)
         if not n_augment:

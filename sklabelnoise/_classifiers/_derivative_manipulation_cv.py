@@ -179,7 +179,7 @@ class DMClassifierCV(NetClassifier):
         "cv": ["cv_object"],
         "scoring": [str, callable],
         "refit": ["boolean"],
-        "n_members": [Interval(Integral, 1, None, closed="left")],
+        "n_members": [Interval(Integral, 1, MAX_SEED, closed="left")],
         "n_jobs": [Integral, None],
         "checkpoint": [None, str, os.PathLike],
         **{name: DMClassifier._parameter_constraints[name] for name in ("normalization", "damping")},

@@ -1,6 +1,32 @@
-"""Arguments that are numbers of things."""
+"""Arguments that are numbers, and of these numbers of things.
 
-from numbers import Integral
+A boolean is none: True would be read as 1. Nor are integers beyond 64 bits, which neither NumPy nor torch holds.
+"""
+
+import math
+from numbers import Integral, Real
+
+
+def is_integer(value):
+    """Whether it is an integer.
+
+    Examples
+    --------
+    >>> is_integer(3), is_integer(True), is_integer(3.0), is_integer(10**400)
+    (True, False, False, False)
+    """
+    return isinstance(value, Integral) and not isinstance(value, bool) and -(2**63) <= value < 2**63
+
+
+def is_number(value):
+    """Whether it is a finite real number.
+
+    Examples
+    --------
+    >>> is_number(3), is_number(0.5), is_number(True), is_number(float("nan")), is_number(10**400)
+    (True, True, False, False, False)
+    """
+    return is_integer(value) or (isinstance(value, Real) and not isinstance(value, Integral) and math.isfinite(value))
 
 
 def check_count(name, number, *, least):
@@ -15,6 +41,6 @@ def check_count(name, number, *, least):
     ValueError
         Naming the argument.
     """
-    if not isinstance(number, Integral) or isinstance(number, bool) or number < least:
+    if not is_integer(number) or number < least:
         raise ValueError(f"{name} must be an integer of at least {least}, got {number!r}.")
     return int(number)

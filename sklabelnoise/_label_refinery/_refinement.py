@@ -46,7 +46,7 @@ class BaseLabelRefinery(MetaEstimatorMixin, BaseEstimator, metaclass=ABCMeta):
 
     _parameter_constraints = {
         "estimator": [None, HasMethods("fit"), list],
-        "n_rounds": [Interval(Integral, 0, None, closed="left")],
+        "n_rounds": [Interval(Integral, 0, MAX_SEED, closed="left")],
         "label_weight": [Interval(Real, 0, None, closed="neither"), StrOptions({"average"})],
         "cv": ["cv_object", StrOptions({"auto"})],
         "resplit": ["boolean"],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from numbers import Number, Real
+from numbers import Number
 from typing import IO, Any, Literal, overload
 
 import numpy as np
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from sklabelnoise._foundation._callers_line import warn
 from sklabelnoise._foundation._classes import in_type_of
-from sklabelnoise._foundation._counts import check_count
+from sklabelnoise._foundation._counts import check_count, is_number
 from sklabelnoise._foundation._extras import needed
 from sklabelnoise._foundation._given import as_labels, check_same_rows, of_tensor
 from sklabelnoise._foundation._paths import local_file
@@ -336,7 +336,7 @@ class LabelReport:
         >>> keep.tolist()
         [True, False, True, True]
         """
-        if not isinstance(unsure_weight, Real) or not 0 <= unsure_weight <= 1:
+        if not is_number(unsure_weight) or not 0 <= unsure_weight <= 1:
             raise ValueError(f"unsure_weight must be from 0 to 1, got {unsure_weight!r}.")
         decided = decided_rows(decisions, self)
         rows, words = decided["row"].to_numpy(), decided["decision"].to_numpy()

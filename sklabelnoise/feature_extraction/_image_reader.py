@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from sklabelnoise._compat import Interval, StrOptions, fit_context, num_samples
+from sklabelnoise._foundation._counts import is_integer
 from sklabelnoise._foundation._image_files import check_files, image_paths, read_images
 from sklabelnoise._foundation._types import ArrayLike, Labels
 
@@ -177,7 +178,7 @@ class ImageReader(TransformerMixin, BaseEstimator):
         if self.size is None:
             return None
         sides = (self.size, self.size) if isinstance(self.size, Integral) else tuple(self.size)
-        if len(sides) != 2 or not all(isinstance(side, Integral) and side > 0 for side in sides):
+        if len(sides) != 2 or not all(is_integer(side) and side > 0 for side in sides):
             raise ValueError(f"size must be a positive integer or two of them, (height, width), got {self.size!r}.")
         return int(sides[0]), int(sides[1])
 

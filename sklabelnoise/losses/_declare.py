@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import inspect
 import math
-import numbers
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -13,14 +12,10 @@ from typing import Any, TypeVar
 import numpy as np
 import torch
 
+from sklabelnoise._foundation._counts import is_integer, is_number
 from sklabelnoise.losses._protocol import Criterion
 
 Loss = TypeVar("Loss", bound=Callable[..., torch.Tensor])
-
-
-def _is_held(value):
-    """Whether a tensor can hold a real number: torch takes integers of 64 bits, and no infinity is meant."""
-    return -(2**63) <= value < 2**63 if isinstance(value, numbers.Integral) else math.isfinite(value)
 
 
 @dataclass(frozen=True)
@@ -40,7 +35,7 @@ class Interval:
     closed: str = "both"
 
     def __contains__(self, value):
-        if isinstance(value, bool) or not isinstance(value, numbers.Real) or not _is_held(value):
+        if not is_number(value):
             return False
         above = self.low <= value if self.closed in ("both", "left") else self.low < value
         below = value <= self.high if self.closed in ("both", "right") else value < self.high
@@ -64,7 +59,7 @@ class Integers:
     low: int
 
     def __contains__(self, value):
-        return isinstance(value, numbers.Integral) and not isinstance(value, bool) and value >= self.low
+        return is_integer(value) and value >= self.low
 
     def __str__(self):
         return f"a whole number of at least {self.low}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numbers
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, Literal
@@ -11,6 +10,7 @@ import numpy as np
 import torch
 
 from sklabelnoise._compat import under_functorch_transforms
+from sklabelnoise._foundation._counts import is_number
 from sklabelnoise.losses._emphasis import DMEmphasis
 from sklabelnoise.losses._log_odds import margins, off_the_label, probabilities, put
 from sklabelnoise.losses._margin import (
@@ -40,7 +40,7 @@ NORMALIZATIONS = ("batch", "integral", "none")
 def _check_options(normalization, damping):
     if normalization not in NORMALIZATIONS:
         raise ValueError(f"normalization must be one of {NORMALIZATIONS}, got {normalization!r}.")
-    if not isinstance(damping, numbers.Real) or not damping >= 0:
+    if not is_number(damping) or damping < 0:
         raise ValueError(f"damping must be a number of at least 0, got {damping!r}.")
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from sklabelnoise._foundation._counts import check_count
 from sklabelnoise.losses._active_passive import (
     nce_ael,
     nce_agce,
@@ -251,6 +252,8 @@ def emphasis_of(loss: str, p: torch.Tensor, *, n_classes: int | None = None, **h
     weight = getattr(declared, "emphasis", None)
     if weight is None and not getattr(declared, "uniform_remainder", False):
         raise ValueError(f"loss must have a weight that depends on the label's probability alone, got {loss!r}.")
+    if n_classes is not None:
+        check_count("n_classes", n_classes, least=2)
     if n_classes is None and (weight is None or "n_classes" in inspect.signature(weight).parameters):
         raise ValueError(f"n_classes must be given, as the weight of {loss!r} depends on it, got None.")
     if weight is None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from numbers import Integral
 from typing import Literal
 
 import numpy as np
 from sklearn.utils import check_consistent_length
 
 from sklabelnoise._foundation._classes import check_classes, check_probabilities
+from sklabelnoise._foundation._counts import is_integer
 from sklabelnoise._foundation._given import check_same_rows, check_weights, label_column
 from sklabelnoise._foundation._matrix import check_matrix
 from sklabelnoise._foundation._types import ArrayLike, Labels
@@ -81,7 +81,7 @@ def expected_calibration_error(
     check_consistent_length(y_true, proba)
     check_probabilities(proba, "proba")
     weight = check_weights(sample_weight, len(y_true))
-    if not isinstance(n_bins, Integral) or isinstance(n_bins, bool) or n_bins < 1:
+    if not is_integer(n_bins) or n_bins < 1:
         raise ValueError(f"n_bins must be a positive integer, got {n_bins!r}.")
     n_bins = int(n_bins)
     if strategy not in ("uniform", "quantile"):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from numbers import Integral
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import check_consistent_length
 
+from sklabelnoise._foundation._counts import is_integer
 from sklabelnoise._foundation._frames import pandas_frame
 from sklabelnoise._foundation._given import check_comparable, check_same_rows, label_column
 from sklabelnoise._foundation._matrix import check_matrix
@@ -152,7 +152,7 @@ def retrieval_scores(
     check_consistent_length(gallery, gallery_labels)
     ranks = list(ranks) if isinstance(ranks, Iterable) else [ranks]
     for k in ranks:
-        if not isinstance(k, Integral) or isinstance(k, bool) or k < 1:
+        if not is_integer(k) or k < 1:
             raise ValueError(f"ranks must hold positive integers, got {k!r}.")
     if queries.shape[1] != gallery.shape[1]:
         raise ValueError(f"gallery must have the {queries.shape[1]} features of queries, got {gallery.shape[1]}.")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ from sklearn.utils import check_array, check_consistent_length, check_random_sta
 
 from sklabelnoise._compat import safe_indexing
 from sklabelnoise._foundation._classes import encode, in_type_of
+from sklabelnoise._foundation._counts import is_number
 from sklabelnoise._foundation._given import check_not_masked, check_same_rows, label_column, of_tensor
 from sklabelnoise._foundation._types import ArrayLike, Labels, RandomState, SparseMatrix
 from sklabelnoise.noise._transition_matrices import check_rate, check_transition_matrix, in_order_of_classes
@@ -158,7 +158,7 @@ def corrupt_labels_by_instance(
     True
     """
     rate = check_rate(rate)
-    if not isinstance(spread, Real) or not 0 <= spread < np.inf:
+    if not is_number(spread) or spread < 0:
         raise ValueError(f"spread must be a finite number of at least 0, got {spread!r}.")
     check_same_rows(X=X, y=y, numbers=False)
     X = of_tensor(X)
@@ -239,7 +239,7 @@ def subsample_classes(
     y = label_column(y)
     check_consistent_length(X, y)
     classes, codes = encode(y)
-    if isinstance(ratio, Real):
+    if is_number(ratio):
         if len(classes) != 2:
             raise ValueError(
                 f"ratio must be a dict of label to parts where y has {len(classes)} classes, not two, got {ratio!r}."

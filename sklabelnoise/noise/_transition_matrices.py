@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from numbers import Integral, Real
 from typing import Any, Literal
 
 import numpy as np
@@ -11,7 +10,7 @@ from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
 from sklabelnoise._foundation._classes import check_rows_sum_to_one, in_full_precision
-from sklabelnoise._foundation._counts import check_count
+from sklabelnoise._foundation._counts import check_count, is_integer, is_number
 from sklabelnoise._foundation._frames import pandas_frame
 from sklabelnoise._foundation._given import as_labels
 from sklabelnoise._foundation._matrix import check_matrix
@@ -34,12 +33,12 @@ CIFAR100_SUPERCLASSES = (
 
 
 def _is_class(number, n_classes):
-    return isinstance(number, Integral) and not isinstance(number, bool) and 0 <= number < n_classes
+    return is_integer(number) and 0 <= number < n_classes
 
 
 def check_rate(rate):
     """A rate as a float, so that no single precision or fraction goes on into a matrix."""
-    if not isinstance(rate, Real) or not 0 <= rate < 1:
+    if not is_number(rate) or not 0 <= rate < 1:
         raise ValueError(f"rate must be a number in [0, 1), got {rate!r}.")
     return float(rate)
 
@@ -332,7 +331,7 @@ def block_flip_transition_matrix(
     0.16
     """
     n_classes = check_count("n_classes", n_classes, least=2)
-    if not isinstance(block_size, Integral) or block_size < 2 or n_classes % block_size:
+    if not is_integer(block_size) or block_size < 2 or n_classes % block_size:
         raise ValueError(f"block_size must be an integer of at least 2 that divides {n_classes}, got {block_size!r}.")
     return superclass_transition_matrix(
         np.arange(n_classes) // int(block_size), rate, flip=flip, random_state=random_state

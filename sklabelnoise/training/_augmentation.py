@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from numbers import Integral, Real
 
 import torch
 import torch.nn.functional as F
+
+from sklabelnoise._foundation._counts import is_integer, is_number
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ class CropFlip:
     flip: bool = True
 
     def __post_init__(self):
-        if not isinstance(self.padding, Integral) or isinstance(self.padding, bool) or self.padding < 0:
+        if not is_integer(self.padding) or self.padding < 0:
             raise ValueError(f"padding of CropFlip must be a non-negative integer, got {self.padding!r}.")
         object.__setattr__(self, "padding", int(self.padding))  # the shifts of numpy's small integers overflow
 
@@ -99,8 +100,7 @@ class Cutout:
     size: int | float = 0.5
 
     def __post_init__(self):
-        is_number = isinstance(self.size, Real) and not isinstance(self.size, bool)
-        if not is_number or self.size <= 0 or (self.size >= 1 and self.size != int(self.size)):
+        if not is_number(self.size) or self.size <= 0 or (self.size >= 1 and self.size != int(self.size)):
             raise ValueError(
                 "size of Cutout must be a positive number of pixels, or a fraction of the image below 1, "
                 f"got {self.size!r}."

@@ -2,7 +2,6 @@
 
 import copy
 import math
-from numbers import Integral
 
 import numpy as np
 import scipy.sparse
@@ -10,6 +9,7 @@ import torch
 from skorch.dataset import Dataset as SkorchDataset
 from torch.utils.data import BatchSampler, DataLoader, Dataset, Sampler
 
+from sklabelnoise._foundation._counts import is_integer
 from sklabelnoise.modules._draws import captured
 from sklabelnoise.training._named_rows import NamedRows, collated, naming_item
 from sklabelnoise.training._streams import as_tensor, reads_ahead, sent_ahead, stays_on_host
@@ -390,7 +390,7 @@ def check_batch_size(batch_size, default, part):
         If it is no positive integer.
     """
     batch_size = default if batch_size is None else batch_size
-    if not isinstance(batch_size, Integral) or batch_size < 1:
+    if not is_integer(batch_size) or batch_size < 1:
         raise ValueError(f"{part}__batch_size must be a positive integer, got {batch_size!r}.")
     return int(batch_size)  # torch takes no integers of numpy
 
