@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from sklabelnoise._stacked._equality import close, same
+from sklabelnoise.losses._protocol import Criterion
 
 
 class NotStackableError(ValueError):
@@ -55,6 +56,9 @@ def _stack(values, name, **like):
     if len(kinds) > 1:
         raise NotStackableError(f"{name} is {' or '.join(sorted(kinds))}")
     if isinstance(first, nn.Module):
+        for attribute in first.same_in_a_stack if isinstance(first, Criterion) else ():
+            if not all(same(getattr(first, attribute), getattr(value, attribute)) for value in values):
+                raise NotStackableError(f"another {name}.{attribute}")
         stacked = copy.copy(first)
         stacked.__dict__ = _stack([vars(value) for value in values], name, **like)
         return stacked

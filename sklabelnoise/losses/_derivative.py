@@ -272,6 +272,8 @@ class DMLoss(Criterion):
     tensor([[-0.5000,  0.2500,  0.2500]])
     """
 
+    same_in_a_stack = ("damping",)
+
     def __init__(
         self,
         emphasis: Callable[..., Any] | None = None,

@@ -24,10 +24,13 @@ class Criterion(nn.Module):
     needs_indices : bool
         Whether it is called with ``indices=``, the numbers of the rows of the batch, too. Such a criterion remembers
         something of every row, and can't be trained in a stack.
+    same_in_a_stack : tuple of str
+        Attributes that decide how it is computed: trainings in which they differ don't share a stack.
     """
 
     progress = None
     needs_indices = False
+    same_in_a_stack = ()
 
     def value_and_derivative(self, logits, target, sample_weight=None):
         """What the criterion returns in training, and its derivative with respect to the logits.
