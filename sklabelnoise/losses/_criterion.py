@@ -85,7 +85,7 @@ class PerExampleLoss(Criterion):
     def forward(self, logits, target, sample_weight=None):
         check_sample_weight(logits, sample_weight)
         if self.training:
-            values = self.function(logits, target, **self.hyper)
+            values = self._values(logits, target)
             _check_values(values, logits)
         else:
             values = cross_entropy(logits, target)
@@ -94,6 +94,29 @@ class PerExampleLoss(Criterion):
         if sample_weight is not None:
             values = values * sample_weight.to(values.dtype)
         return values.sum(-1) if self.reduction == "sum" else values
+
+    def _values(self, logits, target):
+        try:
+            return self.function(logits, target, **self.hyper)
+        except torch.cuda.OutOfMemoryError:
+            raise
+        except Exception as error:  # a user's function may fail in any way
+            if not callable(self.loss) or not target.is_floating_point() or not self._takes_labels(logits, target):
+                raise
+            name = getattr(self.loss, "__name__", type(self.loss).__name__)
+            raise ValueError(
+                "loss must take soft targets where it is trained on soft labels: rows of probabilities in place of "
+                "labels, as -(targets * logits.log_softmax(-1)).sum(-1) does; a label refinery with "
+                f"soft_label_method='replicate' needs labels alone. Got {name}, which takes labels alone; for targets "
+                f"of shape {tuple(target.shape)} it raises {type(error).__name__}: {error}"
+            ) from error
+
+    def _takes_labels(self, logits, target):
+        try:
+            self.function(logits.detach(), target.argmax(-1), **self.hyper)
+        except Exception:
+            return False
+        return True
 
     def value_and_derivative(self, logits, target, sample_weight=None):
         if self.function is not cross_entropy or self.reduction != "mean" or target.is_floating_point():

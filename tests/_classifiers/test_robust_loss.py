@@ -373,3 +373,33 @@ def test_chunks_cannot_tell_the_noise(flipped):
     X, y, _ = flipped
     with pytest.raises(ValueError, match="needs all rows at once, of which chunks are parts, got 'estimate'"):
         RobustLossClassifier(**ESTIMATED, **FAST).partial_fit(X, y, classes=[0, 1, 2])
+
+
+def of_labels_alone(logits, labels):
+    return -logits.log_softmax(-1).gather(-1, labels.unsqueeze(-1)).squeeze(-1)
+
+
+def broken(logits, targets):
+    raise KeyError("mine")
+
+
+class TestLossOfLabelsAlone:
+    def test_it_is_refused_by_name_on_soft_labels(self, blobs):
+        X, y = blobs
+        soft = np.eye(y.max() + 1)[y]
+        with pytest.raises(
+            ValueError, match=r"(?s)^loss must take soft targets .* Got of_labels_alone, .*gather"
+        ) as info:
+            RobustLossClassifier(loss=of_labels_alone, **FAST).fit(X, y, soft_labels=soft)
+        assert isinstance(info.value.__cause__, RuntimeError)
+
+    def test_a_refinery_of_replicates_trains_it(self, blobs):
+        model = StochasticLabelRefinery(RobustLossClassifier(loss=of_labels_alone, **FAST), n_rounds=1, cv=2)
+        with pytest.raises(ValueError, match="soft_label_method='replicate'"):
+            model.fit(*blobs)
+        assert model.set_params(soft_label_method="replicate").fit(*blobs).n_iter_ == 1
+
+    def test_an_error_that_labels_raise_too_stays_what_it_is(self, blobs):
+        X, y = blobs
+        with pytest.raises(KeyError, match="mine"):
+            RobustLossClassifier(loss=broken, **FAST).fit(X, y, soft_labels=np.eye(y.max() + 1)[y])
