@@ -157,8 +157,9 @@ _NET_PARAMS = """**net_params : dict
         0.001 under the others, and training amplifies that. ``accelerator="auto"`` lets the processes that ``torchrun``
         or ``accelerate launch`` started train one network, each on its part of every batch.
         ``iterator_train__`` takes `drop_last`, `shuffle` and `batch_size`,
-        and the options of a ``DataLoader``, such as `num_workers`, where X is a ``Dataset``. All are parameters like
-        any other in ``get_params``, ``set_params``, ``clone`` and searches."""
+        and the options of a ``DataLoader``, such as `num_workers`, where X is a ``Dataset``; a `collate_fn`, here and
+        in ``iterator_valid__``, joins pairs (x, number of the row) whose x have several lengths. All are parameters
+        like any other in ``get_params``, ``set_params``, ``clone`` and searches."""
 
 _ATTRIBUTES = """classes_ : ndarray of shape (n_classes,)
         The class labels, sorted.

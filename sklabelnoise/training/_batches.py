@@ -162,7 +162,14 @@ class DatasetData(Dataset):
         Gives ``(x, y)`` or ``x``; only ``x`` is used, the labels were read and encoded before.
     labels, soft_targets, sample_weight, device, dtype
         As in :class:`TensorData`.
+
+    Attributes
+    ----------
+    collate : callable
+        Joins pairs (x, number) as the loaders of a training do; a net with a ``collate_fn`` of its own sets it.
     """
+
+    collate = staticmethod(collated)
 
     def __init__(self, dataset, labels, *, soft_targets=None, sample_weight=None, device="cpu", dtype=torch.float32):
         self.dataset = NamedRows(dataset)
@@ -193,7 +200,7 @@ class DatasetData(Dataset):
     def rows(self, index):
         """Inputs of the rows `index`, on the device."""
         with captured():
-            return self._on_device(collated([self[i] for i in index])[0])
+            return self._on_device(self.collate([self[i] for i in index])[0])
 
     def batch(self, X, index, part=None):
         """Join loaded inputs with the labels, targets and weights of the rows `index`, on the host or the device."""

@@ -9,7 +9,7 @@ from skorch.callbacks import Callback, InputShapeSetter, LRScheduler
 
 from sklabelnoise.modules._draws import captured, may_draw
 from sklabelnoise.training._augmentation import resolve_augmentation
-from sklabelnoise.training._batches import TensorData
+from sklabelnoise.training._batches import DatasetData, TensorData
 from sklabelnoise.training._early_stopping import early_stopping
 from sklabelnoise.training._failures import is_out_of_memory
 from sklabelnoise.training._module import build_module, check_output, uncompiled, warn_of_probabilities
@@ -87,6 +87,8 @@ class NetBuilder:
         channels_last = torch.channels_last if "channels_last" in self.switches else None
         module = module.to(device, data.torch_dtype, memory_format=channels_last)
         preprocess = _image_scaler(tensors, module, data.torch_dtype)
+        if isinstance(tensors, DatasetData):
+            tensors.collate = self.skorch_params.get("iterator_train__collate_fn") or tensors.collate
         _check_module(module, preprocess, tensors, len(data.classes))
         used = training_parameters(module, self.training)
         net = self.wrap(module, preprocess, used, device, seed)

@@ -67,5 +67,7 @@ def collated(items):
             raise
         (first, one), (second, other) = list(shapes.items())[:2]
         raise ValueError(
-            f"X must be a Dataset of items of one shape, got {first} in item {one} and {second} in item {other}."
+            "X must be a Dataset of items of one shape, unless iterator_train__collate_fn and "
+            f"iterator_valid__collate_fn join pairs (x, number) of several, got {first} in item {one} and {second} in "
+            f"item {other}."
         ) from error

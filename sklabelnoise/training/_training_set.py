@@ -185,7 +185,7 @@ def take_rows(X, rows):
 def check_inputs(estimator, X):
     """Validate rows to predict against what the estimator was fitted on."""
     if isinstance(X, Dataset):
-        _check_shape(_example(X).shape, estimator.input_shape_, "X")
+        _check_examples(estimator, X, estimator.input_shape_, "X")
         return X
     X = _rows_of(X, estimator)
     X = _validate(estimator, _as_array(X), reset=False, dtype=estimator.net_.numpy_dtype)
@@ -260,7 +260,10 @@ def check_training_set(
 
     classes, input_shape = known or (None, None)
     if input_shape is not None:
-        _check_shape(_example(X).shape if isinstance(X, Dataset) else X.shape[1:], input_shape, names[0])
+        if isinstance(X, Dataset):
+            _check_examples(estimator, X, input_shape, names[0])
+        else:
+            _check_shape(X.shape[1:], input_shape, names[0])
     columns, soft_labels = (None, None) if soft_labels is None else soft_label_columns(soft_labels, y)
     classes, labels = _encode(y, classes, columns, names[1])
     if y.dtype.kind in "biu" and 2 * len(classes) > len(y):
@@ -383,6 +386,13 @@ def _n_axes(row):
 def _check_shape(shape, expected, name):
     if shape != tuple(expected):
         raise ValueError(f"{name} must hold examples of shape {tuple(expected)}, as in fit, got {shape}.")
+
+
+def _check_examples(estimator, dataset, expected, name):
+    """As :func:`_check_shape`, of the first item; where the caller's function joins items, each may have a shape."""
+    params = estimator.get_params(deep=False)
+    if all(params.get(f"iterator_{part}__collate_fn") is None for part in ("train", "valid")):
+        _check_shape(_example(dataset).shape, expected, name)
 
 
 def read_labels(dataset):

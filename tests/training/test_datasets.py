@@ -5,6 +5,8 @@ import pytest
 import torch
 from PIL import Image
 from skorch.callbacks import Callback
+from torch import nn
+from torch.nn.utils.rnn import pad_sequence
 from torch.utils.data import ConcatDataset, DataLoader, Dataset, IterableDataset, Subset, TensorDataset
 
 from sklabelnoise import DMClassifier, DMClassifierCV, RobustLossClassifier
@@ -312,13 +314,61 @@ def test_items_of_several_shapes_are_named(num_workers, blobs):
     ragged = Changed(*blobs, lambda x, i: x[: 3 if i == 77 else 5])
     params = {"iterator_train__num_workers": num_workers, "iterator_valid__num_workers": num_workers}
     model = DMClassifier(**FAST, **params)
-    message = r"X must be a Dataset of items of one shape, got \(\d,\) in item \d+ and \(\d,\) in item \d+\.$"
+    message = (
+        r"X must be a Dataset of items of one shape, unless iterator_train__collate_fn and iterator_valid__collate_fn "
+        r"join pairs \(x, number\) of several, got \(\d,\) in item \d+ and \(\d,\) in item \d+\.$"
+    )
     with pytest.raises(ValueError, match=message) as caught:
         model.fit(ragged)
     assert "(3,) in item 77" in str(caught.value)
     model.fit(Pairs(*blobs))
     with pytest.raises(ValueError, match=r"in item \d+ and \(3,\) in item 77"):
         model.predict(ragged)
+
+
+class BagOfTokens(nn.Module):
+    """Logits of the sum of the tokens' vectors, which padding by zeros leaves as it is."""
+
+    def __init__(self, n_classes):
+        super().__init__()
+        self.embedding = nn.Embedding(20, 8, padding_idx=0)
+        self.output = nn.Linear(8, n_classes)
+
+    def forward(self, x):
+        return self.output(self.embedding(x).sum(1))
+
+
+def padded(pairs):
+    texts, numbers = zip(*pairs, strict=True)
+    return pad_sequence(texts, batch_first=True), torch.tensor(numbers)
+
+
+JOINED = {"iterator_train__collate_fn": padded, "iterator_valid__collate_fn": padded}
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda **params: DMClassifier(BagOfTokens, batch_size=8, **FAST, **params),
+        lambda **params: DMClassifierCV(
+            BagOfTokens, batch_size=8, candidates=[(0, 0), (1, 8)], cv=2, n_members=1, **FAST, **params
+        ),
+    ],
+    ids=["one network", "CV"],
+)
+def test_items_of_several_lengths_are_joined_by_the_callers_function(make):
+    """It is the model of the items padded beforehand, but for the order in which a sum is taken."""
+    rng = np.random.default_rng(0)
+    y = np.arange(40) % 2
+    texts = [torch.from_numpy(rng.integers(1, 20, length)) for length in rng.integers(3, 9, 40)]
+    several = fit(Pairs(texts, y), None, make(**JOINED))
+    of_one_length = fit(Pairs(list(pad_sequence(texts, batch_first=True)), y), None, make())
+    for start in (0, 1):  # whatever the length of the first is
+        rows = range(start, 40)
+        mine = several.predict_proba(Subset(Pairs(texts), rows))
+        theirs = of_one_length.predict_proba(Subset(Pairs(list(pad_sequence(texts, batch_first=True))), rows))
+        np.testing.assert_allclose(mine, theirs, atol=1e-5)  # float32
+    np.testing.assert_allclose(several.label_quality_, of_one_length.label_quality_, atol=1e-5)
 
 
 def test_a_dataset_without_a_length_is_refused():
