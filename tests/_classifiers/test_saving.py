@@ -408,7 +408,7 @@ HOSTILE_HEADERS = {
     "an unknown parameter": (parameter("lamb", 1), "has no parameter 'lamb'; the nearest is 'lam'"),
     "a parameter out of its domain": (parameter("lam", -1), "The 'lam' parameter of DMClassifier must be"),
     "a parameter that is no number": (parameter("lam", float("nan")), "Got nan instead"),
-    "an endless parameter": (parameter("lam", 10**400), "'lam' of DMEmphasis must be a number in"),
+    "an endless parameter": (parameter("lam", 10**400), "The 'lam' parameter of DMClassifier must be"),
     "a huge network": (parameter("module__hidden", {"tuple": [10**12]}), r"size mismatch.*1000000000000"),
     "a huge input": (attribute("input_shape_", {"tuple": [10**13]}), "size mismatch"),
     "an empty input": (attribute("input_shape_", {"tuple": [0]}), "must have a shape of positive integers, got"),
