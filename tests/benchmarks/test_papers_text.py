@@ -195,6 +195,9 @@ class TestOtherTablesOfOneCore:
         assert ahead(rows, "DM, lam=0.5", "CCE", by=5)
         for worse in ("DM, lam=1", "GCE", "DM, beta=0"):
             assert ahead(rows, "DM, lam=0.5", worse) and ahead(rows, worse, "CCE", by=5)
+        means = rows["final"].unstack("seed").dropna().mean(axis=1)
+        assert len(means) == len(dm_table1.TABLE.methods) and means.idxmax() == "DM, lam=0.5"
+        assert abs(100 * (means["DM, lam=0"] - means["CCE"]) - 3) < 0.5
         published = dm_table1.TABLE.published
         gain = rows.loc["DM, lam=0.5", "final"].mean() - rows.loc["CCE", "final"].mean()
         assert 100 * gain > float(published["DM, lam=0.5", "symmetric 0.4"]) - float(published["CCE", "symmetric 0.4"])
