@@ -274,8 +274,12 @@ class TestOtherTablesOfOneCore:
 
     def test_half_is_the_best_mode_at_forty_percent(self):
         rows = one_core("dm_table9")
-        final = rows[rows["condition"] == "r=0.4"].xs(0, level="seed")["final"]
-        assert final.sort_values().index[-2:].tolist() == ["DM, lam=2", "DM, lam=0.5"]
+        final = rows[rows["condition"] == "r=0.4"]["final"].unstack("seed")
+        assert final.shape[1] == 3
+        assert all(final[seed].sort_values().index[-2:].tolist() == ["DM, lam=2", "DM, lam=0.5"] for seed in final)
+        gain = 100 * (final.mean(axis=1) - final.loc["CCE"].mean())
+        assert np.allclose(gain[["DM, beta=0", "DM, lam=2", "DM, lam=0"]], [7, 11, 4], atol=0.5)
+        assert abs(gain["DM, lam=0.5"] - gain["DM, lam=2"] - 2) < 0.5
 
     def test_dm_1_16_looks_at_the_fewest_examples_and_gains_by_training_longer(self):
         rows = one_core("cifar10_explained")
