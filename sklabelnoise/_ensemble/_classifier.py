@@ -364,6 +364,8 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
         check_is_rows(X)
         check_no_dataset(X, type(self).__name__)
         if not as_table:
+            if reset:
+                vars(self).pop("n_features_in_", None)  # texts have none, and leave what an earlier fit had
             if reset or hasattr(self, "n_features_in_"):
                 validate_data(self, X, reset=reset, skip_check_array=True)
             return _with_rows(X), None

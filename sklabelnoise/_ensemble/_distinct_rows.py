@@ -61,7 +61,9 @@ def distinct_rows(X, codes, sample_weight=None, apart=None):
     present = np.flatnonzero(weight > 0)
     with np.errstate(over="ignore"):
         whole = (weight == np.round(weight)).all() and np.isfinite(weight.sum())
-    if not whole:
+    if not whole and np.ptp(weight[present]) == 0:
+        weight = (weight > 0).astype(np.float64)  # rounding would make nearly ones of them
+    elif not whole:
         # By a power of two first, which changes no digit: sums of the largest and the smallest numbers are none.
         weight = np.ldexp(weight, -np.frexp(weight.max())[1])
         weight = weight * (len(present) / weight.sum())

@@ -84,7 +84,7 @@ def _warn_of_failures(statuses, todo, fitted, time_limit):
     names = [family.name for family in todo]
     late = [name for name in names if statuses.get(name) == _LATE]
     failed = [name for name in names if name in statuses and name not in late]
-    reasons = "; ".join(f"{name!r} {statuses[name]}" for name in failed)
+    reasons = "; ".join(f"{name!r} {statuses[name]}" for name in (failed if fitted else statuses))
     if not fitted:
         raise ValueError(f"members must have one at least that can be fitted, got: {reasons}.")
     if failed:

@@ -13,6 +13,7 @@ from sklabelnoise._ensemble._linear import OneClass
 from sklabelnoise._foundation._classes import at_all_classes, encode
 from sklabelnoise._foundation._cloned import cloned_with
 from sklabelnoise._foundation._last_step import last_step
+from sklabelnoise._foundation._taking_turns import in_turn
 from sklabelnoise._foundation._work import TimeIsOver
 from sklabelnoise._label_refinery._left_out import seeded_clone
 from sklabelnoise.metrics._class_columns import predicted_columns
@@ -136,7 +137,8 @@ def fit_weighted(estimator, X, y, weight, train):
     else:
         why = "too large to repeat rows by" if is_whole else "not whole numbers to repeat rows by"
         raise ValueError(f"its fit takes no sample_weight, and the weights are {why}")
-    estimator.fit(safe_indexing(X, train), y[train], **weights)
+    with in_turn(estimator):
+        estimator.fit(safe_indexing(X, train), y[train], **weights)
     return estimator  # not what `fit` returns, which may be nothing
 
 

@@ -13,6 +13,7 @@ from sklabelnoise._foundation._in_parallel import as_they_come
 from sklabelnoise._foundation._last_step import last_step
 from sklabelnoise._foundation._numeric_columns import note_what_is_no_number
 from sklabelnoise._foundation._seeds import MAX_SEED
+from sklabelnoise._foundation._taking_turns import in_turn
 from sklabelnoise._label_refinery._interrupts import InterruptWatch
 
 
@@ -234,7 +235,8 @@ def failures_explained(place, n_jobs, checkpoint, members, X):
 
 def fit_member(fit, estimator, X, y, targets, sample_weight, seed, rows=None):
     """A seeded clone of an estimator, fitted."""
-    return fit.fit(seeded_clone(estimator, seed), X, y, targets, sample_weight, rows=rows, seed=seed)
+    with in_turn(estimator):
+        return fit.fit(seeded_clone(estimator, seed), X, y, targets, sample_weight, rows=rows, seed=seed)
 
 
 def seeded_clone(estimator, seed):

@@ -23,6 +23,7 @@ from sklabelnoise._foundation._numeric_columns import note_what_is_no_number
 from sklabelnoise._foundation._progress import Progress
 from sklabelnoise._foundation._row_numbers import check_folds, check_left_out_once, folds_of, pairs_of_rows
 from sklabelnoise._foundation._seeds import draw_seed
+from sklabelnoise._foundation._taking_turns import in_turn
 from sklabelnoise._foundation._warning_filters import callers_filters
 from sklabelnoise._label_report._datasets import is_dataset
 from sklabelnoise._label_report._evidence import check_evidence
@@ -303,7 +304,8 @@ class _SortedColumns(ClassifierMixin, BaseEstimator):
 
     def fit(self, rows, y, **params):
         self.fitted_ = clone(self.estimator)
-        self.fitted_.fit(self._subset(rows), y, **params)  # which may return nothing
+        with in_turn(self.fitted_):
+            self.fitted_.fit(self._subset(rows), y, **params)  # which may return nothing
         self.classes_ = np.sort(last_step(self.fitted_).classes_)
         return self
 

@@ -68,6 +68,13 @@ def test_weights_that_are_not_all_whole_have_a_mean_of_one_over_the_rows_that_we
     np.testing.assert_allclose(found.weight[found.of_row[1:4]] / found.weight.sum(), weight[1:4] / weight.sum())
 
 
+@pytest.mark.parametrize("each", [0.1, 1 / 7, 0.37, 7.7, 1e-300, np.float32(0.1)])
+def test_equal_weights_that_are_not_whole_are_ones(each):
+    # By rounding they would be nearly: trees choose among equally good splits by the last digit.
+    found = distinct_rows(np.arange(7.0)[:, None], np.zeros(7, dtype=int), np.array([0, *[each] * 6]))
+    assert (found.weight == 1).all()
+
+
 def test_whole_weights_are_numbers_of_rows():
     found = distinct_rows(np.arange(3.0)[:, None], np.zeros(3, dtype=int), np.array([2.0, 0.0, 5.0]))
     assert sorted(found.weight) == [2, 5]

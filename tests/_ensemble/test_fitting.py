@@ -98,6 +98,16 @@ def test_what_fails_or_predicts_no_numbers_is_left_out_and_said_so():
         fit(Family("b", do=fail))
 
 
+def test_where_the_first_fails_and_the_others_are_late_both_are_said():
+    def fail(work):
+        raise RuntimeError("out of ink")
+
+    over = Work(deadline=time.monotonic() - 1)
+    families = Family("a", do=fail), Family("b", do=lambda work: work.piece("any", lambda: None))
+    with pytest.raises(ValueError, match="'a' failed with RuntimeError: out of ink; 'b' was not finished within"):
+        fit(*families, work=over, time_limit=3)
+
+
 def test_where_a_result_cannot_be_kept_the_fit_ends():
     class Full:
         def load(self, name):

@@ -115,6 +115,22 @@ def test_what_members_are_set_to_after_the_fit_changes_no_prediction():
     assert np.array_equal(model.set_params(members=[("words", clone(Words()))]).predict_proba(X.tolist()), expected)
 
 
+def test_a_fit_to_rows_without_columns_forgets_how_many_there_were():
+    class Length(LogisticRegression):
+        def fit(self, X, y):
+            return super().fit([[len(text)] for text in X], y)
+
+        def predict_proba(self, X):
+            return super().predict_proba([[len(text)] for text in X])
+
+    X, y = draw()
+    model = NoisyLabelClassifier(["neighbors"], random_state=0).fit(pd.DataFrame(X, columns=list("abcd")), y)
+    texts = ["x" * (1 + label) for label in y]
+    model.set_params(members=[("length", Length())]).fit(texts, y)
+    assert not hasattr(model, "n_features_in_") and not hasattr(model, "feature_names_in_")
+    assert model.score(texts, y) == 1
+
+
 def test_a_setting_that_fails_leaves_the_others_of_its_grid():
     X, y = draw()
     grid = {"var_smoothing": [-1.0, 1e-9, 1e-3]}
