@@ -482,7 +482,7 @@ class NoisyLabelNet(ClassifierMixin, NeuralNet):
 
     def call(self, module, x, **fit_params):
         """Logits of preprocessed rows by this net's module or a twin of it."""
-        if not self.amp:
+        if autocast_dtype(self.amp, self.device) is None:
             return module(x, **fit_params)
         with self.autocast():
             return module(x, **fit_params).float()

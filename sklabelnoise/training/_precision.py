@@ -16,6 +16,16 @@ from sklabelnoise.training._batches import TensorData
 _WITH_BFLOAT16 = (8, 0)
 
 
+def _processor_has_bfloat16():
+    """Whether torch has kernels for bfloat16 here. Without AVX-512 or the like it computes number by number.
+
+    Measured on an AMD EPYC with AVX2, one thread, forward and backward: a convolution of 32 to 64 channels takes 13
+    times as long as in float32, a product of 256 x 256 matrices 35 times.
+    """
+    asked = getattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", None)
+    return asked is not None and asked()
+
+
 @cache
 def autocast_dtype(amp, device):
     """The type that autocast computes in, None for no autocast.
@@ -23,7 +33,8 @@ def autocast_dtype(amp, device):
     Parameters
     ----------
     amp : bool, "bfloat16" or "float16"
-        True is bfloat16 where the device has it, else float16.
+        True is what the device is quick in: bfloat16, float16 on cards without it, and no autocast on processors
+        without it.
     device : str or torch.device
         What is computed on.
     """
@@ -32,6 +43,8 @@ def autocast_dtype(amp, device):
     if amp is not True:
         return getattr(torch, amp)
     device = torch.device(device)
+    if device.type == "cpu" and not _processor_has_bfloat16():
+        return None
     is_old = device.type == "cuda" and torch.cuda.get_device_capability(device) < _WITH_BFLOAT16
     return torch.float16 if is_old else torch.bfloat16
 

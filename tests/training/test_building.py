@@ -29,7 +29,7 @@ def test_channels_last_changes_probabilities_by_less_than_a_thousandth(plain):
 
 
 def test_amp_changes_probabilities_by_less_than_a_twentieth(plain):
-    half = probabilities(amp=True)
+    half = probabilities(amp="bfloat16")
     assert 0 < np.abs(half - plain).max() < 0.05
     assert half.dtype == np.float32
 

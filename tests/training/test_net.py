@@ -510,7 +510,7 @@ def test_preprocessing_comes_before_augmentation_and_in_prediction(rows):
 def test_autocast_trains_to_nearly_the_same_network(rows):
     X, y = rows
     data = TensorData(X.astype(np.float32), y)
-    plain, half = make_net(double=False), make_net(double=False, amp=True)
+    plain, half = make_net(double=False), make_net(double=False, amp="bfloat16")
     for net in (plain, half):
         net.fit_epochs(data, epochs=5)
     # bfloat16 has eight bits of precision: 2^-8 in each product

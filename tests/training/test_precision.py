@@ -9,7 +9,7 @@ import torch
 from skorch.callbacks import Callback
 
 from sklabelnoise import DMClassifier, RobustLossClassifier
-from sklabelnoise.training import LearningDynamics
+from sklabelnoise.training import LearningDynamics, _precision
 from sklabelnoise.training._precision import autocast_dtype, cudnn_kernels
 
 SETTINGS = {"device": "cpu", "max_epochs": 8, "batch_size": 32, "random_state": 0}
@@ -21,7 +21,7 @@ def rows(blobs):
     return X.astype(np.float32), y
 
 
-@pytest.mark.parametrize("amp", ["float16", "bfloat16", True])
+@pytest.mark.parametrize("amp", ["float16", "bfloat16"])
 def test_half_precision_learns_what_single_learns(rows, amp):
     X, y = rows
     half, single = (DMClassifier(amp=amp, **SETTINGS).fit(X, y) for amp in (amp, False))
@@ -114,8 +114,36 @@ def test_cards_without_bfloat16_take_float16(capability, expected):
         assert autocast_dtype(True, "cuda:7") == expected
         assert autocast_dtype("bfloat16", "cuda:7") == torch.bfloat16
     autocast_dtype.cache_clear()
-    assert autocast_dtype(True, "cpu") == torch.bfloat16
     assert autocast_dtype(False, "cuda:7") is None
+
+
+@pytest.fixture(params=[True, False])
+def processor_has_bfloat16(request):
+    autocast_dtype.cache_clear()
+    with mock.patch.object(_precision, "_processor_has_bfloat16", return_value=request.param):
+        yield request.param
+    autocast_dtype.cache_clear()
+
+
+def test_processors_without_bfloat16_compute_in_single_precision(processor_has_bfloat16):
+    assert autocast_dtype(True, "cpu") == (torch.bfloat16 if processor_has_bfloat16 else None)
+    assert autocast_dtype("bfloat16", "cpu") == torch.bfloat16
+    assert autocast_dtype("float16", "cpu") == torch.float16
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_amp_costs_no_digits_where_nothing_computes_in_half(rows, dtype, processor_has_bfloat16):
+    X, y = rows[0].astype(dtype), rows[1]
+    asked, single = (DMClassifier(amp=amp, **SETTINGS).fit(X, y).predict_proba(X) for amp in (True, False))
+    assert np.array_equal(asked, single) != processor_has_bfloat16
+
+
+def test_processors_say_whether_they_have_bfloat16():
+    instructions = "_is_mkldnn_bf16_supported"
+    with mock.patch.object(torch.ops.mkldnn, instructions, create=True, return_value=True):
+        assert _precision._processor_has_bfloat16() is True
+    with mock.patch.object(torch.ops, "mkldnn", object()):  # torch built without oneDNN
+        assert _precision._processor_has_bfloat16() is False
 
 
 @pytest.fixture
