@@ -45,6 +45,7 @@ from sklabelnoise.losses import BetaEmphasis
 from sklabelnoise.modules import ResNet20
 from sklabelnoise.noise import corrupt_labels, symmetric_transition_matrix
 from sklabelnoise.training import CropFlip, LearningDynamics
+from sklabelnoise.training._precision import autocast_dtype
 
 
 @dataclass(frozen=True)
@@ -286,6 +287,7 @@ class ImageTable:
             "fits given": round(float(last["corrupted_accuracy"]), 5),
             "fits true": round(float(last["intact_accuracy"]), 5),
             **_of_wrong_labels(estimator.predict(data.X_train), given, data.y_train),
+            "autocast": _autocast(getattr(estimator, "net_", None)),
             "curve": [round(float(value), 4) for value in curve],
             **{name: [_rounded(value) for value in history[name]] for name in _CURVES},
         }
@@ -418,6 +420,12 @@ def _of_wrong_labels(predicted, given, true):
         "memorized": _rounded(np.mean(predicted[wrong] == given[wrong])),
         "corrected": _rounded(np.mean(predicted[wrong] == true[wrong])),
     }
+
+
+def _autocast(net):
+    """In what a net computed; None is single precision: that of a stack, and of processors without bfloat16."""
+    dtype = None if net is None else autocast_dtype(net.amp, net.device)
+    return None if dtype is None else str(dtype).removeprefix("torch.")
 
 
 class _Dynamics(LearningDynamics):

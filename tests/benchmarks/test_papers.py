@@ -81,6 +81,10 @@ class TestImageTables:
         assert row["realised_rate"] == pytest.approx(0.4, abs=4 * (0.24 / 60) ** 0.5)  # four standard errors of 60 rows
         assert row["epochs"] == 1 and row["best"] == row["final"] == pytest.approx(row["curve"][0], abs=1e-4)
 
+    @pytest.mark.parametrize("amp, computed_in", [("bfloat16", "bfloat16"), (False, None)])
+    def test_a_row_says_in_what_it_was_computed(self, amp, computed_in, small_images):
+        assert IMAGE_TABLES["dm_table9"].execute("tiny", "r=0.4", "CCE", seed=0, amp=amp)["autocast"] == computed_in
+
     def test_human_labels_are_those_of_the_images_that_were_drawn(self, small_images):
         """The labels of a column stay with their images through drawing, so that its rate is that of the answers."""
         table, size = IMAGE_TABLES["cifar10_human"], _images.Scale(n_train=25)
