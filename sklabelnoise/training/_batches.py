@@ -19,6 +19,11 @@ PREDICTION_ROWS = 4096
 # Bytes of inputs that are gathered at once, for several batches: to gather each costs a small network a good part of
 # its step, and what does not stay in the cache is read twice.
 _BYTES_AT_ONCE = 2**18
+# Options of a DataLoader that say how items are loaded, and nothing of what they are.
+_HOW_ITEMS_ARE_LOADED = {
+    *("num_workers", "pin_memory", "pin_memory_device", "persistent_workers", "prefetch_factor", "timeout"),
+    *("worker_init_fn", "multiprocessing_context", "in_order"),
+}
 
 
 class Batch(tuple):
@@ -400,6 +405,11 @@ def check_batch_size(batch_size, default, part):
     if not is_integer(batch_size) or batch_size < 1:
         raise ValueError(f"{part}__batch_size must be a positive integer, got {batch_size!r}.")
     return int(batch_size)  # torch takes no integers of numpy
+
+
+def without_loading(params):
+    """Parameters of ``iterator_valid`` for rows of an array, which a network trained on a ``Dataset`` predicts, too."""
+    return {name: value for name, value in params.items() if name not in _HOW_ITEMS_ARE_LOADED}
 
 
 def check_order_is_kept(params):

@@ -24,6 +24,7 @@ from sklabelnoise.training._batches import (
     check_batch_size,
     check_order_is_kept,
     prediction_rows,
+    without_loading,
 )
 from sklabelnoise.training._callbacks import used_hooks
 from sklabelnoise.training._data_parallel import notify_together, step_together, training_together
@@ -228,6 +229,7 @@ class NoisyLabelNet(ClassifierMixin, NeuralNet):
         # Predictions are no common work: a process may ask for some alone.
         processes = current_processes() if training else None
         if isinstance(dataset, TensorData):
+            params = params if training else without_loading(params)
             return TensorBatches(dataset, batch_size, generator=order, processes=processes, **params)
         # Predictions draw from a generator of their own, so that they do not change a training that goes on.
         workers = self.worker_generator_ if training else None

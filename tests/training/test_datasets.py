@@ -12,6 +12,7 @@ from torch.utils.data import ConcatDataset, DataLoader, Dataset, IterableDataset
 from sklabelnoise import DMClassifier, DMClassifierCV, RobustLossClassifier
 from sklabelnoise.audit import audit_labels
 from sklabelnoise.modules import ResNet20
+from sklabelnoise.training._named_rows import collated
 from sklabelnoise.training._training_set import (
     read_labels,
 )
@@ -196,6 +197,20 @@ def test_workers_change_nothing(blobs):
     workers = {"iterator_train__num_workers": 1, "iterator_valid__num_workers": 1, "batch_size": 75}
     loaded = DMClassifier(**workers, **FAST).fit(Pairs(X, y)).predict_proba(Pairs(X))
     assert np.array_equal(loaded, DMClassifier(batch_size=75, **FAST).fit(X, y).predict_proba(X))
+
+
+def test_how_items_are_loaded_does_not_matter_where_rows_of_an_array_are_predicted(blobs):
+    """They were refused by `predict`, after the training. What joins items still is: rows of an array have no such."""
+    X, y = blobs[0].astype(np.float32), blobs[1]
+    loading = {"num_workers": 1, "pin_memory": False, "persistent_workers": True, "prefetch_factor": 2, "timeout": 9}
+    valid = {f"iterator_valid__{name}": value for name, value in loading.items()}
+    expected = fit(X, y).predict_proba(X)
+    for model in (fit(Pairs(X, y), None, DMClassifier(**valid, **FAST)), fit(X, y, DMClassifier(**valid, **FAST))):
+        assert np.array_equal(model.predict_proba(X), expected)
+        assert np.array_equal(model.predict_proba(Pairs(X)), expected)
+    for name in ("collate_fn", "num_worker"):
+        with pytest.raises(TypeError, match=rf"where it is a torch Dataset, got \['{name}'\]"):
+            fit(X, y, DMClassifier(**{f"iterator_valid__{name}": collated}, **FAST)).predict(X)
 
 
 @pytest.mark.parametrize("name", ["sampler", "batch_sampler"])
