@@ -42,9 +42,10 @@ def neighbors_of(report, rows, given, suggested, *, n_neighbors=3):
     candidates = _candidates(codes, report.issues["row"].to_numpy(), np.union1d(given, suggested))
     every = np.concatenate([rows, *candidates.values()])
     nothing = [[] for _ in rows]
-    features = _features(report.X, every) if len(every) > len(rows) else None
-    if features is None:
-        features = _features(report.display, every) if report.display is not None else None
+    features = None
+    for data in (report.X, report.display):
+        if features is None and candidates:
+            features = _features(data, every)
     if features is None:
         return nothing, nothing
     starts = np.cumsum([len(rows), *map(len, candidates.values())])

@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pandas as pd
 from scipy import sparse
-from sklearn.compose import make_column_selector, make_column_transformer
+from sklearn.compose import make_column_transformer
 from sklearn.decomposition import PCA, TruncatedSVD
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.pipeline import make_pipeline
@@ -22,10 +22,10 @@ _MAX_CATEGORIES = 50
 def with_default_classifier(X, random_state, cv=5):
     """A pipeline that suits the rows, and the rows as it takes them.
 
-    Texts become 100 components of their words (latent semantic analysis), pictures 100 principal components of their
-    pixels, sparse columns 100 components where they are more, categories columns of their own; what is a number stays
-    one, and dates and durations become numbers. Embeddings of a pretrained network say more of texts and pictures than
-    this: pass these as X and what people see as ``display``.
+    Texts become 100 components of their words (latent semantic analysis), in a column of a frame as well, pictures 100
+    principal components of their pixels, sparse columns 100 components where they are more, categories columns of their
+    own; what is a number stays one, and dates and durations become numbers. Embeddings of a pretrained network say more
+    of texts and pictures than this: pass these as X and what people see as ``display``.
 
     Parameters
     ----------
@@ -59,11 +59,14 @@ def _preparation(X):
         categories = OneHotEncoder(
             handle_unknown="infrequent_if_exist", max_categories=_MAX_CATEGORIES, sparse_output=False
         )
-        numbers, others = make_column_selector(dtype_include="number"), make_column_selector(dtype_exclude="number")
-        return [make_column_transformer(("passthrough", numbers), (categories, others))]
+        texts = [name for name in X.columns if _is_prose(X[name])]
+        numbers = X.select_dtypes("number").columns.tolist()
+        others = [name for name in X.columns if name not in {*numbers, *texts}]
+        filled = FunctionTransformer(_without_gaps).set_output(transform="default")
+        read = [(make_pipeline(filled, *_of_texts(_without_gaps(X[name]).tolist())), name) for name in texts]
+        return [make_column_transformer(("passthrough", numbers), (categories, others), *read)]
     if _are_texts(X):
-        words = _words_of(X)
-        return [words, _of_sparse(len(words.vocabulary))]
+        return _of_texts(X)
     numbers = np.asarray(X)
     if numbers.ndim > 2 or numbers.dtype == np.uint8:
         n_features = int(np.prod(numbers.shape[1:]))
@@ -91,6 +94,23 @@ def _are_texts(X):
             "take an empty text for what is missing."
         )
     return not others
+
+
+def _is_prose(column):
+    """Whether a column holds texts of several words, more of them than categories have columns."""
+    present = column.dropna()
+    if pd.api.types.is_numeric_dtype(column.dtype) or present.nunique() <= _MAX_CATEGORIES:
+        return False
+    return all(isinstance(text, str) for text in present) and np.mean([len(text.split()) > 1 for text in present]) > 0.5
+
+
+def _without_gaps(column):
+    return column.astype(object).where(column.notna(), "")
+
+
+def _of_texts(texts):
+    words = _words_of(texts)
+    return [words, _of_sparse(len(words.vocabulary))]
 
 
 def _words_of(texts):

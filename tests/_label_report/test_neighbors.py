@@ -71,6 +71,17 @@ def test_rows_are_compared_by_what_a_classifier_sees(doubted):
     assert neighbors_of_rows(None, y, truth=truth, display=X) == expected
 
 
+@pytest.mark.parametrize(
+    "display", [pd.DataFrame({"a": [1.0] * 60, "b": [True] * 60}), ["text"] * 60, np.zeros((60, 2))]
+)
+def test_where_nothing_is_in_doubt_there_is_nothing_to_compare(doubted, display, tmp_path):
+    X, _, truth = doubted
+    for sizes in ({"display": display}, {"X": display}):
+        assert neighbors_of_rows(**{"X": X, **sizes}, y=truth, truth=truth) == ([], [])
+        report = LabelReport(truth, np.eye(2)[truth], **sizes)
+        assert report.to_html(tmp_path / "page.html").exists()
+
+
 def test_as_many_neighbors_as_asked_for_the_nearest_first(doubted):
     X, y, _ = doubted
     for more, less in zip(neighbors_of_rows(X, y, n_neighbors=5), neighbors_of_rows(X, y, n_neighbors=2), strict=True):

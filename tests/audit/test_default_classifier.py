@@ -72,6 +72,23 @@ def test_a_text_that_is_missing_is_named_by_its_row(column, odd, row):
         audit_labels(None, column(texts), np.arange(N) % 2)
 
 
+@pytest.mark.parametrize("kind", [object, "string", "category"])
+def test_a_column_of_texts_in_a_frame_is_read_by_its_words(kind):
+    """Each is a category of its own otherwise, of which fifty are told apart: nothing is left of what they say."""
+    y = np.arange(N) % 2
+    texts = pd.Series([f"{'good' if label else 'bad'} film {i % 60}{'!' * (i // 60)}" for i, label in enumerate(y)])
+    for frame in (
+        pd.DataFrame({"text": texts.astype(kind)}),
+        pd.DataFrame({0: np.ones(N), "text": texts.astype(kind)}),
+    ):
+        fitted, rows = with_default_classifier(frame, 0)
+        train, test = np.arange(N) < N // 2, np.arange(N) >= N // 2
+        found = fitted[:-1].fit(rows[train]).transform(rows)
+        assert LogisticRegression(C=100).fit(found[train], y[train]).score(found[test], y[test]) == 1
+    texts[5] = None  # which says nothing
+    assert np.isfinite(prepared(pd.DataFrame({"text": texts.astype(kind)}))).all()
+
+
 def test_a_fold_may_lack_words():
     texts = [f"word{i}" for i in range(N)]
     assert prepared(texts, N // 2).shape == (N // 2, N // 2)  # of a hundred components as many as there are rows
