@@ -67,19 +67,7 @@ def audit(
     # What is found is told by the names of the rows.
     check_same_rows(y=y, X=X, display=display, ids=ids, pred_probs=pred_probs, groups=groups, numbers=False)
     if pred_probs is not None:
-        if groups is not None:
-            raise ValueError(
-                f"groups keep rows together in fits, of which pred_probs need none, got {reprlib.repr(groups)}."
-            )
-        if estimator is not None:
-            raise ValueError(
-                f"estimator must be None where pred_probs are given, which it is not asked for, got {estimator!r}."
-            )
-        if evidence == "fit":
-            raise ValueError(
-                "evidence is what an estimator is asked for, and pred_probs are out-of-fold ones: of those of one fit "
-                "a report is made by LabelReport(y, proba, in_sample=True), got evidence='fit'."
-            )
+        _check_nothing_to_fit(estimator, groups, evidence)
         if is_dataset(X):
             rows, y, shown, paths = as_rows(X, y, takes_datasets=True)
             X = rows if shown is None else shown
@@ -91,7 +79,6 @@ def audit(
         raise ValueError(f"classes name the columns of pred_probs; an estimator finds its own, got {classes!r}.")
     if X is None:
         raise ValueError("X must hold rows to fit the classifier to, got None: that needs pred_probs.")
-    final = last_step(estimator)
     rows, y, shown, paths = as_rows(X, y, takes_datasets=_takes_datasets(estimator))
     known = {
         "X": rows if shown is None else shown,
@@ -103,8 +90,8 @@ def audit(
     groups = check_groups(groups, len(y))
     if len(found := set(y.tolist())) < 2:
         raise ValueError(f"An audit needs at least 2 classes, got one class: {next(iter(found), None)!r}.")
-    hands_on = estimator is None and default is not None
-    if hands_on:
+    chosen_here = estimator is None and default is not None
+    if chosen_here:
         given_rows = rows
         if evidence == "out_of_fold":
             estimator, rows = default(rows)  # folds of all rows are none of those it is fitted to
@@ -112,30 +99,56 @@ def audit(
             cv = cv if isinstance(cv, int | np.integer) or cv is None or hasattr(cv, "split") else list(cv)
             estimator, rows = default(rows, cv=cv)
         known["display"] = given_rows if known["display"] is None and rows is not given_rows else known["display"]
-        final = last_step(estimator)
     elif not predicts_proba(estimator):
         raise TypeError(
             f"estimator must have predict_proba, got {type(estimator).__name__}. CalibratedClassifierCV(estimator) has."
         )
-    fit = _Fits(estimator, rows, y, groups, n_jobs, random_state)
+    fits = _Fits(estimator, rows, y, groups, n_jobs, random_state)
+    found = _found_by(fits, evidence, cv, verbose, takes_cv=chosen_here)
+    return LabelReport(given, **found, **known)
+
+
+def _check_nothing_to_fit(estimator, groups, evidence):
+    """Refuse what is for fits where predictions are given."""
+    if groups is not None:
+        raise ValueError(
+            f"groups keep rows together in fits, of which pred_probs need none, got {reprlib.repr(groups)}."
+        )
+    if estimator is not None:
+        raise ValueError(
+            f"estimator must be None where pred_probs are given, which it is not asked for, got {estimator!r}."
+        )
+    if evidence == "fit":
+        raise ValueError(
+            "evidence is what an estimator is asked for, and pred_probs are out-of-fold ones: of those of one fit "
+            "a report is made by LabelReport(y, proba, in_sample=True), got evidence='fit'."
+        )
+
+
+def _found_by(fits, evidence, cv, verbose, takes_cv):
+    """What a report is made of: probabilities, and by what they were found.
+
+    One fit of a classifier of this package that leaves rows out itself, one of a network that does not memorize and one
+    of each half, or one for each fold.
+    """
+    final = last_step(fits.fitted)
     if evidence != "out_of_fold" and _is_ours(final) and not hasattr(final, "embed"):
-        if not hands_on:
+        if not takes_cv:
             _say_if_unused(cv, final)
-        proba, own_classes, out_of_fold = fit.own_left_out(verbose)
-        return LabelReport(given, proba, classes=own_classes, in_sample=not out_of_fold, **known)
+        proba, classes, out_of_fold = fits.own_left_out(verbose)
+        return {"proba": proba, "classes": classes, "in_sample": not out_of_fold}
     does_not_memorize = _is_ours(final) and getattr(final, "loss", None) != "cross_entropy"
     if evidence == "fit" or (evidence == "auto" and does_not_memorize):
         _say_if_unused(cv, final)
-        splits = fit.halves()
-        with fit.shown(len(splits) + 1, verbose) as bar:
-            halves = fit.left_out(splits, bar)
-            proba, own_classes = fit.once()
+        splits = fits.halves()
+        with fits.shown(len(splits) + 1, verbose) as bar:
+            halves = fits.left_out(splits, bar)
+            proba, classes = fits.once()
             bar.finish()
-        return LabelReport(given, proba, classes=own_classes, in_sample=True, noise_proba=halves, **known)
-    splits = fit.splits(cv)
-    with fit.shown(len(splits), verbose) as bar:
-        proba = fit.left_out(splits, bar)
-    return LabelReport(given, proba, **known)
+        return {"proba": proba, "classes": classes, "in_sample": True, "noise_proba": halves}
+    splits = fits.splits(cv)
+    with fits.shown(len(splits), verbose) as bar:
+        return {"proba": fits.left_out(splits, bar)}
 
 
 def _say_if_unused(cv, final):
