@@ -228,31 +228,11 @@ def check_training_set(
     -------
     data : TrainingSet
     """
-    tensor = None
     check_same_rows(**{names[1]: y}, soft_labels=soft_labels, numbers=False)
     if isinstance(X, Dataset):
-        example = _example(X)
-        y = read_labels(X) if y is None else y
-        y = as_labels(y, names[1])
-        y = column_or_1d(y, warn=True)
-        if len(y) != len(X):
-            raise ValueError(
-                f"{names[1]} must have one label for each of the {len(X)} items of the Dataset, got {len(y)}."
-            )
-        if reset:
-            estimator.n_features_in_ = example.shape[0] if example.ndim else 1
-        dtype = np.dtype(np.float32)
+        y, tensor, dtype = _check_items(estimator, X, y, reset, names[1]), None, np.dtype(np.float32)
     else:
-        y = as_labels(y, names[1])
-        X = _rows_of(X, estimator, names[0])
-        given, X = X, _as_array(X, names[0])
-        X, y = _validate(estimator, X, y, reset=reset, dtype=_kept_types(X, single))
-        if reset and X.ndim == 2:
-            warn_of_scales(X, type(estimator).__name__, getattr(estimator, "feature_names_in_", None))
-        if isinstance(given, torch.Tensor) and given.device.type != "cpu":
-            # one of a block of torch.inference_mode() can't be trained on, its copy can
-            tensor = (given.clone() if given.is_inference() else given.detach()).to(as_tensor(X[:0]).dtype)
-        dtype = X.dtype if X.dtype.kind == "f" else np.dtype(np.float32)
+        X, y, tensor, dtype = _check_rows(estimator, X, y, single, reset, names)
     # Integers are classes: scikit-learn's check, which takes as long as three steps of a small network, could only warn
     # of them, where they are many.
     if y.dtype.kind not in "biu":
@@ -285,6 +265,36 @@ def check_training_set(
     if (data.sample_weight == data.sample_weight[0]).all():
         return replace(data, sample_weight=None)
     return replace(data, sample_weight=_within_float32(data.sample_weight))
+
+
+def _check_items(estimator, dataset, y, reset, name):
+    """Labels of a Dataset's items: those given, or else its own."""
+    example = _example(dataset)
+    y = read_labels(dataset) if y is None else y
+    y = as_labels(y, name)
+    y = column_or_1d(y, warn=True)
+    if len(y) != len(dataset):
+        raise ValueError(
+            f"{name} must have one label for each of the {len(dataset)} items of the Dataset, got {len(y)}."
+        )
+    if reset:
+        estimator.n_features_in_ = example.shape[0] if example.ndim else 1
+    return y
+
+
+def _check_rows(estimator, X, y, single, reset, names):
+    """Rows and labels as arrays, the rows as a tensor where they came on an accelerator, and the type to compute in."""
+    y = as_labels(y, names[1])
+    given = _rows_of(X, estimator, names[0])
+    X = _as_array(given, names[0])
+    X, y = _validate(estimator, X, y, reset=reset, dtype=_kept_types(X, single))
+    if reset and X.ndim == 2:
+        warn_of_scales(X, type(estimator).__name__, getattr(estimator, "feature_names_in_", None))
+    tensor = None
+    if isinstance(given, torch.Tensor) and given.device.type != "cpu":
+        # one of a block of torch.inference_mode() can't be trained on, its copy can
+        tensor = (given.clone() if given.is_inference() else given.detach()).to(as_tensor(X[:0]).dtype)
+    return X, y, tensor, X.dtype if X.dtype.kind == "f" else np.dtype(np.float32)
 
 
 def _within_float32(weight):
