@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from numbers import Integral, Real
 from typing import Any, Literal, Self
 
@@ -22,7 +23,7 @@ from sklabelnoise._ensemble._decision import learn_decision
 from sklabelnoise._ensemble._distinct_rows import rows_digest
 from sklabelnoise._ensemble._families import TrainingRows
 from sklabelnoise._ensemble._fitting import fit_families
-from sklabelnoise._ensemble._left_out_folds import leave_out
+from sklabelnoise._ensemble._left_out_folds import folds_of_unseen, leave_out
 from sklabelnoise._ensemble._members import families_of, has_own, needs_table, of_user, taken_by_all, with_member
 from sklabelnoise._ensemble._one_thread import one_thread
 from sklabelnoise._ensemble._saving import load_ensemble, save_ensemble
@@ -434,10 +435,9 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
         estimate = self._decision.of_equal_worth().proba
         own = estimate(left_out)
         proba = own[np.maximum(distinct.of_row, 0)]
-        unseen = np.flatnonzero(distinct.of_row < 0)
-        if len(unseen):
+        for fold, unseen in folds_of_unseen(distinct, rows.splits if rows.by_folds and not rows.repeats else []):
             rows_of_table = None if table is None else table[unseen]
-            proba[unseen] = estimate(self._member_probas(safe_indexing(X, unseen), rows_of_table))
+            proba[unseen] = estimate(self._member_probas(safe_indexing(X, unseen), rows_of_table, fold))
         self.oof_proba_ = proba
         self.given_labels_ = y
         known = self.classes_[codes] == y
@@ -456,12 +456,16 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
 
     # Prediction
 
-    def _member_probas(self, X, table):
+    def _member_probas(self, X, table, fold=None):
+        """Of all models of each member, or of those of a fold alone."""
+        families = self._families
+        if fold is not None:
+            families = [replace(family, models=[family.models[fold]]) for family in families]
         views = {"own": X}
         if table is not None:
-            views |= self._views.transform(table, {family.view for family in self._families})
+            views |= self._views.transform(table, {family.view for family in families})
         with one_thread():
-            return np.stack([family.predict_proba(views[family.view], len(self.classes_)) for family in self._families])
+            return np.stack([family.predict_proba(views[family.view], len(self.classes_)) for family in families])
 
     def predict_proba(self, X: ArrayLike) -> NDArray[Any]:
         """Predict probabilities of the clean label.

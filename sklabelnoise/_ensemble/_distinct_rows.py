@@ -30,12 +30,15 @@ class DistinctRows:
         Which of them each row is; -1 for rows without weight.
     features : ndarray of int of shape (n_distinct,)
         The same number for those that differ in nothing but their labels, or in what keeps them apart.
+    apart : ndarray of int of shape (n_samples,)
+        What keeps rows apart: groups, or folds of the user.
     """
 
     rows: np.ndarray
     weight: np.ndarray
     of_row: np.ndarray
     features: np.ndarray
+    apart: np.ndarray
 
 
 def distinct_rows(X, codes, sample_weight=None, apart=None):
@@ -77,7 +80,7 @@ def distinct_rows(X, codes, sample_weight=None, apart=None):
     # lexsort keeps the order of equal rows: the first of each group is the first in X.
     is_first = np.concatenate([[True], changed[1:]]) if len(present) else changed
     first, features = present[order][is_first], np.cumsum(other_features)[is_first]
-    return DistinctRows(first, np.bincount(of_row[present], weight[present]), of_row, features)
+    return DistinctRows(first, np.bincount(of_row[present], weight[present]), of_row, features, apart)
 
 
 def _changes(keys, order):

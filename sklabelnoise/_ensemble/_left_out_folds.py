@@ -110,7 +110,7 @@ def dealt_folds(distinct, codes, sample_weight, n_folds):
     place[number, fold] = np.arange(len(number))
     of_row = np.full(len(distinct.of_row), -1)
     of_row[present] = place[own, begin % n_folds]
-    parts = DistinctRows(distinct.rows[number], weight[number, fold], of_row, distinct.features[number])
+    parts = DistinctRows(distinct.rows[number], weight[number, fold], of_row, distinct.features[number], distinct.apart)
     return parts, [(np.flatnonzero(fold != f), np.flatnonzero(fold == f)) for f in np.unique(fold)]
 
 
@@ -174,6 +174,31 @@ def of_distinct(splits, distinct):
         if len(test):
             found.append((train, test))
     return found
+
+
+def folds_of_unseen(distinct, splits):
+    """Rows without weight, from which nothing is learned, by the split that leaves them out.
+
+    Parameters
+    ----------
+    distinct : DistinctRows
+    splits : list of (train, test)
+        Of the distinct rows, where these belong together by what keeps them apart; else none.
+
+    Yields
+    ------
+    fold : int or None
+        None for rows that belong to no other row: all models may be asked.
+    rows : ndarray of int
+        Their numbers.
+    """
+    unseen = np.flatnonzero(distinct.of_row < 0)
+    fold_of = {}
+    for fold, (_, test) in enumerate(splits):
+        fold_of |= dict.fromkeys(distinct.apart[distinct.rows[test]].tolist(), fold)
+    folds = np.array([fold_of.get(own, -1) for own in distinct.apart[unseen].tolist()], dtype=np.int64)
+    for fold in np.unique(folds).tolist():
+        yield (None if fold < 0 else fold), unseen[folds == fold]
 
 
 def is_number_of_folds(cv):

@@ -13,6 +13,7 @@ from sklearn.compose import ColumnTransformer
 from sklearn.dummy import DummyClassifier
 from sklearn.exceptions import FitFailedWarning
 from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GroupKFold, LeaveOneGroupOut
 from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -212,6 +213,31 @@ def test_a_report_refuses_rows_in_another_order_than_that_of_the_fit(named, tmp_
     model.save(tmp_path / "model")
     NoisyLabelClassifier.load(tmp_path / "model").report(frame[::-1])  # names of rows are not saved
     model.fit(X, y).report(frame[::-1])  # nor known of a fit to arrays
+
+
+class KnowsPatients(LogisticRegression):
+    """Certain of patients whom it was fitted to, in the last column."""
+
+    def fit(self, X, y):
+        self.patients_ = X[:, -1]
+        return super().fit(X, y)
+
+    def predict_proba(self, X):
+        return np.where(np.isin(X[:, [-1]], self.patients_), [1.0, 0.0], [0.5, 0.5])
+
+
+@pytest.mark.parametrize("given", [{"cv": LeaveOneGroupOut()}, {"cv": 4}, {"cv": GroupKFold(3)}])
+def test_rows_that_weigh_nothing_are_left_out_with_their_group_as_well(given):
+    X, y = draw()
+    patients = np.arange(90) % 9
+    X[:, -1] = patients
+    weight = (np.arange(90) % 4 > 0).astype(float)
+    weight[patients == 8] = 0  # whom no model knows
+    model = NoisyLabelClassifier([("knows", KnowsPatients())], combination="mean", random_state=0, **given)
+    model.fit(X, y, weight, groups=patients)
+    np.testing.assert_allclose(model.oof_proba_, 0.5)
+    # New rows are those of all models.
+    assert model.predict_proba(X[:8])[:, 0].min() > 0.6
 
 
 def test_a_fold_that_learns_from_one_class_says_that_class():
