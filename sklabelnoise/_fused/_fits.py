@@ -167,7 +167,7 @@ class Fits:
     def _train(self, stack, data):
         keeping = {"checkpoint": self.checkpoint, "name": self.name, "advance": self.advance}
         for trained in train_stack(stack, data.folds, record_accuracy=self.record_accuracy, **keeping):
-            parts = [trained.each_logits(getattr(trained.fold, part)) for part in self.parts]
+            parts = [trained.each_logits(trained.fold.rows_of(part)) for part in self.parts]
             for replica, candidate in enumerate(trained.candidates):
                 fit = Fit(
                     candidate=candidate.number,

@@ -3,7 +3,7 @@
 import copy
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import partial, reduce
 
 import numpy as np
 import pandas as pd
@@ -39,6 +39,8 @@ class Fold:
         Given labels of the training rows.
     sample_weight, soft_labels
         As in ``fit``, for the training rows.
+    seen_again : ndarray of int, default=None
+        Row numbers of the training rows as they are predicted, where that may be otherwise than in ``fit``.
     """
 
     X: object
@@ -49,6 +51,12 @@ class Fold:
     y: np.ndarray
     sample_weight: object = None
     soft_labels: object = None
+    seen_again: np.ndarray | None = None
+
+    def rows_of(self, part):
+        """Row numbers to predict of the "test" or the "train" part."""
+        again = self.seen_again if part == "train" else None
+        return getattr(self, part) if again is None else again
 
     def training_set(self, estimator):
         """What an estimator would train on in this fold, with row numbers in place of the rows."""
@@ -186,7 +194,7 @@ class SplitData:
         return fitted
 
 
-def make_folds(estimator, X, y, splits, fit_params):
+def make_folds(estimator, X, y, splits, fit_params, *, parts=("test",)):
     """Do for each split what ``fit`` does before the classifier is reached.
 
     Parameters
@@ -199,6 +207,8 @@ def make_folds(estimator, X, y, splits, fit_params):
         Row numbers.
     fit_params : dict
         Parameters of ``fit`` for all rows.
+    parts : tuple of {"test", "train"}, default=("test",)
+        Rows that will be predicted.
 
     Returns
     -------
@@ -214,7 +224,7 @@ def make_folds(estimator, X, y, splits, fit_params):
     if y is None:
         raise NotStackableError("there is no y beside X")
     if type(estimator) is Pipeline:
-        make = partial(_fold_of_pipeline, estimator, X, y, splits, fit_params)
+        make = partial(_fold_of_pipeline, estimator, X, y, splits, fit_params, parts)
         return SplitData.of_own_rows(make, len(splits))
     rows = validated_rows(estimator, X, y)
     folds = []
@@ -224,7 +234,7 @@ def make_folds(estimator, X, y, splits, fit_params):
     return SplitData.of_shared_rows(folds)
 
 
-def _fold_of_pipeline(pipeline, X, y, splits, fit_params, split):
+def _fold_of_pipeline(pipeline, X, y, splits, fit_params, parts, split):
     """The fold of one split, with what its transformers make of the rows, and the Pipeline that holds them."""
     train, test = splits[split]
     head = clone(pipeline)
@@ -234,12 +244,16 @@ def _fold_of_pipeline(pipeline, X, y, splits, fit_params, split):
     y_train = safe_indexing(y, train)
     params = check_method_params(X, params=fit_params, indices=train)
     head.fit(safe_indexing(X, train), y_train, **params)
-    X_test = head.predict(safe_indexing(X, test))
+    predicted = [head.predict(safe_indexing(X, test))]
+    if "train" in parts:
+        # A transformer may give the rows of its fit, in fit_transform, other values than afterwards.
+        predicted.append(head.predict(safe_indexing(X, train)))
     X_train, y_train, params = seen.forget()
-    n_train = len(train)
-    rows = validated_rows(classifier, _stack_rows(X_train, X_test), np.concatenate([y_train, safe_indexing(y, test)]))
-    everything = np.arange(rows["X"].shape[0])
-    fold = Fold(**rows, train=everything[:n_train], test=everything[n_train:], y=y_train, **_known_params(params))
+    labels = [y_train, safe_indexing(y, test), y_train][: 1 + len(predicted)]
+    rows = validated_rows(classifier, reduce(_stack_rows, predicted, X_train), np.concatenate(labels))
+    numbers = np.split(np.arange(rows["X"].shape[0]), np.cumsum([len(part) for part in labels])[:-1])
+    of_parts = dict(zip(("train", "test", "seen_again"), numbers, strict=False))
+    fold = Fold(**rows, **of_parts, y=y_train, **_known_params(params))
     return fold, head
 
 

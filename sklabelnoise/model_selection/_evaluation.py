@@ -101,10 +101,11 @@ class Evaluation:
         }
         # Those that are reported one by one need no bar.
         bar = Progress(len(self.keys), "search", unit="fits", shown=self.verbose == 1)
+        parts = ("test", "train") if self.return_train_score else ("test",)
         self.fits = Fits(
             self.estimators,
             len(self.splits),
-            partial(make_folds, X=self.X, y=self.y, splits=self.splits, fit_params=self.fit_params),
+            partial(make_folds, X=self.X, y=self.y, splits=self.splits, fit_params=self.fit_params, parts=parts),
             partial(
                 self._fit_alone,
                 n_jobs=n_jobs,
@@ -113,7 +114,7 @@ class Evaluation:
                 contexts=contexts,
                 advance=bar.advance,
             ),
-            parts=("test", "train") if self.return_train_score else ("test",),
+            parts=parts,
             record_accuracy=not self._predictions_suffice,
             verbose=self.verbose,
             advance=bar.advance,

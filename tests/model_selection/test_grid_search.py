@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import scipy.sparse
 import torch
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.decomposition import PCA
 from sklearn.metrics import accuracy_score, log_loss, make_scorer
 from sklearn.model_selection import GridSearchCV, GroupKFold, KFold, StratifiedKFold, cross_val_predict
@@ -155,6 +155,17 @@ class TestEquality:
         if kind == "frame":
             assert list(fused.feature_names_in_) == list("vwxyz")
 
+    @pytest.mark.parametrize("kind", ["array", "frame", "csr"])
+    def test_training_rows_are_scored_as_a_pipeline_predicts_them(self, kind, noisy):
+        X, y = noisy
+        X = {"array": np.asarray, "frame": pd.DataFrame, "csr": scipy.sparse.csr_matrix}[kind](X)
+        pipeline = make_pipeline(LeavesOneOut(), DMClassifier(**SMALL))
+        grid = {"dmclassifier__lam": [0, 1], "leavesoneout__by": [0.5, 1.0]}
+        params = {"scoring": "neg_log_loss", "return_train_score": True, "cv": 3}
+        fused, plain = searches(pipeline, grid, X, y, **params)
+        assert fused.fused_["fused"].all(), fused.fused_["reason"].tolist()
+        assert_same_results(fused, plain)
+
     def test_images_through_a_module_that_needs_vmap(self):
         rng = np.random.default_rng(0)
         y = rng.integers(2, size=40)
@@ -165,6 +176,22 @@ class TestEquality:
         )  # fmt: skip
         assert fused.fused_["fused"].all(), fused.fused_["reason"].tolist()
         assert_same_results(fused, plain, tolerance=1e-4)  # images are computed in float32
+
+
+class LeavesOneOut(TransformerMixin, BaseEstimator):
+    """As encoders of targets do, it gives rows that it is fitted on other numbers than afterwards."""
+
+    def __init__(self, by=1.0):
+        self.by = by
+
+    def fit(self, X, y=None):
+        return self
+
+    def transform(self, X):
+        return 2 * X
+
+    def fit_transform(self, X, y=None):
+        return X * self.by
 
 
 class SmallConvolution(nn.Module):
