@@ -184,6 +184,9 @@ def take_options(net, options, lr):
         )
     for group, own in zip(before, groups, strict=True):
         group.update({**common, **own})
+    # A copy of an optimizer has its groups and its state alone; LBFGS keeps its parameters beside them.
+    whole = vars(net.optimizer(groups, **common))
+    vars(net.optimizer_).update({name: whole[name] for name in whole.keys() - vars(net.optimizer_).keys()})
 
 
 def _members(groups):

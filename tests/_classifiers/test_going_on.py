@@ -128,10 +128,19 @@ def test_a_warm_start_continues_and_a_cold_one_does_not(blobs):
     assert model.loss_curve_ == curve
 
 
-def test_two_warm_halves_are_one_training(blobs):
+OPTIMIZERS = ["ASGD", "Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax", "LBFGS", "NAdam", "RAdam"]
+
+
+@pytest.mark.parametrize("optimizer", [None, *OPTIMIZERS, "RMSprop", "Rprop", "SGD"])
+@pytest.mark.parametrize("between", [None, copy.deepcopy, lambda model: pickle.loads(pickle.dumps(model))])
+def test_two_warm_halves_are_one_training(between, optimizer, blobs):
+    """LBFGS, which keeps its parameters in an attribute that no copy of it has, could not go on."""
+    if not hasattr(torch.optim, str(optimizer or "AdamW")):
+        pytest.skip(f"this version of torch has no {optimizer}")
     X, y = blobs
-    params = {"random_state": 0, "batch_size": 32, "loss": "cross_entropy"}
-    halves = RobustLossClassifier(warm_start=True, max_epochs=3, **params).fit(X, y).fit(X, y)
+    params = {"random_state": 0, "batch_size": 32, "loss": "cross_entropy", "optimizer": optimizer}
+    halves = RobustLossClassifier(warm_start=True, max_epochs=3, **params).fit(X, y)
+    halves = (halves if between is None else between(halves)).fit(X, y)
     whole = RobustLossClassifier(max_epochs=6, **params).fit(X, y)
     assert np.array_equal(halves.predict_proba(X), whole.predict_proba(X))
 
