@@ -184,6 +184,12 @@ class _TargetFit:
         estimator : estimator instance
             The same object, fitted.
         """
+        if sample_weight is not None and not sample_weight.all() and self._counts_rows(estimator):
+            kept = np.flatnonzero(sample_weight)
+            y, targets, sample_weight = y[kept], targets[kept], sample_weight[kept]
+            rows = kept if rows is None else rows[kept]
+        if sample_weight is not None and (sample_weight == 1).all():
+            sample_weight = None  # forests draw rows otherwise where these have weights
         if isinstance(estimator, Pipeline):
             if len(estimator.steps) > 1:
                 # Transformers see every row once, whatever is done to the rows for the last step.
@@ -194,6 +200,10 @@ class _TargetFit:
         else:
             self._fit_last(estimator, X, y, targets, sample_weight, rows, seed)
         return estimator
+
+    def _counts_rows(self, estimator):
+        """Whether rows of weight zero are to be kept from an estimator: transformers see all that there are."""
+        return isinstance(estimator, Pipeline)
 
 
 @dataclass(frozen=True)
@@ -243,17 +253,9 @@ class DistributionFit(_TargetFit):
     classes: np.ndarray
     method: str
 
-    def fit(self, estimator, X, y, targets, sample_weight=None, *, rows=None, seed=0):
-        """Fit an estimator in place, to the rows that weigh something.
-
-        Parameters and returns as in the base class.
-        """
-        if sample_weight is not None and not sample_weight.all():
-            # Left out here: classifiers count rows of weight zero, and fail for a class that has no others.
-            kept = np.flatnonzero(sample_weight)
-            y, targets, sample_weight = y[kept], targets[kept], sample_weight[kept]
-            rows = kept if rows is None else rows[kept]
-        return super().fit(estimator, X, y, targets, sample_weight, rows=rows, seed=seed)
+    def _counts_rows(self, estimator):
+        """Classifiers count rows of weight zero, and fail for a class that has no others."""
+        return True
 
     def predict(self, model, X):
         """Distributions predicted by a fitted estimator, in the order of all classes.

@@ -185,9 +185,10 @@ class TestReductions:
         two, three = refinery(n_rounds=2).fit(X, y), refinery(n_rounds=3).fit(X, y)
         pd.testing.assert_frame_equal(two.history_, three.history_.iloc[:2])
 
-    def test_unit_weights_change_nothing(self, noisy):
+    @pytest.mark.parametrize("estimator", [GaussianNB(), RandomForestRegressor(5)])
+    def test_unit_weights_change_nothing(self, noisy, estimator):
         X, y, _ = noisy
-        model, weighted = refinery().fit(X, y), refinery().fit(X, y, np.ones(150))
+        model, weighted = (refinery(estimator, n_rounds=2).fit(X, y, weights) for weights in (None, np.ones(150)))
         np.testing.assert_allclose(model.soft_labels_, weighted.soft_labels_, rtol=1e-12)
 
     def test_a_forest_of_regressors_refines_labels_without_a_warning(self, noisy):

@@ -10,6 +10,7 @@ import pytest
 import sklearn
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.dummy import DummyRegressor
+from sklearn.ensemble import RandomForestRegressor
 from sklearn.exceptions import UnsetMetadataPassedError
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 from sklearn.linear_model import LogisticRegression, Ridge
@@ -366,14 +367,17 @@ class TestWeightsAndRouting:
         doubled = refinery(n_rounds=1).fit(X, y, 2 * weights)
         np.testing.assert_allclose(model.soft_labels_, doubled.soft_labels_, rtol=1e-9)
 
-    @pytest.mark.parametrize("estimator", [GaussianNB(), make_pipeline(StandardScaler(), DecisionTreeClassifier())])
+    @pytest.mark.parametrize(
+        "estimator",
+        [GaussianNB(), make_pipeline(StandardScaler(), DecisionTreeClassifier()), RandomForestRegressor(5)],
+    )
     def test_a_weight_of_zero_is_a_row_left_out(self, noisy, estimator):
         X, y, _ = noisy
         weights = np.where(np.arange(150) < 100, 1.0, 0.0)
         splits = list(StratifiedKFold(5, shuffle=True, random_state=0).split(X, y))
         few = [(train[train < 100], test[test < 100]) for train, test in splits]
         model = refinery(estimator, cv=splits).fit(X, y, weights)
-        expected = refinery(estimator, cv=few).fit(X[:100], y[:100], weights[:100])
+        expected = refinery(estimator, cv=few).fit(X[:100], y[:100])
         np.testing.assert_array_equal(model.soft_labels_[:100], expected.soft_labels_)
         np.testing.assert_array_equal(model.predict_proba(X), expected.predict_proba(X))
         pd.testing.assert_frame_equal(model.history_, expected.history_)

@@ -8,7 +8,8 @@ from sklearn.linear_model import Ridge
 from sklearn.metrics import make_scorer
 from sklearn.model_selection import GridSearchCV, KFold
 from sklearn.naive_bayes import GaussianNB
-from sklearn.preprocessing import StandardScaler
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import QuantileTransformer, StandardScaler
 
 from sklabelnoise import StochasticLabelRefineryRegressor
 from sklabelnoise._label_refinery._grades import kappa_thresholds
@@ -55,14 +56,19 @@ class TestRegressor:
         predicted = np.mean([info.predicted for info in rounds], axis=0)
         np.testing.assert_allclose(model.label_quality_, -np.abs(y - predicted))
 
-    def test_a_weight_of_zero_is_a_row_left_out(self, graded):
+    @pytest.mark.parametrize("estimator", [Ridge(), make_pipeline(QuantileTransformer(n_quantiles=10), Ridge())])
+    def test_a_weight_of_zero_is_a_row_left_out(self, graded, estimator):
         X, y, _ = graded
         y = np.where(np.arange(300) < 200, y, 4 - y)  # other rows, to which other thresholds would belong
         weight = (np.arange(300) < 200) * 1.0
         splits = list(KFold(5, shuffle=True, random_state=0).split(X))
         few = [(train[train < 200], test[test < 200]) for train, test in splits]
-        model = self.model(n_rounds=2, cv=splits, thresholds="qwk").fit(X, y, weight)
-        expected = self.model(n_rounds=2, cv=few, thresholds="qwk").fit(X[:200], y[:200])
+        model, expected = (
+            StochasticLabelRefineryRegressor(estimator, n_rounds=2, cv=cv, thresholds="qwk", random_state=0)
+            for cv in (splits, few)
+        )
+        model.fit(X, y, weight)
+        expected.fit(X[:200], y[:200])
         np.testing.assert_allclose(model.soft_labels_[:200], expected.soft_labels_, rtol=1e-9)
         np.testing.assert_allclose(model.thresholds_, expected.thresholds_, rtol=1e-9)
         np.testing.assert_array_equal(model.predict(X), expected.predict(X))

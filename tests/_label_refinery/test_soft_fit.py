@@ -233,7 +233,7 @@ class TestPipelines:
 
     def test_values_and_weights_reach_the_last_step(self, soft):
         X, _ = soft
-        weights = np.arange(80.0)
+        weights = np.arange(1.0, 81.0)
         pipeline = ValueFit().fit(make_pipeline(StandardScaler(), Ridge()), X, X[:, 0], X[:, 0], weights)
         alone = Ridge().fit(StandardScaler().fit_transform(X), X[:, 0], weights)
         np.testing.assert_allclose(pipeline[1].coef_, alone.coef_)
