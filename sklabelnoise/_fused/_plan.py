@@ -361,5 +361,6 @@ def check_criteria(candidates):
     """Raise a NotStackableError where the losses of some candidates can't be one loss of several replicas."""
     criteria = [candidate.net.criterion_ for candidate in candidates]
     like = {"dtype": candidates[0].net.dtype, "device": candidates[0].net.device}
-    n_classes = len(candidates[0].sets[0].classes)
-    check_stacked_criterion(stack_criteria(criteria, **like), criteria, n_classes=n_classes, **like)
+    data = candidates[0].sets[0]
+    targets = {"n_classes": len(data.classes), "soft": data.soft_targets is not None}
+    check_stacked_criterion(stack_criteria(criteria, **like), criteria, **targets, **like)

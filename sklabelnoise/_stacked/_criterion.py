@@ -74,7 +74,7 @@ def _stack(values, name, **like):
     raise NotStackableError(f"{name} differs in more than numbers")
 
 
-def check_stacked_criterion(stacked, criteria, *, n_classes, dtype=torch.float32, device="cpu"):
+def check_stacked_criterion(stacked, criteria, *, n_classes, soft=False, dtype=torch.float32, device="cpu"):
     """Make sure that a stacked criterion gives each replica the value and the derivative of its own criterion.
 
     Parameters
@@ -85,6 +85,8 @@ def check_stacked_criterion(stacked, criteria, *, n_classes, dtype=torch.float32
         What it was made from.
     n_classes : int
         Classes of the probe.
+    soft : bool, default=False
+        Whether its targets are soft.
     dtype, device
         Of the probe.
 
@@ -97,24 +99,34 @@ def check_stacked_criterion(stacked, criteria, *, n_classes, dtype=torch.float32
     generator = torch.Generator().manual_seed(0)
     probe = torch.randn(2, len(criteria), 7, n_classes, generator=generator).to(**like)
     labels = torch.randint(n_classes, (2, 7), generator=generator).to(device)
+    # Replicas from those that fit their labels badly to those that fit them well: a mean of all is a mean of none.
+    fit = torch.linspace(-3, 3, 2 * len(criteria)).view(-1, 2).T[..., None, None].to(**like)
+    rows = nn.functional.one_hot(labels, n_classes)
+    targets = (0.8 * rows + 0.2 / n_classes).to(**like) if soft else labels
+    _check_replicas(stacked, criteria, probe, targets, range(len(criteria)))
+    _check_replicas(stacked, criteria, probe + fit * rows.unsqueeze(1), targets, {0, len(criteria) - 1})
+
+
+def _check_replicas(stacked, criteria, logits, targets, which):
     try:
-        together = _value_and_derivative(stacked, probe, labels.unsqueeze(1).expand(-1, len(criteria), -1))
+        of_stack = targets.unsqueeze(1).expand(-1, len(criteria), *targets.shape[1:])
+        together = _value_and_derivative(stacked, logits, of_stack)
     except Exception as error:  # a user's loss may fail in any way
         raise NotStackableError(f"the loss does not run on several replicas at once: {error}") from error
-    if together[0].shape != probe.shape[:2]:
+    if together[0].shape != logits.shape[:2]:
         raise NotStackableError("the loss does not return one value for each replica")
-    for k, criterion in enumerate(criteria):
-        for g in range(len(probe)):
-            alone = _value_and_derivative(criterion, probe[g, k], labels[g])
+    for k in which:
+        for g in range(len(logits)):
+            alone = _value_and_derivative(criteria[k], logits[g, k], targets[g])
             if not all(close(stack[g, k], one) for stack, one in zip(together, alone, strict=True)):
                 raise NotStackableError("the loss does not give each replica the value it has alone")
 
 
 @torch.enable_grad()
-def _value_and_derivative(criterion, logits, labels):
+def _value_and_derivative(criterion, logits, targets):
     logits = logits.detach().clone().requires_grad_()
     if criterion.progress is not None:
         criterion.progress = 0.75
-    value = criterion.train()(logits, labels, None)
+    value = criterion.train()(logits, targets, None)
     (derivative,) = torch.autograd.grad(value.sum(), logits)
     return value.detach(), derivative

@@ -7,7 +7,7 @@ from torch import nn
 
 from sklabelnoise._stacked._criterion import NotStackableError, check_stacked_criterion, stack_criteria
 from sklabelnoise._stacked._equality import close, same
-from sklabelnoise.losses import DMEmphasis, DMLoss, PerExampleLoss, ProSelfLCLoss
+from sklabelnoise.losses import DMEmphasis, DMLoss, PerExampleLoss, ProSelfLCLoss, cross_entropy
 from sklabelnoise.losses._protocol import Criterion
 
 FAMILIES = {
@@ -80,6 +80,45 @@ class MixingLate(Mixing):
 
     def forward(self, logits, target, sample_weight=None):
         return super().forward(logits, target) if self.progress > 0.5 else logits.square().mean((-1, -2))
+
+
+class SmallLosses(Criterion):
+    """A user's loss of the rows with less than the mean of all."""
+
+    def forward(self, logits, target, sample_weight=None):
+        values = cross_entropy(logits, target)
+        return (values * (values <= values.mean())).mean(-1)
+
+
+class UntilItFits(Criterion):
+    """A user's loss that is another one once the mean of all is low."""
+
+    def forward(self, logits, target, sample_weight=None):
+        values = cross_entropy(logits, target).mean(-1)
+        return values if values.mean() > 1 else 2 * values
+
+
+@pytest.mark.parametrize("criteria", [[SmallLosses()], [UntilItFits()], [SmallLosses()] * 2, [UntilItFits()] * 30])
+def test_losses_that_mix_replicas_at_a_threshold_are_found_out(criteria):
+    """Folds of a single candidate are replicas, too, and some are to be on either side of what all have in common."""
+    with pytest.raises(NotStackableError, match="the loss does not give each replica the value it has alone"):
+        check_stacked_criterion(stack_criteria(criteria), criteria, n_classes=3)
+
+
+class SmallLossesOfSoftLabels(SmallLosses):
+    """A user's loss that takes all rows where they have labels."""
+
+    def forward(self, logits, target, sample_weight=None):
+        return (
+            super().forward(logits, target) if target.dim() == logits.dim() else cross_entropy(logits, target).mean(-1)
+        )
+
+
+def test_losses_are_tried_on_targets_of_the_kind_they_are_trained_on():
+    criteria = [SmallLossesOfSoftLabels()]
+    check_stacked_criterion(criteria[0], criteria, n_classes=3)
+    with pytest.raises(NotStackableError, match="the loss does not give each replica the value it has alone"):
+        check_stacked_criterion(criteria[0], criteria, n_classes=3, soft=True)
 
 
 @pytest.mark.parametrize(
