@@ -116,7 +116,7 @@ def _check(decisions, report):
         raise ValueError(
             f"decisions must have the columns row, decision, and report or given_label, got {list(decisions.columns)}."
         )
-    words = decisions["decision"].map(_word)
+    words = decisions["decision"].astype(object).map(_word)
     decisions = decisions[(words != "").to_numpy()].reset_index(drop=True)
     words = words[words != ""].reset_index(drop=True)
     unknown = ~words.isin(DECISIONS)
@@ -147,6 +147,7 @@ def _check(decisions, report):
                 f"A row to relabel must have one of the classes {class_names(report.classes)} as its label, "
                 f"got {cell!r} in row {rows[i]}."
             )
+        words[i] = ACCEPT if label[i] == suggested[i] else REJECT if label[i] == given[i] else RELABEL
     return pd.DataFrame({"row": rows, "decision": words, "label": label})
 
 

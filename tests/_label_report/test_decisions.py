@@ -108,6 +108,14 @@ class TestReviewers:
         with pytest.raises(ValueError, match=message):
             report.apply([csv(first), csv(second)])
 
+    @pytest.mark.parametrize("word, role", [("accept", "suggested_label"), ("reject", "given_label")])
+    def test_to_choose_the_suggestion_or_the_given_label_by_name_is_to_accept_or_to_keep_it(self, report, word, role):
+        """As the page reads it."""
+        by_word = page_file(report, [word])
+        by_name = page_file(report, ["relabel"], label=[str(report.issues[role].iloc[0])])
+        y = report.apply([csv(by_word), csv(by_name), by_name.astype("category")])
+        np.testing.assert_array_equal(y, report.apply(csv(by_word)))
+
     @pytest.mark.parametrize("other", ["unsure", "remove"])
     def test_decisions_that_leave_a_row_the_same_label_may_differ(self, report, other):
         with pytest.raises(ValueError, match=f"as reject and as {other}"):
