@@ -15,9 +15,11 @@ from skorch import NeuralNet
 from sklabelnoise._classifiers._base import BaseNoisyLabelClassifier
 from sklabelnoise._classifiers._logits_classifier import probabilities
 from sklabelnoise._classifiers._parameters import document_common
+from sklabelnoise._foundation._frames import pandas_frame
 from sklabelnoise._foundation._types import RandomState
 from sklabelnoise.losses import BATCH_CRITERIA, NAMES, ROW_CRITERIA, hyper_parameters, make_criterion
 from sklabelnoise.noise._anchors import transition_matrix_of_predictions
+from sklabelnoise.noise._transition_matrices import in_order_of_classes
 
 
 @document_common
@@ -36,8 +38,9 @@ class RobustLossClassifier(BaseNoisyLabelClassifier):
         ``loss__q=0.7``, and can be searched.
 
         "forward" and "backward" take the transition matrix of the noise as ``loss__transition_matrix``, classes in the
-        order of `classes_`, or ``loss__transition_matrix="estimate"``: then a first network of the same parameters is
-        trained with cross entropy, and the matrix read off its predictions of the training rows [1]_. See Notes.
+        order of `classes_` or a frame that names them, or ``loss__transition_matrix="estimate"``: then a first network
+        of the same parameters is trained with cross entropy, and the matrix read off its predictions of the training
+        rows [1]_. See Notes.
 
     %(common_parameters)s
 
@@ -136,7 +139,8 @@ class RobustLossClassifier(BaseNoisyLabelClassifier):
 
     def _why_alone(self):
         estimate = "loss__transition_matrix='estimate' takes a training of its own" if self._estimates() else None
-        return super()._why_alone() or estimate
+        frame = "loss__transition_matrix is a frame, whose classes are found by name" if self._names_classes() else None
+        return super()._why_alone() or estimate or frame
 
     def _before_training(self, X, y, data, validation, *, seed, continues, partial):
         if partial and isinstance(self.loss, str) and self.loss in ROW_CRITERIA:
@@ -144,6 +148,9 @@ class RobustLossClassifier(BaseNoisyLabelClassifier):
                 "partial_fit needs a loss that does not remember every training row by its number, which chunks have "
                 f"not (call fit), got loss={self.loss!r}."
             )
+        if self._names_classes():
+            matrix = self._net_params["loss__transition_matrix"]
+            self._ordered_matrix = in_order_of_classes(matrix, data.classes, "loss__transition_matrix")
         if not self._estimates():
             vars(self).pop("transition_matrix_", None)
             return
@@ -170,6 +177,8 @@ class RobustLossClassifier(BaseNoisyLabelClassifier):
             raise ValueError(_unusable(self.loss, self.transition_matrix_, data.classes)) from error
 
     def _make_criterion(self):
+        if self._names_classes():
+            return self._criterion_with(self._ordered_matrix)
         if not self._estimates():
             return make_criterion(self.loss, **self._params_for("loss"))
         return self._criterion_with(self.transition_matrix_)
@@ -180,6 +189,10 @@ class RobustLossClassifier(BaseNoisyLabelClassifier):
         if isinstance(matrix, str) and matrix != "estimate":
             raise ValueError(f"loss__transition_matrix must be a matrix or 'estimate', got {matrix!r}.")
         return isinstance(matrix, str)
+
+    def _names_classes(self):
+        """Whether the transition matrix is a frame."""
+        return pandas_frame(self._net_params.get("loss__transition_matrix"), "loss__transition_matrix") is not None
 
     def _criterion_with(self, transition_matrix):
         return make_criterion(self.loss, **{**self._params_for("loss"), "transition_matrix": transition_matrix})

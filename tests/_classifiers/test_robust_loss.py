@@ -297,6 +297,27 @@ def test_a_matrix_that_was_passed_survives_saving(flipped, tmp_path):
     assert np.array_equal(again.predict_proba(X), model.predict_proba(X))
 
 
+@pytest.mark.parametrize("loss", ["forward", "backward"])
+def test_rows_and_columns_of_a_frame_are_found_by_name(loss, flipped):
+    """As of the frame that labels were corrupted by, or a crosstab of true and given ones."""
+    X, y = flipped[0], np.array(["b", "c", "a"])[flipped[1]]
+    T = np.array([[0.7, 0.2, 0.1], [0.05, 0.9, 0.05], [0.3, 0.1, 0.6]])
+    frame = pd.DataFrame(T, index=list("abc"), columns=list("abc"))
+    params = {"loss": loss, **FAST}
+    expected = RobustLossClassifier(loss__transition_matrix=T, **params).fit(X, y).predict_proba(X)
+    for named in (frame, frame.loc[list("cab"), list("bca")]):
+        model = RobustLossClassifier(loss__transition_matrix=named, **params).fit(X, y)
+        assert np.array_equal(model.predict_proba(X), expected)
+        assert np.array_equal(pickle.loads(pickle.dumps(clone(model).fit(X, y))).predict_proba(X), expected)
+        model.set_params(warm_start=True).fit(X, y).partial_fit(X, y)
+        searches = (search(clone(model), {"lr": [0.01, 0.02]}, cv=2) for search in (FusedGridSearchCV, GridSearchCV))
+        fused, plain = (search.fit(X, y) for search in searches)
+        assert np.array_equal(fused.cv_results_["mean_test_score"], plain.cv_results_["mean_test_score"])
+        assert fused.fused_["reason"][0] == "loss__transition_matrix is a frame, whose classes are found by name"
+    with pytest.raises(ValueError, match=r"loss__transition_matrix must be named after the classes \['b', 'c', 'd'\]"):
+        RobustLossClassifier(loss__transition_matrix=frame, **params).fit(X, np.where(y == "a", "d", y))
+
+
 def test_searches_fit_an_estimate_alone_and_say_why(flipped):
     X, y, _ = flipped
     grid = {"loss__transition_matrix": ["estimate", pair_flip_transition_matrix(3, 0.35)]}
