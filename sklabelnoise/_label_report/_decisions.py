@@ -116,7 +116,8 @@ def _check(decisions, report):
         raise ValueError(
             f"decisions must have the columns row, decision, and report or given_label, got {list(decisions.columns)}."
         )
-    words = decisions["decision"].astype(object).map(_word)
+    decisions = decisions.astype(object)  # what is found of a category is a category as well
+    words = decisions["decision"].map(_word)
     decisions = decisions[(words != "").to_numpy()].reset_index(drop=True)
     words = words[words != ""].reset_index(drop=True)
     unknown = ~words.isin(DECISIONS)
