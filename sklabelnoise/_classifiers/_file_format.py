@@ -139,6 +139,8 @@ def encode(value, name):
         return {"tuple": [encode(item, name) for item in value]}
     if isinstance(value, dict):
         return {"dict": [[encode(key, name), encode(item, f"{key}")] for key, item in value.items()]}
+    if isinstance(value, np.ndarray) and value.dtype.kind == "M":
+        return {**encode(value.astype("i8"), name), "dtype": value.dtype.str}
     if isinstance(value, np.ndarray) and value.ndim >= 1 and value.dtype.kind in "biufUO":
         # The width of strings is left to loading, where it follows from the strings themselves.
         dtype = value.dtype.kind if value.dtype.kind in "OU" else value.dtype.str
@@ -173,7 +175,7 @@ def decode(value):
     if "dict" in value:
         return {decode(key): decode(item) for key, item in value["dict"]}
     if "array" in value:
-        if not re.fullmatch(r"O|U|[<>|=]?[biuf]\d{1,2}", value["dtype"]):
+        if not re.fullmatch(r"O|U|[<>|=]?[biuf]\d{1,2}|[<>]M8\[\d*[a-zA-Z]{1,2}\]", value["dtype"]):
             raise ValueError(f"The file must hold arrays of plain types, got an array of type {value['dtype']!r}.")
         return np.array(decode(value["array"]), dtype=value["dtype"])
     if "class" in value:

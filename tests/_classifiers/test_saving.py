@@ -92,7 +92,8 @@ def test_every_way_gives_the_classifier_back(model, way, blobs, tmp_path):
 
 @pytest.mark.parametrize("labels", [
     np.array(["b", "a", "ccc"]), np.array([10, -3, 7]), np.array([1.0, 0.0, 2.0]), np.array([7, 8, 9], dtype="u1"),
-    np.array(["b", "a", "c"], dtype=object),
+    np.array(["b", "a", "c"], dtype=object), np.array(["2001-02-03", "1960-01-01", "2020-05-06"], dtype="M8[D]"),
+    np.array(["2001-02-03", "1960-01-01", "2020-05-06"], dtype="M8[ns]"),
 ])  # fmt: skip
 def test_labels_of_any_kind_come_back(labels, blobs, tmp_path):
     X, y = blobs
@@ -574,7 +575,7 @@ def test_what_has_a_plain_form_is_written_in_it(value, plain):
     assert again == plain and type(again) is type(plain)
 
 
-@pytest.mark.parametrize("dtype", ["<i8", ">i4", "u1", "<f4", ">f8", "?", "U3", "O"])
+@pytest.mark.parametrize("dtype", ["<i8", ">i4", "u1", "<f4", ">f8", "?", "U3", "O", "<M8[D]", ">M8[25s]"])
 def test_arrays_survive_json_with_their_type(dtype):
     value = np.array([[1, 0], [0, 1]]).astype(dtype)
     again = decode(json.loads(json.dumps(encode(value, "x"))))
