@@ -151,6 +151,8 @@ def as_labels(y, name="y"):
         if kind == "integer" and numbers.dtype.kind not in "iu":
             raise ValueError(f"{name} must hold integers of at most 64 bits, got {max(labels.ravel(), key=abs)}.")
         return numbers
+    if kind in ("datetime64", "timedelta") and all(isinstance(label, np.generic) for label in labels.ravel()):
+        return np.array(labels.tolist())
     raise _not_labels(labels, name)
 
 

@@ -145,6 +145,14 @@ def test_groups_are_all_there_and_can_be_sorted(model, groups, error, message):
         model.fit(X, LABELS, groups=groups)
 
 
+@pytest.mark.parametrize("dtype", ["M8[D]", "M8[us]", "m8[h]"])
+@pytest.mark.parametrize("form", [list, lambda labels: np.array([*labels, None], dtype=object)[:-1]])
+def test_a_list_of_dates_of_numpy_is_their_array(dtype, form):
+    labels = np.array([3, 1, 3]).astype(dtype)
+    read = as_labels(form(labels))
+    assert read.dtype == labels.dtype and np.array_equal(read, labels)
+
+
 def test_arrays_of_pyarrow_are_labels():
     pyarrow = pytest.importorskip("pyarrow", reason="pyarrow is an optional dependency")
     for column in (pyarrow.array(NAMES), pyarrow.chunked_array([NAMES[:20], NAMES[20:]])):
