@@ -43,7 +43,7 @@ ORDER = (
     ("dm_table9", ("r=0.4",), (1, 2), None),
     ("proselflc_table4", ("symmetric 0.4",), (1, 2), None),
     ("dm_table2", ("r=0.4",), (1, 2), None),
-    ("dm_table1", ("symmetric 0.4",), (1, 2), None),
+    ("dm_table1", ("symmetric 0.4", "asymmetric 0.4"), (1, 2), None),
     ("cifar10_human", ("worse",), (1, 2), None),
     ("dm_table8", ("r=0.4",), (1, 2), None),
     ("dm_table6", None, (1, 2), None),
