@@ -1,5 +1,6 @@
 """Which fits of our classifiers can be trained together."""
 
+import copy
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -104,7 +105,8 @@ class Candidate:
         """Name the first trait that keeps two candidates from sharing a stack, seeds aside; None if there is none."""
         for name, mine in self.traits.items():
             theirs = other.traits[name]
-            if name == "other initial weights" and mine[0] != theirs[0]:
+            # Weights of other seeds are others anyway, and those of one module need not be fetched from a GPU.
+            if name == "other initial weights" and (mine[0] != theirs[0] or self.net.module_ is other.net.module_):
                 continue
             if not same(mine, theirs):
                 return name
@@ -129,12 +131,15 @@ class Stack:
         K candidates for each seed; those at the same place differ in their seed alone.
     numbers : list of int
         Numbers of all of them.
+    unfit : str or None
+        Why their losses can't be one after all.
     apart_by : str
         What keeps it from joining the first stack; empty for that one.
     """
 
     by_seed: list
     numbers: list
+    unfit: str | None = None
     apart_by: str = ""
 
 
@@ -242,22 +247,47 @@ def _plan(estimators, make_folds, share_seed):
                 seed = common = seed if common is None else common
             estimator = clone(classifier)
             sets, builder = plan.data.training_sets(estimator), estimator._net_builder()
-            net, used = build_net(builder, plan.data.folds[0], sets[0], resolve_device(estimator.device), seed)
-            of_net = net, used, *_rates_and_options(net)
+            of_net = _shared_net(candidates, estimator, sets[0], builder, seed)
+            if of_net is None:
+                of_net = build_net(builder, plan.data.folds[0], sets[0], resolve_device(estimator.device), seed)
+            of_net = *of_net, *_rates_and_options(of_net[0])
             candidates.append(Candidate(number, estimator, seed, sets, builder, *of_net, plan.data.holds_all))
-    for candidate in candidates:
-        with _noting(plan, [candidate.number]):
-            _put(plan.stacks, candidate)
+    plan.stacks = _sorted(plan, candidates)
     _join_seeds(plan.stacks)
     for stack in plan.stacks:
         with _noting(plan, stack.numbers):
             reason = _why_unusable(stack, plan.data.folds[0])
             if reason is not None:
                 plan.unusable_modules.add(reason)
+            reason = reason or stack.unfit
+            if reason is not None:
                 raise NotStackableError(reason)
-            check_criteria(stack.by_seed[0])
     plan.stacks = [stack for stack in plan.stacks if stack.numbers[0] not in plan.reasons]
     return plan
+
+
+def _shared_net(candidates, estimator, data, builder, seed):
+    """The net of an earlier candidate that differs in the numbers of its loss alone, with this one's loss in it.
+
+    A search over a loss would build the same net for each of its candidates, which takes longer than to train them
+    together on a GPU. A loss that is none of ours may draw numbers as it is made, before what is drawn next.
+    """
+    known = {**vars(builder), "make_criterion": None}
+    for other in candidates:
+        if (
+            other.seed == seed
+            and other.estimator.device == estimator.device
+            and type(other.net.criterion_).__module__.partition(".")[0] == "sklabelnoise"
+            and same({**vars(other.builder), "make_criterion": None}, known)
+            and same([other.sets[0].classes, other.sets[0].torch_dtype], [data.classes, data.torch_dtype])
+        ):
+            criterion = builder.make_criterion()
+            if type(criterion) is not type(other.net.criterion_):
+                return None
+            net = copy.copy(other.net)
+            net.criterion, net.criterion_ = criterion, criterion.to(net.device)
+            return net, dict(other.used)
+    return None
 
 
 @contextmanager
@@ -306,31 +336,64 @@ def _rates_and_options(net):
     return rates, options
 
 
-def _put(stacks, candidate):
-    """Add a candidate to the first stack it fits into, else open one."""
-    for stack in stacks:
-        first = stack.by_seed[0][0]
-        if first.seed == candidate.seed and _apart(first, candidate) is None:
-            stack.by_seed[0].append(candidate)
-            stack.numbers.append(candidate.number)
-            return
-    apart_by = ""
-    if stacks:
-        first = stacks[0].by_seed[0][0]
-        apart_by = _apart(first, candidate) or "another random_state"
-    stacks.append(Stack([[candidate]], [candidate.number], apart_by))
+def _sorted(plan, candidates):
+    """Stacks of candidates of one seed each, in the order of their first ones."""
+    groups = []
+    for candidate in candidates:
+        with _noting(plan, [candidate.number]):
+            for group in groups:
+                if group[0].seed == candidate.seed and _difference(group[0], candidate) is None:
+                    group.append(candidate)
+                    break
+            else:
+                groups.append([candidate])
+    stacks = [stack for group in groups for stack in _stacks_of(group)]
+    stacks.sort(key=lambda stack: stack.numbers[0])
+    for stack in stacks[1:]:
+        stack.apart_by = _apart(stacks[0].by_seed[0][0], stack.by_seed[0][0]) or "another random_state"
+    return stacks
 
 
-def _apart(first, second):
-    """What keeps two candidates from sharing a stack, seeds aside: a trait, or losses that can't be one loss."""
+def _stacks_of(group):
+    """Stacks of candidates whose losses can be one loss: almost always all of them, which one computation tells."""
+    unfit = _unfit(group)
+    if unfit is None or len(group) == 1:
+        return [Stack([group], [candidate.number for candidate in group], unfit)]
+    parts = []
+    for candidate in group:
+        for part in parts:
+            if _unfit([part[0], candidate]) is None:
+                part.append(candidate)
+                break
+        else:
+            parts.append([candidate])
+    return [Stack([part], [candidate.number for candidate in part], _unfit(part)) for part in parts]
+
+
+def _difference(first, second):
+    """What keeps two candidates from sharing a stack by what they are: a trait, or what is said in their losses."""
     difference = first.difference(second)
     if difference is not None:
         return difference
     try:
-        check_criteria([first, second])
+        stack_criteria([first.net.criterion_, second.net.criterion_])
     except NotStackableError as error:
         return str(error)
     return None
+
+
+def _unfit(candidates):
+    """Why the losses of some candidates can't be one, as computing tells; None if they can."""
+    try:
+        check_criteria(candidates)
+    except Exception as error:  # a user's loss may fail in any way; where it is trained the error is noted
+        return reason_of(error)
+    return None
+
+
+def _apart(first, second):
+    """What keeps two candidates from sharing a stack, seeds aside."""
+    return _difference(first, second) or _unfit([first, second])
 
 
 def _join_seeds(stacks):
@@ -358,9 +421,19 @@ def _why_unusable(stack, fold):
 
 
 def check_criteria(candidates):
-    """Raise a NotStackableError where the losses of some candidates can't be one loss of several replicas."""
+    """Raise a NotStackableError where the losses of some candidates can't be one loss of several replicas.
+
+    The processor tells it sooner than a GPU, which such small numbers keep waiting. What fails there is computed on the
+    device: numbers of a loss may be on it.
+    """
     criteria = [candidate.net.criterion_ for candidate in candidates]
-    like = {"dtype": candidates[0].net.dtype, "device": candidates[0].net.device}
-    data = candidates[0].sets[0]
+    data, net = candidates[0].sets[0], candidates[0].net
     targets = {"n_classes": len(data.classes), "soft": data.soft_targets is not None}
-    check_stacked_criterion(stack_criteria(criteria, **like), criteria, **targets, **like)
+    devices = dict.fromkeys([torch.device("cpu"), torch.device(net.device)])
+    for device in devices:
+        like = {"dtype": net.dtype, "device": device}
+        try:
+            return check_stacked_criterion(stack_criteria(criteria, **like), criteria, **targets, **like)
+        except Exception as error:  # a user's loss may fail in any way
+            refused = error
+    raise refused

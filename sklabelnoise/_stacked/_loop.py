@@ -165,6 +165,12 @@ def train_replicas(
     sums = _EpochSums(network, n_batches, record_accuracy)
     step = partial(_take_step, network, optimizer, criterion, sums)
     n_full, recorded = len(folds[-1].rows) // batch_size, None
+
+    def prepared(epoch):
+        iterations = range(epoch * n_batches, (epoch + 1) * n_batches)
+        factors = [_factor(schedules, iteration, n_iterations) for iteration in iterations]
+        return iterations, factors, optimizer.coefficients(iterations, factors, changing_on_device=recorded is not None)
+
     if can_be_recorded(network, criterion, folds, schedules):
         recorded = RecordedSteps(
             partial(step, slice(0, len(folds))),
@@ -173,11 +179,10 @@ def train_replicas(
             n_steps=(max_epochs - first) * n_full,
         )
     with nullcontext() if recorded is None else closing(recorded):
+        ahead = prepared(first) if first < max_epochs else None
         for epoch in range(first, max_epochs):
             orders = sources.orders()
-            iterations = range(epoch * n_batches, (epoch + 1) * n_batches)
-            factors = [_factor(schedules, iteration, n_iterations) for iteration in iterations]
-            coefficients = optimizer.coefficients(iterations, factors, changing_on_device=recorded is not None)
+            iterations, factors, coefficients = ahead
             if recorded is not None:
                 recorded.begin(orders, coefficients)
             for i, iteration in enumerate(iterations):
@@ -191,6 +196,8 @@ def train_replicas(
                     else:
                         as_always()
             log.lr[epoch] = optimizer.rates["lr"] * factors[-1]
+            # While a device still computes what `write` waits for.
+            ahead = prepared(epoch + 1) if epoch + 1 < max_epochs else None
             sums.write(log, epoch)
             if kept is not None:
                 kept.offer(partial(snapshot, epoch + 1, *trained), is_last=epoch + 1 == max_epochs)

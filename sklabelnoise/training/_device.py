@@ -71,7 +71,9 @@ def free_memory(device):
         return None
     free, _ = interface.mem_get_info(device)
     if device.type == "cuda":
-        free += torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        # Not by memory_reserved and memory_allocated, which sort all there is to know each time they are asked.
+        known = torch.cuda.memory_stats_as_nested_dict(device)
+        free += known["reserved_bytes"]["all"]["current"] - known["allocated_bytes"]["all"]["current"] if known else 0
     return free
 
 

@@ -112,7 +112,8 @@ def check_logits(logits):
     ValueError
         As :func:`map_logits`.
     """
-    if not np.isfinite(logits.max(axis=1)).all():
+    # Nearly always all are finite, which takes a tenth of the time that the greatest of each row takes.
+    if not np.isfinite(logits).all() and not np.isfinite(logits.max(axis=1)).all():
         _refuse_not_finite("network")
 
 

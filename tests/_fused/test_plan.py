@@ -12,10 +12,14 @@ from sklearn.preprocessing import MinMaxScaler, StandardScaler
 from torch import nn
 
 from sklabelnoise import DMClassifier, RobustLossClassifier
+from sklabelnoise._fused import _plan
 from sklabelnoise._fused._folds import make_folds
 from sklabelnoise._fused._plan import _with_equal_rows, plan_fits
 from sklabelnoise._fused._training import _weights
+from sklabelnoise._stacked._equality import same
+from sklabelnoise.losses import DMLoss, cross_entropy
 from sklabelnoise.modules import MLP
+from sklabelnoise.training._building import NetBuilder
 
 N, D, C = 60, 4, 3
 RNG = np.random.default_rng(0)
@@ -159,3 +163,94 @@ def test_a_candidate_without_weights_weighs_its_rows_by_one_beside_one_with_weig
     assert stacked.tolist() == [[1, 1], [0.5, 2]]
     assert _weights([weights, weights], torch.device("cpu"), torch.float64).tolist() == [[0.5, 2]]
     assert _weights([None, None], torch.device("cpu"), torch.float64) is None
+
+
+GRID = [{"lam": lam, "beta": beta} for lam in (0.0, 0.5, 1.0) for beta in (0.0, 4.0, 8.0)]
+
+
+def test_candidates_that_differ_in_their_loss_alone_share_a_net_and_each_has_its_own_loss(monkeypatch):
+    built, build = [], NetBuilder.build
+    monkeypatch.setattr(NetBuilder, "build", lambda *given: built.append(given) or build(*given))
+    ((stack,),) = [plan.stacks for plan in plans([make(**numbers) for numbers in GRID])]
+    (candidates,) = stack.by_seed
+    assert len(built) == 1
+    assert [{"lam": e.lam, "beta": e.beta} for e in (one.net.criterion_.emphasis for one in candidates)] == GRID
+    assert len({id(one.used) for one in candidates}) == len(GRID)
+    alone = [plans([one.estimator])[0].stacks[0].by_seed[0][0] for one in candidates]
+    for mine, its in zip(candidates, alone, strict=True):
+        assert same(
+            [mine.rates, mine.options, mine.used, mine.net.criterion_],
+            [its.rates, its.options, its.used, its.net.criterion_],
+        )
+        assert same(dict(mine.net.module_.state_dict()), dict(its.net.module_.state_dict()))
+
+
+class DrawingLoss(DMLoss):
+    """A loss from elsewhere that draws a number as it is made."""
+
+    def __init__(self):
+        super().__init__()
+        self.drawn = torch.rand(())
+
+
+class OfAnotherPackage(DMClassifier):
+    """A classifier with a loss that is none of ours."""
+
+    def _make_criterion(self):
+        return DrawingLoss()
+
+
+@pytest.mark.parametrize(
+    "differing",
+    [
+        [{"random_state": 0}, {"random_state": 1}],
+        [{"lr": 0.1}, {"lr": 0.2}],
+        [{"module__hidden": (4,)}, {"module__hidden": (5,)}],
+        [{"kind": OfAnotherPackage}] * 2,
+        [{}, {"kind": RobustLossClassifier, "loss": "gce"}],
+    ],
+)
+def test_whatever_else_differs_or_may_draw_has_a_net_of_its_own(monkeypatch, differing):
+    built, build = [], NetBuilder.build
+    monkeypatch.setattr(NetBuilder, "build", lambda *given: built.append(given) or build(*given))
+    plans([make(**numbers) for numbers in differing])
+    assert len(built) == len(differing)
+
+
+def test_all_losses_of_a_stack_are_tried_in_one_go(monkeypatch):
+    tried, check = [], _plan.check_stacked_criterion
+    monkeypatch.setattr(
+        _plan,
+        "check_stacked_criterion",
+        lambda stacked, criteria, **more: tried.append(len(criteria)) or check(stacked, criteria, **more),
+    )
+    plans([make(**numbers) for numbers in GRID])
+    assert tried == [len(GRID)]
+
+
+def twice_what_is_much(logits, target, *, scale=1.0):
+    """A user's loss that computes otherwise where the numbers of all replicas are together too large."""
+    return cross_entropy(logits, target) * (1 if torch.as_tensor(scale).sum() < 6.5 else 2)
+
+
+def test_losses_that_are_not_one_all_together_are_parted_pair_by_pair():
+    candidates = [
+        make(RobustLossClassifier, loss=twice_what_is_much, loss__scale=scale) for scale in (1.0, 6.0, 2.0, 3.0)
+    ]
+    assert [numbers for numbers, _ in stacks(candidates)] == [[0, 2, 3], [1]]
+
+
+def test_what_can_only_be_computed_on_the_device_is_computed_there(monkeypatch):
+    asked = []
+
+    def check(stacked, criteria, *, device, **more):
+        asked.append(device.type)
+        if device.type == "cpu":
+            raise RuntimeError("Expected all tensors to be on the same device")
+
+    ((stack,),) = [plan.stacks for plan in plans([make()])]
+    (candidate,) = stack.by_seed[0]
+    monkeypatch.setattr(_plan, "check_stacked_criterion", check)
+    candidate.net.device = "meta"
+    _plan.check_criteria([candidate])
+    assert asked == ["cpu", "meta"]
