@@ -1,6 +1,5 @@
 """Which fits of our classifiers can be trained together."""
 
-import copy
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -284,8 +283,9 @@ def _shared_net(candidates, estimator, data, builder, seed):
             criterion = builder.make_criterion()
             if type(criterion) is not type(other.net.criterion_):
                 return None
-            net = copy.copy(other.net)
-            net.criterion, net.criterion_ = criterion, criterion.to(net.device)
+            # Not by `copy`, which brings the modules and the optimizer to the processor, and others back from there.
+            net = object.__new__(type(other.net))
+            vars(net).update(vars(other.net), criterion=criterion, criterion_=criterion.to(other.net.device))
             return net, dict(other.used)
     return None
 

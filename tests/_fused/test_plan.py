@@ -176,6 +176,7 @@ def test_candidates_that_differ_in_their_loss_alone_share_a_net_and_each_has_its
     assert len(built) == 1
     assert [{"lam": e.lam, "beta": e.beta} for e in (one.net.criterion_.emphasis for one in candidates)] == GRID
     assert len({id(one.used) for one in candidates}) == len(GRID)
+    assert len({id(one.net.module_) for one in candidates}) == 1
     alone = [plans([one.estimator])[0].stacks[0].by_seed[0][0] for one in candidates]
     for mine, its in zip(candidates, alone, strict=True):
         assert same(
