@@ -246,10 +246,10 @@ def _plan(estimators, make_folds, share_seed):
                 seed = common = seed if common is None else common
             estimator = clone(classifier)
             sets, builder = plan.data.training_sets(estimator), estimator._net_builder()
-            of_net = _shared_net(candidates, estimator, sets[0], builder, seed)
-            if of_net is None:
-                of_net = build_net(builder, plan.data.folds[0], sets[0], resolve_device(estimator.device), seed)
-            of_net = *of_net, *_rates_and_options(of_net[0])
+            net, used = _shared_net(candidates, estimator, sets[0], builder, seed) or build_net(
+                builder, plan.data.folds[0], sets[0], resolve_device(estimator.device), seed
+            )
+            of_net = net, used, *_rates_and_options(net)
             candidates.append(Candidate(number, estimator, seed, sets, builder, *of_net, plan.data.holds_all))
     plan.stacks = _sorted(plan, candidates)
     _join_seeds(plan.stacks)
