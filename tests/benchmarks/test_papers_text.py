@@ -241,6 +241,9 @@ THREE_SEEDS = {
 }
 
 
+NOISES = ("asymmetric", "symmetric")
+
+
 class TestOtherTablesOfOneCore:
     @pytest.mark.parametrize("name", THREE_SEEDS)
     def test_each_row_has_three_seeds_at_40_percent_and_one_elsewhere(self, name):
@@ -277,7 +280,7 @@ class TestOtherTablesOfOneCore:
 
     def test_targets_on_cifar100(self):
         final = of_seeds("proselflc_table4", "symmetric 0.4")
-        assert final.shape == (8, 3)
+        assert final.shape == (9, 3)
         assert (final.loc["SL"] < final.loc["CCE"]).all()
         assert (final.loc["CCE"] < final.drop(["SL", "CCE"]).min()).all()
         assert (final.loc["Boot-hard"] < final.loc[["confidence penalty", "Boot-soft"]].min()).all()
@@ -324,6 +327,21 @@ class TestOtherTablesOfOneCore:
         symmetric = ["symmetric 0.2", "symmetric 0.4", "symmetric 0.6"]
         assert gain.loc["Forward", symmetric].between(4, 8).all() and gain.loc["SL"].between(-7.5, -3).all()
         assert level(of_seeds("dm_table1", "asymmetric 0.4"), "Forward", "CCE")
+
+    def test_d2l_gains_where_its_network_is_right_often_enough(self):
+        final = 100 * means("dm_table1")
+        gain = (final - final.loc["CCE"]).loc["D2L"]
+        assert gain["asymmetric 0.2"] == pytest.approx(3, abs=0.5) and gain["asymmetric 0.3"] == pytest.approx(2, abs=0.5)
+        assert gain["symmetric 0.2"] == pytest.approx(4.5, abs=0.3) and final.loc["D2L", "symmetric 0.6"] < 1.5
+        leads = {noise: lead(100 * of_seeds("dm_table1", f"{noise} 0.4"), "D2L", "CCE") for noise in NOISES}
+        assert leads["asymmetric"] == rounded(1.3, 0.2) and leads["symmetric"] == rounded(-18.6, 0.7)
+        rows = one_core("dm_table1").loc["D2L"]
+        for condition, curve in zip(rows["condition"], rows["curve"], strict=True):
+            collapses = condition in ("symmetric 0.4", "symmetric 0.6")
+            # Accuracies after 5, 10, ... of 30 epochs; the turn comes about the fifteenth.
+            assert (curve[-1] < 0.3 * max(curve[:3])) is collapses, condition
+            assert (curve[3] < 0.45 * max(curve[:3])) is collapses, condition
+            assert max(curve[:3]) < 0.27 if collapses else curve[2] > 0.31
 
     def test_divided_by_the_sum_of_its_weights_gce_stays_behind_on_cifar100(self):
         final = 100 * means("dm_table1")
@@ -633,6 +651,9 @@ class TestOtherTablesOfOneCore:
         assert np.allclose(seeds.loc["Forward"] - seeds.loc["CCE"], [-1, 2, 1], atol=0.5)
         assert learned.loc["Forward"].lt(53).all()
         assert seeds.std(axis=1).drop("Forward").max() < 0.6 and abs(seeds.std(axis=1)["Forward"] - 1.8) < 0.05
+        clean = 100 * (final["clean"] - final.loc["CCE", "clean"])
+        assert clean[["label smoothing", "ProSelfLC"]].abs().max() < 0.3
+        assert clean["confidence penalty"] == pytest.approx(-1.3, abs=0.3) and clean["SL"] == pytest.approx(-7, abs=0.3)
 
 
 class TestSteps:
