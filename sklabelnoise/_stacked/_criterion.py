@@ -103,12 +103,11 @@ def check_stacked_criterion(stacked, criteria, *, n_classes, soft=False, dtype=t
     fit = torch.linspace(-3, 3, 2 * len(criteria)).view(-1, 2).T[..., None, None].to(**like)
     rows = nn.functional.one_hot(labels, n_classes)
     targets = (0.8 * rows + 0.2 / n_classes).to(**like) if soft else labels
-    _check_replicas(stacked, criteria, probe, targets, 0)
-    _check_replicas(stacked, criteria, probe + fit * rows.unsqueeze(1), targets, 1)
+    _check_replicas(stacked, criteria, probe, targets)
+    _check_replicas(stacked, criteria, probe + fit * rows.unsqueeze(1), targets)
 
 
-def _check_replicas(stacked, criteria, logits, targets, turn):
-    """Compare the first and the last replica in both folds, those between in one: each in one of two turns."""
+def _check_replicas(stacked, criteria, logits, targets):
     try:
         of_stack = targets.unsqueeze(1).expand(-1, len(criteria), *targets.shape[1:])
         together = _value_and_derivative(stacked, logits, of_stack)
@@ -116,14 +115,13 @@ def _check_replicas(stacked, criteria, logits, targets, turn):
         raise NotStackableError(f"the loss does not run on several replicas at once: {error}") from error
     if together[0].shape != logits.shape[:2]:
         raise NotStackableError("the loss does not return one value for each replica")
-    last = len(criteria) - 1
-    folds, replicas = zip(
-        *((g, k) for k in range(len(criteria)) for g in (0, 1) if k in (0, last) or (g, turn) == (k // 2 % 2, k % 2)),
-        strict=True,
-    )
-    alone = [_value_and_derivative(criteria[k], logits[g, k], targets[g]) for g, k in zip(folds, replicas, strict=True)]
+    alone = [
+        _value_and_derivative(criterion, logits[g, k], targets[g])
+        for g in range(len(logits))
+        for k, criterion in enumerate(criteria)
+    ]
     for stack, ones in zip(together, zip(*alone, strict=True), strict=True):
-        if not close(stack[list(folds), list(replicas)], torch.stack(ones)):
+        if not close(stack.flatten(0, 1), torch.stack(ones)):
             raise NotStackableError("the loss does not give each replica the value it has alone")
 
 

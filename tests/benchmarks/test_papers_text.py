@@ -345,6 +345,9 @@ class TestOtherTablesOfOneCore:
             assert (curve[-1] < 0.3 * max(curve[:3])) is collapses, condition
             assert (curve[3] < 0.45 * max(curve[:3])) is collapses, condition
             assert max(curve[:3]) < 0.27 if collapses else curve[2] > 0.31
+        # Where hard targets come in, derivatives begin to vary at once: about the middle of 30 epochs.
+        turns = rows["emphasis_variance"].map(lambda variance: 10 + int(np.diff(np.log(variance[9:20])).argmax()))
+        assert turns.between(14, 17).all()
 
     def test_divided_by_the_sum_of_its_weights_gce_stays_behind_on_cifar100(self):
         final = 100 * means("dm_table1")
