@@ -83,7 +83,8 @@ def check_none_missing(y, name="y"):
         y = np.array(y, dtype=object)
     elif hasattr(y, "to_numpy") and not isinstance(y, pd.Series | pd.DataFrame | pd.Index):
         y = _values_of(y)
-    missing = np.ma.getmaskarray(y) if isinstance(y, np.ma.MaskedArray) else np.asarray(pd.isna(y))
+    check_not_masked(y, name, "labels")
+    missing = np.asarray(pd.isna(np.asarray(y) if isinstance(y, np.ma.MaskedArray) else y))
     if missing.any():
         row = np.unravel_index(missing.argmax(), missing.shape)[0]
         raise ValueError(f"{name} must not hold missing labels, got one in row {row}.")

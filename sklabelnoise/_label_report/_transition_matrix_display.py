@@ -14,7 +14,7 @@ from sklabelnoise._foundation._types import ArrayLike, Axes, Figure, Labels
 from sklabelnoise._label_report._evidence import check_evidence
 from sklabelnoise._label_report._report import LabelReport, check_report
 from sklabelnoise._label_report._report_display import ReportDisplay
-from sklabelnoise._label_report._transition import estimate_transition_matrix
+from sklabelnoise._label_report._transition import estimate_noise
 from sklabelnoise.noise import check_transition_matrix
 from sklabelnoise.noise._rates import shares_of_each_class
 from sklabelnoise.noise._transition_matrices import in_order_of_classes, named_classes
@@ -116,8 +116,8 @@ class TransitionMatrixDisplay(ReportDisplay, kind="transition_matrix"):
         -------
         display : TransitionMatrixDisplay
         """
-        T = estimate_transition_matrix(y, proba, method=method, classes=classes)
-        return cls(T, check_evidence(y, proba, classes)[2])
+        codes, proba, classes = check_evidence(y, proba, classes)
+        return cls(estimate_noise(codes, proba, method)[0], classes)
 
     @classmethod
     def from_report(cls, report: LabelReport) -> Self:

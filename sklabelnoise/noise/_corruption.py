@@ -73,8 +73,7 @@ def corrupt_labels(
         if classes is not None:
             raise ValueError(f"{expected} classes, got shape {T.shape}.")
         raise ValueError(f"{expected} labels of y, got shape {T.shape}. If y misses a class, pass classes.")
-    classes = found
-    classes = in_type_of(y, classes)
+    classes = in_type_of(y, found)
     rng = check_random_state(random_state)
     if exact_counts:
         return classes[_draw_exact_counts(true, T, rng)]

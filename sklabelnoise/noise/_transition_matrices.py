@@ -12,7 +12,7 @@ from sklearn.utils import check_random_state
 from sklabelnoise._foundation._classes import check_rows_sum_to_one, in_full_precision
 from sklabelnoise._foundation._counts import check_count, is_integer, is_number
 from sklabelnoise._foundation._frames import pandas_frame
-from sklabelnoise._foundation._given import as_labels
+from sklabelnoise._foundation._given import label_column
 from sklabelnoise._foundation._matrix import check_matrix
 from sklabelnoise._foundation._types import ArrayLike, RandomState
 
@@ -381,9 +381,7 @@ def superclass_transition_matrix(
     >>> int(T[0].argsort()[-2])  # apples (0) become mushrooms (51)
     51
     """
-    superclasses = np.asarray(as_labels(superclasses, "superclasses"))
-    if superclasses.ndim != 1:
-        raise ValueError(f"superclasses must be one-dimensional, got shape {superclasses.shape}.")
+    superclasses = label_column(superclasses, "superclasses")
     if flip not in ("next", "pair"):
         raise ValueError(f'flip must be "next" or "pair", got {flip!r}.')
     rng = check_random_state(random_state)

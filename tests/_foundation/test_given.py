@@ -32,6 +32,7 @@ def with_hole(values, hole):
 
 MISSING = {
     "NaN among numbers": np.array(with_hole(LABELS.astype(float), np.nan)),
+    "NaN in a masked array": np.ma.array(with_hole(LABELS.astype(float), np.nan)),
     "None among names": np.array(with_hole(NAMES, None), dtype=object),
     "NaN among names": np.array(with_hole(NAMES, np.nan), dtype=object),
     "a list with None": with_hole(NAMES, None),
