@@ -241,6 +241,20 @@ def test_losses_that_are_not_one_all_together_are_parted_pair_by_pair():
     assert [numbers for numbers, _ in stacks(candidates)] == [[0, 2, 3], [1]]
 
 
+def over_all_rows(logits, target):
+    """A user's loss that divides by a sum over all dimensions: over folds as well where they are trained together."""
+    loss = cross_entropy(logits, target)
+    return loss * loss.detach() / loss.detach().sum()
+
+
+def test_a_loss_that_mixes_folds_is_fitted_alone_and_so_is_one_candidate_of_it():
+    candidates = [make(), make(RobustLossClassifier, loss=over_all_rows)]
+    (plan,) = plans(candidates)
+    assert [stack.numbers for stack in plan.stacks] == [[0]]
+    assert plan.reasons == {1: "the loss does not give each replica the value it has alone"}
+    assert not plan.unusable_modules
+
+
 def test_what_can_only_be_computed_on_the_device_is_computed_there(monkeypatch):
     asked = []
 

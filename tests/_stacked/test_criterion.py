@@ -58,6 +58,11 @@ class Flattening(Criterion):
         return nn.functional.cross_entropy(logits.flatten(0, -2), target.flatten()) * self.scale
 
 
+def test_numbers_beside_something_else_are_no_numbers():
+    with pytest.raises(NotStackableError, match="loss.scale is NoneType or float"):
+        stack_criteria([Flattening(1.0), Flattening(None)])
+
+
 class Mixing(Criterion):
     """A user's loss with the right shape and the wrong values."""
 
