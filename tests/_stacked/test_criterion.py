@@ -59,7 +59,7 @@ class Flattening(Criterion):
 
 
 def test_numbers_beside_something_else_are_no_numbers():
-    with pytest.raises(NotStackableError, match="loss.scale is NoneType or float"):
+    with pytest.raises(NotStackableError, match="scale is NoneType or float"):
         stack_criteria([Flattening(1.0), Flattening(None)])
 
 
