@@ -150,17 +150,17 @@ SWITCHES = {
 }
 
 _NET_PARAMS = """**net_params : dict
-        skorch's parameters with the prefixes ``module__``, ``optimizer__``, ``iterator_train__``, ``iterator_valid__``
-        and ``callbacks__``, and the switches ``amp`` (autocast: True is "bfloat16", "float16" with a scaled loss
-        on cards without it, and none on processors without it, which take many times as long), ``compile``
-        (torch.compile) and ``channels_last`` (memory format of images), which change results by rounding: after a few
-        steps of a ResNet-20 probabilities differ by less than 0.05 under ``amp`` and 0.001 under the others, and
-        training amplifies that. ``accelerator="auto"`` lets the processes that ``torchrun``
-        or ``accelerate launch`` started train one network, each on its part of every batch.
-        ``iterator_train__`` takes `drop_last`, `shuffle` and `batch_size`,
-        and the options of a ``DataLoader``, such as `num_workers`, where X is a ``Dataset``; a `collate_fn`, here and
-        in ``iterator_valid__``, joins pairs (x, number of the row) whose x have several lengths. All are parameters
-        like any other in ``get_params``, ``set_params``, ``clone`` and searches."""
+        skorch's parameters with the prefixes ``module__``, ``optimizer__``, ``iterator_train__``,
+        ``iterator_valid__`` and ``callbacks__``, and the switches ``amp`` (autocast: True is "bfloat16", "float16"
+        with a scaled loss on cards without it, and none on processors without it, which take many times as long),
+        ``compile`` (torch.compile) and ``channels_last`` (memory format of images), which change results by
+        rounding: after a few steps of a ResNet-20 probabilities differ by less than 0.05 under ``amp`` and 0.001
+        under the others, and training amplifies that. ``accelerator="auto"`` lets the processes that ``torchrun`` or
+        ``accelerate launch`` started train one network, each on its part of every batch. ``iterator_train__`` takes
+        `drop_last`, `shuffle` and `batch_size`, and the options of a ``DataLoader``, such as `num_workers`, where X
+        is a ``Dataset``; a `collate_fn`, here and in ``iterator_valid__``, joins pairs (x, number of the row) whose
+        x have several lengths. All are parameters like any other in ``get_params``, ``set_params``, ``clone`` and
+        searches."""
 
 _ATTRIBUTES = """classes_ : ndarray of shape (n_classes,)
         The class labels, sorted.

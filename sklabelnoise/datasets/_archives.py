@@ -12,8 +12,8 @@ import numpy as np
 def read_members(path, folder, wanted):
     """Read files of a tar archive into memory.
 
-    Nothing is unpacked to disk. An archive that would put anything outside of its
-    folder, or that holds links or devices, is refused as a whole.
+    Nothing is unpacked to disk. An archive that would put anything outside of its folder, or that holds links or
+    devices, is refused as a whole.
 
     Parameters
     ----------
@@ -94,8 +94,7 @@ def unpickle_arrays(content, name):
     Raises
     ------
     ValueError
-        If the pickle needs anything but arrays and Python's own containers, or is
-        damaged.
+        If the pickle needs anything but arrays and Python's own containers, or is damaged.
     """
     try:
         return _ArrayUnpickler(io.BytesIO(content), encoding="bytes").load()

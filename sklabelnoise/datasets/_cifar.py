@@ -75,16 +75,14 @@ def fetch_cifar10(
 ) -> Bunch:
     """Load CIFAR-10, 60,000 color images of ten kinds of things [1]_.
 
-    The images come from the files of a shared folder, if they are there, else from
-    the official archive (170 MB), whose checksum is verified at every call. The
-    authors ask for a citation.
+    The images come from the files of a shared folder, if they are there, else from the official archive (170 MB), whose
+    checksum is verified at every call. The authors ask for a citation.
 
     Parameters
     ----------
     data_home : str or path-like, default=None
-        Folder of the files. If None, the folder named by the environment variable
-        ``SKLABELNOISE_DATA``, then ``sklabelnoise`` in scikit-learn's data home,
-        where downloads go.
+        Folder of the files. If None, the folder named by the environment variable ``SKLABELNOISE_DATA``, then
+        ``sklabelnoise`` in scikit-learn's data home, where downloads go.
 
     download_if_missing : bool, default=True
         If False, raise an OSError where the files are missing.
@@ -114,8 +112,7 @@ def fetch_cifar10(
     Raises
     ------
     OSError
-        If the files are missing and must not, or cannot, be downloaded, or if the
-        checksum is wrong.
+        If the files are missing and must not, or cannot, be downloaded, or if the checksum is wrong.
     ValueError
         If the archive is damaged or holds what it should not.
     ImportError
@@ -159,15 +156,13 @@ def fetch_cifar100(
 ) -> Bunch:
     """Load CIFAR-100, 60,000 color images of a hundred kinds of things in 20 groups [1]_.
 
-    Where the images come from is as for :func:`fetch_cifar10`; the official archive
-    has 169 MB.
+    Where the images come from is as for :func:`fetch_cifar10`; the official archive has 169 MB.
 
     Parameters
     ----------
     data_home : str or path-like, default=None
-        Folder of the files. If None, the folder named by the environment variable
-        ``SKLABELNOISE_DATA``, then ``sklabelnoise`` in scikit-learn's data home,
-        where downloads go.
+        Folder of the files. If None, the folder named by the environment variable ``SKLABELNOISE_DATA``, then
+        ``sklabelnoise`` in scikit-learn's data home, where downloads go.
 
     download_if_missing : bool, default=True
         If False, raise an OSError where the files are missing.
@@ -201,8 +196,7 @@ def fetch_cifar100(
     Raises
     ------
     OSError
-        If the files are missing and must not, or cannot, be downloaded, or if the
-        checksum is wrong.
+        If the files are missing and must not, or cannot, be downloaded, or if the checksum is wrong.
     ValueError
         If the archive is damaged or holds what it should not.
     ImportError

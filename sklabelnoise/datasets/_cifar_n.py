@@ -7,9 +7,9 @@ import pickle
 
 import numpy as np
 import pandas as pd
-from sklearn.utils import Bunch
 
 from sklabelnoise._compat import safe_globals
+from sklabelnoise._foundation._types import Bunch
 from sklabelnoise.datasets._cifar import fetch_cifar10, fetch_cifar100
 from sklabelnoise.datasets._download import RemoteFile, fetch_file
 from sklabelnoise.datasets._shared_files import find_shared
@@ -47,25 +47,22 @@ def fetch_cifar_n(
 ) -> Bunch:
     """Load CIFAR-10 or CIFAR-100 with labels from people, many of them wrong [1]_.
 
-    Three workers of a crowdsourcing service labeled each training image of
-    CIFAR-10, one each of CIFAR-100. This is real label noise, which depends on the
-    image. The test labels are the official ones.
+    Three workers of a crowdsourcing service labeled each training image of CIFAR-10, one each of CIFAR-100. This is
+    real label noise, which depends on the image. The test labels are the official ones.
 
-    The labels are licensed CC BY-NC 4.0: for research, not for commercial use.
-    Where the images come from is as for :func:`fetch_cifar10`.
+    The labels are licensed CC BY-NC 4.0: for research, not for commercial use. Where the images come from is as for
+    :func:`fetch_cifar10`.
 
     Parameters
     ----------
     label_set : str, default="worse"
-        Which answers to take. For CIFAR-10: ``"random1"``, ``"random2"``,
-        ``"random3"`` (one worker's answer, 17 to 18 % wrong), ``"aggregate"``
-        (majority of the three, 9 % wrong), ``"worse"`` (a wrong answer if there is
-        one, 40 % wrong). For CIFAR-100: ``"noisy100"`` (40 % wrong).
+        Which answers to take. For CIFAR-10: ``"random1"``, ``"random2"``, ``"random3"`` (one worker's answer, 17 to 18
+        % wrong), ``"aggregate"`` (majority of the three, 9 % wrong), ``"worse"`` (a wrong answer if there is one, 40 %
+        wrong). For CIFAR-100: ``"noisy100"`` (40 % wrong).
 
     data_home : str or path-like, default=None
-        Folder of the files. If None, the folder named by the environment variable
-        ``SKLABELNOISE_DATA``, then ``sklabelnoise`` in scikit-learn's data home,
-        where downloads go.
+        Folder of the files. If None, the folder named by the environment variable ``SKLABELNOISE_DATA``, then
+        ``sklabelnoise`` in scikit-learn's data home, where downloads go.
 
     download_if_missing : bool, default=True
         If False, raise an OSError where the files are missing.
@@ -91,19 +88,16 @@ def fetch_cifar_n(
     Raises
     ------
     ValueError
-        If `label_set` is unknown, or the files are damaged or not what they should
-        be.
+        If `label_set` is unknown, or the files are damaged or not what they should be.
     OSError
-        If the files are missing and must not, or cannot, be downloaded, or if a
-        checksum is wrong.
+        If the files are missing and must not, or cannot, be downloaded, or if a checksum is wrong.
     ImportError
         If the files of the shared folder need pillow and it is not installed.
 
     References
     ----------
     .. [1] J. Wei, Z. Zhu, H. Cheng, T. Liu, G. Niu, Y. Liu, "Learning with noisy
-       labels revisited: a study using real-world human annotations", ICLR 2022.
-       http://www.noisylabels.com
+       labels revisited: a study using real-world human annotations", ICLR 2022. http://www.noisylabels.com
 
     Examples
     --------

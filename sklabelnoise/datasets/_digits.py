@@ -32,14 +32,12 @@ def load_digits_noisy(
     Parameters
     ----------
     noise_rate : float, default=0.4
-        Probability that a training label is replaced by another class; the
-        realized share differs a little.
+        Probability that a training label is replaced by another class; the realized share differs a little.
 
     noise : {"symmetric", "pair_flip"} or array-like of shape (10, 10), default="symmetric"
-        How labels are replaced: by any other digit with equal probability, by
-        the next digit, or by a transition matrix of your own with
-        ``T[i, j] = P(given = j | true = i)``, for which `noise_rate` is not used.
-        The rows and columns of a frame are found by name.
+        How labels are replaced: by any other digit with equal probability, by the next digit, or by a transition matrix
+        of your own with ``T[i, j] = P(given = j | true = i)``, for which `noise_rate` is not used. The rows and columns
+        of a frame are found by name.
 
     test_size : float or int, default=0.25
         Share, or number, of the 1,797 images kept for testing.

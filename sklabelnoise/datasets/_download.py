@@ -34,18 +34,17 @@ class RemoteFile:
 def fetch_file(remote, *, data_home=None, download_if_missing=True, n_retries=3, delay=1.0):
     """Path of a file whose checksum is right, downloaded if need be.
 
-    A download goes to ``<name>.part`` first. If it breaks off, the next attempt, or
-    the next call, asks the server only for what is missing. Of several processes
-    that want the file, one downloads it and the others wait.
+    A download goes to ``<name>.part`` first. If it breaks off, the next attempt, or the next call, asks the server only
+    for what is missing. Of several processes that want the file, one downloads it and the others wait.
 
     Parameters
     ----------
     remote : RemoteFile
 
     data_home : str or path-like, default=None
-        Folder to look in and to download to. If None, the folder named by the
-        environment variable ``SKLABELNOISE_DATA`` is looked at first, then
-        ``sklabelnoise`` in scikit-learn's data home, to which downloads go.
+        Folder to look in and to download to. If None, the folder named by the environment variable
+        ``SKLABELNOISE_DATA`` is looked at first, then ``sklabelnoise`` in scikit-learn's data home, to which downloads
+        go.
 
     download_if_missing : bool, default=True
         If False, a missing file is an error.
@@ -63,9 +62,8 @@ def fetch_file(remote, *, data_home=None, download_if_missing=True, n_retries=3,
     Raises
     ------
     OSError
-        If the file is missing and must not be downloaded, if the download failed,
-        or if the checksum is wrong. A wrong download is deleted, a wrong file that
-        was there before is left for the user to look at.
+        If the file is missing and must not be downloaded, if the download failed, or if the checksum is wrong. A wrong
+        download is deleted, a wrong file that was there before is left for the user to look at.
     """
     folders = _folders(data_home)
     for folder in folders:

@@ -31,16 +31,14 @@ def fetch_imdb(
 ) -> Bunch:
     """Load the IMDB reviews, 50,000 texts about films, half of them negative [1]_.
 
-    The texts come from ``imdb.parquet`` in a shared folder, if it is there, else
-    from the official archive (84 MB, read in about half a minute), whose checksum
-    is verified at every call. The authors ask for a citation.
+    The texts come from ``imdb.parquet`` in a shared folder, if it is there, else from the official archive (84 MB, read
+    in about half a minute), whose checksum is verified at every call. The authors ask for a citation.
 
     Parameters
     ----------
     data_home : str or path-like, default=None
-        Folder of the files. If None, the folder named by the environment variable
-        ``SKLABELNOISE_DATA``, then ``sklabelnoise`` in scikit-learn's data home,
-        where downloads go.
+        Folder of the files. If None, the folder named by the environment variable ``SKLABELNOISE_DATA``, then
+        ``sklabelnoise`` in scikit-learn's data home, where downloads go.
 
     download_if_missing : bool, default=True
         If False, raise an OSError where the files are missing.
@@ -54,8 +52,7 @@ def fetch_imdb(
     Returns
     -------
     imdb : :class:`~sklearn.utils.Bunch`
-        With the following attributes, rows ordered by label and number of the
-        review: shuffle before you take a part.
+        With the following attributes, rows ordered by label and number of the review: shuffle before you take a part.
 
         X_train, X_test : ndarray of shape (25000,), object
             Texts, with HTML's line breaks as in the source.
@@ -69,8 +66,7 @@ def fetch_imdb(
     Raises
     ------
     OSError
-        If the files are missing and must not, or cannot, be downloaded, or if the
-        checksum is wrong.
+        If the files are missing and must not, or cannot, be downloaded, or if the checksum is wrong.
     ValueError
         If the archive is damaged or holds what it should not.
     ImportError
@@ -79,8 +75,7 @@ def fetch_imdb(
     References
     ----------
     .. [1] A. L. Maas, R. E. Daly, P. T. Pham, D. Huang, A. Y. Ng, C. Potts,
-       "Learning word vectors for sentiment analysis", ACL 2011.
-       https://ai.stanford.edu/~amaas/data/sentiment/
+       "Learning word vectors for sentiment analysis", ACL 2011. https://ai.stanford.edu/~amaas/data/sentiment/
 
     Examples
     --------

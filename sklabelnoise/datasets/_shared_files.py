@@ -40,9 +40,8 @@ def read_image_sheets(path):
     Parameters
     ----------
     path : Path
-        An npz file with the compressed sheets one after the other (``blob``), where
-        each begins and the last ends (``offsets``), the ``shape`` (n, height, width,
-        channels) of all images, and labels, one array each.
+        An npz file with the compressed sheets one after the other (``blob``), where each begins and the last ends
+        (``offsets``), the ``shape`` (n, height, width, channels) of all images, and labels, one array each.
 
     Returns
     -------

@@ -22,16 +22,14 @@ _ONLY_NOMINAL_CODES = ("mushroom", "nursery")  # every feature is a category wit
 def load_table(name: str, *, data_home: str | os.PathLike[str] | None = None) -> Bunch:
     """Load one of the shared benchmark tables.
 
-    Columns that reveal the target (further raters, the number of rings the
-    classes of ``abalone`` were cut from, patient identifiers) are not among the
-    features. Rows stand in the order of the file, which may be sorted by class.
+    Columns that reveal the target (further raters, the number of rings the classes of ``abalone`` were cut from,
+    patient identifiers) are not among the features. Rows stand in the order of the file, which may be sorted by class.
 
     Parameters
     ----------
     name : str
-        Name of the table, such as ``"spambase"``; the file is
-        ``tab_<name>.parquet``. An unknown name raises an error that lists what
-        the folder holds.
+        Name of the table, such as ``"spambase"``; the file is ``tab_<name>.parquet``. An unknown name raises an error
+        that lists what the folder holds.
 
     data_home : str or path-like, default=None
         Folder of the files. If None, the environment variable
@@ -43,8 +41,7 @@ def load_table(name: str, *, data_home: str | os.PathLike[str] | None = None) ->
         With the following attributes.
 
         data : DataFrame of shape (n_samples, n_features)
-            Features: int64, float64, or category where the file holds text.
-            Missing cells are NaN.
+            Features: int64, float64, or category where the file holds text. Missing cells are NaN.
         target : Series of shape (n_samples,)
             Class codes as the file has them, int64.
         frame : DataFrame of shape (n_samples, n_features + 1)
@@ -54,15 +51,13 @@ def load_table(name: str, *, data_home: str | os.PathLike[str] | None = None) ->
         target_names : list of str
             One per class, in the order of the sorted codes.
         categorical_features : list of str
-            Features whose values are categories in no order: text columns, and
-            integer codes known to be arbitrary.
+            Features whose values are categories in no order: text columns, and integer codes known to be arbitrary.
         ordinal : bool
             Whether the order of the classes has a meaning.
         split : Series of shape (n_samples,)
             ``"train"`` or ``"test"``; only where there is an official split.
         groups : Series of shape (n_samples,)
-            Rows of one group must not be separated by cross-validation; only
-            where there are groups.
+            Rows of one group must not be separated by cross-validation; only where there are groups.
         raters : DataFrame of shape (n_samples, n_raters)
             Each rater's label; only where there are several.
 

@@ -11,8 +11,7 @@ class ImageNetwork(nn.Module):
     Parameters
     ----------
     body : torch.nn.Module
-        Makes feature maps (n, n_features, h, w) from images (n, channels, height,
-        width).
+        Makes feature maps (n, n_features, h, w) from images (n, channels, height, width).
 
     in_channels : int
         Number of color channels.
@@ -69,8 +68,8 @@ class ImageNetwork(nn.Module):
 def _initialize(network):
     """Draw the weights so that activations neither grow nor vanish with depth, in place.
 
-    Convolutions and linear layers are normal with variance 2 / fan-in, biases
-    zero, for rectified units (He et al., ICCV 2015, Equation 10).
+    Convolutions and linear layers are normal with variance 2 / fan-in, biases zero, for rectified units (He et al.,
+    ICCV 2015, Equation 10).
     """
     for layer in network.modules():
         if isinstance(layer, (nn.Conv2d, nn.Linear)):

@@ -12,8 +12,8 @@ from sklabelnoise.modules._image_network import ImageNetwork, convolution_3x3, o
 class _PreActBlock(nn.Module):
     """Two times batch normalization, rectifier, convolution, and the path around them.
 
-    In the first block of a stage both paths start from the normalized input, in the
-    others the shortcut is the input itself (He et al., ECCV 2016, appendix).
+    In the first block of a stage both paths start from the normalized input, in the others the shortcut is the input
+    itself (He et al., ECCV 2016, appendix).
     """
 
     def __init__(self, n_in, n_out, *, stride, first):
@@ -34,9 +34,8 @@ class _PreActBlock(nn.Module):
 class PreActResNet18(ImageNetwork):
     """Pre-activation residual network with 18 layers, 11.17 million parameters.
 
-    The network of most papers on noisy labels: the 18-layer design for ImageNet
-    with a 3 x 3 convolution in front, for images of 32 x 32 pixels, and with
-    normalization and rectifier before each convolution [1]_. Four stages of two
+    The network of most papers on noisy labels: the 18-layer design for ImageNet with a 3 x 3 convolution in front, for
+    images of 32 x 32 pixels, and with normalization and rectifier before each convolution [1]_. Four stages of two
     blocks have 64, 128, 256 and 512 feature maps.
 
     Parameters
@@ -51,15 +50,13 @@ class PreActResNet18(ImageNetwork):
         Probability of dropping an averaged feature before the linear layer.
 
     channels_last : bool, default=False
-        Whether inputs have shape (n, height, width, channels) in place of
-        (n, channels, height, width).
+        Whether inputs have shape (n, height, width, channels) in place of (n, channels, height, width).
 
     Attributes
     ----------
     training_defaults : dict
-        What estimators use where their own parameter is None: 200 epochs of
-        stochastic gradient descent with the milestones common for wide networks on
-        CIFAR [2]_, and random crops and mirror images.
+        What estimators use where their own parameter is None: 200 epochs of stochastic gradient descent with the
+        milestones common for wide networks on CIFAR [2]_, and random crops and mirror images.
 
     Notes
     -----

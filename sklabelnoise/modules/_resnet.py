@@ -88,17 +88,14 @@ n_classes : int
     Number of outputs (logits). The estimators fill it in.
 
 shortcut : {"A", "B"}, default="A"
-    The path around a block that changes the number of maps. ``"A"``, which
-    the paper uses on CIFAR, takes every second pixel and sets the new maps to
-    zero; it has no parameters. ``"B"`` is a 1 x 1 convolution with batch
-    normalization.
+    The path around a block that changes the number of maps. ``"A"``, which the paper uses on CIFAR, takes every second
+    pixel and sets the new maps to zero; it has no parameters. ``"B"`` is a 1 x 1 convolution with batch normalization.
 
 dropout : float, default=0.0
     Probability of dropping an averaged feature before the linear layer.
 
 channels_last : bool, default=False
-    Whether inputs have shape (n, height, width, channels) in place of
-    (n, channels, height, width).
+    Whether inputs have shape (n, height, width, channels) in place of (n, channels, height, width).
 """
 
 
@@ -163,19 +160,17 @@ class _CifarResNet(ImageNetwork):
 class ResNet20(_CifarResNet):
     """Residual network with 20 layers for small images, 0.27 million parameters [1]_.
 
-    A 3 x 3 convolution with 16 feature maps is followed by three stages of three
-    residual blocks with 16, 32 and 64 maps, of which the last two begin by halving
-    the image; the maps are averaged and go through one linear layer. Any size of
-    image from about 8 x 8 pixels serves; the design is for 32 x 32.
+    A 3 x 3 convolution with 16 feature maps is followed by three stages of three residual blocks with 16, 32 and 64
+    maps, of which the last two begin by halving the image; the maps are averaged and go through one linear layer. Any
+    size of image from about 8 x 8 pixels serves; the design is for 32 x 32.
 
     {parameters}
 
     Attributes
     ----------
     training_defaults : dict
-        What estimators use where their own parameter is None: stochastic gradient
-        descent with the rates, milestones, batch and augmentation of the papers
-        [1]_ [2]_.
+        What estimators use where their own parameter is None: stochastic gradient descent with the rates, milestones,
+        batch and augmentation of the papers [1]_ [2]_.
 
     Notes
     -----
@@ -222,8 +217,8 @@ class ResNet32(_CifarResNet):
 class ResNet44(_CifarResNet):
     """Residual network with 44 layers for small images, 0.66 million parameters.
 
-    As :class:`ResNet20`, with seven blocks in each stage: the network of derivative
-    manipulation's and ProSelfLC's experiments on CIFAR-100.
+    As :class:`ResNet20`, with seven blocks in each stage: the network of derivative manipulation's and ProSelfLC's
+    experiments on CIFAR-100.
 
     {parameters}
 
@@ -257,8 +252,8 @@ class ResNet56(_CifarResNet):
 class ResNet110(_CifarResNet):
     """Residual network with 110 layers for small images, 1.7 million parameters.
 
-    As :class:`ResNet20`, with 18 blocks in each stage. The paper trains this depth
-    with a rate of 0.01 for the first 400 iterations, and 0.1 from there on.
+    As :class:`ResNet20`, with 18 blocks in each stage. The paper trains this depth with a rate of 0.01 for the first
+    400 iterations, and 0.1 from there on.
 
     {parameters}
 
@@ -275,9 +270,8 @@ class ResNet110(_CifarResNet):
 class SEResNet56(_CifarResNet):
     """Residual network with 56 layers and squeeze-and-excitation, for small images.
 
-    As :class:`ResNet56`; each block scales its feature maps by numbers computed from
-    the averages of all maps, before the shortcut is added [1]_. This is the network
-    of the stochastic label refinery's experiments on CIFAR-10.
+    As :class:`ResNet56`; each block scales its feature maps by numbers computed from the averages of all maps, before
+    the shortcut is added [1]_. This is the network of the stochastic label refinery's experiments on CIFAR-10.
 
     {parameters}
 

@@ -14,12 +14,10 @@ from sklabelnoise._foundation._counts import is_integer, is_number
 class CropFlip:
     """Shift every image by a few pixels, and mirror about half of them.
 
-    The image is padded with zeros on all four sides, a window of the original
-    size is cut at a random place, and the window is mirrored left to right with
-    probability one half. This is what residual networks are trained with on
-    CIFAR [1]_. There, as in the experiments of derivative manipulation, the zeros
-    are the mean color, because the mean was subtracted before; zeros of raw
-    images are black.
+    The image is padded with zeros on all four sides, a window of the original size is cut at a random place, and the
+    window is mirrored left to right with probability one half. This is what residual networks are trained with on CIFAR
+    [1]_. There, as in the experiments of derivative manipulation, the zeros are the mean color, because the mean was
+    subtracted before; zeros of raw images are black.
 
     Parameters
     ----------
@@ -27,8 +25,7 @@ class CropFlip:
         Pixels added on each side, the largest possible shift.
 
     flip : bool, default=True
-        Whether to mirror; False suits digits, letters and other images that
-        mean something else in the mirror.
+        Whether to mirror; False suits digits, letters and other images that mean something else in the mirror.
 
     References
     ----------
@@ -74,15 +71,14 @@ class CropFlip:
 class Cutout:
     """Set one square of every image to zero.
 
-    The center of the square is uniform over the image, so that part of the square
-    may lie outside [1]_. Zero is the mean color where the images were normalized
-    before, as in the paper, and black in raw images.
+    The center of the square is uniform over the image, so that part of the square may lie outside [1]_. Zero is the
+    mean color where the images were normalized before, as in the paper, and black in raw images.
 
     Parameters
     ----------
     size : int or float, default=0.5
-        Side of the square in pixels, or as a fraction of the shorter side of the
-        image. The paper uses 16 of 32 pixels for CIFAR-10, 8 for CIFAR-100.
+        Side of the square in pixels, or as a fraction of the shorter side of the image. The paper uses 16 of 32 pixels
+        for CIFAR-10, 8 for CIFAR-100.
 
     References
     ----------
@@ -147,15 +143,13 @@ def resolve_augmentation(augment, *, channels_last=False):
     Parameters
     ----------
     augment : None, str, callable, or list of them
-        ``"crop-flip"`` (:class:`CropFlip`), ``"cutout"`` (:class:`Cutout`), one
-        of these objects with parameters of your own, a callable
-        ``augment(batch, generator)`` that returns the changed batch and takes all
-        randomness from `generator`, a :class:`torch.Generator`, or a list of these,
-        applied in order. None is no augmentation.
+        ``"crop-flip"`` (:class:`CropFlip`), ``"cutout"`` (:class:`Cutout`), one of these objects with parameters of
+        your own, a callable ``augment(batch, generator)`` that returns the changed batch and takes all randomness from
+        `generator`, a :class:`torch.Generator`, or a list of these, applied in order. None is no augmentation.
 
     channels_last : bool, default=False
-        Whether batches have shape (n, height, width, channels). What is named
-        adapts to it; a callable receives the batch as it is.
+        Whether batches have shape (n, height, width, channels). What is named adapts to it; a callable receives the
+        batch as it is.
 
     Returns
     -------
@@ -165,9 +159,8 @@ def resolve_augmentation(augment, *, channels_last=False):
     Raises
     ------
     ValueError
-        If `augment` is a name that does not exist. The returned function raises
-        it for a batch that is not of images, and for a callable that returns
-        another number of rows.
+        If `augment` is a name that does not exist. The returned function raises it for a batch that is not of images,
+        and for a callable that returns another number of rows.
     TypeError
         If `augment` is something else.
 
@@ -248,8 +241,7 @@ def average_over_views(predict, batch, augmentation, n_augment, generator):
     Parameters
     ----------
     predict : callable
-        ``predict(batch)`` returns a tensor with one row per row of the batch, such
-        as class probabilities.
+        ``predict(batch)`` returns a tensor with one row per row of the batch, such as class probabilities.
 
     batch : tensor of shape (n, ...)
 
@@ -264,8 +256,7 @@ def average_over_views(predict, batch, augmentation, n_augment, generator):
     Returns
     -------
     prediction : tensor
-        Mean over ``n_augment + 1`` predictions; rows of probabilities still sum
-        to one.
+        Mean over ``n_augment + 1`` predictions; rows of probabilities still sum to one.
     """
     total = predict(batch)
     for _ in range(n_augment):
