@@ -6,6 +6,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length
 
 from sklabelnoise._compat import num_samples
+from sklabelnoise._foundation._classes import weights_of_classes
 from sklabelnoise._foundation._given import as_labels, check_groups, check_weights
 
 
@@ -25,21 +26,13 @@ def check_labels(X, y, sample_weight, groups):
     return y, sample_weight, groups
 
 
-def weights_of_classes(class_weight, classes):
+def checked_class_weight(class_weight, classes):
     """The parameter `class_weight` as an array in the order of `classes`; "balanced" and None stay what they are."""
     if not isinstance(class_weight, dict):
         return class_weight
-    known = set(classes.tolist())
-    unknown = [label for label in class_weight if label not in known]
-    # As scikit-learn's, weights of more classes are in order, as a fold may miss one; one name for another is not.
-    if unknown and not known <= class_weight.keys():
-        raise ValueError(f"class_weight must be about labels of y, got {unknown[0]!r}.")
-    try:
-        weights = np.array([class_weight.get(label, 1.0) for label in classes.tolist()], dtype=np.float64)
-    except (TypeError, ValueError):  # texts, or whatever is no number
-        weights = np.full(len(classes), np.nan)
-    if not ((weights > 0) & np.isfinite(weights)).all():
-        raise ValueError(f"class_weight must hold positive weights, all of them finite, got {class_weight!r}.")
+    weights = weights_of_classes(class_weight, classes)
+    if (weights <= 0).any():
+        raise ValueError(f"class_weight must hold positive weights, got {class_weight!r}.")
     return weights
 
 

@@ -17,7 +17,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklabelnoise._compat import Interval, StrOptions, display_block, fit_context, safe_indexing
-from sklabelnoise._ensemble._arguments import as_rows, check_labels, weights_of_classes
+from sklabelnoise._ensemble._arguments import as_rows, check_labels, checked_class_weight
 from sklabelnoise._ensemble._combination import clean_posterior
 from sklabelnoise._ensemble._decision import learn_decision
 from sklabelnoise._ensemble._distinct_rows import rows_digest
@@ -342,7 +342,7 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
             codes = np.searchsorted(self.classes_, y).clip(max=len(self.classes_) - 1)
             seed = draw_seed(self.random_state)
             families = families_of(self.members, self.classes_, self._get_param_names())
-            class_weight = weights_of_classes(self.class_weight, self.classes_)
+            class_weight = checked_class_weight(self.class_weight, self.classes_)
             distinct, *left_out = leave_out(
                 X if table is None else table, y, codes, sample_weight, groups, self.cv, seed
             )
@@ -597,7 +597,7 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
         try:
             self._validate_params()
             families_of(self.members, self.classes_, self._get_param_names())
-            weights_of_classes(self.class_weight, self.classes_)
+            checked_class_weight(self.class_weight, self.classes_)
         except (ValueError, TypeError) as error:
             raise ValueError(
                 f"{type(self).__name__} can't be saved with parameters as they are now, which `fit` would not take, "

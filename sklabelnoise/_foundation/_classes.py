@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from sklabelnoise._foundation._given import is_masked, label_column, of_tensor
+from sklabelnoise._foundation._given import as_numbers, is_masked, label_column, of_tensor
 
 # By types of NumPy and torch, the distance of one from the next number: rounded entries sum to one within half of it,
 # and what they are divided by was rounded as well.
@@ -241,6 +241,14 @@ def in_full_precision(values):
     return np.divide(values, sums, out=values, where=np.abs(sums - 1) <= epsilon)
 
 
+def check_range(proba, name):
+    """Refuse numbers that are no probabilities; rounding is forgiven."""
+    # A mean of equal float64 numbers may exceed them by rounding; cleanlab allows for as much.
+    low, high = proba.min(), proba.max()
+    if low < -1e-6 or high > 1 + 1e-6:
+        raise ValueError(f"{name} must hold probabilities, got values from {low:g} to {high:g}.")
+
+
 def check_probabilities(proba, name):
     """Refuse a table whose rows are no probabilities of classes; rounding is forgiven.
 
@@ -249,9 +257,7 @@ def check_probabilities(proba, name):
     ValueError
         Naming the range of its values, or the row that is farthest from summing to one.
     """
-    # A mean of equal float64 numbers may exceed them by rounding; cleanlab allows for as much.
-    if proba.min() < -1e-6 or proba.max() > 1 + 1e-6:
-        raise ValueError(f"{name} must hold probabilities, got values from {proba.min():g} to {proba.max():g}.")
+    check_range(proba, name)
     check_rows_sum_to_one(proba, name, tolerance=1e-3)
 
 
@@ -267,3 +273,16 @@ def check_rows_sum_to_one(values, name, *, tolerance, hint=""):
     row = int(np.abs(sums - 1).argmax())
     if not abs(sums[row] - 1) <= tolerance:
         raise ValueError(f"Rows of {name} must sum to 1, got {sums[row]:g} in row {row}.{hint}")
+
+
+def weights_of_classes(class_weight, classes):
+    """A dictionary of finite weights as an array in the order of `classes`, one where it says nothing of a class."""
+    known = set(classes.tolist())
+    unknown = [label for label in class_weight if label not in known]
+    # Weights of more classes than these are in order, as a fold may miss one; a name in place of another is not.
+    if unknown and not known <= class_weight.keys():
+        raise ValueError(f"class_weight must have keys of the classes {classes.tolist()} only, got {unknown}.")
+    weights = as_numbers([class_weight.get(label, 1.0) for label in classes.tolist()], "class_weight")
+    if not np.isfinite(weights).all():
+        raise ValueError(f"class_weight must hold finite weights, got {class_weight!r}.")
+    return weights

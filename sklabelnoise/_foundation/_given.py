@@ -307,6 +307,16 @@ def names_of_rows(*data):
     return next((one.index for one in frames if not isinstance(one.index, pd.RangeIndex)), None)
 
 
+def as_numbers(values, name):
+    """Real numbers as an array of floats, from whatever holds them."""
+    if np.iscomplexobj(values):
+        raise ValueError(f"{name} must hold real numbers, got {np.asarray(values).dtype}.")
+    try:
+        return np.asarray(values, dtype=float)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name} must hold numbers, got {values!r}.") from error
+
+
 def check_flags(flags, name):
     """Yes or no for each row: booleans, or the numbers 1 and 0; nothing else is taken for one of them.
 

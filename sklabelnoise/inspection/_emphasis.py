@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.integrate import trapezoid
 
+from sklabelnoise._foundation._classes import check_range
 from sklabelnoise._foundation._counts import check_count
 from sklabelnoise._foundation._given import of_tensor
 from sklabelnoise._foundation._last_step import last_step
@@ -98,7 +99,10 @@ class EmphasisDisplay:
                 f"with {np.count_nonzero(~np.isfinite(self.weight))} that are not finite."
             )
         self.density = density
-        self.label_proba = None if label_proba is None else _as_probabilities(label_proba)
+        if label_proba is not None:
+            label_proba = check_number_column(label_proba, "label_proba")
+            check_range(label_proba, "label_proba")
+        self.label_proba = label_proba
         self.name = name
         is_flat = np.ptp(self.weight) <= 1e-6 * np.abs(self.weight).max()
         self.mode = float("nan") if is_flat else float(self.p[self.weight.argmax()])
@@ -283,12 +287,3 @@ class EmphasisDisplay:
         (ax if self.data_ax_ is None else self.data_ax_).set_xlabel("probability p of the given label")
         self.ax_, self.figure_ = ax, ax.figure
         return self
-
-
-def _as_probabilities(label_proba):
-    label_proba = check_number_column(label_proba, "label_proba")
-    # As much as rounding makes of probabilities.
-    if label_proba.min() < -1e-6 or label_proba.max() > 1 + 1e-6:
-        low, high = label_proba.min(), label_proba.max()
-        raise ValueError(f"label_proba must hold probabilities, got values from {low:g} to {high:g}.")
-    return label_proba

@@ -12,8 +12,8 @@ from torch.utils.data import ConcatDataset, DataLoader, Dataset, IterableDataset
 
 from sklabelnoise._compat import safe_indexing
 from sklabelnoise._foundation._class_names import kept_labels, named_labels
-from sklabelnoise._foundation._classes import check_rows_sum_to_one, encode
-from sklabelnoise._foundation._given import as_labels, check_same_rows, check_weights, of_tensor
+from sklabelnoise._foundation._classes import check_rows_sum_to_one, encode, weights_of_classes
+from sklabelnoise._foundation._given import as_labels, as_numbers, check_same_rows, check_weights, of_tensor
 from sklabelnoise._foundation._image_files import image_paths, read_images
 from sklabelnoise._foundation._numeric_columns import check_no_texts, check_numeric_columns, with_nan_for_na
 from sklabelnoise._foundation._warning_filters import callers_filters
@@ -489,7 +489,7 @@ def _encode(y, classes, columns, name):
 def _check_soft_labels(soft_labels, columns, classes, n_rows):
     if columns is not None:
         soft_labels = in_class_order(soft_labels, columns, classes, argument="soft_labels")
-    soft_labels = _as_numbers(soft_labels, "soft_labels")
+    soft_labels = as_numbers(soft_labels, "soft_labels")
     if soft_labels.shape != (n_rows, len(classes)):
         raise ValueError(
             f"soft_labels must have shape (n_samples, n_classes) = {(n_rows, len(classes))}, the columns in the order "
@@ -521,21 +521,7 @@ def _class_weights(class_weight, classes, mass):
     """One weight a class; "balanced" from the total weight `mass` of each class, as scikit-learn's."""
     if class_weight == "balanced":
         return np.divide(mass.sum(), len(classes) * mass, out=np.zeros_like(mass), where=mass > 0)
-    known = set(classes.tolist())
-    unknown = [label for label in class_weight if label not in known]
-    # Weights of more classes than these are in order, as a fold may miss one; a name in place of another is not.
-    if unknown and not known <= class_weight.keys():
-        raise ValueError(f"class_weight must have keys of the classes {classes.tolist()} only, got {unknown}.")
-    weights = _as_numbers([class_weight.get(label, 1.0) for label in classes.tolist()], "class_weight")
-    if not ((weights >= 0) & np.isfinite(weights)).all():
-        raise ValueError(f"class_weight must hold finite weights of at least 0, got {class_weight!r}.")
+    weights = weights_of_classes(class_weight, classes)
+    if (weights < 0).any():
+        raise ValueError(f"class_weight must hold weights of at least 0, got {class_weight!r}.")
     return weights
-
-
-def _as_numbers(values, name):
-    if np.iscomplexobj(values):
-        raise ValueError(f"{name} must hold real numbers, got {np.asarray(values).dtype}.")
-    try:
-        return np.asarray(values, dtype=float)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"{name} must hold numbers, got {values!r}.") from error

@@ -415,7 +415,7 @@ def test_class_weights_multiply_the_odds():
     weighted = NoisyLabelClassifier(FAST, class_weight={0: 3.0}, random_state=0).fit(X, y).predict_proba(X)
     odds = [proba[:, 0] / proba[:, 1] for proba in (plain, weighted)]
     np.testing.assert_allclose(odds[1], 3 * odds[0])
-    with pytest.raises(ValueError, match="class_weight must be about labels of y, got 5"):
+    with pytest.raises(ValueError, match=r"class_weight must have keys of the classes \[0, 1\] only, got \[5\]"):
         NoisyLabelClassifier(FAST, class_weight={5: 1.0}).fit(X, y)
 
 
