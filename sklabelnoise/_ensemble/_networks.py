@@ -20,7 +20,7 @@ from sklabelnoise._ensemble._own_members import Recoded, checked_proba, fit_weig
 from sklabelnoise._foundation._classes import at_all_classes
 from sklabelnoise._foundation._cloned import cloned_with
 from sklabelnoise._foundation._work import TimeIsOver
-from sklabelnoise._fused._fits import Fit, Fits
+from sklabelnoise._fused._fits import Fit, Fits, itself
 from sklabelnoise._fused._folds import make_folds
 from sklabelnoise._fused._plan import final_classifier
 from sklabelnoise._label_refinery._left_out import seeded_clone
@@ -103,7 +103,7 @@ class NetworkStack:
             outcome = fit.failure
             if outcome is None:
                 logits = at_all_classes(fit.logits[0], fit.classes, self.classes, fill=-np.inf).astype(np.float64)
-                outcome = softmax(logits, axis=1), partial(_itself, fit.fitted()) if kept else fit.fitted
+                outcome = softmax(logits, axis=1), partial(itself, fit.fitted()) if kept else fit.fitted
             trained.append((places[fit.candidate], folds[fit.fold], outcome))
         return trained
 
@@ -141,7 +141,7 @@ class NetworkStack:
                 except Exception as error:  # of whatever a member brings along
                     yield Fit(number, fold, failure=f"{type(error).__name__}: {error}")
                 else:
-                    yield Fit(number, fold, fitted=partial(_itself, model), classes=model.classes_, logits=[logits])
+                    yield Fit(number, fold, fitted=partial(itself, model), classes=model.classes_, logits=[logits])
 
         return Fits(estimators, len(rows.splits), folds, alone)
 
@@ -242,7 +242,3 @@ class TableNetworks(Family):
 
 def _expected_seconds(n_networks, n_epochs, n_samples, n_features, n_classes):
     return n_networks * (0.05 + n_epochs * n_samples * (n_features + n_classes) * 256 * 3e-10)
-
-
-def _itself(model):
-    return model

@@ -130,7 +130,7 @@ class Checkpoint:
                 f"The '{argument}' parameter must be a folder that can be written. Got {os.fspath(folder)!r}: {error}"
             ) from error
 
-    def save(self, name, array):
+    def save(self, name, array, *, replace=True):
         """Write an array so that it is on disk in full, or not at all.
 
         Parameters
@@ -139,13 +139,31 @@ class Checkpoint:
             Name of the array.
         array : ndarray
             Any array without Python objects.
+        replace : bool, default=True
+            Whether it takes the place of one of that name.
 
         Raises
         ------
+        FileExistsError
+            If it must not, and there is one.
         OSError
             If the file cannot be written; the message says what is kept.
         """
-        self._write(name, array)
+        buffer = io.BytesIO()
+        np.lib.format.write_array(buffer, np.asarray(array), allow_pickle=False)
+        try:
+            # Let go at once: an error keeps this frame, and a buffer must not be collected while it is looked into.
+            with buffer.getbuffer() as content:
+                write_whole(self.path / name, hashlib.sha256(content).digest(), content, replace=replace)
+        except FileExistsError:
+            raise
+        except OSError as error:
+            explained = OSError(
+                f"The {self._argument} could not write {os.fspath(self.path / name)!r}. What was finished before is "
+                f"whole and kept in that folder; the same fit goes on from there once files can be written. Got {error}"
+            )
+            explained.errno = error.errno
+            raise explained from error
 
     def save_first(self, name, array):
         """Write an array unless there is one of that name, by another run that shares the folder.
@@ -168,11 +186,11 @@ class Checkpoint:
             If the file cannot be written; the message says what is kept.
         """
         try:
-            self._write(name, array, replace=False)
+            self.save(name, array, replace=False)
         except FileExistsError:
             if (stored := self.load(name)) is not None:
                 return stored
-            self._write(name, array)
+            self.save(name, array)
         return array
 
     def once(self, name, make):
@@ -191,23 +209,6 @@ class Checkpoint:
         """
         stored = self.load(name)
         return self.save_first(name, make()) if stored is None else stored
-
-    def _write(self, name, array, replace=True):
-        buffer = io.BytesIO()
-        np.lib.format.write_array(buffer, np.asarray(array), allow_pickle=False)
-        try:
-            # Let go at once: an error keeps this frame, and a buffer must not be collected while it is looked into.
-            with buffer.getbuffer() as content:
-                write_whole(self.path / name, hashlib.sha256(content).digest(), content, replace=replace)
-        except FileExistsError:
-            raise
-        except OSError as error:
-            explained = OSError(
-                f"The {self._argument} could not write {os.fspath(self.path / name)!r}. What was finished before is "
-                f"whole and kept in that folder; the same fit goes on from there once files can be written. Got {error}"
-            )
-            explained.errno = error.errno
-            raise explained from error
 
     def load(self, name):
         """Read an array back.

@@ -256,7 +256,7 @@ def fit_alone(
             continue
         rows = dict(zip(("train", "test"), splits[fold], strict=True))
         logits = [outcome._logits(take_rows(X, rows[part])) for part in parts]
-        yield Fit(number, fold, fitted=partial(_itself, outcome), classes=outcome.classes_, logits=logits)
+        yield Fit(number, fold, fitted=partial(itself, outcome), classes=outcome.classes_, logits=logits)
 
 
 def _piece(name, key):
@@ -270,8 +270,9 @@ def _fit_or_failure(key, estimator, X, train, params):
         return key, str(error)
 
 
-def _itself(fitted):
-    return fitted
+def itself(model):
+    """What gives a model that is there, where a fit may have to be made: a function that can be pickled."""
+    return model
 
 
 def fit_together(

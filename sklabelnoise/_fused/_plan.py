@@ -204,7 +204,7 @@ def final_classifier(estimator):
 
 def _with_equal_rows(candidates):
     """Numbers of candidates whose classifiers see the same rows: equal transformers, and one type to compute in."""
-    heads = []
+    groups = []
     for number, candidate in enumerate(candidates):
         classifier = final_classifier(candidate)
         head = {"": [getattr(classifier, name, None) for name in ("dtype", "device")]}
@@ -215,13 +215,17 @@ def _with_equal_rows(candidates):
                 # What is set inside of transformers; they themselves are other objects in each candidate.
                 if "__" in name and not name.startswith(f"{last}__") and not isinstance(value, BaseEstimator):
                     head[name] = value
-        for other, numbers in heads:
-            if same(head, other):
-                numbers.append(number)
-                break
-        else:
-            heads.append((head, [number]))
-    return [numbers for _, numbers in heads]
+        _join(groups, (head, number), lambda first, one: same(one[0], first[0]))
+    return [[number for _, number in group] for group in groups]
+
+
+def _join(groups, item, is_alike):
+    """Put an item into the first group whose first item is like it, into one of its own if there is none."""
+    for group in groups:
+        if is_alike(group[0], item):
+            group.append(item)
+            return
+    groups.append([item])
 
 
 def _plan(estimators, make_folds, share_seed):
@@ -341,12 +345,7 @@ def _sorted(plan, candidates):
     groups = []
     for candidate in candidates:
         with _noting(plan, [candidate.number]):
-            for group in groups:
-                if group[0].seed == candidate.seed and _difference(group[0], candidate) is None:
-                    group.append(candidate)
-                    break
-            else:
-                groups.append([candidate])
+            _join(groups, candidate, lambda first, one: first.seed == one.seed and _difference(first, one) is None)
     stacks = [stack for group in groups for stack in _stacks_of(group)]
     stacks.sort(key=lambda stack: stack.numbers[0])
     for stack in stacks[1:]:
@@ -361,12 +360,7 @@ def _stacks_of(group):
         return [Stack([group], [candidate.number for candidate in group], unfit)]
     parts = []
     for candidate in group:
-        for part in parts:
-            if _unfit([part[0], candidate]) is None:
-                part.append(candidate)
-                break
-        else:
-            parts.append([candidate])
+        _join(parts, candidate, lambda first, one: _unfit([first, one]) is None)
     return [Stack([part], [candidate.number for candidate in part], _unfit(part)) for part in parts]
 
 

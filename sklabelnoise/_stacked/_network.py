@@ -8,7 +8,7 @@ from torch import nn
 from torch.func import functional_call
 
 from sklabelnoise._compat import ended, has_hooks
-from sklabelnoise._stacked._shared_rows import SharedRows
+from sklabelnoise._stacked._shared_rows import SharedRows, product
 from sklabelnoise._stacked._traced_chain import traced_chain
 from sklabelnoise.modules import MLP
 from sklabelnoise.modules._draws import Dropout, captured, dropout, may_draw, seeded
@@ -211,16 +211,12 @@ def _alone(module, state, X):
 def _linear_of_shared(X, weight, bias=None):
     """One product for the K replicas of each fold: X (g, d, n), weight (g, K, units, d)."""
     g, k, units, d = weight.shape
-    weight = weight.view(g, k * units, d)
-    out = torch.bmm(weight, X) if bias is None else torch.baddbmm(bias.view(g, k * units, 1), weight, X)
-    return out.view(g, k, units, -1)
+    return product(weight.view(g, k * units, d), X, bias).view(g, k, units, -1)
 
 
 def _linear(hidden, weight, bias=None):
     g, k, units, d = weight.shape
-    weight, hidden = weight.view(g * k, units, d), hidden.reshape(g * k, d, -1)
-    out = torch.bmm(weight, hidden) if bias is None else torch.baddbmm(bias.view(g * k, units, 1), weight, hidden)
-    return out.view(g, k, units, -1)
+    return product(weight.view(g * k, units, d), hidden.reshape(g * k, d, -1), bias).view(g, k, units, -1)
 
 
 def _batch_norm(

@@ -79,11 +79,9 @@ class _LinearOfFolds(_Folded):
         if in_dims[0] is None:
             x = x.expand(g, *x.shape)
         if x.dim() == 3:
-            flat = None if bias is None else bias.reshape(g, k * units, 1)
-            out = _product(weight.reshape(g, k * units, d), x.mT, flat)
+            out = product(weight.reshape(g, k * units, d), x.mT, bias)
         else:
-            flat = None if bias is None else bias.reshape(g * k, units, 1)
-            out = _product(weight.reshape(g * k, units, d), x.reshape(g * k, *x.shape[2:]).mT, flat)
+            out = product(weight.reshape(g * k, units, d), x.reshape(g * k, *x.shape[2:]).mT, bias)
         return out.view(g, k, units, -1).mT, 0
 
 
@@ -91,5 +89,8 @@ def _to_front(tensor, dim):
     return tensor if dim is None else tensor.movedim(dim, 0)
 
 
-def _product(weight, rows, bias):
-    return torch.bmm(weight, rows) if bias is None else torch.baddbmm(bias, weight, rows)
+def product(weight, rows, bias=None):
+    """Layers of weights (b, units, d) of rows (b, d, n), with a bias for each unit, in whatever shape that is given."""
+    if bias is None:
+        return torch.bmm(weight, rows)
+    return torch.baddbmm(bias.reshape(*weight.shape[:2], 1), weight, rows)

@@ -133,11 +133,9 @@ class PeerLoss(_BatchLoss):
         log_proba = log_probabilities(logits)
         own = weighted_mean(cross_entropy_of(log_proba, target), sample_weight)
         rows = as_distribution(target, logits.shape[-1], logits.dtype)
-        if sample_weight is None:
-            marginal = rows.mean(-2)
-        else:
-            marginal = weighted_mean(rows.mT, sample_weight.unsqueeze(-2))
-        peers = -(marginal * weighted_mean(log_proba.mT, _over_classes(sample_weight))).sum(-1)
+        over_classes = None if sample_weight is None else sample_weight.unsqueeze(-2)
+        marginal = weighted_mean(rows.mT, over_classes)
+        peers = -(marginal * weighted_mean(log_proba.mT, over_classes)).sum(-1)
         alpha = self.alpha * self._ramp()
         return (own - alpha * peers) / (1 + alpha)
 
@@ -148,7 +146,3 @@ class PeerLoss(_BatchLoss):
             ramp = ((self.progress - self.start) / (1 - self.start).clamp_min(1e-12)).clamp(0, 1)
             return ramp.masked_fill(self.start >= 1, done)
         return done if self.start == 1 else max(0.0, (self.progress - self.start) / (1 - self.start))
-
-
-def _over_classes(sample_weight):
-    return None if sample_weight is None else sample_weight.unsqueeze(-2)

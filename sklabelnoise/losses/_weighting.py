@@ -63,7 +63,7 @@ def integrate_emphasis(emphasis, *, device=None):
 
 
 def weights_of(emphasis, odds):
-    """w at the odds of the labels, of shape (..., n_samples): exact at any odds for the emphases of this module."""
+    """w at the odds of the labels, of shape (..., n_samples): exact at any odds for the emphases of this package."""
     log_weight = getattr(emphasis, "_log_weight", None)
     return call_emphasis(emphasis, odds.p) if log_weight is None else log_weight(odds).exp()
 
@@ -88,7 +88,7 @@ def check_emphasis(emphasis: Callable[..., Any]) -> None:
     Parameters
     ----------
     emphasis : callable
-        A function w(p), such as the objects of this module.
+        A function w(p), such as those of this package.
 
     Raises
     ------
