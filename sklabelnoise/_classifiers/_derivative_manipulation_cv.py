@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.exceptions import FitFailedWarning
 from sklearn.metrics import check_scoring
-from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 from sklearn.utils.validation import check_is_fitted
 from skorch import NeuralNet
 from torch.utils.data import Dataset
@@ -34,7 +33,7 @@ from sklabelnoise._foundation._classes import at_all_classes
 from sklabelnoise._foundation._fitted_state import keeping_fitted_state
 from sklabelnoise._foundation._given import check_groups, check_groups_whole, check_weights
 from sklabelnoise._foundation._progress import Progress
-from sklabelnoise._foundation._row_numbers import check_folds, folds_of, pairs_of_rows
+from sklabelnoise._foundation._row_numbers import folds_of, pairs_of_rows, shuffled_folds
 from sklabelnoise._foundation._seeds import MAX_SEED
 from sklabelnoise._foundation._types import ArrayLike, CrossValidation, Labels, RandomState, Rows
 from sklabelnoise._foundation._warning_filters import callers_filters
@@ -49,8 +48,6 @@ from sklabelnoise.training._training_set import LabeledRows, check_inputs, soft_
 _SAID_OF_THE_DATA = (UserWarning, "The features of X differ in scale"), (UserWarning, "X_val must be on the scale")
 # Rows whose predictions by all members are held at once.
 _ROWS = 65_536
-
-
 # Parameters that decide what is made of the fits, or how they run: runs that differ in nothing else share their fits.
 _NOT_IN_THE_FITS = {"scoring", "n_jobs", "checkpoint", "verbose"}
 
@@ -481,9 +478,8 @@ def _in_single_precision(data):
 def _draw_splits(cv, X, y, groups, seed):
     """The folds that candidates are compared on."""
     given = cv
-    check_folds(cv)
     if isinstance(cv, Integral):
-        cv = (StratifiedKFold if groups is None else StratifiedGroupKFold)(cv, shuffle=True, random_state=seed)
+        cv = shuffled_folds(cv, groups, seed)
     splits = pairs_of_rows(folds_of(cv, y, len(y)).split(X, y, groups), len(y))
     if not splits:
         raise ValueError(f"cv must give at least one split, got {given!r}.")

@@ -6,8 +6,9 @@ import numpy as np
 from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, StratifiedKFold
 
 from sklabelnoise._ensemble._distinct_rows import DistinctRows, distinct_rows
+from sklabelnoise._foundation._row_numbers import DEFAULT_FOLDS
 from sklabelnoise._foundation._warning_filters import callers_filters
-from sklabelnoise._label_refinery._splits import DEFAULT_FOLDS, FoldDrawer
+from sklabelnoise._label_refinery._splits import FoldDrawer
 
 # Share of the rows that have equal ones of another label, from which on equal rows are observations of their own. Below
 # it, leaving rows out by folds alone costs more than the wrong evidence (benchmarks/README.md).

@@ -1,7 +1,6 @@
 """Members that the user brings along."""
 
 import numpy as np
-from sklearn import get_config
 from sklearn.base import clone
 from sklearn.model_selection import ParameterGrid
 from sklearn.pipeline import Pipeline
@@ -12,7 +11,7 @@ from sklabelnoise._ensemble._families import Family, FittedFamily, best_by_brier
 from sklabelnoise._ensemble._linear import OneClass
 from sklabelnoise._foundation._classes import at_all_classes, encode
 from sklabelnoise._foundation._cloned import cloned_with
-from sklabelnoise._foundation._last_step import last_step
+from sklabelnoise._foundation._last_step import last_step, name_for_last_step
 from sklabelnoise._foundation._taking_turns import in_turn
 from sklabelnoise._foundation._work import TimeIsOver
 from sklabelnoise._label_refinery._left_out import seeded_clone
@@ -133,24 +132,13 @@ def fit_weighted(estimator, X, y, weight, train):
     elif is_whole and weight[train].sum() <= max(_FEW_ROWS, _REPETITIONS * len(train)):
         train = np.repeat(train, weight[train].astype(int))
     elif isinstance(estimator, Pipeline) and has_fit_parameter(last_step(estimator), "sample_weight"):
-        weights = {_of_last_step(estimator): weight[train]}
+        weights = {name_for_last_step("sample_weight", estimator): weight[train]}
     else:
         why = "too large to repeat rows by" if is_whole else "not whole numbers to repeat rows by"
         raise ValueError(f"its fit takes no sample_weight, and the weights are {why}")
     with in_turn(estimator):
         estimator.fit(safe_indexing(X, train), y[train], **weights)
     return estimator  # not what `fit` returns, which may be nothing
-
-
-def _of_last_step(pipeline):
-    """What the fit of a Pipeline calls the weights of the rows."""
-    if get_config()["enable_metadata_routing"]:
-        return "sample_weight"  # its steps say whether they want it
-    steps = []
-    while isinstance(pipeline, Pipeline):
-        name, pipeline = pipeline.steps[-1]
-        steps.append(name)
-    return "__".join([*steps, "sample_weight"])
 
 
 def checked_proba(proba, n_rows):

@@ -1,4 +1,4 @@
-"""Libraries that only some need: where they come from, said in one way wherever one is missing."""
+"""Libraries that only some need: where they come from, said in one way wherever one is missing, and what is of them."""
 
 from __future__ import annotations
 
@@ -26,6 +26,11 @@ def comes_with(library: str, *, extra: str) -> str:
     """
     registered = _REGISTERED.get(library, library)
     return f"{registered}, which comes with the extra {extra!r}: pip install 'sklabelnoise[{extra}]'"
+
+
+def is_of(thing: object, package: str) -> bool:
+    """Whether the class of something, or one that it derives from, is of a package; by name, without importing that."""
+    return any(base.__module__.startswith(f"{package}.") for base in type(thing).__mro__)
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """Files of images: which rows name them, and how they are read."""
 
 import os
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -97,6 +98,17 @@ def in_mode(image, mode):
     return image if image.mode == mode else image.convert(mode)
 
 
+@contextmanager
+def naming_row(name, path, row):
+    """A block that reads an image, in which an error says what named it, and in which row."""
+    try:
+        yield
+    except ImportError:
+        raise
+    except Exception as reason:  # whatever pillow and what the user handed in raise
+        raise ValueError(f"{name} must name images that can be read, got {path!r} in row {row}: {reason}.") from reason
+
+
 def read_images(
     paths, *, size=None, mode="RGB", reader=None, preprocess=None, n_jobs=None, verbose=0, advice="", name="X"
 ):
@@ -137,17 +149,11 @@ def read_images(
         check_files(paths, name)  # all of them before the first is read: reading may take long
 
     def picture(row):
-        try:
+        with naming_row(name, paths[row], row):
             image = read_image(paths[row], mode) if reader is None else in_mode(reader(paths[row]), mode)
             if size is not None:
                 image = image.resize((size[1], size[0]))
             return image if preprocess is None else preprocess(image)
-        except ImportError:
-            raise
-        except Exception as reason:  # whatever pillow and what the user handed in raise
-            raise ValueError(
-                f"{name} must name images that can be read, got {paths[row]!r} in row {row}: {reason}."
-            ) from reason
 
     def pixels(row):
         image = channels_first(picture(row))

@@ -1,5 +1,6 @@
 """The end of a Pipeline, and whether it says how probable classes are."""
 
+from sklearn import get_config
 from sklearn.pipeline import Pipeline
 
 from sklabelnoise._compat import BaseSearchCV
@@ -10,6 +11,15 @@ def last_step(estimator):
     while isinstance(estimator, Pipeline):
         estimator = estimator.steps[-1][1]
     return estimator
+
+
+def name_for_last_step(parameter, estimator):
+    """What the fit of an estimator calls a parameter of its last step; where metadata are routed it keeps its name."""
+    names = []
+    while isinstance(estimator, Pipeline):
+        name, estimator = estimator.steps[-1]
+        names.append(name)
+    return parameter if get_config()["enable_metadata_routing"] else "__".join([*names, parameter])
 
 
 def predicts_proba(classifier):

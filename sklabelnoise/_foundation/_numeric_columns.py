@@ -8,7 +8,7 @@ import pandas as pd
 import scipy.sparse
 from sklearn.utils import get_tags
 
-from sklabelnoise._foundation._extras import comes_with
+from sklabelnoise._foundation._extras import comes_with, is_of
 from sklabelnoise._foundation._frames import pandas_frame
 from sklabelnoise._foundation._given import is_masked
 from sklabelnoise._foundation._image_files import image_paths, is_pillow_image
@@ -63,9 +63,9 @@ def check_no_dataset(X, classifier, *, name="X"):
     Raises
     ------
     TypeError
-        If X is one; told by name, as asking torch would import it.
+        If X is one.
     """
-    if any(base.__module__.startswith("torch.utils.data") for base in type(X).__mro__):
+    if is_of(X, "torch.utils.data"):
         raise TypeError(
             f"{name} must be an array, a frame or a list of rows for {classifier}, got {type(X).__name__} of torch. "
             "sklabelnoise.feature_extraction.embed_dataset turns a Dataset into features by a pretrained network, and "

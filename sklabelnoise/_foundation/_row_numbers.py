@@ -5,8 +5,10 @@ from collections.abc import Iterable
 from numbers import Integral
 
 import numpy as np
-from sklearn.model_selection import check_cv
+from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, check_cv
 
+# What a number of folds is where none is given.
+DEFAULT_FOLDS = 5
 _EXPECTED = (
     "cv must be a number of folds (2 or more), a splitter, or an iterable of pairs (train, test), each a "
     "one-dimensional array of row numbers or a mask"
@@ -67,6 +69,13 @@ def folds_of(cv, y, n_samples, *, classifier=True):
     if not (cv is None or isinstance(cv, Integral) or is_splitter(cv)):
         cv = pairs_of_rows(cv, n_samples)
     return check_cv(cv, y, classifier=classifier)
+
+
+def shuffled_folds(n_folds, groups, seed):
+    """A splitter into stratified folds, drawn from a seed, that keeps groups whole where there are groups."""
+    check_folds(n_folds)
+    kind = StratifiedKFold if groups is None else StratifiedGroupKFold
+    return kind(int(n_folds), shuffle=True, random_state=seed)
 
 
 def pairs_of_rows(splits, n_samples):

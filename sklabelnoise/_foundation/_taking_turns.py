@@ -9,6 +9,8 @@ from contextlib import nullcontext
 
 from sklearn.svm import SVC, LinearSVC, LinearSVR, NuSVC
 
+from sklabelnoise._foundation._extras import is_of
+
 _turn = threading.RLock()
 
 
@@ -26,14 +28,11 @@ def in_turn(estimator):
     block : context manager
     """
     parts = [estimator, *estimator.get_params(deep=True).values()]
-    return _turn if any(map(_draws, parts)) and not any(map(_is_ours, parts)) else nullcontext()
+    ours = any(is_of(part, "sklabelnoise") for part in parts)
+    return _turn if any(map(_draws, parts)) and not ours else nullcontext()
 
 
 def _draws(part):
     if isinstance(part, SVC | NuSVC):
         return part.probability is True
     return isinstance(part, LinearSVC | LinearSVR) or getattr(part, "solver", None) == "liblinear"
-
-
-def _is_ours(part):
-    return any(base.__module__.startswith("sklabelnoise.") for base in type(part).__mro__)

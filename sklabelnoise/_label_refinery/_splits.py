@@ -8,10 +8,14 @@ from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, Str
 
 from sklabelnoise._compat import num_samples
 from sklabelnoise._foundation._given import check_groups_whole
-from sklabelnoise._foundation._row_numbers import check_folds, check_left_out_once, is_splitter, pairs_of_rows
+from sklabelnoise._foundation._row_numbers import (
+    DEFAULT_FOLDS,
+    check_folds,
+    check_left_out_once,
+    is_splitter,
+    pairs_of_rows,
+)
 from sklabelnoise._foundation._warning_filters import callers_filters
-
-DEFAULT_FOLDS = 5
 
 
 class FoldDrawer:

@@ -2,11 +2,11 @@
 
 import reprlib
 from contextlib import contextmanager
+from numbers import Integral
 
 import numpy as np
 from sklearn import get_config
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
-from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 from sklearn.pipeline import Pipeline
 from sklearn.utils import get_tags, indexable
 from sklearn.utils.multiclass import check_classification_targets
@@ -16,12 +16,19 @@ from sklearn.utils.validation import has_fit_parameter
 from sklabelnoise._compat import safe_split
 from sklabelnoise._foundation._callers_line import warn
 from sklabelnoise._foundation._classes import at_all_classes
+from sklabelnoise._foundation._extras import is_of
 from sklabelnoise._foundation._given import check_groups, check_groups_whole, check_same_rows, label_column
 from sklabelnoise._foundation._in_parallel import as_they_come
-from sklabelnoise._foundation._last_step import last_step, predicts_proba
+from sklabelnoise._foundation._last_step import last_step, name_for_last_step, predicts_proba
 from sklabelnoise._foundation._numeric_columns import note_what_is_no_number
 from sklabelnoise._foundation._progress import Progress
-from sklabelnoise._foundation._row_numbers import check_folds, check_left_out_once, folds_of, pairs_of_rows
+from sklabelnoise._foundation._row_numbers import (
+    DEFAULT_FOLDS,
+    check_left_out_once,
+    folds_of,
+    pairs_of_rows,
+    shuffled_folds,
+)
 from sklabelnoise._foundation._seeds import draw_seed
 from sklabelnoise._foundation._taking_turns import in_turn
 from sklabelnoise._foundation._warning_filters import callers_filters
@@ -30,8 +37,6 @@ from sklabelnoise._label_report._evidence import check_evidence
 from sklabelnoise._label_report._report import LabelReport
 from sklabelnoise._label_report._rows import as_rows
 from sklabelnoise.metrics._class_columns import check_known, predicted_columns
-
-DEFAULT_FOLDS = 5
 
 
 @callers_filters()
@@ -96,7 +101,7 @@ def audit(
         if evidence == "out_of_fold":
             estimator, rows = default(rows)  # folds of all rows are none of those it is fitted to
         else:
-            cv = cv if isinstance(cv, int | np.integer) or cv is None or hasattr(cv, "split") else list(cv)
+            cv = cv if isinstance(cv, Integral) or cv is None or hasattr(cv, "split") else list(cv)
             estimator, rows = default(rows, cv=cv)
         known["display"] = given_rows if known["display"] is None and rows is not given_rows else known["display"]
     elif not predicts_proba(estimator):
@@ -132,12 +137,12 @@ def _found_by(fits, evidence, cv, verbose, takes_cv):
     of each half, or one for each fold.
     """
     final = last_step(fits.fitted)
-    if evidence != "out_of_fold" and _is_ours(final) and not hasattr(final, "embed"):
+    if evidence != "out_of_fold" and is_of(final, "sklabelnoise") and not hasattr(final, "embed"):
         if not takes_cv:
             _say_if_unused(cv, final)
         proba, classes, out_of_fold = fits.own_left_out(verbose)
         return {"proba": proba, "classes": classes, "in_sample": not out_of_fold}
-    does_not_memorize = _is_ours(final) and getattr(final, "loss", None) != "cross_entropy"
+    does_not_memorize = is_of(final, "sklabelnoise") and getattr(final, "loss", None) != "cross_entropy"
     if evidence == "fit" or (evidence == "auto" and does_not_memorize):
         _say_if_unused(cv, final)
         splits = fits.halves()
@@ -153,7 +158,7 @@ def _found_by(fits, evidence, cv, verbose, takes_cv):
 
 def _say_if_unused(cv, final):
     """Warn of folds that nobody asks for: what the user wants kept apart would not be."""
-    if cv is None or (isinstance(cv, int | np.integer) and cv == DEFAULT_FOLDS):
+    if cv is None or (isinstance(cv, Integral) and cv == DEFAULT_FOLDS):
         return
     warn(
         f"cv={' '.join(reprlib.repr(cv).split())} is not used: the labels are judged by what a fit of "
@@ -177,7 +182,7 @@ class _Fits:
 
     def _show(self, verbose):
         final = last_step(self.estimator)
-        if verbose > 0 and _is_ours(final) and "verbose" in final.get_params(deep=False):
+        if verbose > 0 and is_of(final, "sklabelnoise") and "verbose" in final.get_params(deep=False):
             final.set_params(verbose=verbose)
 
     def halves(self):
@@ -187,11 +192,9 @@ class _Fits:
 
     def splits(self, cv):
         """Rows to fit to and rows left out, each row left out once."""
-        check_folds(cv)
-        if isinstance(cv, int | np.integer):
+        if isinstance(cv, Integral):
             self._check_enough_groups(cv, f"cv={cv} needs")
-            kind = StratifiedKFold if self.groups is None else StratifiedGroupKFold
-            cv = kind(int(cv), shuffle=True, random_state=draw_seed(self.random_state))
+            cv = shuffled_folds(cv, self.groups, draw_seed(self.random_state))
         # What is split of a Dataset, and handed to workers, are numbers of rows.
         rows = np.arange(len(self.X)) if is_dataset(self.X) else self.X
         # A splitter that ignores groups is refused below where it tears one apart.
@@ -352,12 +355,7 @@ def _sorted_columns(proba, final):
 
 def _takes_datasets(estimator):
     """Networks of this package are fitted to a torch Dataset as it is; transformers of a Pipeline are not."""
-    return _is_ours(estimator) and hasattr(estimator, "embed")
-
-
-def _is_ours(estimator):
-    """Whether it is a class of this package or derived from one; by name, because importing them would import torch."""
-    return any(base.__module__.startswith("sklabelnoise.") for base in type(estimator).__mro__)
+    return is_of(estimator, "sklabelnoise") and hasattr(estimator, "embed")
 
 
 def _name_of_groups(estimator):
@@ -366,17 +364,11 @@ def _name_of_groups(estimator):
     None where it does not. It is this package's, and where scikit-learn routes metadata, it is made to request them.
     """
     final = last_step(estimator)
-    if not (_is_ours(final) and has_fit_parameter(final, "groups")):
+    if not (is_of(final, "sklabelnoise") and has_fit_parameter(final, "groups")):
         return None
-    if estimator is final or get_config()["enable_metadata_routing"]:
-        if estimator is not final:
-            final.set_fit_request(groups=True)
-        return "groups"
-    names = []
-    while isinstance(estimator, Pipeline):
-        name, estimator = estimator.steps[-1]
-        names.append(name)
-    return "__".join([*names, "groups"])
+    if estimator is not final and get_config()["enable_metadata_routing"]:
+        final.set_fit_request(groups=True)
+    return name_for_last_step("groups", estimator)
 
 
 def _watch(final):

@@ -3,20 +3,17 @@
 import numpy as np
 
 from sklabelnoise._foundation._class_names import by_name, kept_labels, named_labels
+from sklabelnoise._foundation._extras import is_of
 from sklabelnoise._foundation._image_files import is_pillow_image
 
 
 def is_dataset(X):
-    """Whether X is a Dataset of torch or of Hugging Face; by name, because asking the libraries would import them."""
-    return _is_torch_dataset(X) or is_hugging_face(X)
+    """Whether X is a Dataset of torch or of Hugging Face."""
+    return is_of(X, "torch.utils.data") or is_hugging_face(X)
 
 
 def is_hugging_face(X):
-    return any(base.__module__.startswith("datasets.") for base in type(X).__mro__) and hasattr(X, "features")
-
-
-def _is_torch_dataset(X):
-    return any(base.__module__.startswith("torch.utils.data") for base in type(X).__mro__)
+    return is_of(X, "datasets") and hasattr(X, "features")
 
 
 class Datasets:

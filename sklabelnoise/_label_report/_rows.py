@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from sklabelnoise._foundation._given import of_tensor
-from sklabelnoise._foundation._image_files import are_image_paths, is_pillow_image
+from sklabelnoise._foundation._image_files import are_image_paths, is_pillow_image, naming_row
 from sklabelnoise._foundation._numeric_columns import check_is_rows
 from sklabelnoise._label_report._datasets import Datasets, is_dataset, is_hugging_face
 from sklabelnoise._label_report._views import picture_at
@@ -89,9 +89,7 @@ def picture_rows(X):
     if not all(isinstance(item, os.PathLike) for item in items) and not are_image_paths(items):
         return None
     rows = []
-    for number, path in enumerate(items):
-        try:
-            rows.append(small_picture(os.fspath(path)))
-        except (OSError, SyntaxError, ValueError) as reason:
-            raise ValueError(f"X must name images that can be read, got {str(path)!r} in row {number}.") from reason
+    for number, path in enumerate(map(os.fspath, items)):
+        with naming_row("X", path, number):
+            rows.append(small_picture(path))
     return np.stack(rows)

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from sklabelnoise._foundation._callers_line import warn
-from sklabelnoise._foundation._extras import needed
+from sklabelnoise._foundation._extras import is_of, needed
 from sklabelnoise.training._module import last_linear, twin
 
 # Where torchvision's and timm's factories say what weights they load, and what means none.
@@ -49,7 +49,7 @@ class Backbone:
         self.output, self.pool, self.drop_head, self.device = output, pool, drop_head, device
         if _makes_a_module(backbone):
             backbone = _built(backbone)
-        self.takes_texts = _is_of(backbone, "sentence_transformers")
+        self.takes_texts = is_of(backbone, "sentence_transformers")
         if isinstance(backbone, nn.Module):
             self.name = type(backbone).__name__
             self.identity = (repr(backbone), dict(backbone.state_dict()))
@@ -73,7 +73,7 @@ class Backbone:
 
     def own_preprocess(self):
         """What prepares pictures as the network was trained on, where that is known."""
-        if not _is_of(self.network, "timm"):
+        if not is_of(self.network, "timm"):
             return None
         from timm.data import create_transform, resolve_model_data_config  # whoever has such a network has timm
 
@@ -198,11 +198,6 @@ def _on(batch, device, dtype):
     if not isinstance(batch, torch.Tensor):
         return batch
     return batch.to(device, dtype if batch.is_floating_point() else None)
-
-
-def _is_of(thing, library):
-    """Whether the class of something, or one that it derives from, is of a library; without importing that."""
-    return any(base.__module__.partition(".")[0] == library for base in type(thing).__mro__)
 
 
 def _makes_a_module(backbone):

@@ -7,7 +7,14 @@ import pandas as pd
 import torch
 from torch.utils.data import DataLoader, Dataset, IterableDataset, Subset, default_collate
 
-from sklabelnoise._foundation._image_files import channels_first, check_files, image_paths, is_pillow_image, read_image
+from sklabelnoise._foundation._image_files import (
+    channels_first,
+    check_files,
+    image_paths,
+    is_pillow_image,
+    naming_row,
+    read_image,
+)
 from sklabelnoise.modules._draws import captured, seeded
 from sklabelnoise.training._named_rows import NamedRows
 from sklabelnoise.training._streams import as_tensor
@@ -103,14 +110,8 @@ class _Pictures:
         return len(self.paths)
 
     def __getitem__(self, number):
-        try:
+        with naming_row("data", self.paths[number], number):
             return read_image(self.paths[number])
-        except ImportError:
-            raise
-        except Exception as reason:
-            raise ValueError(
-                f"data must name images that can be read, got {self.paths[number]!r} in row {number}: {reason}."
-            ) from reason
 
 
 class _Prepared(Dataset):

@@ -13,9 +13,7 @@ from sklearn.model_selection import cross_val_predict
 from sklearn.utils import indexable
 
 from sklabelnoise._classifiers._known_predictions import KnownPredictions
-from sklabelnoise._classifiers._net_classifier import NetClassifier
 from sklabelnoise._compat import check_method_params, num_samples, safe_indexing
-from sklabelnoise._foundation._given import as_labels, check_none_missing, check_same_rows
 from sklabelnoise._foundation._progress import Progress
 from sklabelnoise._foundation._row_numbers import folds_of, pairs_of_rows
 from sklabelnoise._foundation._types import ArrayLike, CrossValidation, Estimator, Labels
@@ -24,6 +22,7 @@ from sklabelnoise._fused._fits import Fits, refuse
 from sklabelnoise._fused._folds import make_folds
 from sklabelnoise._fused._plan import final_classifier
 from sklabelnoise._stacked._criterion import NotStackableError
+from sklabelnoise.model_selection._evaluation import checked_labels
 
 _METHODS = ("predict", "predict_proba", "predict_log_proba", "decision_function")
 
@@ -98,11 +97,7 @@ def fused_cross_val_predict(
     >>> fused_cross_val_predict(DMClassifier(random_state=0), X, y, method="predict_proba").shape
     (200, 2)
     """
-    check_same_rows(y=y, soft_labels=(params or {}).get("soft_labels"), numbers=False)
-    if isinstance(estimator, NetClassifier):
-        y = as_labels(y)
-    elif is_classifier(estimator):  # which may want them in a type of its own
-        check_none_missing(y)
+    y = checked_labels(estimator, y, params)
     X, y, groups = indexable(X, y, groups)
     splits = splitter = folds_of(cv, y, num_samples(X), classifier=is_classifier(estimator))
     try:

@@ -6,18 +6,40 @@ from functools import partial
 from itertools import product
 
 import pandas as pd
-from sklearn.base import clone
+from sklearn.base import clone, is_classifier
 from sklearn.utils.parallel import delayed
 
 from sklabelnoise._classifiers._known_predictions import KnownPredictions, predictions_suffice
+from sklabelnoise._classifiers._net_classifier import NetClassifier
 from sklabelnoise._compat import MultimetricScorer, check_method_params, fit_and_score, safe_indexing, score_fitted
 from sklabelnoise._foundation._callers_line import warn
 from sklabelnoise._foundation._cloned import cloned_with
+from sklabelnoise._foundation._given import as_labels, check_none_missing, check_same_rows
 from sklabelnoise._foundation._in_parallel import in_order
 from sklabelnoise._foundation._progress import Progress
 from sklabelnoise._fused._fits import Fit, Fits
 from sklabelnoise._fused._folds import make_folds
 from sklabelnoise._fused._plan import final_classifier
+
+
+def checked_labels(estimator, y, params):
+    """Labels of a search as an array for a network, as they are for a classifier that may want a type of its own.
+
+    Parameters
+    ----------
+    estimator : estimator
+        What is searched over.
+    y : array-like or None
+        What the caller passed.
+    params : dict or None
+        Metadata, of which `soft_labels` must have the rows of `y`.
+    """
+    check_same_rows(y=y, soft_labels=(params or {}).get("soft_labels"), numbers=False)
+    if isinstance(estimator, NetClassifier):
+        return as_labels(y)
+    if is_classifier(estimator):
+        check_none_missing(y)
+    return y
 
 
 @dataclass(eq=False)

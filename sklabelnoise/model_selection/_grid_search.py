@@ -21,7 +21,6 @@ from sklearn.base import clone, is_classifier
 from sklearn.model_selection import GridSearchCV, ParameterGrid
 from sklearn.utils import indexable
 
-from sklabelnoise._classifiers._net_classifier import NetClassifier
 from sklabelnoise._compat import (
     callback_context,
     check_method_params,
@@ -32,11 +31,10 @@ from sklabelnoise._compat import (
 )
 from sklabelnoise._foundation._cloned import cloned_with
 from sklabelnoise._foundation._fitted_state import keeping_fitted_state
-from sklabelnoise._foundation._given import as_labels, check_none_missing, check_same_rows
 from sklabelnoise._foundation._row_numbers import folds_of, pairs_of_rows
 from sklabelnoise._foundation._types import ArrayLike, Estimator, Labels
 from sklabelnoise._foundation._warning_filters import callers_filters
-from sklabelnoise.model_selection._evaluation import Evaluation
+from sklabelnoise.model_selection._evaluation import Evaluation, checked_labels
 
 _OF_THE_BEST = ("best_index_", "best_score_", "best_params_", "best_estimator_", "refit_time_", "feature_names_in_")
 
@@ -204,11 +202,7 @@ class FusedGridSearchCV(GridSearchCV):
         ValueError
             If a parameter of the grid is unknown, or all fits fail.
         """
-        check_same_rows(y=y, soft_labels=params.get("soft_labels"), numbers=False)
-        if isinstance(self.estimator, NetClassifier):
-            y = as_labels(y)
-        elif is_classifier(self.estimator):  # which may want them in a type of its own
-            check_none_missing(y)
+        y = checked_labels(self.estimator, y, params)
         scorers, refit_metric = self._get_scorers()
         X, y = indexable(X, y)
         params = check_method_params(X, params=params)
