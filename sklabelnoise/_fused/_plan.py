@@ -7,7 +7,7 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
 from sklabelnoise._foundation._seeds import draw_seed
@@ -20,6 +20,9 @@ from sklabelnoise._stacked._vmap_check import why_not_stackable
 from sklabelnoise.training._building import NetBuilder
 from sklabelnoise.training._device import generator_on, resolve_device
 from sklabelnoise.training._net import NoisyLabelNet
+
+# In a row, of which a batch is tried out before a module is trained in a stack.
+_FEW_NUMBERS = 1024
 
 
 @runtime_checkable
@@ -85,6 +88,8 @@ class Candidate:
         return {
             "another architecture": [type(module), repr(module), builder.module_params],
             "other initial weights": [None if from_user else self.seed, dict(module.state_dict())],
+            # Two factories, or instances, may differ in what neither the layers nor the weights show.
+            "another module": builder.module,
             **{
                 f"another {name}": self.used[name]
                 for name in ("optimizer", "max_epochs", "batch_size", "device", "dtype")
@@ -209,12 +214,7 @@ def _with_equal_rows(candidates):
         classifier = final_classifier(candidate)
         head = {"": [getattr(classifier, name, None) for name in ("dtype", "device")]}
         if classifier is not candidate:
-            *transformers, (last, _) = candidate.steps
-            head["steps"] = [(name, type(transformer)) for name, transformer in transformers]
-            for name, value in candidate.get_params().items():
-                # What is set inside of transformers; they themselves are other objects in each candidate.
-                if "__" in name and not name.startswith(f"{last}__") and not isinstance(value, BaseEstimator):
-                    head[name] = value
+            head["steps"] = candidate.steps[:-1]
         _join(groups, (head, number), lambda first, one: same(one[0], first[0]))
     return [[number for _, number in group] for group in groups]
 
@@ -404,7 +404,9 @@ def _join_seeds(stacks):
 
 def _why_unusable(stack, fold):
     candidate = stack.by_seed[0][0]
-    data = fold.with_rows(candidate.sets[0].take(np.arange(min(4, len(candidate.sets[0])))))
+    # Some functions of torch compute many rows in another way than few; of images, few have to do.
+    n_rows = 32 if np.prod(fold.X.shape[1:]) <= _FEW_NUMBERS else 4
+    data = fold.with_rows(candidate.sets[0].take(np.arange(min(n_rows, len(candidate.sets[0])))))
     X = data.as_tensors(torch.device(candidate.net.device)).rows(np.arange(len(data)))
     net = candidate.net
     X = X if net.preprocess is None else net.preprocess(X)

@@ -17,7 +17,8 @@ from sklabelnoise._stacked._norm_of_replicas import BatchNormOfReplicas
 class SharedRows(TorchFunctionMode):
     """Within this block, inside two nested :func:`torch.vmap`, stacked layers are computed at once.
 
-    These are linear layers and batch normalizations.
+    These are linear layers and batch normalizations. Embeddings keep their row of padding as it is, which torch's own
+    rule under ``vmap`` trains.
 
     Parameters
     ----------
@@ -40,12 +41,22 @@ class SharedRows(TorchFunctionMode):
             given = [tensor for tensor in numbers if tensor is not None]
             if x.dim() > 1 and given and all(id(tensor) in self.stacked for tensor in given):
                 return BatchNormOfReplicas.apply(x, *numbers, training, momentum, eps)
+        elif func is F.embedding:
+            return _with_fixed_padding(func(*args, **(kwargs or {})), *args, **(kwargs or {}))
         return func(*args, **(kwargs or {}))
 
 
 def _arguments(input, running_mean, running_var, weight=None, bias=None, training=False, momentum=0.1, eps=1e-5):
     """Those of ``torch.nn.functional.batch_norm`` in their order, however it was called."""
     return input, running_mean, running_var, weight, bias, training, momentum, eps
+
+
+def _with_fixed_padding(embedded, input, weight, padding_idx=None, *args, **kwargs):
+    """Embedded tokens, without derivatives of those that are padding."""
+    if padding_idx is None:
+        return embedded
+    is_padding = (input == padding_idx % len(weight)).unsqueeze(-1)
+    return torch.where(is_padding, embedded.detach(), embedded)
 
 
 class _Folded(torch.autograd.Function):

@@ -6,8 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.compose import ColumnTransformer
 from sklearn.model_selection import KFold
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 from torch import nn
 
@@ -45,6 +47,13 @@ def of_weights(seed):
         return MLP(D, C, hidden=(4,))
 
 
+def scaled_instance(scale):
+    module = Scaled(D, C, scale)
+    nn.init.zeros_(module.layer.weight)
+    nn.init.zeros_(module.layer.bias)
+    return module
+
+
 def make(kind=DMClassifier, **more):
     given = {"module__hidden": (4,), "max_epochs": 2, "batch_size": 20, "device": "cpu", "random_state": 0, **more}
     return kind(**{name: value for name, value in given.items() if value is not None})
@@ -69,6 +78,10 @@ NUMBERS = {
     "momentum": [{**SGD}, {**SGD, "optimizer__momentum": 0.5}],
     "schedule": [{}, {"lr_schedule": "cosine"}],
     "weights of classes": [{}, {"class_weight": "balanced"}, {"class_weight": {0: 2}}],
+    "numbers beside a module of a user": [
+        {"module": partial(Scaled, scale=2.0), **NO_HIDDEN, "lam": lam} for lam in (0, 1)
+    ],
+    "numbers beside an instance": [{"module": scaled_instance(2.0), **NO_HIDDEN, "lam": lam} for lam in (0, 1)],
     "seeds": [{"random_state": 0}, {"random_state": 1}, {"random_state": 2}],
 }
 
@@ -87,6 +100,18 @@ APART = {
     "other initial weights": (
         {"module": of_weights(0), **NO_HIDDEN},
         {"module": of_weights(1), **NO_HIDDEN},
+    ),
+    "another module": (
+        {"module": partial(Scaled, scale=1.0), **NO_HIDDEN},
+        {"module": partial(Scaled, scale=2.0), **NO_HIDDEN},
+    ),
+    "another module, of the same weights": (
+        {"module": scaled_instance(1.0), **NO_HIDDEN},
+        {"module": scaled_instance(2.0), **NO_HIDDEN},
+    ),
+    "another module, with frozen parameters": (
+        {"module": of_weights(0), **NO_HIDDEN},
+        {"module": of_weights(0).requires_grad_(False), **NO_HIDDEN},
     ),
     "another optimizer": ({"optimizer": "Adam"}, {"optimizer": "AdamW"}),
     "another max_epochs": ({}, {"max_epochs": 3}),
@@ -132,6 +157,33 @@ def test_candidates_of_another_seed_that_are_no_replicas_of_these_stay_apart(dif
 def test_other_transformers_make_other_plans():
     candidates = [make_pipeline(scaler, make()) for scaler in (StandardScaler(), MinMaxScaler(), StandardScaler())]
     assert [numbers for numbers, _ in stacks(candidates)] == [[0, 2], [1]]
+
+
+class Logarithm(TransformerMixin, BaseEstimator):
+    def fit(self, X, y=None):
+        return self
+
+    def transform(self, X):
+        return np.log1p(abs(X))
+
+
+class Root(Logarithm):
+    def transform(self, X):
+        return np.sqrt(abs(X))
+
+
+@pytest.mark.parametrize(
+    "around",
+    [
+        lambda one: FeatureUnion([("a", one), ("b", StandardScaler())]),
+        lambda one: ColumnTransformer([("a", one, [0, 1])], remainder=StandardScaler()),
+        lambda one: make_pipeline(one, StandardScaler()),
+    ],
+    ids=["union", "columns", "pipeline"],
+)
+def test_transformers_within_transformers_make_other_plans_only_where_they_differ(around):
+    candidates = [make_pipeline(around(kind()), make(lam=lam)) for kind in (Logarithm, Root) for lam in (0, 1)]
+    assert [numbers for numbers, _ in stacks(candidates)] == [[0, 1], [2, 3]]
 
 
 def test_another_type_or_device_to_compute_in_makes_other_plans():

@@ -1,8 +1,13 @@
 """Criteria that differ in numbers are one criterion with tensors."""
 
+import math
+import random
+from functools import partial
+
 import pandas as pd
 import pytest
 import torch
+from sklearn.preprocessing import StandardScaler
 from torch import nn
 
 from sklabelnoise._stacked._criterion import NotStackableError, check_stacked_criterion, stack_criteria
@@ -143,6 +148,14 @@ def test_same_compares_whatever_comes():
     assert same(DMLoss(), DMLoss())
     assert not same([1], [1, 2]) and not same((1, 2), (1,))
     assert not same(torch.ones(2), torch.ones(1))
+    assert not same(torch.ones(2), torch.ones(2, dtype=torch.long))
+
+    assert not same(torch.zeros(1), torch.zeros(1, requires_grad=True))  # one of them is frozen
+    assert same(StandardScaler(), StandardScaler()) and not same(StandardScaler(), StandardScaler(with_std=False))
+    assert same(partial(DMLoss, None), partial(DMLoss, None)) and not same(partial(DMLoss, None), partial(DMLoss, 1))
+    assert same(random.Random(0), random.Random(0)) and not same(random.Random(0), random.Random(1))
+    assert not same(math.pow, torch.pow)
+    assert not same(lambda x: x, lambda x: x)  # of which nobody knows
     frame = pd.DataFrame({"a": [1, 2]})
     assert same(frame, frame) and not same(frame, frame + 1)  # whose comparison is no truth value
 

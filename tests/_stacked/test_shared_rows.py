@@ -69,6 +69,17 @@ class OfOtherBias(nn.Module):
         return self.output(nn.functional.linear(x, self.weight, torch.arange(UNITS, dtype=x.dtype)))
 
 
+class OfTokens(nn.Module):
+    """The first number is padding."""
+
+    def __init__(self, **padding):
+        super().__init__()
+        self.tokens, self.output = nn.Embedding(4, UNITS, **padding), nn.Linear(UNITS, C)
+
+    def forward(self, x):
+        return self.output(self.tokens(x.abs().long().clamp(max=3)).sum(1))
+
+
 class Products(TorchDispatchMode):
     """Notes the shapes that matrix products and convolutions are given."""
 
@@ -91,7 +102,11 @@ def stacked(module, n_features=D, dtype=torch.float64):
 
 
 @pytest.mark.parametrize(
-    "make", [Own, lambda: Own(bias=False), lambda: Own(inplace=True), Twice, Convolutional, ByHand, OfOtherBias]
+    "make",
+    [
+        *(Own, lambda: Own(bias=False), lambda: Own(inplace=True), Twice, Convolutional, ByHand, OfOtherBias),
+        *(OfTokens, lambda: OfTokens(padding_idx=0), lambda: OfTokens(padding_idx=-1, scale_grad_by_freq=True)),
+    ],
 )
 def test_logits_and_gradients_are_those_of_each_network_alone(make):
     module = make().double()

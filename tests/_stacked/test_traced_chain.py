@@ -200,7 +200,7 @@ def test_hooks_parametrizations_and_images_that_are_not_flattened_are_no_chain()
 
 def test_a_module_that_keeps_something_is_trained_alone():
     reason = why_not_stackable(Counting(), torch.randn(4, 4))
-    assert reason == "module Counting sets its attribute 'calls' in forward"
+    assert reason == "module Counting changes its attribute 'calls' in forward"
     assert why_not_stackable(Own(), torch.randn(4, 4)) is None
 
 

@@ -121,7 +121,7 @@ class TestOrdinaryFits:
 
     def test_a_module_that_keeps_state_in_python_is_named_in_a_warning(self, noisy):
         X, y = noisy
-        with pytest.warns(UserWarning, match=r"layer 'odd' \(Counting\) sets its attribute 'calls' in forward"):
+        with pytest.warns(UserWarning, match=r"layer 'odd' \(Counting\) changes its attribute 'calls' in forward"):
             FusedGridSearchCV(DMClassifier(WithCounter, **TINY), {"lam": [0, 1]}, cv=2).fit(X, y)
 
     def test_a_loss_that_fails_in_the_middle_falls_back_to_ordinary_fits(self, noisy):
