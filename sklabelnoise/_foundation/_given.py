@@ -188,11 +188,16 @@ def label_column(y, name="y"):
     labels = as_labels(y, name)
     if labels is None or scipy.sparse.issparse(labels):
         raise TypeError(f"{name} must be an array, a series or a list of labels, got {type(labels).__name__}.")
-    if labels.ndim == 2 and labels.shape[1] == 1:
-        labels = labels[:, 0]
-    if labels.ndim != 1:
-        raise ValueError(f"{name} must be one-dimensional, got shape {labels.shape}.")
-    return labels
+    return one_a_row(labels, name)
+
+
+def one_a_row(values, name):
+    """Values of which there is one a row, also where they come as a table of one column."""
+    if values.ndim == 2 and values.shape[1] == 1:
+        values = values[:, 0]
+    if values.ndim != 1:
+        raise ValueError(f"{name} must be one-dimensional, got shape {values.shape}.")
+    return values
 
 
 def check_same_kind(**labels):

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import numpy as np
 from sklearn.utils.validation import check_array
 
-from sklabelnoise._foundation._given import check_not_masked, of_tensor
+from sklabelnoise._foundation._given import check_not_masked, of_tensor, one_a_row
 
 _FLOATS = [np.float64, np.float32]
 
@@ -81,11 +81,7 @@ def check_number_column(values, name):
     check_not_masked(values, name)
     with naming(name, "(n_samples,)"):
         column = check_array(values, dtype=_FLOATS, ensure_2d=False, allow_nd=True, input_name=name)
-    if column.ndim == 2 and column.shape[1] == 1:
-        column = column[:, 0]
-    if column.ndim != 1:
-        raise ValueError(f"{name} must be one-dimensional, got shape {column.shape}.")
-    return column
+    return one_a_row(column, name)
 
 
 @contextmanager

@@ -41,7 +41,7 @@ def mae(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
     References
     ----------
     Ghosh et al., Robust Loss Functions under Label Noise for Deep Neural Networks, AAAI 2017. Wang et al., Derivative
-    Manipulation, 2020, Eq. 2.
+    Manipulation for General Example Weighting, 2020, Eq. 2.
 
     Examples
     --------

@@ -123,18 +123,11 @@ def test_a_class_that_nobody_is_predicted_as_has_no_interval():
     np.testing.assert_array_equal(high[1:], np.eye(3)[1:])
 
 
-def test_many_classes_are_counted_as_few_are(monkeypatch):
-    y, proba, _ = evidence(0.2, n=400, n_classes=60)
-    intervals, reliability = noise_intervals(y, proba, 0.2), reliability_of(y, proba, 0.2)
-    monkeypatch.setattr("sklabelnoise._label_report._reliability._FEW_CLASSES", 1)
-    for found, expected in zip(noise_intervals(y, proba, 0.2), intervals, strict=True):
-        np.testing.assert_allclose(found, expected, atol=1e-6)
-    assert reliability_of(y, proba, 0.2) == reliability
-
-
-def test_many_classes_are_counted_as_few_are_where_a_prediction_is_always_contradicted(monkeypatch):
-    y, proba, _ = evidence(0.2, n=400, n_classes=6)
-    y[proba.argmax(axis=1) == 5] = 2
+@pytest.mark.parametrize("always_contradicted", [False, True])
+def test_many_classes_are_counted_as_few_are(always_contradicted, monkeypatch):
+    y, proba, _ = evidence(0.2, n=400, n_classes=6 if always_contradicted else 60)
+    if always_contradicted:
+        y[proba.argmax(axis=1) == 5] = 2
     intervals, reliability = noise_intervals(y, proba, 0.2), reliability_of(y, proba, 0.2)
     monkeypatch.setattr("sklabelnoise._label_report._reliability._FEW_CLASSES", 1)
     for found, expected in zip(noise_intervals(y, proba, 0.2), intervals, strict=True):
