@@ -10,25 +10,23 @@ from scipy.optimize import minimize
 from scipy.special import logsumexp, softmax
 
 # A left-out frequency of zero means "not seen among so many", not "impossible".
-FLOOR = 1e-3
+_FLOOR = 1e-3
 _TINY = 1e-300
 
 
-def centered_log_proba(proba, floor=FLOOR):
-    """Logarithms of probabilities that are raised to a floor, with a mean of zero over the classes.
+def centered_log_proba(proba):
+    """Logarithms of probabilities that are raised to a thousandth at least, with a mean of zero over the classes.
 
     Parameters
     ----------
     proba : ndarray of shape (..., n_classes)
         Probabilities.
-    floor : float, default=1e-3
-        Smallest probability before rows are normalized again.
 
     Returns
     -------
     logits : ndarray of shape (..., n_classes)
     """
-    proba = np.maximum(proba, floor)
+    proba = np.maximum(proba, _FLOOR)
     logits = np.log(proba / proba.sum(axis=-1, keepdims=True))
     return logits - logits.mean(axis=-1, keepdims=True)
 
