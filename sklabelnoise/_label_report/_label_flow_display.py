@@ -7,7 +7,7 @@ from typing import Any, Self
 import numpy as np
 
 from sklabelnoise._foundation._classes import count_pairs
-from sklabelnoise._foundation._given import check_same_kind, label_column
+from sklabelnoise._foundation._given import check_not_masked, check_same_kind, label_column
 from sklabelnoise._foundation._style import NEUTRAL, class_colors, new_axes, shorten
 from sklabelnoise._foundation._types import ArrayLike, Axes, Figure, Labels
 from sklabelnoise._label_report._report import LabelReport, check_report
@@ -58,6 +58,7 @@ class LabelFlowDisplay(ReportDisplay, kind="flow"):
 
     def __init__(self, counts: ArrayLike, classes: Labels, *, names: tuple[str, ...] = ("given", "corrected")):
         self.classes = label_column(classes, "classes")
+        check_not_masked(counts, "counts")
         self.counts = np.asarray(in_order_of_classes(counts, self.classes, "counts"))
         self.names = names
         if isinstance(names, str) or np.ndim(names) != 1 or len(names) != 2:
