@@ -1,6 +1,7 @@
 """What every test shares: one torch thread, the real data, small data sets."""
 
 import faulthandler
+import gc
 import os
 import signal
 import sys
@@ -27,6 +28,17 @@ def pytest_configure(config):
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         # A shell's background jobs inherit that an interrupt is ignored; tests send themselves interrupts.
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    gc.disable()  # what is collected stays, and to look through it again and again takes a tenth of the run
+
+
+def pytest_collection_finish(session):
+    gc.freeze()
+    gc.enable()
+
+
+def pytest_sessionfinish(session):
+    gc.unfreeze()  # hypothesis, which may be imported only now, looks for who refers to what
 
 
 def pytest_unconfigure(config):
