@@ -146,6 +146,12 @@ class Comparison:
         means = self.rows.groupby(["task", "method"])["score"].mean().unstack("method")
         return means.drop(columns=self.informed)
 
+    @cached_property
+    def scores_by_seed(self):
+        """The scores that these are means of; tasks and seeds are rows."""
+        rows = self.rows[self.rows["method"].isin(self.scores.columns)]
+        return rows.pivot(index=["task", "seed"], columns="method", values="score")
+
     @property
     def ranks(self):
         return mean_ranks(self.scores)

@@ -12,6 +12,7 @@ tree with changes, and of methods that are defined otherwise now, are left out. 
 import argparse
 import re
 import sys
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -244,22 +245,25 @@ BLOCKS = {
 }
 
 
-def block(name, results=RESULTS, with_changes=False):
+def block(name, results=RESULTS, with_changes=False, usable=usable_rows):
     """The text of one block, made from those of its rows that may be shown."""
     if name not in BLOCKS:
         raise ValueError(f"Unknown benchmark block {name!r}; expected one of {', '.join(BLOCKS)}.")
     source, make = BLOCKS[name]
     paths = [Path(results) / f"{name}.jsonl" for name in ((source,) if isinstance(source, str) else source)]
-    (rows, remark), *others = (usable_rows(path, with_changes) for path in paths)
+    (rows, remark), *others = (usable(path, with_changes) for path in paths)
     text = make(rows, *(more for more, _ in others)) if rows else f"No rows in {paths[0].name} yet.\n"
     return f"\n{text}\n" + (f"{remark.strip()}\n\n" if remark else "" if rows else "\n")
 
 
 def fill(text, results=RESULTS, with_changes=False):
     """A document with each of its blocks replaced by what the rows say now."""
-    return BLOCK.sub(
-        lambda match: match[1] + block(match["name"], results, with_changes or bool(match["changes"])) + match[4], text
-    )
+    usable = cache(usable_rows)  # many blocks are of one file
+
+    def filled(match):
+        return match[1] + block(match["name"], results, with_changes or bool(match["changes"]), usable) + match[4]
+
+    return BLOCK.sub(filled, text)
 
 
 def update(path=README, results=RESULTS, with_changes=False):

@@ -74,6 +74,7 @@ def shares_table(rows):
     n_classes = comparison.rows.groupby("task")["n_classes"].first()
     two, more = list(n_classes.index[n_classes == 2]), list(n_classes.index[n_classes != 2])
 
+    @functools.cache
     def plain(seeds):
         return best_plain_on_clean(frame[frame["seed"].isin(seeds)], comparison.tasks)
 
@@ -148,8 +149,7 @@ def leads(comparison, name):
     leads : DataFrame
         Tasks are rows, the other methods that saw no clean label and share a seed are columns.
     """
-    rows = comparison.rows[comparison.rows["method"].isin(comparison.scores.columns)]
-    scores = rows.pivot(index=["task", "seed"], columns="method", values="score")
+    scores = comparison.scores_by_seed
     ahead = -scores.drop(columns=name).sub(scores[name], axis=0)
     return ahead.groupby("task").mean().dropna(axis=1)
 

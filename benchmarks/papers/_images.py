@@ -330,10 +330,11 @@ class ImageTable:
 
     def frame(self, path=None, scale="paper"):
         """Rows of one scale and its protocol, in the order of the table's rows and columns."""
+        protocol = SCALES[scale].protocol  # takes longer than a row
         rows = [
             {**row, **row["job"]}
             for row in read_rows(path or rows_path(self.name))
-            if row["job"]["scale"] == scale and of_protocol(row, SCALES[scale].protocol)
+            if row["job"]["scale"] == scale and of_protocol(row, protocol)
         ]
         frame = pd.DataFrame(rows)
         if not rows:

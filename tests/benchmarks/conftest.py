@@ -1,13 +1,16 @@
 """Rows as `benchmarks.run` writes them, made up."""
 
+from functools import cache
+
 import pytest
 
 from benchmarks.comparison import BASELINE, CEILING
 from benchmarks.methods import METHODS
-from benchmarks.rows import append_row, environment
+from benchmarks.rows import environment, write_rows
 
 ORACLE = "DM, best by test labels"
 KINDS = {CEILING: "ceiling", BASELINE: "baseline", ORACLE: "oracle"}
+here = cache(environment)
 
 
 def make_row(task, method, seed, accuracy, **changes):
@@ -27,7 +30,7 @@ def make_row(task, method, seed, accuracy, **changes):
         "memorised": 0.2,
         "detection_auc": 0.9,
         "fit_seconds": 1.0,
-        **environment(),
+        **here(),
         "commit": "0123456789ab",
         **changes,
     }
@@ -81,8 +84,7 @@ def results(tmp_path):
 
     def write(**files):
         for name, rows in files.items():
-            for row in rows:
-                append_row(tmp_path / f"{name}.jsonl", row)
+            write_rows(tmp_path / f"{name}.jsonl", rows)
         return tmp_path
 
     return write
