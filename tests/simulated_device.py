@@ -14,13 +14,13 @@ import os
 import sys
 from collections import Counter
 from contextlib import contextmanager, nullcontext
+from functools import cache
 from unittest import mock
 
 import torch
 from torch.multiprocessing.reductions import StorageWeakRef
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_flatten, tree_map
 
 DEVICE = torch.device("meta")
 _PACKAGE = f"{os.sep}sklabelnoise{os.sep}"
@@ -123,18 +123,16 @@ class SimulatedDevice(TorchDispatchMode):
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         kwargs = dict(kwargs or {})
-        leaves, _ = tree_flatten((args, kwargs))
+        leaves = list(_leaves((*args, *kwargs.values())))
         tensors = [leaf for leaf in leaves if isinstance(leaf, torch.Tensor)]
         ours = [tensor for tensor in tensors if isinstance(tensor, DeviceTensor)]
         wanted = kwargs.get("device")
         target = torch.device(wanted) if wanted is not None else (ours or tensors)[0].device if tensors else None
         on_device = target is not None and target.type == DEVICE.type
         names_device = any(isinstance(leaf, torch.device) for leaf in leaves)
-        if ours or on_device or names_device:
+        if (ours or on_device or names_device) and _is_made_up(func):
             with self:  # in inference mode what is made up of other operations arrives whole
-                made_up = func.decompose(*args, **kwargs)
-            if made_up is not NotImplemented:
-                return made_up
+                return func.decompose(*args, **kwargs)
         self._check_generator(func, leaves, on_device, target)
         if not ours and not on_device:
             return func(*args, **kwargs)
@@ -147,14 +145,14 @@ class SimulatedDevice(TorchDispatchMode):
         if kwargs.get("pin_memory"):
             self._refuse("memory of the device can't be pinned")
         own = {id(tensor.numbers): tensor for tensor in ours}
-        out = func(*tree_map(_numbers, args), **tree_map(_numbers, kwargs))
+        out = func(*_each(_numbers, args), **{name: _each(_numbers, value) for name, value in kwargs.items()})
         # A copy to the host stays there; what an operation changes in place is returned as it came.
         to_host = (func.overloadpacket is _aten._to_copy and not on_device) or (
             func.overloadpacket is _aten.copy_ and not isinstance(args[0], DeviceTensor)
         )
         if to_host:
             return args[0] if func.overloadpacket is _aten.copy_ else out
-        return tree_map(lambda value: self._place(value, own), out)
+        return _each(lambda value: self._place(value, own), out)
 
     def _place(self, value, own):
         if not isinstance(value, torch.Tensor):
@@ -290,6 +288,28 @@ def per_batch(run, **options):
     return {"waits": dict(many.waits - few.waits), "copies": dict(many.copies - few.copies)}
 
 
+def _leaves(values):
+    for value in values:
+        if isinstance(value, (list, tuple)):
+            yield from _leaves(value)
+        else:
+            yield value
+
+
+def _each(function, value):
+    """What an operation takes or returns, each tensor of it changed."""
+    if isinstance(value, (list, tuple)):
+        return type(value)([_each(function, part) for part in value])
+    return function(value)
+
+
+@cache
+def _is_made_up(func):
+    made_of = torch._C.DispatchKey.CompositeImplicitAutograd
+    return made_of in func.py_kernels or torch._C._dispatch_has_kernel_for_dispatch_key(func.name(), made_of)
+
+
+@cache
 def _is_view(func):
     schema = func._schema
     return not schema.is_mutable and any(returned.alias_info is not None for returned in schema.returns)

@@ -43,7 +43,7 @@ from sklabelnoise.modules import ResNet20
 from sklabelnoise.training import CropFlip, Cutout, LearningDynamics, MeanPrediction, _recorded_step, _recorder
 from tests.simulated_device import DEVICE, DeviceError, DeviceTensor, per_batch, simulated_device
 
-N, N_CLASSES = 192, 3
+N, N_CLASSES = 128, 3
 
 
 @pytest.fixture(scope="module")
@@ -263,8 +263,9 @@ AUGMENTATIONS = {
 }
 
 
-@pytest.mark.parametrize("augment", AUGMENTATIONS)
-@pytest.mark.parametrize("module", [ResNet20, OwnImageNetwork])
+@pytest.mark.parametrize(
+    ("module", "augment"), [(ResNet20, "crop-flip"), *((OwnImageNetwork, name) for name in AUGMENTATIONS)]
+)
 def test_images_and_their_augmentation_stay_on_the_device(images, module, augment):
     X, y = images
     more = {"module": module, "augment": AUGMENTATIONS[augment], "max_epochs": 1}
@@ -290,7 +291,7 @@ def test_augmented_views_are_drawn_on_the_device(images):
 
     spent = per_batch(run)
     assert spent["copies"] == {}
-    assert list(spent["waits"].values()) == [3]  # predictions leave by batches
+    assert list(spent["waits"].values()) == [2]  # predictions leave by batches
 
 
 @pytest.mark.parametrize("workers", [0, 2])
@@ -299,14 +300,14 @@ def test_a_dataset_sends_its_rows_and_nothing_else(table, workers):
     more = {"iterator_train__num_workers": workers, "iterator_valid__num_workers": 0}
     spent = per_batch(lambda size: DMClassifier(**parameters(size, **more)).fit(Items(X, y)))
     assert spent["waits"] == {}
-    assert list(spent["copies"].values()) == [2 * 3]  # two epochs of three batches more
+    assert list(spent["copies"].values()) == [2 * 2]  # two epochs of two batches more
 
 
 def test_sparse_rows_are_sent_and_nothing_is_asked_back(table):
     X, y = table
     spent = per_batch(lambda size: DMClassifier(**parameters(size)).fit(scipy.sparse.csr_matrix(X), y))
     assert spent["waits"] == {}
-    assert list(spent["copies"].values()) == [2 * 3]
+    assert list(spent["copies"].values()) == [2 * 2]
 
 
 @pytest.mark.parametrize("observe", ["dynamics", "mean", "early stopping", "checkpoint", "validation"])
@@ -345,7 +346,7 @@ def test_a_prediction_waits_for_its_results_only(table):
 
     spent = per_batch(run)
     assert spent["copies"] == {}
-    assert list(spent["waits"].values()) == [2 * 3]
+    assert list(spent["waits"].values()) == [2 * 2]
 
 
 GRIDS = {
@@ -353,7 +354,7 @@ GRIDS = {
     "rates": (DMClassifier(), {"lr": [1e-3, 1e-2], "weight_decay": [0.0, 0.1]}),
     "betas": (DMClassifier(optimizer="Adam", lr_schedule="cosine"), {"optimizer__betas": [(0.9, 0.99), (0.8, 0.9)]}),
     "momenta": (DMClassifier(optimizer="SGD", optimizer__nesterov=True), {"optimizer__momentum": [0.5, 0.9]}),
-    "schedules": (DMClassifier(), {"lr_schedule": ["constant", "cosine"]}),
+    "schedules": (DMClassifier(), {"lr_schedule": ["constant", "one-cycle"]}),
     "proselflc": (ProSelfLCClassifier(), {"slope": [4.0, 8.0]}),
     "gce": (RobustLossClassifier(), {"loss__q": [0.5, 0.9]}),
     "own network": (DMClassifier(OwnNetwork), {"beta": [2, 8]}),
