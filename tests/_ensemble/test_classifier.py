@@ -23,6 +23,8 @@ from sklabelnoise._ensemble._members import TABLE_FAMILIES
 from sklabelnoise.audit import audit_labels
 from sklabelnoise.noise import corrupt_labels, pair_flip_transition_matrix, symmetric_transition_matrix
 
+pytestmark = pytest.mark.usefixtures("short_networks", "few_trees")
+
 FAST = ["kernel_ridge", "neighbors", "logistic_regression"]
 
 
@@ -35,7 +37,7 @@ def draw(n_samples=300, n_classes=3, rate=0.3, seed=0, make_T=symmetric_transiti
 
 
 @pytest.fixture(scope="module")
-def whole():
+def whole(short_networks, few_trees):
     """One fit with all families."""
     X, y_clean, y = draw(make_T=pair_flip_transition_matrix)
     return NoisyLabelClassifier(random_state=0).fit(X, y), X, y_clean, y
@@ -170,9 +172,9 @@ def test_a_copy_of_a_row_is_not_asked_about_it():
 def test_rows_of_a_group_are_left_out_together():
     # Labels are at random but equal within a group of rows that lie together.
     rng = np.random.default_rng(0)
-    centers, labels = rng.normal(size=(60, 3)), rng.integers(0, 2, 60)
-    groups = np.repeat(np.arange(60), 4)
-    X, y = centers[groups] + 0.01 * rng.normal(size=(240, 3)), labels[groups]
+    centers, labels = rng.normal(size=(50, 3)), rng.integers(0, 2, 50)
+    groups = np.repeat(np.arange(50), 4)
+    X, y = centers[groups] + 0.01 * rng.normal(size=(200, 3)), labels[groups]
     apart = NoisyLabelClassifier(["neighbors", "random_forest", "kernel_ridge"], random_state=0)
     leaking = clone(apart).fit(X, y)
     kept = apart.fit(X, y, groups=groups)

@@ -17,6 +17,8 @@ from sklabelnoise._ensemble._left_out_folds import (
 )
 from sklabelnoise.noise import corrupt_labels, symmetric_transition_matrix
 
+pytestmark = pytest.mark.usefixtures("few_trees")
+
 QUICK = ["kernel_ridge", "neighbors", "logistic_regression"]
 
 

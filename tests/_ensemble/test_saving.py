@@ -21,6 +21,8 @@ from sklabelnoise._ensemble import _saving
 from sklabelnoise._ensemble._members import TABLE_FAMILIES
 from sklabelnoise.audit import audit_labels
 
+pytestmark = pytest.mark.usefixtures("few_trees")
+
 
 class OwnModule(nn.Linear):
     def __init__(self, n_features, n_classes):
@@ -34,7 +36,7 @@ def draw():
 
 
 @pytest.fixture(scope="module")
-def model():
+def model(few_trees):
     members = ["kernel_ridge", "boosting", "extra_trees", ("net", DMClassifier(max_epochs=3)), ("bayes", GaussianNB())]
     return NoisyLabelClassifier(members, cv=2, random_state=0).fit(*draw())
 

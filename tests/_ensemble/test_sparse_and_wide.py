@@ -12,6 +12,8 @@ from sklabelnoise._ensemble._members import TABLE_FAMILIES
 from sklabelnoise._ensemble._views import Views
 from sklabelnoise.noise import corrupt_labels, symmetric_transition_matrix
 
+pytestmark = pytest.mark.usefixtures("short_networks", "few_trees")
+
 FAST = ["kernel_ridge", "neighbors", "logistic_regression"]
 
 
@@ -32,7 +34,7 @@ def wide(n_samples=80, n_features=1_200, seed=0):
 
 
 @pytest.fixture(scope="module")
-def read():
+def read(short_networks, few_trees):
     """All families fitted to TF-IDF of texts with wrong labels."""
     documents, clean = texts(240)
     X = TfidfVectorizer().fit(documents[:160]).transform(documents)

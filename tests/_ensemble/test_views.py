@@ -9,6 +9,8 @@ from sklabelnoise._ensemble._components import Components
 from sklabelnoise._ensemble._members import TABLE_FAMILIES
 from sklabelnoise._ensemble._views import Views
 
+pytestmark = pytest.mark.usefixtures("short_networks", "few_trees")
+
 
 @pytest.mark.parametrize("family", TABLE_FAMILIES)
 def test_values_may_be_missing_in_new_rows_alone(family):
