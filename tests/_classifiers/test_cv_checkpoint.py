@@ -1,6 +1,7 @@
 """A choice among candidates that was killed goes on where it was, to the same bits, and takes nothing of another."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from sklabelnoise._stacked import _loop
 from sklabelnoise.training import StopTraining
 
 SMALL = {"candidates": ((0, 0), (0.5, 8), (1, 16)), "cv": 3, "n_members": 2, "max_epochs": 6, "module__dropout": 0.2}
+BRIEF = {**SMALL, "max_epochs": 2, "random_state": 0}
 ALONE = {"candidates": ((0, 0), (0.5, 8)), "cv": 2, "n_members": 2, "max_epochs": 4, "early_stopping": True}
 
 
@@ -55,12 +57,16 @@ def same_models(one, other, X):
     np.testing.assert_array_equal(*losses)
 
 
+@pytest.fixture(scope="module")
+def whole(blobs):
+    return DMClassifierCV(**SMALL, random_state=0).fit(*blobs)
+
+
 # Three folds of one size train together: 6 epochs, then 6 of the members.
 @pytest.mark.parametrize("n_epochs", [0, 1, 3, 5, 6, 8, 11])
 def test_a_run_that_ended_in_a_stacked_training_goes_on_to_the_same_bits(
-    n_epochs, blobs, tmp_path, monkeypatch, at_each_epoch
+    n_epochs, whole, blobs, tmp_path, monkeypatch, at_each_epoch
 ):
-    whole = DMClassifierCV(**SMALL, random_state=0).fit(*blobs)
     model = DMClassifierCV(**SMALL, random_state=0, checkpoint=tmp_path)
     with monkeypatch.context() as patch:
         end_after(patch, n_epochs)
@@ -145,10 +151,17 @@ CHANGES = {
 }
 
 
+@pytest.fixture(scope="module")
+def folder_of_a_run(blobs, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("run")
+    DMClassifierCV(**BRIEF, checkpoint=folder).fit(*blobs)
+    return folder
+
+
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
-def test_another_run_takes_nothing_from_the_folder(change, blobs, tmp_path):
-    params = {**SMALL, "max_epochs": 2, "random_state": 0}
-    DMClassifierCV(**params, checkpoint=tmp_path).fit(*blobs)
+def test_another_run_takes_nothing_from_the_folder(change, blobs, folder_of_a_run, tmp_path):
+    params = BRIEF
+    shutil.copytree(folder_of_a_run, tmp_path, dirs_exist_ok=True)
     data, changed, given = change(*blobs, params)
     model = DMClassifierCV(**changed, checkpoint=tmp_path).fit(*data, **given)
     same_models(model, DMClassifierCV(**changed).fit(*data, **given), data[0])
@@ -167,7 +180,7 @@ def test_all_parameters_but_those_that_decide_no_fit_are_part_of_the_run(tmp_pat
 
 @pytest.mark.parametrize("change", [{"verbose": 1}, {"n_jobs": 1}, {"scoring": "balanced_accuracy"}], ids=str)
 def test_what_does_not_decide_a_fit_begins_no_other_run(change, blobs, tmp_path):
-    params = {**SMALL, "max_epochs": 2, "random_state": 0, "checkpoint": tmp_path}
+    params = {**BRIEF, "checkpoint": tmp_path}
     DMClassifierCV(**params).fit(*blobs)
     DMClassifierCV(**params, **change).fit(*blobs)
     assert len(list(tmp_path.iterdir())) == 1
@@ -177,14 +190,14 @@ def test_splits_given_once_are_part_of_the_run(blobs, tmp_path):
     X, y = blobs
     halves = [np.arange(150) % 4 < 2, np.arange(150) % 4 >= 2]
     splits = [(np.flatnonzero(~half), np.flatnonzero(half)) for half in halves]
-    params = {**SMALL, "max_epochs": 2, "random_state": 0, "checkpoint": tmp_path}
+    params = {**BRIEF, "checkpoint": tmp_path}
     first = DMClassifierCV(**{**params, "cv": iter(splits)}).fit(X, y)
     same_models(DMClassifierCV(**{**params, "cv": (split for split in splits)}).fit(X, y), first, X)
     assert len(list(tmp_path.iterdir())) == 1
 
 
 def test_a_damaged_snapshot_is_made_again(blobs, tmp_path):
-    params = {**SMALL, "max_epochs": 2, "random_state": 0}
+    params = BRIEF
     whole = DMClassifierCV(**params, checkpoint=tmp_path).fit(*blobs)
     for path in tmp_path.glob("*/stack-*"):
         path.write_bytes(path.read_bytes()[:50])

@@ -268,6 +268,8 @@ def test_whatever_is_set_after_the_fit_a_file_that_is_written_can_be_loaded(kind
     before, n_refused = model.predict_proba(X), 0
     prefixed = ["optimizer__momentum", "optimizer__bogus", "callbacks__x", "module__hidden", "module__bogus"]
     own = [name for name in model.get_params(deep=False) if "__" not in name]
+    if kind is not DMClassifier:  # what they share is told by one of them
+        own = [name for name in own if name not in DMClassifier().get_params()]
     for name in [*own, *prefixed, *(["loss__bogus", "loss__q"] if kind is RobustLossClassifier else [])]:
         for value in WRONG:
             other = copy.deepcopy(model).set_params(**{name: value})
@@ -282,7 +284,7 @@ def test_whatever_is_set_after_the_fit_a_file_that_is_written_can_be_loaded(kind
                 assert [found.read_text() for found in tmp_path.iterdir()] == ["before"]
             else:
                 assert np.array_equal(kind.load(path).predict_proba(X), before)
-    assert n_refused > 100
+    assert n_refused > (100 if kind is DMClassifier else 20)
 
 
 def test_what_is_wrong_with_a_setting_is_said_when_it_is_saved(fitted, tmp_path):
