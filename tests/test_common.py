@@ -34,11 +34,11 @@ DEFAULTS = [
 QUICK = [
     DMClassifier(max_epochs=20),
     DMClassifierCV(max_epochs=10, candidates=((0, 0), (1, 8)), cv=2, n_members=1),
-    NoisyLabelClassifier(["kernel_ridge", "neighbors", "logistic_regression"]),
+    NoisyLabelClassifier(["neighbors", "logistic_regression"], cv=3),
     ProSelfLCClassifier(max_epochs=20),
     RobustLossClassifier(max_epochs=20),
-    StochasticLabelRefinery(LogisticRegression(), n_rounds=2),
-    StochasticLabelRefineryRegressor(Ridge(), n_rounds=2),
+    StochasticLabelRefinery(LogisticRegression(), cv=3, n_rounds=2),
+    StochasticLabelRefineryRegressor(Ridge(), cv=3, n_rounds=2),
 ]
 
 
