@@ -6,6 +6,8 @@ import decimal
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 
 from sklabelnoise import (
@@ -201,3 +203,91 @@ def test_columns_of_probabilities_to_calibrate_are_found_by_name():
 def test_true_and_one_are_the_same_label():
     assert check_same_kind(y_clean=[True, False], y_noisy=[1, 0])[0].dtype == bool
     assert realized_noise_rate([True, False], [1, 0]) == 0
+
+
+class Noting(ClassifierMixin, BaseEstimator):
+    """A classifier of a user, which notes the labels that it is fitted to."""
+
+    noted = set()
+
+    def fit(self, X, y, sample_weight=None):
+        Noting.noted |= set(np.asarray(y).tolist())
+        self.model_ = LogisticRegression().fit(X, y, sample_weight)
+        self.classes_ = self.model_.classes_
+        return self
+
+    def predict(self, X):
+        return self.model_.predict(X)
+
+    def predict_proba(self, X):
+        return self.model_.predict_proba(X)
+
+
+def unweighted(**params):
+    return RobustLossClassifier(loss="cross_entropy", **{**NETWORK, "max_epochs": 20}, **params)
+
+
+# What fits a classifier that is handed in, and what it says of rows left out.
+LEFT_OUT = {
+    "audit_labels": lambda model, y: audit_labels(model, X, y, evidence="out_of_fold", random_state=0).proba,
+    "halves of audit_labels": lambda model, y: audit_labels(model, X, y, evidence="fit", random_state=0).proba,
+    "NoisyLabelClassifier": lambda model, y: (
+        NoisyLabelClassifier([("own", model)], random_state=0).fit(X, y).oof_proba_
+    ),
+    "StochasticLabelRefinery": lambda model, y: (
+        StochasticLabelRefinery(model, n_rounds=2, random_state=0).fit(X, y).oof_proba_
+    ),
+    "the most probable class in StochasticLabelRefinery": lambda model, y: (
+        StochasticLabelRefinery(model, n_rounds=2, soft_label_method="argmax", random_state=0).fit(X, y).oof_proba_
+    ),
+}
+
+
+@pytest.mark.parametrize("left_out", LEFT_OUT.values(), ids=LEFT_OUT)
+@pytest.mark.parametrize("names", [(1, 2), ("a", "b"), (False, True)], ids=str)
+def test_a_classifier_that_is_handed_in_is_fitted_to_the_labels_themselves(left_out, names):
+    """Its class weights, thresholds and scores may speak of them."""
+    Noting.noted = set()
+    left_out(Noting(), np.array(names)[CODES])
+    assert Noting.noted == set(names)
+    assert {type(label) for label in Noting.noted} == {type(names[0])}
+
+
+@pytest.mark.parametrize("left_out", LEFT_OUT.values(), ids=LEFT_OUT)
+@pytest.mark.parametrize("make", [LogisticRegression, unweighted])
+def test_weights_of_classes_are_those_of_the_names(left_out, make):
+    """Numbers of the classes in place of their names would weigh class 2 by what is given to 1."""
+    found = [
+        left_out(make(class_weight={names[0]: 9}), np.array(names)[CODES]) for names in [(0, 1), (1, 2), ("a", "b")]
+    ]
+    np.testing.assert_array_equal(found[0], found[1])
+    np.testing.assert_array_equal(found[0], found[2])
+    assert found[0][:, 0].mean() > left_out(make(), CODES)[:, 0].mean() + 0.01
+
+
+def test_a_classifier_that_was_trained_elsewhere_judges_labels_of_any_name():
+    y = np.array(["a", "b"])[CODES]
+    model = LogisticRegression().fit(X[:20], y[:20])
+    report = audit_labels(FrozenEstimator(model), X[20:], y[20:])
+    np.testing.assert_array_equal(report.proba, model.predict_proba(X[20:]))
+
+
+class OfNumbersFromZero(Noting):
+    """One that takes no other labels, as XGBoost's."""
+
+    def fit(self, X, y, sample_weight=None):
+        if set(np.asarray(y).tolist()) != {*range(len(np.unique(y)))}:
+            raise ValueError(f"Invalid classes. Expected numbers from zero, got {np.unique(y)}")
+        return super().fit(X, y, sample_weight)
+
+
+def test_an_audit_numbers_labels_for_a_classifier_that_takes_numbers_alone():
+    y = np.array(["a", "b"])[CODES]
+    found = [audit_labels(model(), X, y, random_state=0) for model in (OfNumbersFromZero, Noting)]
+    np.testing.assert_array_equal(found[0].proba, found[1].proba)
+    assert found[0].classes.tolist() == ["a", "b"]
+
+
+def test_where_numbers_are_refused_as_well_an_audit_says_what_was_wrong_with_the_labels():
+    with pytest.raises(ValueError, match=r"The classes, \['a', 'b'\], are not in class_weight"):
+        audit_labels(LogisticRegression(class_weight={"c": 9}), X, np.array(["a", "b"])[CODES])

@@ -432,7 +432,7 @@ class BaseNoisyLabelClassifier(CallbackSupportMixin, NetClassifier):
         check_is_fitted(self)
         return embedding(self.net_, check_inputs(self, X))
 
-    def _predict_left_out(self, X, targets, splits, sample_weight=None):
+    def _predict_left_out(self, X, targets, splits, sample_weight=None, classes=None):
         """Predict every row by a model trained without it; all folds are trained as one.
 
         Parameters
@@ -449,12 +449,15 @@ class BaseNoisyLabelClassifier(CallbackSupportMixin, NetClassifier):
         sample_weight : ndarray of shape (n_samples,), default=None
             Weight of each row.
 
+        classes : ndarray of shape (n_classes,), default=None
+            The labels that the columns of `targets` are about, which `class_weight` names; None takes their numbers.
+
         Returns
         -------
         proba : ndarray of shape (n_samples, n_classes)
             Predicted distributions.
         """
-        return predict_left_out(self, X, targets, splits, sample_weight)
+        return predict_left_out(self, X, targets, splits, sample_weight, classes)
 
     def __sklearn_is_fitted__(self):
         return hasattr(self, "net_")

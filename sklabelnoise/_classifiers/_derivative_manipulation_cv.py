@@ -31,6 +31,7 @@ from sklabelnoise._foundation._callers_line import warn
 from sklabelnoise._foundation._checkpoint import first_seed, open_checkpoint
 from sklabelnoise._foundation._classes import at_all_classes
 from sklabelnoise._foundation._fitted_state import keeping_fitted_state
+from sklabelnoise._foundation._frames import class_frame
 from sklabelnoise._foundation._given import check_groups, check_groups_whole, check_weights
 from sklabelnoise._foundation._progress import Progress
 from sklabelnoise._foundation._row_numbers import folds_of, pairs_of_rows, shuffled_folds
@@ -40,7 +41,6 @@ from sklabelnoise._foundation._warning_filters import callers_filters
 from sklabelnoise._foundation._work import Work
 from sklabelnoise._fused._fits import Fits, fit_alone, fit_together
 from sklabelnoise._fused._folds import make_folds
-from sklabelnoise.metrics._class_columns import class_frame
 from sklabelnoise.training._forward import rows_at_once
 from sklabelnoise.training._processes import joined
 from sklabelnoise.training._training_set import LabeledRows, check_inputs, soft_label_columns, take_rows

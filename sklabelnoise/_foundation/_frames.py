@@ -44,6 +44,12 @@ def pandas_frame(table, argument):
     ) from reason
 
 
+def class_frame(values, classes):
+    """A frame whose columns are named after classes, from values in their order."""
+    # pandas has no index of half precision floats.
+    return pd.DataFrame(values, columns=classes.tolist() if classes.dtype == np.float16 else classes)
+
+
 def _read_with_narwhals(table):
     import narwhals  # optional dependency
 

@@ -10,13 +10,13 @@ from functools import partial
 from itertools import product
 
 import numpy as np
-import pandas as pd
 import torch
 from sklearn.base import clone
 from sklearn.utils.parallel import delayed
 
 from sklabelnoise._foundation._callers_line import warn
 from sklabelnoise._foundation._classes import at_all_classes
+from sklabelnoise._foundation._frames import class_frame
 from sklabelnoise._foundation._in_parallel import as_they_come
 from sklabelnoise._foundation._work import Work
 from sklabelnoise._fused._folds import Fold, SplitData, make_folds, validated_rows
@@ -338,7 +338,7 @@ def fit_together(
     return [fitted[number] for number in range(len(estimators))]
 
 
-def predict_left_out(estimator, X, targets, splits, sample_weight=None):
+def predict_left_out(estimator, X, targets, splits, sample_weight=None, classes=None):
     """Predict every row by a model that was trained without it.
 
     Parameters
@@ -353,6 +353,8 @@ def predict_left_out(estimator, X, targets, splits, sample_weight=None):
         Row numbers; each row is in one test set.
     sample_weight : ndarray of shape (n_samples,), default=None
         Weights of the rows.
+    classes : ndarray of shape (n_classes,), default=None
+        Sorted, the labels that the columns of `targets` are about; None takes their numbers.
 
     Returns
     -------
@@ -365,7 +367,8 @@ def predict_left_out(estimator, X, targets, splits, sample_weight=None):
     ValueError
         If a training does not stay finite.
     """
-    labels = targets.argmax(axis=1)
+    classes = np.arange(targets.shape[1]) if classes is None else classes
+    labels = classes[targets.argmax(axis=1)]
 
     def params(number):
         train, _ = splits[number]
@@ -373,12 +376,12 @@ def predict_left_out(estimator, X, targets, splits, sample_weight=None):
         return {
             "y": labels[train],
             "sample_weight": None if sample_weight is None else sample_weight[train],
-            "soft_labels": None if hard else pd.DataFrame(targets[train]),
+            "soft_labels": None if hard else class_frame(targets[train], classes),
         }
 
     def folds(candidate):
         # The most probable labels may all be of one class, which soft labels are not: any two serve to check the rows.
-        rows = validated_rows(candidate, X, np.arange(len(labels)) % 2)
+        rows = validated_rows(candidate, X, classes[np.arange(len(labels)) % 2])
         return SplitData.of_shared_rows(
             Fold(**rows, train=train, test=test, **params(number)) for number, (train, test) in enumerate(splits)
         )
@@ -391,6 +394,6 @@ def predict_left_out(estimator, X, targets, splits, sample_weight=None):
         estimator._left_out_loss_curves[fit.fold] = np.array(fit.fitted().loss_curve_)
         _, test = splits[fit.fold]
         check_logits(fit.logits[0])
-        logits = at_all_classes(fit.logits[0], fit.classes, np.arange(targets.shape[1]), fill=-np.inf)
+        logits = at_all_classes(fit.logits[0], fit.classes, classes, fill=-np.inf)
         proba[test] = torch.from_numpy(logits).softmax(dim=1).numpy()
     return proba

@@ -173,8 +173,9 @@ class StochasticLabelRefinery(ClassifierMixin, BaseLabelRefinery):
     `label_weight` only do less of the same.
 
     An estimator with a method ``_predict_left_out(X, targets, splits)``, which returns an array of the shape of
-    `targets`, predicts all folds of a round by itself. It may leave the losses of each fold by epoch, a list of
-    arrays, in an attribute ``_left_out_loss_curves``.
+    `targets`, predicts all folds of a round by itself; `sample_weight` and `classes`, the labels of the columns, are
+    handed over where it has such arguments. It may leave the losses of each fold by epoch, a list of arrays, in an
+    attribute ``_left_out_loss_curves``.
 
     References
     ----------

@@ -98,9 +98,9 @@ class LeftOutPredictor:
 
         pieces = {}
         with failures_explained(f"round {number}", self.n_jobs, self.checkpoint, self.members, self.X) as watch:
-            for j, (_, estimator) in enumerate(self.members):
+            for j, (fit, estimator) in enumerate(self.members):
                 if not keep_models and self._does_all_folds(estimator):
-                    whole, curves = self._predict_all_folds(estimator, targets, splits, seeds[0, j])
+                    whole, curves = self._predict_all_folds(fit, estimator, targets, splits, seeds[0, j])
                     pieces.update({(i, j): (whole[test], None, curves[i]) for i, (_, test) in enumerate(splits)})
                     advance(1 / len(self.members))
             todo = [(i, j) for i in range(len(splits)) for j in range(len(self.members)) if (i, j) not in pieces]
@@ -142,10 +142,12 @@ class LeftOutPredictor:
             return False
         return self.sample_weight is None or "sample_weight" in signature(hook).parameters
 
-    def _predict_all_folds(self, estimator, targets, splits, seed):
+    def _predict_all_folds(self, fit, estimator, targets, splits, seed):
         estimator = seeded_clone(estimator, seed)
-        weights = {} if self.sample_weight is None else {"sample_weight": self.sample_weight}
-        predicted = np.asarray(estimator._predict_left_out(self.X, targets, splits, **weights), dtype=np.float64)
+        known = {} if self.sample_weight is None else {"sample_weight": self.sample_weight}
+        if "classes" in signature(estimator._predict_left_out).parameters:
+            known["classes"] = fit.classes  # what its class weights are named after
+        predicted = np.asarray(estimator._predict_left_out(self.X, targets, splits, **known), dtype=np.float64)
         if predicted.shape != targets.shape or not np.isfinite(predicted).all():
             raise ValueError(
                 f"_predict_left_out of {type(estimator).__name__} must return finite values of shape {targets.shape}. "

@@ -14,9 +14,10 @@ from sklearn.utils.validation import has_fit_parameter
 from sklabelnoise._compat import BaseSearchCV, num_samples, safe_indexing
 from sklabelnoise._foundation._callers_line import warn
 from sklabelnoise._foundation._classes import at_all_classes
+from sklabelnoise._foundation._frames import class_frame
 from sklabelnoise._foundation._last_step import last_step, predicts_proba
 from sklabelnoise._label_refinery._copies import copies, most_copies, rows_to_fit
-from sklabelnoise.metrics._class_columns import check_known, class_frame, predicted_columns
+from sklabelnoise.metrics._class_columns import check_known, predicted_columns
 
 # HistGradientBoosting's early_stopping="auto" starts above this number of rows.
 AUTO_EARLY_STOPPING_ROWS = 10_000

@@ -1,7 +1,7 @@
 """An audit: a classifier is fitted to the given labels, and asked what it says of them."""
 
 import reprlib
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from numbers import Integral
 
 import numpy as np
@@ -218,21 +218,21 @@ class _Fits:
         estimator, X = _SortedColumns(self.estimator), self.X
         if is_dataset(X):
             estimator, X = _SortedColumns(self.estimator, X), np.arange(len(X))
-        classes, codes = np.unique(self.y, return_inverse=True)
+        classes = np.unique(self.y)
         (X,) = indexable(X)
-        proba, lacking = np.zeros((len(codes), len(classes))), set()
+        proba, lacking = np.zeros((len(self.y), len(classes))), np.zeros(len(classes), dtype=bool)
         with self._explained():
             tasks = [
-                delayed(_predict_left_out)(estimator, X, codes, train, test, self._fit_params(train))
+                delayed(_predict_left_out)(estimator, X, self.y, train, test, self._fit_params(train))
                 for train, test in splits
             ]
             for test, found, known in as_they_come(self.n_jobs)(tasks):
-                proba[test] = at_all_classes(found, known, np.arange(len(classes)), fill=0)
-                lacking |= {*range(len(classes))} - {*known.tolist()}
+                proba[test] = at_all_classes(found, known, classes, fill=0)
+                lacking |= ~np.isin(classes, known)
                 bar.advance()
-        if lacking:
+        if lacking.any():
             warn(
-                f"Some fold was fitted without any row of {classes[sorted(lacking)].tolist()}, so that the rows it "
+                f"Some fold was fitted without any row of {classes[lacking].tolist()}, so that the rows it "
                 "left out have probability 0 of that class, and are doubted for it. Fewer folds may help.",
                 RuntimeWarning,
             )
@@ -338,12 +338,30 @@ class _SortedColumns(ClassifierMixin, BaseEstimator):
 
 def _predict_left_out(estimator, X, y, train, test, params):
     """Probabilities of the rows left out, and the classes that those fitted to have."""
-    fitted = clone(estimator).fit(*safe_split(estimator, X, y, train), **params)
-    check_known(fitted.classes_, np.unique(y), "estimator")
+    fitted, classes = _fitted_to_labels(estimator, *safe_split(estimator, X, y, train), np.unique(y), params)
     proba = fitted.predict_proba(safe_split(estimator, X, y, test, train)[0])
     if len(proba) != len(test):  # NumPy would repeat a single row
         raise ValueError(f"estimator must predict each of {len(test)} rows, got {len(proba)} predictions.")
-    return test, proba, fitted.classes_
+    return test, proba, classes
+
+
+def _fitted_to_labels(estimator, X, y, known, params):
+    """A fitted clone and the labels it knows: class weights, thresholds and scores of a user speak of the labels.
+
+    One that refuses them, as XGBoost does texts, is fitted to their numbers.
+    """
+    try:
+        fitted = clone(estimator).fit(X, y, **params)
+        check_known(fitted.classes_, known, "estimator")
+        return fitted, fitted.classes_
+    except ValueError:
+        labels, numbers = np.unique(y, return_inverse=True)
+        if is_of(last_step(estimator.estimator), "sklabelnoise") or np.array_equal(labels, np.arange(len(labels))):
+            raise
+        with suppress(Exception):  # whatever is wrong with numbers, the labels are what the user knows
+            fitted = clone(estimator).fit(X, numbers, **params)
+            return fitted, labels[fitted.classes_]
+        raise
 
 
 def _sorted_columns(proba, final):

@@ -113,12 +113,6 @@ def complete_in_class_order(values, columns, classes, *, argument):
     return in_class_order(values, columns, classes, argument=argument)
 
 
-def class_frame(values, classes):
-    """A frame whose columns are named after classes, from values in their order."""
-    # pandas has no index of half precision floats.
-    return pd.DataFrame(values, columns=classes.tolist() if classes.dtype == np.float16 else classes)
-
-
 def predicted_columns(table, classes, *, argument):
     """What a classifier predicts for its classes, as an array whose columns are in their order.
 
