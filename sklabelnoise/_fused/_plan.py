@@ -19,6 +19,7 @@ from sklabelnoise._stacked._optimizer import STACKABLE, optimizer_options
 from sklabelnoise._stacked._vmap_check import why_not_stackable
 from sklabelnoise.training._building import NetBuilder
 from sklabelnoise.training._device import generator_on, resolve_device
+from sklabelnoise.training._module import uncompiled
 from sklabelnoise.training._net import NoisyLabelNet
 
 # In a row, of which a batch is tried out before a module is trained in a stack.
@@ -89,7 +90,7 @@ class Candidate:
             "another architecture": [type(module), repr(module), builder.module_params],
             "other initial weights": [None if from_user else self.seed, dict(module.state_dict())],
             # Two factories, or instances, may differ in what neither the layers nor the weights show.
-            "another module": builder.module,
+            "another module": uncompiled(module) if from_user else builder.module,
             **{
                 f"another {name}": self.used[name]
                 for name in ("optimizer", "max_epochs", "batch_size", "device", "dtype")

@@ -220,7 +220,11 @@ def _train_at_once(seeded_folds, replicas, folds, record_accuracy, kept, advance
     )
     rates = {name: np.array([candidate.rates[name] for candidate in candidates]) for name in first.rates}
     optimizer = StackedOptimizer(
-        type(first.net.optimizer_), network.parameters, rates, nesterov=first.options.get("nesterov", False)
+        type(first.net.optimizer_),
+        network.parameters,
+        rates,
+        nesterov=first.options.get("nesterov", False),
+        decoupled_weight_decay=first.options.get("decoupled_weight_decay"),
     )
     criterion = stack_criteria([candidate.net.criterion_ for candidate in candidates], dtype=dtype, device=device)
     # One object for one schedule: then the rate is a number.

@@ -10,6 +10,7 @@ from torch.func import functional_call
 from sklabelnoise._compat import ended, has_hooks
 from sklabelnoise._stacked._shared_rows import SharedRows, product
 from sklabelnoise._stacked._traced_chain import traced_chain
+from sklabelnoise.losses._margin import at_least_float32
 from sklabelnoise.modules import MLP
 from sklabelnoise.modules._draws import Dropout, captured, dropout, may_draw, seeded
 
@@ -196,7 +197,7 @@ def nested_vmap(module):
 
     def logits(state, X):
         with ended(SharedRows(state.values())):
-            return functional_call(module, state, (X,))
+            return at_least_float32(functional_call(module, state, (X,)))
 
     replicas = torch.vmap(logits, in_dims=(0, None), randomness="different")
     return torch.vmap(replicas, in_dims=(0, 0), randomness="different")
@@ -205,7 +206,7 @@ def nested_vmap(module):
 def _alone(module, state, X):
     """The same for G = K = 1, where there is nothing to go over: under ``vmap`` it would take longer."""
     state = {name: tensor[0, 0] for name, tensor in state.items()}
-    return functional_call(module, state, (X[0],)).unsqueeze(0).unsqueeze(0)
+    return at_least_float32(functional_call(module, state, (X[0],))).unsqueeze(0).unsqueeze(0)
 
 
 def _linear_of_shared(X, weight, bias=None):

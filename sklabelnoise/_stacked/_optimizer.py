@@ -6,7 +6,7 @@ import torch
 STACKABLE = (torch.optim.SGD, torch.optim.Adam, torch.optim.AdamW)
 
 # Options of torch's optimizers that choose how a step is computed, not which step.
-_IMPLEMENTATION = ("foreach", "fused", "capturable", "differentiable", "decoupled_weight_decay")
+_IMPLEMENTATION = ("foreach", "fused", "capturable", "differentiable")
 # Coefficients of Adam that change from step to step where its rates stay.
 _CHANGING = ("root", "rate")
 _RATES = ("lr", "weight_decay", "momentum", "dampening", "beta1", "beta2", "eps")
@@ -28,12 +28,15 @@ class StackedOptimizer:
         Values as :func:`optimizer_options` names them.
     nesterov : bool, default=False
         As in :class:`torch.optim.SGD`.
+    decoupled_weight_decay : bool, default=None
+        As in :class:`torch.optim.Adam`; None takes it from the class.
     """
 
-    def __init__(self, optimizer, parameters, rates, *, nesterov=False):
+    def __init__(self, optimizer, parameters, rates, *, nesterov=False, decoupled_weight_decay=None):
         self.parameters, self.nesterov = parameters, nesterov
         self.rates = {name: _collapse(value) for name, value in rates.items()}
-        self.decoupled = optimizer is torch.optim.AdamW
+        of_class = optimizer is torch.optim.AdamW
+        self.decoupled = of_class if decoupled_weight_decay is None else decoupled_weight_decay
         self.is_sgd = optimizer is torch.optim.SGD
         n_moments = int(np.any(self.rates["momentum"])) if self.is_sgd else 2
         self.moments = {name: [torch.zeros_like(p) for _ in range(n_moments)] for name, p in parameters.items()}

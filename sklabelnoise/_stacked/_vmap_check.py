@@ -8,6 +8,7 @@ from sklabelnoise._compat import has_tensor_hooks
 from sklabelnoise._stacked._equality import close, same
 from sklabelnoise._stacked._network import chain_of, nested_vmap
 from sklabelnoise._stacked._traced_chain import traced_chain
+from sklabelnoise.losses._margin import at_least_float32
 from sklabelnoise.modules._draws import captured, seeded
 
 # Folds and replicas of the probe: as many of both could pass for one another.
@@ -116,7 +117,7 @@ def _run_alone(module, X, training, fold, replica):
     with torch.no_grad():
         for name, tensor in _state(module).items():
             tensor.copy_(start[name][fold, replica])
-    logits = module(_batches(X)[fold])
+    logits = at_least_float32(module(_batches(X)[fold]))
     return logits.detach(), _derivatives(logits, _trainable(module, _state(module))), _state(module)
 
 

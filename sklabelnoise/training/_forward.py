@@ -48,7 +48,7 @@ def map_batches(net, X, function, *, own_module=False):
         seeded(net.seed) if draws else nullcontext(),
         captured(draws),
         _module_apart(net, foreign, own_module) as module,
-        torch.inference_mode(),
+        torch.no_grad(),  # not inference mode, in which a module can't take derivatives of its own
         naming_batch_size(batches.batch_size, net.device, name="iterator_valid__batch_size"),
     ):
         module.eval()

@@ -45,7 +45,7 @@ def build_module(module, params, *, input_shape, n_classes):
     Raises
     ------
     TypeError
-        If the module does not take one of `params`, or is not a module.
+        If the module does not take one of `params`, is not a module, or was compiled by ``torch.jit``.
     ValueError
         If `params` are given for an instance, or images seem to have their channels last.
     """
@@ -54,6 +54,11 @@ def build_module(module, params, *, input_shape, n_classes):
             raise ValueError(
                 f"module must be a class or factory for its arguments {sorted(params)} to be set (as module__...), got "
                 f"an instance of {type(module).__name__}, already built."
+            )
+        if isinstance(module, torch.jit.ScriptModule):
+            raise TypeError(
+                "module must be one that can be copied to be trained, as modules of torch.jit can't: pass what it was "
+                f"made from, which compile=True compiles, got an instance of {type(module).__name__}."
             )
         return copy.deepcopy(module)
     sizes = {

@@ -14,6 +14,7 @@ from skorch.utils import TeeGenerator, get_map_location
 from torch import nn
 
 from sklabelnoise._compat import go_back_with, has_hooks
+from sklabelnoise.losses._margin import at_least_float32
 from sklabelnoise.losses._protocol import knows_derivative
 from sklabelnoise.modules._draws import captured, may_draw, seeded
 from sklabelnoise.training._batches import (
@@ -326,7 +327,7 @@ class NoisyLabelNet(ClassifierMixin, NeuralNet):
         """Put the module into evaluation mode; one that keeps what it computed lets go of the last batch's graph."""
         self._set_training(False)
         if may_draw(self.module_):
-            with seeded(self.seed), captured(), torch.inference_mode():
+            with seeded(self.seed), captured(), torch.no_grad():
                 self.infer(data.rows(np.arange(min(2, len(data)))))
 
     def partial_fit(self, X, y=None, classes=None, **fit_params):
@@ -485,9 +486,12 @@ class NoisyLabelNet(ClassifierMixin, NeuralNet):
     def call(self, module, x, **fit_params):
         """Logits of preprocessed rows by this net's module or a twin of it."""
         if autocast_dtype(self.amp, self.device) is None:
-            return module(x, **fit_params)
-        with self.autocast():
-            return module(x, **fit_params).float()
+            logits, convert = module(x, **fit_params), at_least_float32
+        else:
+            with self.autocast():
+                logits, convert = module(x, **fit_params), torch.Tensor.float
+        # A module may have a block of autocast of its own; what is no tensor is refused elsewhere.
+        return convert(logits) if isinstance(logits, torch.Tensor) else logits
 
     def autocast(self):
         """A block in which modules compute as `amp` says."""

@@ -1,5 +1,6 @@
 """Candidates share a stack where nothing but numbers and seeds sets them apart, and what does is said."""
 
+import inspect
 from functools import partial
 
 import numpy as np
@@ -119,6 +120,9 @@ APART = {
     "another option of the optimizer": (SGD, {**SGD, "optimizer__nesterov": True}),
     "loss.normalization differs in more than numbers": ({}, {"normalization": "none"}),
 }
+if "decoupled_weight_decay" in inspect.signature(torch.optim.Adam).parameters:  # newer versions of torch
+    decoupled = {"optimizer": "Adam", "optimizer__decoupled_weight_decay": True}
+    APART["another option of the optimizer, which says where weights decay"] = ({"optimizer": "Adam"}, decoupled)
 
 
 @pytest.mark.parametrize("trait", APART)

@@ -95,6 +95,20 @@ def test_logits_gradients_and_statistics_are_those_of_single_networks(stack, tra
                 torch.testing.assert_close(stacked.buffers[name][g, k], b, rtol=TOLERANCE, atol=TOLERANCE)
 
 
+@pytest.mark.parametrize(("n_folds", "n_replicas"), [(1, 1), (2, 3)])
+def test_logits_of_a_module_in_half_precision_are_single(n_folds, n_replicas):
+    class Half(nn.Linear):
+        def forward(self, x):
+            return super().forward(x).bfloat16()
+
+    module = Half(5, 3)
+    stacked = StackedNetwork(module, [module.state_dict()] * n_folds, n_replicas)
+    X = torch.randn(n_folds, 4, 5)
+    logits = stacked(stacked.parameters, X)
+    assert logits.dtype == torch.float32
+    torch.testing.assert_close(logits[0, 0], module(X[0]).float())
+
+
 def test_a_step_of_some_folds_leaves_the_others_statistics_alone(stack):
     stacked, _ = stack
     before = copy.deepcopy(stacked.buffers)

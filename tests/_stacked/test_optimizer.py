@@ -1,5 +1,7 @@
 """Stacked steps are torch's steps."""
 
+import inspect
+
 import numpy as np
 import pytest
 import torch
@@ -19,6 +21,9 @@ CASES = {
     "adamw": (AdamW, [{"lr": 0.01}, {"lr": 0.01}]),
     "adamw, rates of their own": (AdamW, [{"lr": 0.01, "weight_decay": 0.1}, {"lr": 0.02, "eps": 1e-3}]),
 }
+if "decoupled_weight_decay" in inspect.signature(Adam).parameters:  # newer versions of torch
+    options = {"weight_decay": 0.1, "decoupled_weight_decay": True}
+    CASES["adam, decoupled"] = (Adam, [{"lr": 0.01, **options}, {"lr": 0.02, **options}])
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda name: name.replace(" ", "-"))
@@ -33,7 +38,8 @@ def test_steps_are_those_of_torch(case, dtype):
     references = {key: optimizer(params, **options[key[1]]) for key, params in singles.items()}
     split = [optimizer_options(optimizer([torch.zeros(1)], **o)) for o in options]
     rates = {name: np.array([rates[name] for rates, _ in split]) for name in split[0][0]}
-    ours = StackedOptimizer(optimizer, stacked, rates, nesterov=split[0][1].get("nesterov", False))
+    common = {name: split[0][1].get(name) for name in ("nesterov", "decoupled_weight_decay")}
+    ours = StackedOptimizer(optimizer, stacked, rates, **common)
 
     for t in range(5):
         gradients = {name: torch.randn(p.shape, generator=generator, dtype=dtype) for name, p in stacked.items()}

@@ -40,6 +40,41 @@ def test_logits_that_are_no_numbers_are_found_in_every_batch(place, logits, is_f
             model.predict_proba(rows)
 
 
+class InABlockOfItsOwn(nn.Linear):
+    """Computes in half precision, as networks do that several devices share."""
+
+    def forward(self, x):
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            return super().forward(x)
+
+
+class OwnDerivatives(nn.Module):
+    """The rows, and the derivatives of an energy of theirs."""
+
+    def __init__(self, n_features, n_classes):
+        super().__init__()
+        self.energy, self.output = nn.Linear(n_features, 4), nn.Linear(2 * n_features, n_classes)
+
+    def forward(self, x):
+        with torch.enable_grad():
+            rows = x.detach().requires_grad_()
+            energy = self.energy(rows).tanh().sum()
+            (force,) = torch.autograd.grad(energy, rows, create_graph=torch.is_grad_enabled())
+        return self.output(torch.cat([x, force], dim=1))
+
+
+@pytest.mark.parametrize("module", [InABlockOfItsOwn, OwnDerivatives])
+def test_modules_that_do_as_they_like_predict_and_train_on(module, blobs):
+    X, y = blobs[0].astype(np.float32), blobs[1]
+    model = DMClassifier(module, batch_size=32, **FAST).fit(X, y)
+    for method in (model.predict_proba, model.decision_function, model.embed):
+        assert method(X).dtype == np.float32
+        assert np.isfinite(method(X)).all()
+    assert model.label_quality_.shape == y.shape
+    before = model.predict_proba(X)
+    assert np.abs(model.partial_fit(X, y).predict_proba(X) - before).max() > 0
+
+
 @pytest.mark.parametrize("shape", [(4,), (4, 2, 3)])
 def test_features_of_a_module_without_a_linear_layer_are_one_row_an_example(shape, blobs):
     class Features(nn.Module):

@@ -66,6 +66,12 @@ def test_an_instance_is_copied_with_its_weights():
     assert module.weight.data_ptr() != mine.weight.data_ptr()
 
 
+@pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")
+def test_an_instance_that_torch_can_not_copy_to_train_on_is_refused():
+    with pytest.raises(TypeError, match=r"module must be one that can be copied.*torch\.jit.*compile=True"):
+        build_module(torch.jit.script(nn.Linear(3, 2)), {}, input_shape=(3,), n_classes=2)
+
+
 def test_channels_last_images_count_their_channels_at_the_end():
     module = build_module(ResNet20, {"channels_last": True}, input_shape=(8, 8, 3), n_classes=2)
     assert module.in_channels == 3
@@ -350,7 +356,8 @@ class TestModelsOfOthers:
         with pytest.raises(ValueError, match=r"'module' parameter of DMClassifier must be .* None\. Got 'resnet18'"):
             self.fit("resnet18")
 
-    def test_answers_in_training_alone_are_refused_with_their_switch(self):
+    @pytest.mark.parametrize("amp", [False, "bfloat16"])
+    def test_answers_in_training_alone_are_refused_with_their_switch(self, amp):
         class WithHelpers(nn.Module):
             def __init__(self, n_classes, aux_logits=True):
                 super().__init__()
@@ -361,7 +368,7 @@ class TestModelsOfOthers:
                 return (logits, logits) if self.training and self.aux_logits else logits
 
         with pytest.raises(ValueError, match=r"in training too \(.*module__aux_logits=False.*\), got tuple\."):
-            self.fit(WithHelpers)
+            self.fit(WithHelpers, amp=amp)
         assert self.fit(WithHelpers, module__aux_logits=False).shape == (12, 3)
 
     def test_weights_come_through_a_factory_of_the_user(self):
