@@ -60,6 +60,9 @@ SOUND = {
     "integers as objects": (of(3, 7), np.array([3, 7])),
     "integers of pandas": (pd.Series(CODES, dtype="Int64"), np.array([0, 1])),
     "small integers": ((2 * CODES - 1).astype(np.int8), np.array([-1, 1], dtype=np.int8)),
+    # As files of astronomers have them.
+    "integers of the other byte order": (CODES.astype(np.dtype(int).newbyteorder()), np.array([0, 1])),
+    "texts of the other byte order": (np.array(["b", "a"]).astype(">U1")[CODES], np.array(["a", "b"])),
     "large integers": (np.array([2**63, 2**64 - 1], dtype=np.uint64)[CODES], np.array([2**63, 2**64 - 1], np.uint64)),
     "half precision": (CODES.astype(np.float16), np.array([0, 1], dtype=np.float16)),
     "whole floats as objects": (of(1.0, 2), np.array([1.0, 2.0])),

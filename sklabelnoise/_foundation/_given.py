@@ -384,7 +384,9 @@ def _as_array(y):
         own = getattr(dtype, "numpy_dtype", None)
         return y.to_numpy(dtype=own) if own is not None and own.kind in "biufmM" else np.asarray(y)
     labels = np.asarray(y)
-    return labels.astype(object) if labels.dtype.kind == "T" else labels
+    if labels.dtype.kind == "T":
+        return labels.astype(object)
+    return labels.astype(labels.dtype.newbyteorder("="), copy=False)  # pandas reads no other order of bytes
 
 
 def _not_labels(labels, name):
