@@ -25,11 +25,11 @@ _ARRAYS = "Pictures are given as an array of shape (n_samples, channels, height,
 _PATHS = "Images are named by a str or a path object in every row."
 _LISTS = "lists or arrays"
 # What has rows in no order, can be gone through once, or has none.
-_NO_ROWS = Mapping | str | bytes | Iterator | Set | KeysView | ItemsView | ValuesView
+_NO_ROWS = Mapping | str | bytes | os.PathLike | Iterator | Set | KeysView | ItemsView | ValuesView
 
 
 def check_is_rows(X, name="X"):
-    """Refuse what has no rows that could be told apart: a dict, a set, a text, what is gone through once, and nothing.
+    """Refuse what has no rows that could be told apart: a dict, set, text or path, what is gone through once, nothing.
 
     Parameters
     ----------
@@ -49,6 +49,8 @@ def check_is_rows(X, name="X"):
             hint = f" pandas.DataFrame({name}) makes a table of its columns."
             if any(getattr(column, "ndim", 1) > 1 for column in X.values()):
                 hint = " np.concatenate joins arrays of several columns to one array, which a network can split again."
+        elif isinstance(X, str | os.PathLike) and os.path.isdir(X):
+            hint = f" torchvision.datasets.ImageFolder({name}) reads a folder of images."
         raise TypeError(f"{name} must be an array, a frame or a list of rows, got {type(X).__name__}.{hint}")
 
 

@@ -34,9 +34,9 @@ def as_rows(X, y, *, takes_datasets):
         Paths of the files of a folder of images.
     """
     if not is_dataset(X):
+        check_is_rows(X)
         if y is None:
             raise ValueError("y must hold the labels, got None: only a Dataset brings its own.")
-        check_is_rows(X)
         return of_tensor(X), y, None, None
     column = y if isinstance(y, str) else None
     if column is not None and not is_hugging_face(X):

@@ -257,6 +257,8 @@ def test_items_that_are_no_numbers_are_named(estimator, column, first, others, m
     (zip(range(N), range(N), strict=True), r"got zip\."),
     ((row for row in range(N)), r"got generator\."),
     ("people.csv", r"got str\."),
+    (Path("people.csv"), r"got (Posix|Windows)Path\."),
+    (".", r"got str\. torchvision\.datasets\.ImageFolder\(X\) reads a folder of images\."),
     (None, r"got NoneType\."),
 ])  # fmt: skip
 @pytest.mark.parametrize(

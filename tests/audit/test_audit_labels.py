@@ -2,6 +2,7 @@
 
 import inspect
 import threading
+from pathlib import Path
 
 import joblib
 import numpy as np
@@ -42,6 +43,15 @@ from sklabelnoise.noise import (
 def test_bad_parameters_are_named(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+@pytest.mark.parametrize("y", [None, [0, 1]])
+@pytest.mark.parametrize("as_given", [str, Path])
+def test_a_folder_is_refused_with_what_reads_it(as_given, y, tmp_path):
+    with pytest.raises(
+        TypeError, match=r"X must be an array, .*(Path|str)\. torchvision\.datasets\.ImageFolder\(X\) reads"
+    ):
+        audit_labels(None, as_given(tmp_path), y)
 
 
 class CountingFits(LogisticRegression):
