@@ -15,12 +15,14 @@ EXAMPLES = sorted((ROOT / "examples").glob("plot_*.py"))
 # More than ten seconds; .ci/run includes them.
 SLOW = {
     "plot_cifar10_resnet",
+    "plot_emphasis_density",
     "plot_grid_search",
     "plot_hard_examples",
     "plot_imdb_sentiment",
     "plot_label_refinery",
     "plot_learning_dynamics",
     "plot_one_call",
+    "plot_ordinal_grades",
     "plot_quickstart",
 }
 NEED_DATA = {"plot_cifar10_resnet", "plot_imdb_sentiment", "plot_one_call", "plot_ordinal_grades"}

@@ -173,36 +173,39 @@ def targets(n_classes, kind):
 
 
 @cache
-def truth(name, n_classes, kind):
-    """Values and derivatives, each with the size of the terms that soft targets sum up."""
+def of_labels(name, n_classes):
+    """Value and derivative of each label in each row."""
     hyper = {key: mpf(v) if isinstance(v, float) else v for key, v in hyper_of(name, n_classes).items()}
-    soft = targets(n_classes, kind)
 
-    def losses(z, labels):
+    def losses(z):
         odds = [exp(x) for x in z]
         total = sum(odds)
         p = [x / total for x in odds]
-        return [FORMULAS[name](p, k, **hyper) for k in labels]
+        return [FORMULAS[name](p, k, **hyper) for k in range(n_classes)]
 
-    values, derivatives = [], []
+    found = []
     with mpmath.workdps(150):
         step = mpf(10) ** -50
-        for z, q in zip(rows(n_classes).tolist(), soft.tolist(), strict=True):
-            labels, z = [k for k, q_k in enumerate(q) if q_k], [mpf(x) for x in z]
-            weigh = [mpf(q[k]) for k in labels]
-            values.append([float(w * v) for w, v in zip(weigh, losses(z, labels), strict=True)])
-            moved = (
-                losses([x + sign * step * (i == j) for j, x in enumerate(z)], labels)
-                for i in range(n_classes)
+        for z in rows(n_classes).tolist():
+            z = [mpf(x) for x in z]
+            up, down = (
+                [losses([x + sign * step * (i == j) for j, x in enumerate(z)]) for i in range(n_classes)]
                 for sign in (1, -1)
             )
-            ends = list(moved)
-            derivatives.append(
-                [
-                    [float(w * (up - down) / (2 * step)) for w, up, down in zip(weigh, *pair, strict=True)]
-                    for pair in zip(ends[::2], ends[1::2], strict=True)
-                ]
-            )
+            slopes = [[(a - b) / (2 * step) for a, b in zip(*ends, strict=True)] for ends in zip(up, down, strict=True)]
+            found.append((losses(z), slopes))
+    return found
+
+
+@cache
+def truth(name, n_classes, kind):
+    """Values and derivatives, each with the size of the terms that soft targets sum up."""
+    values, derivatives = [], []
+    with mpmath.workdps(150):
+        for (of_label, slopes), q in zip(of_labels(name, n_classes), targets(n_classes, kind).tolist(), strict=True):
+            weights = [(k, mpf(share)) for k, share in enumerate(q) if share]
+            values.append([float(w * of_label[k]) for k, w in weights])
+            derivatives.append([[float(w * slope[k]) for k, w in weights] for slope in slopes])
     values, derivatives = (torch.tensor(x, dtype=torch.double) for x in (values, derivatives))
     return values.sum(-1), values.abs().sum(-1), derivatives.sum(-1), derivatives.abs().sum(-1).amax(-1, keepdim=True)
 

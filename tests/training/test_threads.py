@@ -129,10 +129,10 @@ def fitted(estimator, seed):
 @pytest.mark.parametrize("name", ESTIMATORS)
 def test_fits_in_threads_have_the_bits_of_fits_one_after_the_other(name):
     before = torch.get_rng_state()
-    serial = [fitted(ESTIMATORS[name], seed) for seed in range(8)]
+    serial = [fitted(ESTIMATORS[name], seed) for seed in range(4)]
     assert torch.equal(torch.get_rng_state(), before)
-    with ThreadPoolExecutor(8) as pool:
-        together = list(pool.map(lambda seed: fitted(ESTIMATORS[name], seed), range(8)))
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(lambda seed: fitted(ESTIMATORS[name], seed), range(4)))
     assert torch.equal(torch.get_rng_state(), before)
     assert all(np.array_equal(a, b) for a, b in zip(serial, together, strict=True))
     assert not np.array_equal(serial[0], serial[1])
