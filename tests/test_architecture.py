@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -123,6 +124,12 @@ def imported_names(nodes):
             yield node.slice.value
 
 
+@cache
+def names_in(text, for_editors):
+    """Those of a file, which several laws ask for."""
+    return list(imported_names(nodes_of(ast.parse(text), for_editors=for_editors)))
+
+
 def imports_by_name(node):
     names = ("import_module", "__import__", "modules.get")
     return isinstance(node, ast.Call) and f".{dotted(node.func)}".endswith(tuple(f".{name}" for name in names))
@@ -171,7 +178,7 @@ def import_graph(package, *, for_editors=False):
     graph = {}
     for module, path in files.items():
         found = set()
-        for name in imported_names(nodes_of(ast.parse(path.read_text()), for_editors=for_editors)):
+        for name in names_in(path.read_text(), for_editors):
             steps = name.split(".")
             prefixes = [".".join(steps[:n]) for n in range(len(steps), 0, -1)]
             deepest = next((prefix for prefix in prefixes if prefix in files or prefix in face), "")
@@ -184,7 +191,7 @@ def taken_from_the_package(package):
     """Files that take something from the package itself, which stands above its rooms: as file and name."""
     rooms = {path.stem for path in package.glob("*.py")} | {path.parent.name for path in package.glob("*/__init__.py")}
     for path in sorted(package.rglob("*.py")):
-        for name in imported_names(nodes_of(ast.parse(path.read_text()))):
+        for name in names_in(path.read_text(), False):
             root, _, rest = name.partition(".")
             if root == package.name and rest.partition(".")[0] not in rooms and path != package / "__init__.py":
                 yield str(path.relative_to(package)), name
@@ -369,7 +376,7 @@ def test_a_planted_upward_arrow_is_found(tmp_path, indent):
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_heavy_libraries_are_imported_where_they_are_needed(path):
     home = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
-    libraries = {name.split(".")[0] for name in imported_names(nodes_of(ast.parse(path.read_text())))}
+    libraries = {name.split(".")[0] for name in names_in(path.read_text(), False)}
     for library, allowed in HEAVY.items():
         assert home in allowed or library not in libraries, f"{home} imports {library}"
 

@@ -143,26 +143,31 @@ def test_messages_name_the_argument_as_its_user_knows_it(tmp_path):
         Checkpoint(tmp_path, {"augment": lambda X, rng: X}, argument="cache")
 
 
-@pytest.mark.parametrize("allowed", [200, 4096])
-def test_a_full_disk_names_the_file_and_what_is_kept(tmp_path, allowed):
+def test_a_full_disk_names_the_file_and_what_is_kept(tmp_path):
     code = f"""
 import resource
+from pathlib import Path
 import numpy as np
 from sklabelnoise._foundation._checkpoint import Checkpoint
-checkpoint = Checkpoint({str(tmp_path)!r}, {{}})
-checkpoint.save("round-1", np.zeros(3))
-resource.setrlimit(resource.RLIMIT_FSIZE, ({allowed}, {allowed}))
-try:
-    checkpoint.save("round-2", np.arange(100_000))
-except OSError as error:
-    print(type(error).__name__, error)
-assert checkpoint.load("round-1").tolist() == [0, 0, 0]
+for allowed in (200, 4096):
+    checkpoint = Checkpoint(Path({str(tmp_path)!r}) / str(allowed), {{}})
+    checkpoint.save("round-1", np.zeros(3))
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (allowed, before[1]))
+    try:
+        checkpoint.save("round-2", np.arange(100_000))
+    except OSError as error:
+        print(type(error).__name__, error)
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert checkpoint.load("round-1").tolist() == [0, 0, 0]
 """
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=300).stdout
-    (folder,) = tmp_path.iterdir()
-    assert shown.startswith(f"OSError The checkpoint could not write '{folder}/round-2'. What was finished before is")
-    assert "kept in that folder; the same fit goes on from there once files can be written. Got [Errno 27]" in shown
-    assert [path.name for path in folder.iterdir()] == ["round-1"]
+    for allowed, line in zip(("200", "4096"), shown.splitlines(), strict=True):
+        (folder,) = (tmp_path / allowed).iterdir()
+        said = f"OSError The checkpoint could not write '{folder}/round-2'. What was finished before is"
+        assert line.startswith(said)
+        assert "kept in that folder; the same fit goes on from there once files can be written. Got [Errno 27]" in line
+        assert [path.name for path in folder.iterdir()] == ["round-1"]
 
 
 def test_what_is_saved_first_stays(tmp_path):

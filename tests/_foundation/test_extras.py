@@ -3,6 +3,7 @@
 import ast
 import re
 import tomllib
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -22,16 +23,23 @@ def extras():
     return {extra: {re.match(r"[\w-]+", line)[0] for line in lines} for extra, lines in declared.items()}
 
 
+@cache
 def hints():
     """Library and extra of every message that names both."""
-    for path in FILES:
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call) and ast.unparse(node.func) in ("needed", "comes_with"):
-                (extra,) = (word.value.value for word in node.keywords if word.arg == "extra")
-                yield path.relative_to(PACKAGE).as_posix(), node.args[-1].value, extra
+    calls = [
+        (path, node)
+        for path in FILES
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("needed", "comes_with")
+    ]
+    found = []
+    for path, node in calls:
+        (extra,) = (word.value.value for word in node.keywords if word.arg == "extra")
+        found.append((path.relative_to(PACKAGE).as_posix(), node.args[-1].value, extra))
+    return found
 
 
-@pytest.mark.parametrize("file, library, extra", list(hints()))
+@pytest.mark.parametrize("file, library, extra", hints())
 def test_the_extra_brings_the_library(file, library, extra):
     name = re.match(r"[\w-]+", comes_with(library, extra=extra))[0]
     assert name in extras()[extra]
