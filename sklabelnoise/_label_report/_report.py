@@ -179,6 +179,7 @@ class LabelReport:
         self.noise_rate_interval, self.transition_matrix_interval = noise_intervals(
             self._codes, noise_proba, self.noise_rate
         )
+        self._is_predicted = np.isin(np.arange(len(self.classes)), noise_proba.argmax(axis=1))
         self.fingerprint = fingerprint_of(self._codes, self.issues, self.classes)
 
     def __setstate__(self, state):
@@ -213,8 +214,9 @@ class LabelReport:
             One row a class, its index the classes: ``given``, the rows with that label; ``doubted``, those of them in
             `issues`, and ``share_doubted``; ``suggested``, the issues for which it is the suggestion; ``mean_quality``
             of the label where it was given; ``noise_rate``, the estimated share of the rows that are truly of this
-            class and were given another label, with the interval ``low`` to ``high``; and ``mistaken_for``, the label
-            that they were given most often (missing where no other was).
+            class and were given another label, with the interval ``low`` to ``high``, all three missing for a class
+            that no row is predicted as; and ``mistaken_for``, the label that they were given most often (missing where
+            no other was).
 
         Examples
         --------

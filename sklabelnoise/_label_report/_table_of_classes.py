@@ -25,6 +25,9 @@ def table_of_classes(report):
         high, low = (1 - ends.diagonal() for ends in report.transition_matrix_interval)
     with np.errstate(invalid="ignore"):  # of a class that nobody was given
         shares = doubted / given, total / given
+    # The row of the identity stands for classes that no row is predicted as; version 0.1 did not say which.
+    known = getattr(report, "_is_predicted", np.ones(n_classes, dtype=bool))
+    rate, low, high = (np.where(known, part, np.nan) for part in (1 - report.transition_matrix.diagonal(), low, high))
     return pd.DataFrame(
         {
             "given": given,
@@ -32,7 +35,7 @@ def table_of_classes(report):
             "share_doubted": shares[0],
             "suggested": suggested,
             "mean_quality": shares[1],
-            "noise_rate": 1 - report.transition_matrix.diagonal(),
+            "noise_rate": rate,
             "low": low,
             "high": high,
             "mistaken_for": mistaken_for.where(off.max(axis=1) > 0, np.nan),

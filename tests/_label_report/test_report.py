@@ -160,6 +160,17 @@ def test_a_class_is_mistaken_for_the_label_that_its_rows_were_given():
     np.testing.assert_allclose(summary["noise_rate"], [12 / 40, 6 / 40, 0])
 
 
+def test_of_a_class_that_no_row_is_predicted_as_no_rate_is_known(no_warning_of_a_poor_model):
+    """A rate of 0, from 0 to 0, stood beside labels that were all doubted."""
+    predicted = np.repeat([0, 1], 40)
+    given = np.array(["a", "b"])[predicted]
+    given[::10] = "c"
+    summary = LabelReport(given, np.eye(3)[predicted] * 0.85 + 0.05, in_sample=True).summary()
+    assert summary.loc["c", "share_doubted"] == 1
+    assert summary.loc["c", ["noise_rate", "low", "high", "mistaken_for"]].isna().all()
+    assert summary.loc[["a", "b"], ["noise_rate", "low", "high"]].notna().all(axis=None)
+
+
 @pytest.mark.parametrize("unit", ["D", "s", "ns"])
 def test_labels_may_be_dates(tmp_path, no_warning_of_a_poor_model, unit):
     days = np.array(["2026-01-01", "2026-01-02"], dtype=f"M8[{unit}]")
