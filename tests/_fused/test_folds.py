@@ -4,6 +4,8 @@ import gc
 import tracemalloc
 import weakref
 from dataclasses import replace
+from functools import cache
+from unittest import mock
 
 import numpy as np
 import pandas as pd
@@ -86,23 +88,37 @@ GRIDS = {
 }
 
 
-@pytest.mark.parametrize("scoring", [None, negative_log_loss], ids=["predictions", "fitted estimators"])
-@pytest.mark.parametrize("grid", GRIDS.values(), ids=GRIDS)
-def test_results_do_not_depend_on_how_many_folds_are_held(table, counted, n_held, grid, scoring, monkeypatch):
-    X, y = table
+def found_by(search, table, name, scoring):
     pipeline = make_pipeline(Scaled(), DMClassifier(**SMALL))
+    return search(pipeline, GRIDS[name], cv=N_FOLDS, scoring=scoring, refit=False).fit(*table)
+
+
+@pytest.fixture(scope="module")
+def expected(table):
+    """What is found where all folds are held, and one by one; by grid and scoring."""
+
+    @cache
+    def found(name, scoring):
+        with mock.patch.object(_folds, "_BYTES_HELD", 2**40):
+            searches = [found_by(search, table, name, scoring) for search in (FusedGridSearchCV, GridSearchCV)]
+        return [search.cv_results_ for search in searches]
+
+    return found
+
+
+@pytest.mark.parametrize("scoring", [None, negative_log_loss], ids=["predictions", "fitted estimators"])
+@pytest.mark.parametrize("name", GRIDS)
+def test_results_do_not_depend_on_how_many_folds_are_held(table, counted, n_held, name, scoring, expected):
     Scaled.fits = 0
-    fused = FusedGridSearchCV(pipeline, grid, cv=N_FOLDS, scoring=scoring, refit=False).fit(X, y)
+    fused = found_by(FusedGridSearchCV, table, name, scoring)
     assert fused.fused_["fused"].all()
-    assert Scaled.fits == N_FOLDS * len(grid.get("scaled__factor", [0]))
+    assert Scaled.fits == N_FOLDS * len(GRIDS[name].get("scaled__factor", [0]))
     assert max(counted) == n_held
-    monkeypatch.setattr(_folds, "_BYTES_HELD", 2**40)
-    whole = FusedGridSearchCV(pipeline, grid, cv=N_FOLDS, scoring=scoring, refit=False).fit(X, y)
-    plain = GridSearchCV(pipeline, grid, cv=N_FOLDS, scoring=scoring, refit=False).fit(X, y)
+    whole, plain = expected(name, scoring)
     for fold in range(N_FOLDS):
-        name = f"split{fold}_test_score"
-        np.testing.assert_array_equal(fused.cv_results_[name], whole.cv_results_[name])
-        np.testing.assert_allclose(fused.cv_results_[name], plain.cv_results_[name], rtol=0, atol=1e-12)
+        scores = f"split{fold}_test_score"
+        np.testing.assert_array_equal(fused.cv_results_[scores], whole[scores])
+        np.testing.assert_allclose(fused.cv_results_[scores], plain[scores], rtol=0, atol=1e-12)
 
 
 def test_left_out_predictions_are_the_same_bits(table, counted, n_held, monkeypatch):

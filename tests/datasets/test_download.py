@@ -134,7 +134,7 @@ print(fetch_file(remote, data_home={str(tmp_path / "shared")!r}, delay=0))
 """
     processes = [
         subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        for _ in range(3)
+        for _ in range(2)
     ]
     for process in processes:
         process.stdin.write("go\n")
