@@ -11,6 +11,7 @@ from sklabelnoise._label_report._decisions import class_names
 from sklabelnoise._label_report._evidence import codes_of
 from sklabelnoise._label_report._neighbors import neighbors_of
 from sklabelnoise._label_report._statement import rate_as_figure, statement
+from sklabelnoise._label_report._table_of_classes import is_predicted
 from sklabelnoise._label_report._views import view_of_report
 
 # Parts of the script, in the order in which they are put together: each may use what those before it define.
@@ -125,7 +126,8 @@ def _on_demand(view, rows, others):
 
 
 def _matrix(report):
-    T = report.transition_matrix
+    known = is_predicted(report)
+    T = np.where(known[:, None], report.transition_matrix, 0)
     n_classes = len(T)
     off = np.where(np.eye(n_classes, dtype=bool), 0, T)
     most = np.argsort(-(off + off.T).sum(axis=1), kind="stable")[:_MAX_MATRIX_CLASSES]
@@ -134,7 +136,11 @@ def _matrix(report):
     low = high = None
     if n_classes <= _MAX_INTERVAL_CLASSES and report.transition_matrix_interval is not None:
         low, high = (ends[chosen].round(3).tolist() for ends in report.transition_matrix_interval)
-    note = f"The {len(classes)} of {n_classes} classes that are confused most." if len(classes) < n_classes else ""
+    notes = {
+        f"The {len(classes)} of {n_classes} classes that are confused most.": len(classes) < n_classes,
+        "The row of a class that nothing is predicted as is empty.": not known[classes].all(),
+    }
+    note = " ".join(said for said, holds in notes.items() if holds)
     return {"classes": classes.tolist(), "shares": T[chosen].round(3).tolist(), "low": low, "high": high, "note": note}
 
 

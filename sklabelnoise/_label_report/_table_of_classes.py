@@ -25,9 +25,8 @@ def table_of_classes(report):
         high, low = (1 - ends.diagonal() for ends in report.transition_matrix_interval)
     with np.errstate(invalid="ignore"):  # of a class that nobody was given
         shares = doubted / given, total / given
-    # The row of the identity stands for classes that no row is predicted as; version 0.1 did not say which.
-    known = getattr(report, "_is_predicted", np.ones(n_classes, dtype=bool))
-    rate, low, high = (np.where(known, part, np.nan) for part in (1 - report.transition_matrix.diagonal(), low, high))
+    known, rate = is_predicted(report), 1 - report.transition_matrix.diagonal()
+    rate, low, high = (np.where(known, part, np.nan) for part in (rate, low, high))
     return pd.DataFrame(
         {
             "given": given,
@@ -42,3 +41,8 @@ def table_of_classes(report):
         },
         index=index,
     )
+
+
+def is_predicted(report):
+    """Whether any row is predicted as each class; of others nothing is known, and the matrix has the identity's row."""
+    return getattr(report, "_is_predicted", np.ones(len(report.transition_matrix), dtype=bool))  # version 0.1 had none

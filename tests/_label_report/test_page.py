@@ -923,6 +923,14 @@ def test_of_many_classes_the_matrix_shows_those_that_are_confused_and_that_other
     assert [shown["shares"][at[0]][k] for k in at] == [0.6, 0.4] and shown["low"] is None
 
 
+def test_the_matrix_says_nothing_of_a_class_that_no_row_is_predicted_as(no_warning_of_a_poor_model):
+    predicted = np.repeat([0, 1], 40)
+    given = np.where(np.arange(80) % 10, predicted, 2)
+    shown = _matrix(LabelReport(given, np.eye(3)[predicted] * 0.85 + 0.05, in_sample=True))
+    assert shown["shares"] == [[0.9, 0.0, 0.1], [0.0, 0.9, 0.1], [0.0, 0.0, 0.0]]
+    assert shown["note"] == "The row of a class that nothing is predicted as is empty."
+
+
 def test_confusions_are_named_from_true_to_given_but_for_what_rounds_to_nothing():
     T = np.array([[0.9, 0.1, 0.0], [0.0004, 0.9991, 0.0005], [0.3, 0.0, 0.7]])
     assert _largest_confusions(T) == [[2, 0, 0.3], [0, 1, 0.1], [1, 2, 0.0005]]
