@@ -95,6 +95,8 @@ def check_stacked_criterion(stacked, criteria, *, n_classes, soft=False, dtype=t
     NotStackableError
         If it does not, for example because a user's function treats the leading dimensions as one batch.
     """
+    kept = copy.deepcopy(criteria[0])
+    told = same(kept, criteria[0])
     like = {"dtype": dtype, "device": device}
     generator = torch.Generator().manual_seed(0)
     probe = torch.randn(2, len(criteria), 7, n_classes, generator=generator).to(**like)
@@ -105,6 +107,8 @@ def check_stacked_criterion(stacked, criteria, *, n_classes, soft=False, dtype=t
     targets = (0.8 * rows + 0.2 / n_classes).to(**like) if soft else labels
     _check_replicas(stacked, criteria, probe, targets)
     _check_replicas(stacked, criteria, probe + fit * rows.unsqueeze(1), targets)
+    if told and not same(_ready(kept), criteria[0]):
+        raise NotStackableError("the loss changes what it keeps whenever it is called")
 
 
 def _check_replicas(stacked, criteria, logits, targets):
@@ -128,8 +132,13 @@ def _check_replicas(stacked, criteria, logits, targets):
 @torch.enable_grad()
 def _value_and_derivative(criterion, logits, targets):
     logits = logits.detach().clone().requires_grad_()
-    if criterion.progress is not None:
-        criterion.progress = 0.75
-    value = criterion.train()(logits, targets, None)
+    value = _ready(criterion)(logits, targets, None)
     (derivative,) = torch.autograd.grad(value.sum(), logits)
     return value.detach(), derivative
+
+
+def _ready(criterion):
+    """A criterion in the midst of a training."""
+    if criterion.progress is not None:
+        criterion.progress = 0.75
+    return criterion.train()

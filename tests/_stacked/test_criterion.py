@@ -83,6 +83,17 @@ class Leaking(Criterion):
         return logits.square().mean((-1, -2)) + rest - rest.detach()
 
 
+class WarmingUp:
+    """A user's loss that is another one from its hundredth call on."""
+
+    def __init__(self):
+        self.calls = 0
+
+    def __call__(self, logits, targets):
+        self.calls += 1
+        return cross_entropy(logits, targets) * (1 if self.calls < 100 else 2)
+
+
 class MixingLate(Mixing):
     """A user's loss that is right as long as the training has not come half of its way."""
 
@@ -137,6 +148,13 @@ def test_losses_are_tried_on_targets_of_the_kind_they_are_trained_on():
 )
 def test_losses_that_mix_replicas_are_found_out(criteria):
     with pytest.raises(NotStackableError, match="the loss does not"):
+        check_stacked_criterion(stack_criteria(criteria), criteria, n_classes=3)
+
+
+def test_losses_that_count_their_calls_are_found_out():
+    """Each would be called once for all folds and replicas, and not once a step of its own training."""
+    criteria = [PerExampleLoss(WarmingUp()) for _ in range(2)]
+    with pytest.raises(NotStackableError, match="the loss changes what it keeps whenever it is called"):
         check_stacked_criterion(stack_criteria(criteria), criteria, n_classes=3)
 
 
