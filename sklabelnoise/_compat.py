@@ -56,6 +56,8 @@ from sklearn.utils.validation import _check_y as check_y
 # Number of rows of anything that has rows; `check_consistent_length` has no public counterpart that returns it.
 from sklearn.utils.validation import _num_samples as num_samples
 
+from sklabelnoise._foundation._counts import is_integer
+
 # What a notebook shows of an estimator that holds others in a list; no public name yet.
 try:  # its place since scikit-learn 1.7
     from sklearn.utils._repr_html.estimator import _VisualBlock
@@ -95,7 +97,7 @@ class Interval(_Interval):
 
     def is_satisfied_by(self, val):
         """Whether a value of an argument is one of these numbers."""
-        if isinstance(val, bool) or (isinstance(val, numbers.Integral) and not -(2**63) <= val < 2**63):
+        if isinstance(val, numbers.Integral) and not is_integer(val):
             return False
         return super().is_satisfied_by(val)
 
