@@ -376,6 +376,7 @@ class StochasticLabelRefinery(ClassifierMixin, BaseLabelRefinery):
             return np.log(self.predict_proba(X))
 
     @available_if(_is_one_model_with_decision_function)
+    @callers_filters()
     def decision_function(self, X):
         """Decision values of the final model, if it is a single one that has them.
 

@@ -28,6 +28,7 @@ from sklabelnoise._foundation._numeric_columns import check_is_rows, check_no_te
 from sklabelnoise._foundation._progress import Progress
 from sklabelnoise._foundation._seeds import MAX_SEED
 from sklabelnoise._foundation._types import CrossValidation, Estimator, RandomState
+from sklabelnoise._foundation._warning_filters import callers_filters
 from sklabelnoise._label_refinery._left_out import LeftOutPredictor, failures_explained, fit_member
 from sklabelnoise._label_refinery._soft_fit import takes
 from sklabelnoise._label_refinery._splits import FoldDrawer
@@ -300,6 +301,7 @@ class BaseLabelRefinery(MetaEstimatorMixin, BaseEstimator, metaclass=ABCMeta):
         # At once: Ctrl-C must not leave half of it.
         self.__dict__ = state | attributes
 
+    @callers_filters()
     def _predict_mean(self, X):
         """Mean prediction of the final models."""
         check_is_fitted(self)

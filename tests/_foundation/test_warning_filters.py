@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 from sklearn.ensemble import RandomForestClassifier
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LogisticRegression, Ridge
 
 from sklabelnoise import (
     DMClassifier,
@@ -17,6 +17,7 @@ from sklabelnoise import (
     NoisyLabelClassifier,
     RobustLossClassifier,
     StochasticLabelRefinery,
+    StochasticLabelRefineryRegressor,
 )
 from sklabelnoise._foundation._warning_filters import callers_filters
 from sklabelnoise.audit import audit_labels
@@ -172,6 +173,31 @@ def test_a_block_of_the_user_that_ends_later_is_the_users():
     assert not any("sklabelnoise" in str(one[1]) for one in warnings.filters)
     block.__exit__()
     assert list(warnings.filters) == before
+
+
+class OverlappedRidge(Ridge):
+    """Within the block of its prediction, as scikit-learn's checks open one, another thread's call begins."""
+
+    meanwhile = []
+
+    def predict(self, X):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", np.exceptions.ComplexWarning)
+            for call in self.meanwhile:
+                call.__enter__()
+            return super().predict(X)
+
+
+@pytest.mark.parametrize("refinery", [StochasticLabelRefinery, StochasticLabelRefineryRegressor])
+def test_predictions_of_a_refinery_that_overlap_a_fit_leave_the_callers_filters(refinery, monkeypatch):
+    model = refinery(OverlappedRidge(), n_rounds=1, random_state=0).fit(X, y)
+    before, content = warnings.filters, list(warnings.filters)
+    fit = callers_filters((UserWarning, "quiet"))
+    monkeypatch.setattr(OverlappedRidge, "meanwhile", [fit])
+    model.predict(X)
+    fit.__exit__(None, None, None)
+    assert warnings.filters is before
+    assert list(before) == content
 
 
 FITS = {
