@@ -4,14 +4,13 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.model_selection import ParameterGrid
 from sklearn.pipeline import Pipeline
-from sklearn.utils.validation import has_fit_parameter
 
 from sklabelnoise._compat import num_samples, safe_indexing
 from sklabelnoise._ensemble._families import Family, FittedFamily, best_by_brier
 from sklabelnoise._ensemble._linear import OneClass
 from sklabelnoise._foundation._classes import at_all_classes, encode
 from sklabelnoise._foundation._cloned import cloned_with
-from sklabelnoise._foundation._last_step import last_step, name_for_last_step
+from sklabelnoise._foundation._last_step import keyword_of
 from sklabelnoise._foundation._taking_turns import in_turn
 from sklabelnoise._foundation._work import TimeIsOver
 from sklabelnoise._label_refinery._left_out import seeded_clone
@@ -116,8 +115,8 @@ def settings_of(grid):
 def fit_weighted(estimator, X, y, weight, train):
     """Fit to some rows; a classifier that takes no weights gets rows repeated instead.
 
-    So does a Pipeline, as weights are for all of its steps; of weights that are not whole, or that would make too many
-    rows, only its last step knows.
+    So does a Pipeline, as weights are for all of its steps; only its last step knows of weights that are not whole, or
+    that would make too many rows, or where folds of its own would have copies of a row on both sides.
 
     Raises
     ------
@@ -125,20 +124,25 @@ def fit_weighted(estimator, X, y, weight, train):
         If it takes no weights and these are not whole, or too large.
     """
     is_whole, weights = (np.round(weight) == weight).all(), {}
+    can_repeat = is_whole and weight[train].sum() <= max(_FEW_ROWS, _REPETITIONS * len(train))
+    keyword = keyword_of(estimator, "sample_weight")
     if (weight == 1).all():
         pass
-    elif has_fit_parameter(estimator, "sample_weight"):
-        weights = {"sample_weight": weight[train]}
-    elif is_whole and weight[train].sum() <= max(_FEW_ROWS, _REPETITIONS * len(train)):
+    elif keyword and not (can_repeat and isinstance(estimator, Pipeline) and not _has_folds(estimator)):
+        weights = {keyword: weight[train]}
+    elif can_repeat:
         train = np.repeat(train, weight[train].astype(int))
-    elif isinstance(estimator, Pipeline) and has_fit_parameter(last_step(estimator), "sample_weight"):
-        weights = {name_for_last_step("sample_weight", estimator): weight[train]}
     else:
         why = "too large to repeat rows by" if is_whole else "not whole numbers to repeat rows by"
         raise ValueError(f"its fit takes no sample_weight, and the weights are {why}")
     with in_turn(estimator):
         estimator.fit(safe_indexing(X, train), y[train], **weights)
     return estimator  # not what `fit` returns, which may be nothing
+
+
+def _has_folds(estimator):
+    """Whether something in it leaves rows out: a search, a stack, a calibration."""
+    return any(name.rpartition("__")[2] == "cv" for name in estimator.get_params(deep=True))
 
 
 def checked_proba(proba, n_rows):

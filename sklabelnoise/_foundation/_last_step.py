@@ -1,7 +1,8 @@
-"""The end of a Pipeline, and whether it says how probable classes are."""
+"""The end of a Pipeline: whether it says how probable classes are, and by which name it is told more of the rows."""
 
 from sklearn import get_config
 from sklearn.pipeline import Pipeline
+from sklearn.utils.validation import has_fit_parameter
 
 from sklabelnoise._compat import BaseSearchCV
 
@@ -11,15 +12,6 @@ def last_step(estimator):
     while isinstance(estimator, Pipeline):
         estimator = estimator.steps[-1][1]
     return estimator
-
-
-def name_for_last_step(parameter, estimator):
-    """What the fit of an estimator calls a parameter of its last step; where metadata are routed it keeps its name."""
-    names = []
-    while isinstance(estimator, Pipeline):
-        name, estimator = estimator.steps[-1]
-        names.append(name)
-    return parameter if get_config()["enable_metadata_routing"] else "__".join([*names, parameter])
 
 
 def predicts_proba(classifier):
@@ -33,3 +25,45 @@ def predicts_proba(classifier):
         return predicts_proba(final.estimator)
     # Its default final estimator, a logistic regression, is made in `fit`; before, scikit-learn says there is none.
     return isinstance(final, StackingClassifier) and final.final_estimator is None
+
+
+def keyword_of(estimator, name):
+    """What the fit of an estimator calls what is told of each row beside its label, such as its weight.
+
+    Parameters
+    ----------
+    estimator : estimator instance
+        Unfitted. A Pipeline tells its last step, a search what it searches over, and a vote or a stack all of its
+        members.
+    name : str
+        What the estimators that take it call it: "sample_weight", say.
+
+    Returns
+    -------
+    keyword : str or None
+        None where it is taken by none, or not by all.
+    """
+    if isinstance(estimator, Pipeline):
+        step, last = estimator.steps[-1]
+        keyword = keyword_of(last, name)
+        if keyword is None or get_config()["enable_metadata_routing"]:  # then its steps say whether they want it
+            return keyword
+        return f"{step}__{keyword}"
+    if isinstance(estimator, BaseSearchCV):
+        return keyword_of(estimator.estimator, name)
+    if (members := _asked_together(estimator)) is None:
+        return name if has_fit_parameter(estimator, name) else None
+    # It hands on weights alone, and under no other name.
+    takes_all = name == "sample_weight" and all(keyword_of(one, name) == name for one in members)
+    return name if takes_all else None
+
+
+def _asked_together(estimator):
+    """The members of a vote or a stack of scikit-learn, whose `fit` shows no parameter of theirs; else None."""
+    from sklearn.ensemble import StackingClassifier, StackingRegressor, VotingClassifier, VotingRegressor
+
+    if not isinstance(estimator, VotingClassifier | VotingRegressor | StackingClassifier | StackingRegressor):
+        return None
+    members = [one for _, one in estimator.estimators if not isinstance(one, str)]
+    final = getattr(estimator, "final_estimator", None)  # by default one that takes weights
+    return members if final is None else [*members, final]

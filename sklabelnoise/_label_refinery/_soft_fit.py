@@ -9,13 +9,12 @@ from sklearn.multioutput import MultiOutputRegressor
 from sklearn.pipeline import Pipeline
 from sklearn.utils import get_tags
 from sklearn.utils.metadata_routing import get_routing_for_object
-from sklearn.utils.validation import has_fit_parameter
 
-from sklabelnoise._compat import BaseSearchCV, num_samples, safe_indexing
+from sklabelnoise._compat import num_samples, safe_indexing
 from sklabelnoise._foundation._callers_line import warn
 from sklabelnoise._foundation._classes import at_all_classes
 from sklabelnoise._foundation._frames import class_frame
-from sklabelnoise._foundation._last_step import last_step, predicts_proba
+from sklabelnoise._foundation._last_step import keyword_of, last_step, predicts_proba
 from sklabelnoise._label_refinery._copies import copies, most_copies, rows_to_fit
 from sklabelnoise.metrics._class_columns import check_known, predicted_columns
 
@@ -25,10 +24,7 @@ AUTO_EARLY_STOPPING_ROWS = 10_000
 
 def takes(estimator, name):
     """Whether the `fit` of an estimator, or of what it searches over or ends with, has a parameter of that name."""
-    estimator = last_step(estimator)
-    if isinstance(estimator, BaseSearchCV):
-        return takes(estimator.estimator, name)
-    return has_fit_parameter(estimator, name)
+    return keyword_of(estimator, name) is not None
 
 
 def _own_parameters(estimator):
@@ -234,7 +230,7 @@ class ValueFit(_TargetFit):
         return values
 
     def _fit_last(self, estimator, X, y, targets, sample_weight, rows, seed):
-        estimator.fit(_taken(X, rows), targets, **_weights(sample_weight))
+        estimator.fit(_taken(X, rows), targets, **_weights(sample_weight, estimator))
 
 
 @dataclass(frozen=True)
@@ -300,13 +296,14 @@ class DistributionFit(_TargetFit):
         if self.method == "replicate" and not is_hard:
             self._fit_copies(estimator, X, targets, sample_weight, rows, seed)
             return
-        X, weights = _taken(X, rows), _weights(sample_weight)
+        X, weights = _taken(X, rows), _weights(sample_weight, estimator)
         if self.method == "regression":
             estimator.fit(X, targets, **weights)
         elif is_hard:
             estimator.fit(X, self.classes[targets.argmax(axis=1)], **weights)
         else:
-            estimator.fit(X, y, soft_labels=class_frame(targets, self.classes), **weights)
+            soft_labels = {keyword_of(estimator, "soft_labels"): class_frame(targets, self.classes)}
+            estimator.fit(X, y, **soft_labels, **weights)
 
     def _fit_copies(self, estimator, X, targets, sample_weight, rows, seed):
         most = most_copies(estimator, X, len(self.classes))
@@ -323,7 +320,7 @@ class DistributionFit(_TargetFit):
         labels = self.classes[labels]
         with rows_to_fit(X, numbers, estimator, rows=rows) as repeated:
             del numbers  # nothing of no use beside the fit, which takes most memory of all
-            estimator.fit(repeated, labels, sample_weight=weights)
+            estimator.fit(repeated, labels, **_weights(weights, estimator))
 
 
 def column_by_column(estimator):
@@ -360,8 +357,8 @@ def _taken(X, rows):
     return X if rows is None else safe_indexing(X, rows)
 
 
-def _weights(sample_weight):
-    return {} if sample_weight is None else {"sample_weight": sample_weight}
+def _weights(sample_weight, estimator):
+    return {} if sample_weight is None else {keyword_of(estimator, "sample_weight"): sample_weight}
 
 
 def _routed(head, sample_weight):
@@ -369,7 +366,7 @@ def _routed(head, sample_weight):
     if sample_weight is None or not get_config()["enable_metadata_routing"]:
         return {}
     wanted = get_routing_for_object(head).consumes("fit_transform", ["sample_weight"])
-    return _weights(sample_weight) if wanted else {}
+    return {"sample_weight": sample_weight} if wanted else {}
 
 
 def _check_shape(what, predicted, expected):

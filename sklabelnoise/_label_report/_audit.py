@@ -19,7 +19,7 @@ from sklabelnoise._foundation._classes import at_all_classes
 from sklabelnoise._foundation._extras import is_of
 from sklabelnoise._foundation._given import check_groups, check_groups_whole, check_same_rows, label_column
 from sklabelnoise._foundation._in_parallel import as_they_come
-from sklabelnoise._foundation._last_step import last_step, name_for_last_step, predicts_proba
+from sklabelnoise._foundation._last_step import keyword_of, last_step, predicts_proba
 from sklabelnoise._foundation._numeric_columns import note_what_is_no_number
 from sklabelnoise._foundation._progress import Progress
 from sklabelnoise._foundation._row_numbers import (
@@ -386,7 +386,7 @@ def _name_of_groups(estimator):
         return None
     if estimator is not final and get_config()["enable_metadata_routing"]:
         final.set_fit_request(groups=True)
-    return name_for_last_step("groups", estimator)
+    return keyword_of(estimator, "groups")
 
 
 def _watch(final):

@@ -11,9 +11,10 @@ from sklearn import config_context
 from sklearn.base import clone
 from sklearn.compose import ColumnTransformer
 from sklearn.dummy import DummyClassifier
+from sklearn.ensemble import StackingClassifier, VotingClassifier
 from sklearn.exceptions import FitFailedWarning
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import GroupKFold, LeaveOneGroupOut
+from sklearn.model_selection import GridSearchCV, GroupKFold, LeaveOneGroupOut
 from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -361,6 +362,26 @@ def test_large_whole_weights_are_not_made_into_that_many_rows():
     train, test = HALVES[0]
     by_hand.fit(X[train], rows.codes[train], gaussiannb__sample_weight=weight[train])
     np.testing.assert_array_equal(piped.left_out[test], by_hand.predict_proba(X[test]))
+
+
+@pytest.mark.parametrize(
+    ("member", "keyword"),
+    [
+        (GridSearchCV(LogisticRegression(), {"C": [0.01, 1]}, cv=2), "sample_weight"),
+        (GridSearchCV(make_pipeline(GaussianNB()), {}, cv=2), "gaussiannb__sample_weight"),
+        (make_pipeline(GridSearchCV(GaussianNB(), {}, cv=2)), "gridsearchcv__sample_weight"),
+        (VotingClassifier([("a", LogisticRegression()), ("b", GaussianNB())], voting="soft"), "sample_weight"),
+        (StackingClassifier([("a", GaussianNB())], cv=2), "sample_weight"),
+    ],
+)
+def test_weights_are_handed_on_by_searches_votes_and_stacks(member, keyword):
+    # Where each row is repeated instead, folds of their own have copies of a row on both sides.
+    for weight in (1.0 + np.arange(60) % 3, 0.5 + np.arange(60) % 3):
+        rows = rows_of(np.arange(60) % 2, HALVES, weight)
+        left_out = OwnMember("member", member, None, np.arange(2)).fit(rows, Work(), 0).left_out
+        for train, test in HALVES:
+            by_hand = clone(member).fit(rows.views["own"][train], rows.codes[train], **{keyword: weight[train]})
+            np.testing.assert_array_equal(left_out[test], by_hand.predict_proba(rows.views["own"][test]))
 
 
 @pytest.mark.filterwarnings("error")

@@ -10,7 +10,7 @@ import pytest
 import sklearn
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.dummy import DummyRegressor
-from sklearn.ensemble import RandomForestRegressor
+from sklearn.ensemble import RandomForestRegressor, VotingClassifier
 from sklearn.exceptions import UnsetMetadataPassedError
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 from sklearn.linear_model import LogisticRegression, Ridge
@@ -26,7 +26,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
-from sklabelnoise import StochasticLabelRefinery, StochasticLabelRefineryRegressor
+from sklabelnoise import RobustLossClassifier, StochasticLabelRefinery, StochasticLabelRefineryRegressor
 from sklabelnoise._foundation._checkpoint import open_checkpoint
 from sklabelnoise._label_refinery._refinement import _NOT_IN_THE_ROUNDS
 from tests._label_refinery.refined import Memory, ValueMemory, refinery
@@ -401,6 +401,32 @@ class TestWeightsAndRouting:
         knn = refinery(KNeighborsClassifier(), soft_label_method="argmax")
         with pytest.raises(ValueError, match="needs an estimator whose fit takes it"):
             knn.fit(X, y, np.ones(150))
+
+    @pytest.mark.parametrize(
+        ("around", "method"),
+        [
+            (lambda one: VotingClassifier([("one", one)], voting="soft"), "replicate"),
+            (lambda one: GridSearchCV(make_pipeline(one), {}, cv=2), "argmax"),
+        ],
+    )
+    def test_weights_and_soft_labels_go_through_what_searches_or_votes(self, noisy, around, method):
+        X, y, _ = noisy
+        weights = 0.5 + np.arange(150) % 3
+        plain, other = (
+            refinery(estimator, n_rounds=2, cv=3, soft_label_method=method).fit(X, y, weights)
+            for estimator in (GaussianNB(), around(GaussianNB()))
+        )
+        np.testing.assert_allclose(other.soft_labels_, plain.soft_labels_, rtol=1e-12)
+        assert not np.allclose(other.soft_labels_, refinery(n_rounds=2, cv=3).fit(X, y).soft_labels_, rtol=1e-3)
+
+    def test_soft_labels_go_through_a_search_over_a_pipeline(self, noisy):
+        X, y, _ = noisy
+        network = RobustLossClassifier(loss="gce", max_epochs=2, random_state=0)
+        plain, searched = (
+            refinery(estimator, n_rounds=1, cv=3, soft_label_method="soft_labels").fit(X, y)
+            for estimator in (network, GridSearchCV(make_pipeline(network), {}, cv=2))
+        )
+        np.testing.assert_allclose(searched.predict_proba(X), plain.predict_proba(X))
 
     def test_routing_asks_for_what_the_estimator_requests(self, noisy):
         X, y, _ = noisy
