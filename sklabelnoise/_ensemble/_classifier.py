@@ -45,7 +45,7 @@ from sklabelnoise._foundation._types import ArrayLike, CrossValidation, Labels, 
 from sklabelnoise._foundation._version import __version__
 from sklabelnoise._foundation._warning_filters import callers_filters
 from sklabelnoise._foundation._work import Work
-from sklabelnoise._label_report._report import LabelReport
+from sklabelnoise._label_report._report import LabelReport, with_index
 
 
 class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
@@ -217,7 +217,7 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
         "random_state": ["random_state"],
         "verbose": ["verbose"],
         "checkpoint": [str, os.PathLike, None],
-        "time_limit": [Interval(Real, 0, None, closed="left"), None],
+        "time_limit": [Interval(Real, 0, None, closed="both"), None],
     }
 
     def __init__(
@@ -331,7 +331,7 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
         """
         begin = time.monotonic()
         with keeping_fitted_state(self):
-            self._row_names = names_of_rows(y, X)
+            self._row_names = names_of_rows(X, y)
             X, table = self._check_X(X, as_table=needs_table(self.members), as_given=has_own(self.members), reset=True)
             y, sample_weight, groups = check_labels(X, y, sample_weight, groups)
             present = np.ones(len(y), dtype=bool) if sample_weight is None else sample_weight > 0
@@ -530,7 +530,8 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like of shape (n_samples, ...), list or Dataset, default=None
-            The training rows, in the order of the fit, to show them to a reviewer.
+            The training rows, in the order of the fit, to show them to a reviewer. Without them the index of `issues`
+            is that of the rows, or of the labels, in the fit.
 
         display : array-like of shape (n_samples, ...), list or Dataset, default=None
             What a person sees of each row where that is not `X`: texts, images or paths of images, say.
@@ -561,7 +562,10 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
         # Labels that only rows of weight zero have are no classes of the fit.
         classes = np.union1d(self.classes_, self.given_labels_)
         proba = at_all_classes(self.oof_proba_, self.classes_, classes, fill=0)
-        return LabelReport(self.given_labels_, proba, classes=classes, X=X, display=display, ids=ids)
+        report = LabelReport(self.given_labels_, proba, classes=classes, X=X, display=display, ids=ids)
+        if names is not None and not isinstance(X, pd.DataFrame | pd.Series):
+            report.issues = with_index(report.issues, names[report.issues["row"]])
+        return report
 
     # Saving
 
@@ -569,7 +573,8 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
         """Save the fitted classifier as one file.
 
         Networks of this package are kept as safetensors and JSON; everything else by skops, if that is installed.
-        Loading such a file executes nothing. Without skops the rest is pickled, if you allow it.
+        Loading such a file executes nothing. Without skops, and where it cannot write a member (such as a network in a
+        Pipeline), the rest is pickled, if you allow it.
         Parameters that were set since the fit are saved as they are now, but for those of members that are networks:
         these are as they were fitted.
 
@@ -579,8 +584,8 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
             The file to write; its folder must exist. It is replaced at once, or left as it was.
 
         allow_pickle : bool, default=False
-            Whether the file may hold a pickle where skops is not installed. Loading a pickle can execute whatever was
-            written into it.
+            Whether the file may hold a pickle where skops is not installed, or cannot write a member. Loading a pickle
+            can execute whatever was written into it.
 
         Raises
         ------
@@ -671,4 +676,6 @@ def _shown(members):
 
 
 def _with_rows(X):
+    if scipy.sparse.issparse(X):
+        return X.tocsr()  # rows of other formats cannot all be taken one by one
     return X if hasattr(X, "iloc") or hasattr(X, "shape") else as_rows(X)

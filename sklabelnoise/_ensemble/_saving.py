@@ -2,7 +2,8 @@
 
 The file is a zip archive. Networks of this package are in it as files of their own `save`: safetensors and JSON, which
 execute nothing when they are loaded. Everything else is written by skops where that is installed, which loads only
-types that it trusts, and those of this folder; else by pickle, if the user asks for it in so many words.
+types that it trusts, and those of this folder; else, and of what skops cannot write, by pickle, if the user asks for it
+in so many words.
 """
 
 import io
@@ -108,9 +109,10 @@ def save_ensemble(model: Any, path: Any, allow_pickle: bool) -> None:
     except (ImportError, MemoryError):
         raise
     except Exception as error:  # of whatever the user's own objects do
+        said = " ".join([str(error), *getattr(error, "__notes__", [])])
         raise TypeError(
             f"{type(model).__name__} can't be saved, as one of its parameters or members can't be written, got "
-            f"{type(error).__name__}: {error}"
+            f"{type(error).__name__}: {said}"
         ) from error
     header = {
         "format": _FORMAT,
@@ -244,7 +246,13 @@ def _written(state, allow_pickle):
         if not allow_pickle:
             raise
         return "pickle", pickle.dumps(state)
-    return "skops", skops_io.dumps(state)
+    try:
+        return "skops", skops_io.dumps(state)
+    except Exception as error:  # of what it cannot write: networks in a Pipeline, frames of pandas
+        if allow_pickle:
+            return "pickle", pickle.dumps(state)
+        error.add_note("With allow_pickle=True it is pickled, and loading such a file can execute what is in it.")
+        raise
 
 
 def _read(kind, content, allow_pickle, trusted, path):

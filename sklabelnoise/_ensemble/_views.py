@@ -17,6 +17,9 @@ MOST_STORED = 200
 _MOST_COLUMNS = 1_000
 # Numbers beyond are taken for this one: trees and networks see single precision, which ends at 2**128.
 _LARGEST = 2.0**120
+# Columns of nothing larger are in a unit too large for them: to the trees and ranks of scikit-learn numbers that differ
+# by less than 1e-7 are one.
+_SMALLEST = 2.0**-13
 
 
 class Views:
@@ -184,10 +187,16 @@ def _ends(X):
 def _exponents(X):
     """Powers of two to divide each column by, so that what is usual in it is in range; None where all columns are."""
     low, high = _ends(X)
+    largest = np.maximum(-low, high)
     exponents = np.zeros(X.shape[1], dtype=int)
-    for j in np.flatnonzero(np.maximum(-low, high) > _LARGEST):
+    for j in np.flatnonzero(largest > _LARGEST):
         usual = np.nanmedian(np.abs(X[:, j]))
         exponents[j] = np.frexp(usual)[1] if usual > np.sqrt(_LARGEST) else 0
+    tiny = (largest > 0) & (largest < _SMALLEST)
+    if tiny.any():
+        # All columns by one, as far as the largest of them allows: they keep their proportions.
+        room = np.frexp(np.sqrt(_LARGEST))[1] - np.frexp(largest[largest <= _LARGEST].max())[1]
+        exponents += max(np.frexp(largest[tiny].min())[1], -max(room, 0))
     return exponents if exponents.any() else None
 
 

@@ -307,9 +307,10 @@ def check_same_rows(*, numbers=True, **columns):
 
 
 def names_of_rows(*data):
-    """The index of the first that has one of pandas with names; None if none has, or only numbers in order."""
-    frames = (one for one in data if isinstance(one, pd.Series | pd.DataFrame))
-    return next((one.index for one in frames if not isinstance(one.index, pd.RangeIndex)), None)
+    """The index of the first that has one of pandas with names, else one of numbers in order; None if none has any."""
+    found = [one.index for one in data if isinstance(one, pd.Series | pd.DataFrame)]
+    named = [index for index in found if not isinstance(index, pd.RangeIndex)]
+    return next(iter([*named, *found]), None)
 
 
 def as_numbers(values, name):

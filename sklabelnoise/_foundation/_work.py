@@ -31,7 +31,7 @@ class Work:
     Attributes
     ----------
     trouble : Exception or None
-        Why a result could not be kept: no fault of the piece, which was done.
+        Why a result could not be kept, or read back: no fault of the piece.
     """
 
     def __init__(self, checkpoint=None, deadline=np.inf):
@@ -60,7 +60,7 @@ class Work:
         TypeError
             If there is a checkpoint and the result cannot be pickled.
         OSError
-            If the checkpoint cannot be written.
+            If the checkpoint cannot be written, or read.
         """
         done, result = self.found(name)
         if done:
@@ -73,7 +73,11 @@ class Work:
 
     def found(self, name):
         """Whether the result of a piece is there already, and the result."""
-        stored = None if self._checkpoint is None else self._checkpoint.load(_file_name(name))
+        try:
+            stored = None if self._checkpoint is None else self._checkpoint.load(_file_name(name))
+        except OSError as error:
+            self.trouble = error
+            raise
         if stored is None:
             return False, None
         try:

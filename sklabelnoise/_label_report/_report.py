@@ -167,7 +167,7 @@ class LabelReport:
         issues = find_label_issues(self.y, self.proba, which=which, classes=self.classes)
         if ids is not None:
             issues.insert(1, "id", self.ids[issues["row"]])
-        self.issues = _with_index(issues, row_names(y, X)[issues["row"]])
+        self.issues = with_index(issues, row_names(y, X)[issues["row"]])
         method = "predictions" if in_sample and noise_proba is None else "anchor_sets"
         if noise_proba is None:
             noise_proba = self.proba
@@ -188,7 +188,7 @@ class LabelReport:
             self.display = self.ids = self.noise_rate_interval = self.transition_matrix_interval = None
             self.reliability = ROUGH
             self.reliability_reason = "Version 0.1 did not say what its estimates of label noise are worth."
-            self.issues = _with_index(self.issues, row_names(self.y, self.X)[self.issues["row"]])
+            self.issues = with_index(self.issues, row_names(self.y, self.X)[self.issues["row"]])
 
     def __repr__(self):
         n = len(self.issues)
@@ -445,6 +445,6 @@ def _n_rows(rows):
     return rows.shape[0] if hasattr(rows, "shape") else len(rows)
 
 
-def _with_index(issues, index):
+def with_index(issues, index):
     """Issues by an index whose names are none of their columns: in a file both would be columns, the index first."""
     return issues.set_index(index.set_names([None if name in issues else name for name in index.names]))

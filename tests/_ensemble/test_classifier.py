@@ -460,6 +460,16 @@ def test_rows_may_be_a_tensor_as_for_networks(dtype):
     assert model.report(tensor).X is tensor
 
 
+@pytest.mark.filterwarnings("error")
+def test_an_infinite_time_limit_is_none():
+    X, _, y = draw(60)
+    limited, plain = (
+        NoisyLabelClassifier(["neighbors", "logistic_regression"], time_limit=limit, random_state=0).fit(X, y)
+        for limit in (np.inf, None)
+    )
+    np.testing.assert_array_equal(limited.oof_proba_, plain.oof_proba_)
+
+
 def test_the_time_limit_counts_from_the_begin_of_the_fit_and_ends_no_piece_that_began(monkeypatch):
     begin, late = time.monotonic(), []  # a clock that slow fits alone put on: how busy the machine is does not matter
     monkeypatch.setattr(time, "monotonic", lambda: begin + 300 * len(late))

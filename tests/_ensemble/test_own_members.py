@@ -216,6 +216,21 @@ def test_a_report_refuses_rows_in_another_order_than_that_of_the_fit(named, tmp_
     model.fit(X, y).report(frame[::-1])  # nor known of a fit to arrays
 
 
+@pytest.mark.filterwarnings("ignore:The predictions disagree:UserWarning")
+@pytest.mark.parametrize("index", [pd.Index(np.arange(90)[::-1]), pd.RangeIndex(100, 190), pd.Index(list("ab") * 45)])
+def test_a_report_names_rows_as_an_audit_does(index):
+    # Numbers of a table that was shuffled are no positions: X.loc[report.issues.index] were other rows.
+    X, y = draw()
+    frame, labels = pd.DataFrame(X, columns=list("abcd"), index=index), pd.Series(y, index=index)
+    for given in ((frame, labels), (frame, y), (X, labels)):
+        model = NoisyLabelClassifier([("bayes", GaussianNB())], random_state=0).fit(*given)
+        audited = audit_labels(model, *given).issues
+        assert len(audited) and list(audited.index) == list(index[audited["row"]])
+        for report in (model.report(), model.report(given[0]), model.report(display=X)):
+            pd.testing.assert_frame_equal(report.issues, audited)
+    assert model.report(pd.DataFrame(X)).issues.index.tolist() == audited["row"].tolist()  # rows that it is shown
+
+
 class KnowsPatients(LogisticRegression):
     """Certain of patients whom it was fitted to, in the last column."""
 
@@ -382,6 +397,18 @@ def test_weights_are_handed_on_by_searches_votes_and_stacks(member, keyword):
         for train, test in HALVES:
             by_hand = clone(member).fit(rows.views["own"][train], rows.codes[train], **{keyword: weight[train]})
             np.testing.assert_array_equal(left_out[test], by_hand.predict_proba(rows.views["own"][test]))
+
+
+@pytest.mark.parametrize("form", ["coo", "bsr", "dia", "dok", "lil", "csc"])
+@pytest.mark.filterwarnings("ignore:Constructing a DIA matrix:scipy.sparse.SparseEfficiencyWarning")
+def test_sparse_rows_of_every_format_are_the_same(form):
+    X, y = draw()
+    rows = scipy.sparse.csr_matrix(np.round(X))
+    for members in ([("linear", LogisticRegression())], ["neighbors", ("linear", LogisticRegression())]):
+        model, expected = (NoisyLabelClassifier(members, random_state=0) for _ in range(2))
+        model.fit(rows.asformat(form), y)
+        np.testing.assert_array_equal(model.oof_proba_, expected.fit(rows, y).oof_proba_)
+        np.testing.assert_array_equal(model.predict_proba(rows.asformat(form)), expected.predict_proba(rows))
 
 
 @pytest.mark.filterwarnings("error")

@@ -11,9 +11,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.exceptions import FitFailedWarning
 from sklearn.model_selection import KFold, PredefinedSplit, StratifiedKFold
 from sklearn.naive_bayes import GaussianNB
+from sklearn.pipeline import make_pipeline
 from torch import nn
 
 from sklabelnoise import DMClassifier, NoisyLabelClassifier, ProSelfLCClassifier, RobustLossClassifier
@@ -381,6 +383,22 @@ def test_what_cannot_be_written_is_said(tmp_path):
     with pytest.raises(TypeError, match="NoisyLabelClassifier can't be saved, as one of its parameters or members"):
         model.save(tmp_path / "model", allow_pickle=True)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("around", [make_pipeline, lambda network: CalibratedClassifierCV(network, cv=2)])
+def test_members_that_skops_cannot_write_are_pickled_where_that_is_allowed(around, tmp_path):
+    pytest.importorskip("skops", reason="skops is an optional dependency")
+    X, y = draw()
+    members = [("inside", around(DMClassifier(max_epochs=2))), ("net", DMClassifier(max_epochs=2)), "neighbors"]
+    model = NoisyLabelClassifier(members, cv=2, random_state=0).fit(X, y)
+    with pytest.raises(TypeError, match="With allow_pickle=True it is pickled"):
+        model.save(tmp_path / "model")
+    assert list(tmp_path.iterdir()) == []
+    loaded = saved_and_loaded(model, tmp_path / "model")
+    np.testing.assert_array_equal(loaded.predict_proba(X), model.predict_proba(X))
+    np.testing.assert_array_equal(loaded.fit(X, y).predict_proba(X), model.predict_proba(X))
+    with pytest.raises(ValueError, match="holds pickled members"):
+        NoisyLabelClassifier.load(tmp_path / "model")
 
 
 def test_memory_that_runs_out_is_no_fault_of_what_is_written(tmp_path, monkeypatch):

@@ -89,6 +89,25 @@ def test_columns_of_nothing_but_huge_numbers_are_as_good_as_others():
     assert model.score(ORDINARY * scale, SIDES) > 0.9
 
 
+@pytest.mark.parametrize("exponent", [-30, -60, -1000])
+def test_columns_in_a_unit_too_large_for_them_are_as_good_as_others(exponent):
+    # Trees and ranks of scikit-learn see no difference below 1e-7: seconds in place of nanoseconds told them nothing.
+    small, usual = (Views().fit(X).transform(X) for X in (np.ldexp(ORDINARY, exponent), ORDINARY))
+    for name in ("standard", "common", "normal"):
+        np.testing.assert_array_equal(small[name], usual[name])
+    ratio = small["given"] / usual["given"]
+    assert ratio.min() == ratio.max() > 1e-3
+
+
+def test_columns_keep_their_proportions_where_one_of_them_is_tiny():
+    X = np.column_stack([ORDINARY, ORDINARY[:, 0] * 2.0**-40])
+    views = Views().fit(X)
+    assert len(set(views._exponents)) == 1
+    common = views.transform(X)["common"]
+    np.testing.assert_array_equal(common[:, -1], common[:, 0] * 2.0**-40)
+    assert len(np.unique(views.transform(X)["given"][:, -1])) == len(np.unique(ORDINARY[:, 0].astype(np.float32)))
+
+
 def test_rows_in_range_are_left_alone():
     X = np.where(ORDINARY > 1.5, np.nan, ORDINARY * 1e30)
     views = Views().fit(X)

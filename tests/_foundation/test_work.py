@@ -178,6 +178,16 @@ def test_no_member_is_left_out_because_its_checkpoint_cannot_be_kept(tmp_path, m
     assert np.array_equal(model.predict_proba(draw()[0]), before)
 
 
+def test_no_member_is_left_out_because_its_checkpoint_cannot_be_read(tmp_path):
+    members = [("a", GaussianNB()), ("b", GaussianNB())]
+    model = NoisyLabelClassifier(members, random_state=0, checkpoint=tmp_path).fit(*draw())
+    (file,) = tmp_path.glob("*/b-0-3")
+    file.unlink()
+    file.mkdir()  # as a file that another user owns, or a disk that is gone, it is there and gives nothing
+    with pytest.raises(OSError, match="b-0-3"):
+        model.fit(*draw())
+
+
 def test_a_checkpoint_of_another_code_of_a_member_is_not_used(tmp_path, monkeypatch):
     def folders_after_a_fit(scale):
         script = types.ModuleType("their_script")
