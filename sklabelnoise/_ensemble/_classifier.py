@@ -24,7 +24,7 @@ from sklabelnoise._ensemble._distinct_rows import rows_digest
 from sklabelnoise._ensemble._families import TrainingRows
 from sklabelnoise._ensemble._fitting import fit_families
 from sklabelnoise._ensemble._left_out_folds import folds_of_unseen, leave_out
-from sklabelnoise._ensemble._members import families_of, has_own, needs_table, of_user, taken_by_all, with_member
+from sklabelnoise._ensemble._members import families_of, has_own, needs_table, taken_by_all
 from sklabelnoise._ensemble._one_thread import one_thread
 from sklabelnoise._ensemble._saving import load_ensemble, save_ensemble
 from sklabelnoise._ensemble._tables import table_of_candidates, table_of_members
@@ -33,6 +33,7 @@ from sklabelnoise._foundation._checkpoint import Checkpoint
 from sklabelnoise._foundation._classes import at_all_classes
 from sklabelnoise._foundation._fitted_state import keeping_fitted_state
 from sklabelnoise._foundation._given import check_same_rows, names_of_rows, of_tensor
+from sklabelnoise._foundation._named_members import named_members, parameters_of, with_members
 from sklabelnoise._foundation._numeric_columns import (
     check_is_rows,
     check_no_dataset,
@@ -262,12 +263,7 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
         own = super().get_params(deep=False)
         if not deep:
             return own
-        found = {}
-        for name, estimator in of_user(self.members).items():
-            found[name] = estimator
-            if not isinstance(estimator, str):
-                found |= {f"{name}__{key}": value for key, value in estimator.get_params(deep=True).items()}
-        return {**found, **own}
+        return {**parameters_of(self.members), **own}
 
     def set_params(self, **params: Any) -> Self:
         """Set parameters, those of members of your own included.
@@ -284,10 +280,7 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
         """
         if "members" in params:  # before what is set of them
             self.members = params.pop("members")
-        own = super().get_params(deep=False)
-        for name in of_user(self.members):
-            if name in params and name not in own:
-                self.members = with_member(self.members, name, params.pop(name))
+        self.members, params = with_members(self.members, params, super().get_params(deep=False))
         return super().set_params(**params)
 
     # Members validate their own parameters when they are fitted.
@@ -671,7 +664,7 @@ def _shown(members):
         return {}
     shown = {}
     for entry in members:
-        shown |= {entry: entry} if isinstance(entry, str) else of_user([entry])
+        shown |= {entry: entry} if isinstance(entry, str) else named_members([entry])
     return shown
 
 

@@ -115,9 +115,12 @@ class FittedFamily:
         """Mean probabilities of the models for rows of the family's view, shape (n_samples, n_classes)."""
         total = 0.0
         for model in self.models:
-            total = total + at_all_classes(
-                np.asarray(model.predict_proba(X)), model.classes_, np.arange(n_classes), fill=0
-            )
+            try:
+                proba = np.asarray(model.predict_proba(X))
+            except Exception as error:
+                error.add_note(f"This happened in member {self.name!r} of a NoisyLabelClassifier.")
+                raise
+            total = total + at_all_classes(proba, model.classes_, np.arange(n_classes), fill=0)
         return total / len(self.models)
 
 

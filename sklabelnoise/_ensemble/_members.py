@@ -10,6 +10,7 @@ from sklabelnoise._ensemble._neighbors import Neighbors
 from sklabelnoise._ensemble._networks import NetworkStack, TableNetworks, is_network
 from sklabelnoise._ensemble._own_members import OwnMember
 from sklabelnoise._foundation._last_step import predicts_proba
+from sklabelnoise._foundation._named_members import DROPPED, check_names, is_dropped
 
 # In the order they are fitted in: what helps most for its time comes first.
 TABLE_FAMILIES = (
@@ -21,8 +22,6 @@ TABLE_FAMILIES = (
     "networks",
     "boosting",
 )
-# In place of an estimator, as in scikit-learn's ensembles: the member takes no part.
-DROPPED = "drop"
 
 
 def families_of(members, classes, reserved=()):
@@ -47,15 +46,10 @@ def families_of(members, classes, reserved=()):
         If `members` is something else, names are not unique, or an estimator can't predict probabilities.
     """
     entries = TABLE_FAMILIES if isinstance(members, str) else list(members)
-    kept = [entry for entry in entries if not _is_dropped(entry)]
+    kept = [entry for entry in entries if not is_dropped(entry)]
     if not kept:
         raise ValueError(f"members must name at least one member that is not dropped, got {members!r}.")
-    for name in of_user(members):
-        if name in reserved or "__" in name:
-            raise ValueError(
-                "members must have names that are no parameters of the ensemble and hold no '__', by which their own "
-                f"parameters are told apart, got {name!r}."
-            )
+    check_names(members, reserved, "members")
     stack = NetworkStack("own", classes)
     families = [_family(entry, classes, stack) for entry in kept]
     names = [family.name for family in families]
@@ -65,48 +59,16 @@ def families_of(members, classes, reserved=()):
     return families
 
 
-def of_user(members):
-    """The members that the user brings along, by name, dropped ones too; whatever is no member is not among them.
-
-    Parameters
-    ----------
-    members : object
-        As the parameter of that name; nobody has checked it.
-
-    Returns
-    -------
-    estimators : dict of str to estimator or "drop"
-    """
-    entries = members if isinstance(members, list | tuple) else ()
-    return {entry[0]: entry[1] for entry in entries if _is_named(entry)}
-
-
-def with_member(members, name, estimator):
-    """A copy of `members` with another estimator under a name; the grid beside it stays."""
-    entries = [(name, estimator, *entry[2:]) if _is_named(entry) and entry[0] == name else entry for entry in members]
-    return entries if isinstance(members, list) else tuple(entries)
-
-
 def taken_by_all(members):
     """Whether each of the members takes missing values, and whether each takes sparse rows, as their tags say."""
     if not isinstance(members, str | list | tuple):
         return False, False  # whatever it is, `fit` says what is wrong with it
     own = [] if isinstance(members, str) else [entry for entry in members if not isinstance(entry, str)]
     try:
-        tags = [get_tags(entry[1]).input_tags for entry in own if not _is_dropped(entry)]
+        tags = [get_tags(entry[1]).input_tags for entry in own if not is_dropped(entry)]
     except (LookupError, TypeError, AttributeError):  # no members, or none of scikit-learn's kind
         return False, False
     return all(one.allow_nan for one in tags), all(one.sparse for one in tags)
-
-
-def _is_named(entry):
-    if not isinstance(entry, tuple | list) or len(entry) not in (2, 3) or not isinstance(entry[0], str):
-        return False
-    return _is_dropped(entry) or (hasattr(entry[1], "get_params") and not isinstance(entry[1], type))
-
-
-def _is_dropped(entry):
-    return isinstance(entry, tuple | list) and len(entry) > 1 and isinstance(entry[1], str) and entry[1] == DROPPED
 
 
 def needs_table(members):
@@ -117,7 +79,7 @@ def needs_table(members):
 def has_own(members):
     """Whether one of the members is a classifier of the user."""
     return not isinstance(members, str) and any(
-        not isinstance(entry, str) and not _is_dropped(entry) for entry in members
+        not isinstance(entry, str) and not is_dropped(entry) for entry in members
     )
 
 

@@ -57,7 +57,8 @@ class StochasticLabelRefinery(ClassifierMixin, BaseLabelRefinery):
     estimator : estimator, list of estimators or None, default=None
         Any classifier with ``predict_proba``, also a Pipeline, or a regressor to fit to the class probabilities.
         Several are averaged ("SLR-e" in [1]_, where the ensemble serves for the labels only: take
-        ``estimators_[0]`` for that). None is a LogisticRegression.
+        ``estimators_[0]`` for that). Entries ``(name, estimator)`` have parameters by their name, as in scikit-learn's
+        ensembles: ``set_params(forest__max_depth=3)``, or ``forest="drop"``. None is a LogisticRegression.
     n_rounds : int, default=6
         Number of rounds; 0 is the estimator as it is. Labels of noisy data get better for several rounds and then,
         as the given label fades, follow the estimator's own mistakes. The default is chosen between the best of
@@ -214,7 +215,7 @@ class StochasticLabelRefinery(ClassifierMixin, BaseLabelRefinery):
 
     def __init__(
         self,
-        estimator: Estimator | list[Estimator] | None = None,
+        estimator: Estimator | list[Estimator | tuple[str, Estimator]] | None = None,
         *,
         n_rounds: int = 6,
         label_weight: float | Literal["average"] = 3,

@@ -8,7 +8,7 @@ from abc import ABCMeta, abstractmethod
 from collections.abc import Callable
 from numbers import Integral, Real
 from time import perf_counter
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import numpy as np
 import pandas as pd
@@ -24,6 +24,7 @@ from sklabelnoise._foundation._callers_line import warn
 from sklabelnoise._foundation._checkpoint import first_seed, open_checkpoint
 from sklabelnoise._foundation._given import check_groups, check_none_missing, check_weights
 from sklabelnoise._foundation._last_step import last_step
+from sklabelnoise._foundation._named_members import check_names, is_dropped, parameters_of, with_members
 from sklabelnoise._foundation._numeric_columns import check_is_rows, check_no_texts, check_numeric_columns
 from sklabelnoise._foundation._progress import Progress
 from sklabelnoise._foundation._seeds import MAX_SEED
@@ -63,7 +64,7 @@ class BaseLabelRefinery(MetaEstimatorMixin, BaseEstimator, metaclass=ABCMeta):
         "verbose": ["verbose"],
     }
 
-    estimator: Estimator | list[Estimator] | None
+    estimator: Estimator | list[Estimator | tuple[str, Estimator]] | None
     n_rounds: int
     label_weight: float | Literal["average"]
     cv: CrossValidation
@@ -110,17 +111,63 @@ class BaseLabelRefinery(MetaEstimatorMixin, BaseEstimator, metaclass=ABCMeta):
         if isinstance(self.estimator, list):
             if not self.estimator:
                 raise ValueError("The 'estimator' parameter must be an estimator or a list of them. Got an empty list.")
-            for one in self.estimator:
-                if not hasattr(one, "fit"):
-                    raise ValueError(
-                        f"The 'estimator' parameter must be an estimator or a list of them. Got {one!r} in the list."
-                    )
-            return self.estimator
+            check_names(self.estimator, super().get_params(deep=False), "estimator")
+            named = [one[0] for one in self.estimator if isinstance(one, tuple | list) and len(one) == 2]
+            if twice := [name for i, name in enumerate(named) if name in named[:i]]:
+                raise ValueError(f"estimator must have different names, got {twice[0]!r} twice.")
+            kept = [self._member(one) for one in self.estimator if not is_dropped(one)]
+            if not kept:
+                raise ValueError("The 'estimator' parameter must have one that is not dropped. Got 'drop' for all.")
+            return kept
         if self.estimator is not None:
             return [self.estimator]
         # Nobody can set requests on an estimator that was not given.
         default = self._default_estimator()
         return [default.set_fit_request(sample_weight=True) if get_config()["enable_metadata_routing"] else default]
+
+    @staticmethod
+    def _member(entry):
+        """The estimator of an entry in the list: it itself, or with a name before it."""
+        estimator = entry[1] if isinstance(entry, tuple | list) and len(entry) == 2 else entry
+        if not hasattr(estimator, "fit"):
+            raise ValueError(
+                f"The 'estimator' parameter must be an estimator or a list of them. Got {entry!r} in the list."
+            )
+        return estimator
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Get the parameters, those of the estimator, or of estimators with names in a list, included.
+
+        Parameters
+        ----------
+        deep : bool, default=True
+            Whether to return the parameters of estimators as well, by names such as ``estimator__C``, or ``forest__C``
+            of ``("forest", estimator)`` in a list.
+
+        Returns
+        -------
+        params : dict
+            Parameter names and values.
+        """
+        own = super().get_params(deep=deep)
+        return {**parameters_of(self.estimator), **own} if deep else own
+
+    def set_params(self, **params: Any) -> Self:
+        """Set parameters, those of the estimator, or of estimators with names in a list, included.
+
+        Parameters
+        ----------
+        **params : dict
+            Parameter names and values. The name of an estimator in a list puts another in its place, or "drop".
+
+        Returns
+        -------
+        self : estimator instance
+        """
+        if "estimator" in params:  # before what is set of it
+            self.estimator = params.pop("estimator")
+        self.estimator, params = with_members(self.estimator, params, super().get_params(deep=False))
+        return super().set_params(**params)
 
     def _check_rows(self, X, y, sample_weight, groups):
         """Rows that can be indexed; labels, weights and groups of the same length."""

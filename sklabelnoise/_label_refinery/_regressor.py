@@ -31,7 +31,8 @@ class StochasticLabelRefineryRegressor(RegressorMixin, BaseLabelRefinery):
     Parameters
     ----------
     estimator : estimator, list of estimators or None, default=None
-        Any regressor, also a Pipeline. Several are averaged. None is a Ridge.
+        Any regressor, also a Pipeline. Several are averaged; entries ``(name, estimator)`` have parameters by their
+        name, as in scikit-learn's ensembles. None is a Ridge.
     n_rounds : int, default=6
         Number of rounds; 0 is the estimator as it is.
     label_weight : float or "average", default=3
@@ -145,7 +146,7 @@ class StochasticLabelRefineryRegressor(RegressorMixin, BaseLabelRefinery):
 
     def __init__(
         self,
-        estimator: Estimator | list[Estimator] | None = None,
+        estimator: Estimator | list[Estimator | tuple[str, Estimator]] | None = None,
         *,
         n_rounds: int = 6,
         label_weight: float | Literal["average"] = 3,

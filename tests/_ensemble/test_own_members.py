@@ -399,6 +399,18 @@ def test_weights_are_handed_on_by_searches_votes_and_stacks(member, keyword):
             np.testing.assert_array_equal(left_out[test], by_hand.predict_proba(rows.views["own"][test]))
 
 
+def test_a_member_that_fails_in_a_prediction_is_named():
+    class Fussy(GaussianNB):
+        def predict_proba(self, X):
+            return super().predict_proba(X) * (np.nan if len(X) == 1 else 1)
+
+    X, y = draw()
+    model = NoisyLabelClassifier([("bayes", GaussianNB()), ("fussy", Fussy())], random_state=0).fit(X, y)
+    with pytest.raises(ValueError, match="its predict_proba gives rows that are no probabilities") as caught:
+        model.predict(X[:1])
+    assert "member 'fussy'" in caught.value.__notes__[0]
+
+
 @pytest.mark.parametrize("form", ["coo", "bsr", "dia", "dok", "lil", "csc"])
 @pytest.mark.filterwarnings("ignore:Constructing a DIA matrix:scipy.sparse.SparseEfficiencyWarning")
 def test_sparse_rows_of_every_format_are_the_same(form):

@@ -359,6 +359,46 @@ class TestReproducibility:
         assert lines[1].startswith("[StochasticLabelRefinery] round 2 of 2: change 0.")
 
 
+class TestNames:
+    def test_named_estimators_are_the_same_as_without_names(self, noisy):
+        X, y, _ = noisy
+        pair = [GaussianNB(), make_pipeline(StandardScaler(), LogisticRegression())]
+        plain, named, fewer = (
+            refinery(estimators, n_rounds=1, cv=3).fit(X, y)
+            for estimators in (pair, [("bayes", pair[0]), ("linear", pair[1])], [pair[0], ("linear", "drop")])
+        )
+        np.testing.assert_array_equal(named.soft_labels_, plain.soft_labels_)
+        np.testing.assert_array_equal(fewer.soft_labels_, refinery(pair[:1], n_rounds=1, cv=3).fit(X, y).soft_labels_)
+
+    def test_their_parameters_have_their_names(self, noisy):
+        X, y, _ = noisy
+        given = [("bayes", GaussianNB()), ("linear", LogisticRegression())]
+        model = refinery(given, n_rounds=1, cv=3)
+        assert model.get_params()["linear__C"] == 1 and model.get_params()["linear"] is given[1][1]
+        assert "linear" not in model.get_params(deep=False)
+        searched = GridSearchCV(model, {"linear__C": [1e-3, 1.0], "bayes": ["drop"]}, cv=2).fit(X, y)
+        assert searched.best_params_["linear__C"] in (1e-3, 1.0)
+        assert sklearn.base.clone(model).set_params(linear__C=5.0).estimator[1][1].C == 5
+        assert given[1][1].C == 1 and given[0][1] is model.estimator[0][1]
+        one = refinery(LogisticRegression()).set_params(estimator=GaussianNB(), estimator__var_smoothing=0.1)
+        assert one.get_params()["estimator__var_smoothing"] == 0.1
+
+    @pytest.mark.parametrize(
+        ("given", "message"),
+        [
+            ([("a__b", GaussianNB())], "hold no '__'.* got 'a__b'"),
+            ([("cv", GaussianNB())], "no parameters of the ensemble.* got 'cv'"),
+            ([("a", GaussianNB()), ("a", GaussianNB())], "different names, got 'a' twice"),
+            ([("a", "drop")], "Got 'drop' for all"),
+            ([("a", 3)], r"Got \('a', 3\) in the list"),
+            ([("a", GaussianNB(), {})], "in the list"),
+        ],
+    )
+    def test_names_that_say_nothing_are_refused(self, noisy, given, message):
+        with pytest.raises(ValueError, match=message):
+            refinery(given).fit(*noisy[:2])
+
+
 class TestWeightsAndRouting:
     def test_weights_multiply(self, noisy):
         X, y, _ = noisy
