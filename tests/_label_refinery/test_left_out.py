@@ -259,7 +259,7 @@ StochasticLabelRefinery(
         X, y = noisy
         saved = []
         save = Checkpoint.save
-        monkeypatch.setattr(Checkpoint, "save", lambda self, name, array: saved.append(name) or save(self, name, array))
+        monkeypatch.setattr(Checkpoint, "save", lambda c, name, *a, **k: saved.append(name) or save(c, name, *a, **k))
         model = refinery(Losing(), n_rounds=2, checkpoint=tmp_path).fit(X, y)
         assert saved.index("round-1-losses") < saved.index("round-1")
         assert saved.index("round-1-fold-0-member-0-losses") < saved.index("round-1-fold-0-member-0")
