@@ -28,6 +28,9 @@ WHOLE = {
     "array-like of str": "Sequence[str]",
     "array-like of matplotlib Axes": "ArrayLike",
     "list of estimators": "list[Estimator]",
+    "estimator, list of estimators or of (str, estimator), or None": (
+        "Estimator | list[Estimator | tuple[str, Estimator]] | None"
+    ),
     "list of estimator instances": "list[Estimator]",
     "color": "Any",
     "same as the parameters": "Any",

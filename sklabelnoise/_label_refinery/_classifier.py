@@ -54,7 +54,7 @@ class StochasticLabelRefinery(ClassifierMixin, BaseLabelRefinery):
 
     Parameters
     ----------
-    estimator : estimator, list of estimators or None, default=None
+    estimator : estimator, list of estimators or of (str, estimator), or None, default=None
         Any classifier with ``predict_proba``, also a Pipeline, or a regressor to fit to the class probabilities.
         Several are averaged ("SLR-e" in [1]_, where the ensemble serves for the labels only: take
         ``estimators_[0]`` for that). Entries ``(name, estimator)`` have parameters by their name, as in scikit-learn's

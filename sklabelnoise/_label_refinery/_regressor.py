@@ -30,7 +30,7 @@ class StochasticLabelRefineryRegressor(RegressorMixin, BaseLabelRefinery):
 
     Parameters
     ----------
-    estimator : estimator, list of estimators or None, default=None
+    estimator : estimator, list of estimators or of (str, estimator), or None, default=None
         Any regressor, also a Pipeline. Several are averaged; entries ``(name, estimator)`` have parameters by their
         name, as in scikit-learn's ensembles. None is a Ridge.
     n_rounds : int, default=6
