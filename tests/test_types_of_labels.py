@@ -6,9 +6,15 @@ import decimal
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from skorch import NeuralNetClassifier
+from torch import nn
 
 from sklabelnoise import (
     DMClassifier,
@@ -289,6 +295,58 @@ def test_an_audit_numbers_labels_for_a_classifier_that_takes_numbers_alone():
     found = [audit_labels(model(), X, y, random_state=0) for model in (OfNumbersFromZero, Noting)]
     np.testing.assert_array_equal(found[0].proba, found[1].proba)
     assert found[0].classes.tolist() == ["a", "b"]
+
+
+def network_of_skorch():
+    """A network of a user, whose loss takes the numbers of the classes."""
+    torch.manual_seed(0)
+    module = nn.Sequential(nn.Linear(3, 2), nn.Softmax(dim=-1)).double()
+    return NeuralNetClassifier(module, max_epochs=2, lr=0.1, train_split=None, iterator_train__shuffle=False, verbose=0)
+
+
+class OfIntegersFromZero(OfNumbersFromZero):
+    """One that fails with another error than scikit-learn's classifiers do, of floats and booleans as well."""
+
+    def fit(self, X, y, sample_weight=None):
+        if np.asarray(y).dtype.kind != "i":
+            raise RuntimeError(f"expected target dtype to be Long, but got {np.asarray(y).dtype}")
+        return super().fit(X, y, sample_weight)
+
+
+@pytest.mark.parametrize("make", [network_of_skorch, OfIntegersFromZero])
+@pytest.mark.parametrize("names", [("a", "b"), (1, 2), (10, 30), (0.0, 1.0), (False, True)], ids=str)
+def test_an_audit_numbers_labels_for_networks_of_others(make, names):
+    y = np.array(names)[CODES]
+    found = [audit_labels(make(), X, labels, random_state=0) for labels in (CODES, y)]
+    np.testing.assert_array_equal(found[0].proba, found[1].proba)
+    assert found[1].classes.tolist() == list(names)
+
+
+def test_the_loss_of_a_network_of_skorch_sees_numbers_of_classes_alone(monkeypatch):
+    """On a GPU they would end every later computation of the process."""
+    asked = set()
+    fit = NeuralNetClassifier.fit
+    monkeypatch.setattr(NeuralNetClassifier, "fit", lambda self, X, y: asked.update(y.tolist()) or fit(self, X, y))
+    y = np.array([10, 30])[CODES]
+    audit_labels(network_of_skorch(), X, y)
+    audit_labels(GridSearchCV(network_of_skorch(), {"lr": [0.1]}, cv=2), X, y)
+    audit_labels(make_pipeline(StandardScaler(), network_of_skorch()), X, y)
+    assert asked == {0, 1}
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        LogisticRegression(class_weight={1: 9}),
+        make_pipeline(StandardScaler(), LogisticRegression(class_weight={0: 1, 1: 9})),
+        GridSearchCV(LogisticRegression(class_weight={1: 9}), {"C": [1.0]}, cv=2),
+    ],
+    ids=["by itself", "in a Pipeline", "in a search"],
+)
+def test_weights_of_other_classes_are_no_reason_for_numbers(model):
+    """There 1 would be the second class, whatever the user meant by it."""
+    with pytest.raises(ValueError, match="not in class_weight"):
+        audit_labels(model, X, np.array(["a", "b"])[CODES])
 
 
 def test_where_numbers_are_refused_as_well_an_audit_says_what_was_wrong_with_the_labels():

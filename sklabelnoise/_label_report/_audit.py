@@ -348,20 +348,35 @@ def _predict_left_out(estimator, X, y, train, test, params):
 def _fitted_to_labels(estimator, X, y, known, params):
     """A fitted clone and the labels it knows: class weights, thresholds and scores of a user speak of the labels.
 
-    One that refuses them, as XGBoost does texts, is fitted to their numbers.
+    One that refuses them, as XGBoost does texts, is fitted to their numbers; not so if what it refuses may be weights
+    of other classes.
     """
+    labels, numbers = np.unique(y, return_inverse=True)
+    parameters = estimator.estimator.get_params(deep=True)
+
+    def to_numbers():
+        fitted = clone(estimator).fit(X, numbers, **params)
+        return fitted, labels[fitted.classes_]
+
+    if _trains_by_numbers([estimator.estimator, *parameters.values()]):
+        return to_numbers()
     try:
         fitted = clone(estimator).fit(X, y, **params)
         check_known(fitted.classes_, known, "estimator")
         return fitted, fitted.classes_
-    except ValueError:
-        labels, numbers = np.unique(y, return_inverse=True)
-        if is_of(last_step(estimator.estimator), "sklabelnoise") or np.array_equal(labels, np.arange(len(labels))):
+    except Exception:  # whatever a classifier of others says of what it does not take
+        are_numbers = labels.dtype.kind in "iu" and np.array_equal(labels, np.arange(len(labels)))
+        weighs = any(key.endswith("class_weight") and isinstance(value, dict) for key, value in parameters.items())
+        if are_numbers or weighs or is_of(last_step(estimator.estimator), "sklabelnoise"):
             raise
         with suppress(Exception):  # whatever is wrong with numbers, the labels are what the user knows
-            fitted = clone(estimator).fit(X, numbers, **params)
-            return fitted, labels[fitted.classes_]
+            return to_numbers()
         raise
+
+
+def _trains_by_numbers(parts):
+    """Whether a network of skorch is among them: on a GPU any label that is none of its outputs ends all computing."""
+    return any(is_of(part, "skorch") and hasattr(part, "criterion") for part in parts)
 
 
 def _sorted_columns(proba, final):
