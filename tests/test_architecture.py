@@ -412,6 +412,9 @@ LAWS = {
     "_classifiers/test_skorch_features.py",  # skorch's callbacks work on our net
     "_classifiers/test_types.py",  # numbers and labels of every type pass everywhere
     "_ensemble/test_sparse_and_wide.py",  # sparse and very wide tables are taken by every family
+    "_label_report/test_page_decides.py",  # what a reviewer decides on the page, and takes back
+    "_label_report/test_page_files.py",  # decisions are saved, loaded and merged
+    "_label_report/test_page_for_everyone.py",  # keyboard, screen reader, phone, print, many rows
     "losses/test_precision.py",  # float32 is as good as it can be, in every loss
     "training/test_datasets.py",  # data sets of torch train as their arrays do
     "training/test_threads.py",  # fits in threads

@@ -6,6 +6,7 @@ from functools import partial
 import torch
 from torch import nn
 
+from sklabelnoise.losses._margin import at_least_float32
 from sklabelnoise.training._early_stopping import StopTraining, stopped_early
 
 _NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
@@ -108,7 +109,7 @@ def _normalize(layer, alone, processes, x):
         return alone(x)
     dims = [0, *range(2, x.dim())]
     shape = [1, -1, *[1] * (x.dim() - 2)]
-    values = x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
+    values = at_least_float32(x)
     n_rows = values.new_full((1,), values.numel() // values.shape[1])
     # The mean first: squares around another point would lose the digits of the variance.
     total, n = _Sum.apply(torch.cat([values.sum(dims), n_rows]), processes).split([values.shape[1], 1])

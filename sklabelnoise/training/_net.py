@@ -485,13 +485,10 @@ class NoisyLabelNet(ClassifierMixin, NeuralNet):
 
     def call(self, module, x, **fit_params):
         """Logits of preprocessed rows by this net's module or a twin of it."""
-        if autocast_dtype(self.amp, self.device) is None:
-            logits, convert = module(x, **fit_params), at_least_float32
-        else:
-            with self.autocast():
-                logits, convert = module(x, **fit_params), torch.Tensor.float
+        with self.autocast():
+            logits = module(x, **fit_params)
         # A module may have a block of autocast of its own; what is no tensor is refused elsewhere.
-        return convert(logits) if isinstance(logits, torch.Tensor) else logits
+        return at_least_float32(logits) if isinstance(logits, torch.Tensor) else logits
 
     def autocast(self):
         """A block in which modules compute as `amp` says."""

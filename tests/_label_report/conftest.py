@@ -1,4 +1,4 @@
-"""Evidence of models that are no good, labels to draw, and a browser for the review page."""
+"""Evidence of models that are no good, labels to draw, and the review page in a browser."""
 
 import os
 import shutil
@@ -6,9 +6,11 @@ import warnings
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from sklabelnoise.audit import LabelReport
+from tests.review_page import NASTY, Page, on_its_own
 
 
 @pytest.fixture(scope="session")
@@ -64,3 +66,44 @@ def report(noisy):
     X, y, y_clean = noisy
     proba = np.where(np.eye(3)[y_clean] == 1, 0.9, 0.05)
     return LabelReport(np.array(["ant", "bee", "cow"])[y], proba, X=X, in_sample=True)
+
+
+@pytest.fixture
+def nasty_report(nasty_report_of_all):
+    return on_its_own(nasty_report_of_all)
+
+
+@pytest.fixture
+def animals(animals_of_all):
+    """A report with three classes and a table, all labels in doubt."""
+    return on_its_own(animals_of_all)
+
+
+@pytest.fixture(scope="session")
+def nasty_report_of_all():
+    rng = np.random.default_rng(0)
+    y = np.array(NASTY)[np.arange(300) % 6]
+    proba = rng.dirichlet(np.full(6, 0.3), 300)
+    texts = [f"text {i} {NASTY[i % 6]}" for i in range(300)]
+    return LabelReport(y, proba, classes=NASTY, X=texts, in_sample=True)
+
+
+@pytest.fixture(scope="session")
+def animals_of_all():
+    rng = np.random.default_rng(0)
+    y = np.array(["cat", "dog", "cow"])[np.arange(60) % 3]
+    proba = rng.dirichlet([1, 1, 1], 60)
+    proba[np.arange(60), [["cat", "cow", "dog"].index(label) for label in y]] = 0
+    proba /= proba.sum(axis=1, keepdims=True)
+    table = pd.DataFrame({"legs": rng.normal(4, 1, 60), "sound": rng.choice(["moo", "meow", "woof"], 60)})
+    return LabelReport(y, proba, X=table, in_sample=True, ids=[f"animal {i}" for i in range(60)])
+
+
+@pytest.fixture
+def nasty(browser, nasty_report, tmp_path):
+    return Page(browser, nasty_report.to_html(tmp_path / "report.html", title="<b>Titel</b> & so"))
+
+
+@pytest.fixture
+def page(browser, animals, tmp_path):
+    return Page(browser, animals.to_html(tmp_path / "report.html"))
