@@ -363,7 +363,7 @@ SPLITS = [(np.arange(40), np.arange(40, 80)), (np.arange(40, 80), np.arange(40))
         {"class_weight": {"yes": 2.0}},
         {"time_limit": np.float64(100.0), "n_jobs": np.int64(1)},
     ],
-    ids=str,
+    ids=lambda params: "-".join(f"{name}={type(value).__name__}" for name, value in params.items()),
 )
 def test_parameters_of_each_kind_come_back_without_naming_types(params, tmp_path, monkeypatch):
     pytest.importorskip("skops", reason="skops is an optional dependency")

@@ -116,7 +116,7 @@ def test_the_labelings_have_two_names(names):
         LabelFlowDisplay.from_labels([0, 1], [1, 1], names=names)
 
 
-@pytest.mark.parametrize("classes", [None, "ab", {"a", "b"}, ["a", None]], ids=repr)
+@pytest.mark.parametrize("classes", [None, "ab", {"a", "b"}, ["a", None]], ids=["None", "a string", "a set", "a gap"])
 @pytest.mark.parametrize("display", [LabelFlowDisplay, TransitionMatrixDisplay])
 def test_classes_are_named_one_by_one(display, classes):
     if display is TransitionMatrixDisplay and classes is None:

@@ -103,7 +103,9 @@ class TestRefinery:
             RefineryDisplay([[0, 0], [1, 1]], {0: np.eye(2)}, ["a", "b"], y_clean=["a", "b", "b"])
 
 
-@pytest.mark.parametrize("form", [scipy.sparse.csr_array, pd.DataFrame, lambda X: X[:, :1]], ids=str)
+@pytest.mark.parametrize(
+    "form", [scipy.sparse.csr_array, pd.DataFrame, lambda X: X[:, :1]], ids=["sparse", "frame", "column"]
+)
 def test_rows_of_any_form_have_a_place(noisy, form):
     X, y, _ = noisy
     refinery = StochasticLabelRefinery(LogisticRegression(), random_state=0)
@@ -167,7 +169,9 @@ def test_rounds_are_counted(noisy, rounds):
         RefineryDisplay.from_estimator(StochasticLabelRefinery(LogisticRegression()), *noisy[:2], rounds=rounds)
 
 
-@pytest.mark.parametrize("rounds", [2, np.array([0, 2]), {0, 2}, iter([2, 0])], ids=str)
+@pytest.mark.parametrize(
+    "rounds", [2, np.array([0, 2]), {0, 2}, iter([2, 0])], ids=lambda rounds: type(rounds).__name__
+)
 def test_rounds_come_in_any_container(noisy, rounds):
     refinery = StochasticLabelRefinery(LogisticRegression(), random_state=0)
     assert 2 in RefineryDisplay.from_estimator(refinery, *noisy[:2], rounds=rounds).soft_labels

@@ -150,7 +150,11 @@ def test_a_search_warns_as_a_fit_does():
         DMClassifierCV(candidates=((0, 0),), cv=2, n_members=1, **SMALL).fit(X, Y)
 
 
-@pytest.mark.parametrize("settings", [{}, {"refit": False}, {"callbacks": [EpochScoring("accuracy")]}], ids=str)
+@pytest.mark.parametrize(
+    "settings",
+    [{}, {"refit": False}, {"callbacks": [EpochScoring("accuracy")]}],
+    ids=["alone", "without members", "with a score"],
+)
 def test_a_choice_by_folds_says_it_once_of_itself(settings):
     # its members, which are of a class that the user did not call, said it again
     X = frame(income=40_000.0 + np.arange(N))
