@@ -19,6 +19,15 @@ os.environ.setdefault("TORCHINDUCTOR_COMPILE_THREADS", "1")
 ROOT = Path(__file__).parents[1]
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist looks at what it was asked for
+def pytest_cmdline_main(config):
+    """Let the whole suite take every core; files that are named run in this process, where a debugger can follow."""
+    whole = config.args_source is not config.ArgsSource.ARGS and not hasattr(config, "workerinput")
+    if whole and getattr(config.option, "numprocesses", 0) is None:
+        # Neighbors share what their module prepares, so each process begins with a half of its own.
+        config.option.numprocesses, config.option.dist = "auto", "worksteal"
+
+
 def pytest_configure(config):
     import matplotlib
     import torch
