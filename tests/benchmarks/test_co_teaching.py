@@ -100,6 +100,7 @@ def test_without_forgetting_it_is_two_networks_of_cross_entropy(noisy):
         np.testing.assert_allclose(model.history_[name], single.history_[name], rtol=1e-9)
 
 
+@pytest.mark.slow
 def test_without_forgetting_augmented_images_train_as_alone(images):
     X, y = images
     for seed in (0, 1):
@@ -135,6 +136,7 @@ def test_what_is_watched_of_the_first_network_is_what_is_watched_of_one_alone(im
     np.testing.assert_allclose(together[names], alone[names], rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_what_is_forgotten_is_not_taught(images):
     X, y = images
     given = corrupt_labels(y, symmetric_transition_matrix(3, 0.4), random_state=0)
@@ -158,6 +160,7 @@ def test_the_exchange_matters_and_a_seed_repeats_it(noisy):
     assert np.abs(first - without).max() > 1e-3
 
 
+@pytest.mark.slow
 def test_wrong_labels_are_forgotten(noisy):
     X, y, y_clean = noisy
     long = of_tables(module__hidden=(64,), lr=5e-3, max_epochs=150, random_state=0)

@@ -7,6 +7,7 @@ from benchmarks.comparison import BASELINE
 from benchmarks.rows import RESULTS
 
 
+@pytest.mark.slow
 def test_figures_are_equal_for_equal_rows_and_stale_for_others(results, rows, noise_rows, row):
     folder = results(tables=rows, noises=noise_rows)
     paths = [figures.path_of(name, folder) for name in figures.FIGURES]
@@ -61,5 +62,6 @@ def test_a_gain_is_over_cross_entropy_of_the_same_seeds(row):
     assert figures.gain_data(rows)["human"].to_dict() == pytest.approx({BASELINE: 0, "both": 10, "one": 5})
 
 
+@pytest.mark.slow
 def test_committed_figures_show_the_committed_rows():
     assert figures.stale(RESULTS) == [], "run python -m benchmarks.report"

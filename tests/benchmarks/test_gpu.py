@@ -18,6 +18,7 @@ def rows(folder):
     return [json.loads(line) for line in (folder / gpu.NAME).read_text().splitlines()]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("piece", COUNTED)
 def test_a_piece_writes_its_rows_and_is_not_run_again(tmp_path, piece, capsys):
     command = ["--pieces", piece, "--device", "cpu", "--tiny", "--out", str(tmp_path)]

@@ -5,6 +5,7 @@ import pytest
 from benchmarks import large
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Soft labels reach")
 def test_beside_scikit_learns_last_fit_a_refinery_keeps_what_it_returns_and_little_else():
     rows, classes, of_x = 3_000, 10, 8 * 50

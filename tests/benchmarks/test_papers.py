@@ -61,6 +61,7 @@ class TestImageTables:
         assert {column for _, column in table.published} in (set(), set(table.conditions))
         assert all(0 <= float(value) <= 100 for value in table.published.values())
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("table", IMAGE_TABLES.values(), ids=IMAGE_TABLES)
     def test_every_row_and_every_column_runs(self, table, small_images, monkeypatch):
         if table.name == "slr_table1":  # its rows are 50 fits, of the paper's networks at any scale
@@ -279,6 +280,7 @@ class TestSentiment:
         assert not first.bias.any() and not second.bias.any()
         assert sum(parameter.numel() for parameter in module.parameters()) == 826  # the paper's network
 
+    @pytest.mark.slow
     def test_it_runs_and_learns_from_vectors_that_tell(self, tmp_path, monkeypatch):
         monkeypatch.setattr(dm_table5, "vectors", lambda scale, seed, cache: _two_clouds())
         path = tmp_path / "rows.jsonl"
@@ -382,6 +384,7 @@ class TestRunner:
         assert "| n | 55.0 ± 7.1 |" in table
 
 
+@pytest.mark.slow
 def test_the_readme_says_what_the_rows_say():
     text = report.README.read_text(encoding="utf-8")
     assert report.fill(text) == text

@@ -703,6 +703,7 @@ class TestSteps:
         assert (both["steps"] - both["table"]).abs().max() <= 0.002
 
 
+@pytest.mark.slow
 def test_the_toy_of_the_refinery_corrects_wrong_labels_and_spoils_clean_ones(capsys):
     cells = (EXAMPLES / "plot_label_refinery.py").read_text(encoding="utf-8").split("# %%\n")
     (toy,) = (cell for cell in cells if "make_blobs(150" in cell)

@@ -108,6 +108,7 @@ def recipe(request, tmp_path):
 
 
 class TestEveryRecipe:
+    @pytest.mark.slow
     def test_it_runs_on_a_folder_of_its_layout(self, recipe):
         module, folder = recipe
         methods = module.RECIPE.methods
@@ -137,6 +138,7 @@ class TestEveryRecipe:
         with pytest.raises(FileNotFoundError, match=rf"1 of \d+ images that .* names are missing, such as {first}"):
             module.execute(folder, SIZE, module.RECIPE.methods[0], seed=0)
 
+    @pytest.mark.slow
     def test_the_command_line_leaves_rows_and_goes_on(self, recipe, tmp_path, monkeypatch, capsys):
         module, folder = recipe
         monkeypatch.setattr(_recipes, "rows_path", lambda name: tmp_path / f"{name}.jsonl")

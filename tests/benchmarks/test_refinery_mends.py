@@ -20,6 +20,7 @@ def test_many_wrong_labels_are_given_the_default_weight_and_none_all_of_it():
     assert label_weight_of(0) > 1e5
 
 
+@pytest.mark.slow
 def test_a_row_has_every_trial_and_is_not_made_twice(tmp_path, monkeypatch, capsys):
     path = tmp_path / "refinery_mends.jsonl"
     monkeypatch.setattr(refinery_mends, "PATH", path)

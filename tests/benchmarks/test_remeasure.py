@@ -41,6 +41,7 @@ def test_rows_that_gave_their_place_to_others_are_left_alone(folder, row):
     assert names(folder) == ["papers/dm_table2", "schedules", "tables"]
 
 
+@pytest.mark.slow
 def test_jobs_of_a_paper_are_taken_out_and_run_one_after_the_other(folder):
     path, seen = folder / "papers" / "dm_table2.jsonl", []
 

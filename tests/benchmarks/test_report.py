@@ -84,7 +84,7 @@ def test_check_names_what_is_stale(tmp_path, monkeypatch):
     assert str(document) in error.value.code
 
 
-@pytest.mark.parametrize("document", ["README.md", "benchmarks/README.md"])
+@pytest.mark.parametrize("document", ["README.md", pytest.param("benchmarks/README.md", marks=pytest.mark.slow)])
 def test_documents_say_what_the_committed_rows_say(document):
     text = (ROOT / document).read_text(encoding="utf-8")
     assert fill(text) == text, f"{document} is stale: run python -m benchmarks.report"

@@ -19,6 +19,7 @@ def small():
     patch.undo()
 
 
+@pytest.mark.slow
 def test_predictions_are_distributions(small):
     _, arrays, _ = small
     for name in ("oof", "foldtest", "mem"):

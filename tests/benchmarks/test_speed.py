@@ -22,6 +22,7 @@ def test_the_hand_written_loop_does_the_work_of_the_estimator():
     np.testing.assert_allclose(history, expected, rtol=1e-5)  # float32 sums, in another order
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("network", [image_search.TwoConvolutions, image_search.ResNet8])
 def test_both_searches_over_images_make_the_same_fits_and_ours_makes_them_together(network):
     X, y = image_search.make_images(n=60, side=8)

@@ -159,6 +159,7 @@ class TestEveryNetwork:
         for again in (pickle.loads(pickle.dumps(network)), copy.deepcopy(network)):
             assert torch.equal(again(images()), expected)
 
+    @pytest.mark.slow
     def test_nothing_keeps_it_from_running_as_replicas_in_training_and_in_evaluation_mode(self, module):
         assert why_not_stackable(module(3, 5), images()) is None
 
