@@ -303,7 +303,8 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
             Weight of each row. Whole numbers are repetitions; others are relative to their mean.
 
         groups : array-like of shape (n_samples,), default=None
-            Rows of one group, such as the images of one patient, are left out together.
+            Rows of one group, such as the images of one patient, are left out together, by members that leave out rows
+            themselves too: a refinery, a ``DMClassifierCV``, a search with ``GroupKFold``.
 
         Returns
         -------
@@ -339,7 +340,7 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
             distinct, *left_out = leave_out(
                 X if table is None else table, y, codes, sample_weight, groups, self.cv, seed
             )
-            rows = self._training_rows(X, table, codes, distinct, *left_out)
+            rows = self._training_rows(X, table, codes, groups, distinct, *left_out)
             work = Work(
                 self._open_checkpoint(rows, seed),
                 np.inf if self.time_limit is None else begin + self.time_limit,
@@ -388,7 +389,7 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
         except Exception:  # rows that it cannot read are not those
             return False
 
-    def _training_rows(self, X, table, codes, distinct, splits, by_folds, repeats):
+    def _training_rows(self, X, table, codes, groups, distinct, splits, by_folds, repeats):
         views = {"own": safe_indexing(X, distinct.rows)}
         self._views = None
         if table is not None:
@@ -402,6 +403,7 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
             splits=splits,
             by_folds=by_folds,
             repeats=repeats,
+            groups=None if groups is None else groups[distinct.rows],
         )
 
     def _open_checkpoint(self, rows, seed):
@@ -412,7 +414,7 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
             "members": members,
             "seed": seed,
             "rows": rows.views["own"],
-            "labels": (self.classes_, rows.codes, rows.weight, rows.splits, rows.by_folds, rows.repeats),
+            "labels": (self.classes_, rows.codes, rows.weight, rows.splits, rows.by_folds, rows.repeats, rows.groups),
             "version": __version__,
         }
         return Checkpoint(self.checkpoint, identity, code_of=members)

@@ -28,6 +28,8 @@ class TrainingRows:
         Whether rows belong together in a way that only `splits` know: then nothing but folds leaves out a row.
     repeats : bool, default=False
         Whether equal rows, of different labels too, are what the table is made of.
+    groups : ndarray of shape (n_samples,) or None, default=None
+        What belongs together, for members that leave out rows themselves.
     """
 
     views: dict
@@ -37,6 +39,7 @@ class TrainingRows:
     splits: list
     by_folds: bool
     repeats: bool = False
+    groups: np.ndarray | None = None
 
     def __len__(self):
         return len(self.codes)

@@ -41,7 +41,8 @@ def leave_out(X, y, codes, sample_weight, groups, cv, seed):
     """
     if not is_number_of_folds(cv):
         splits, fold_of_row = given_folds(cv, X, y, groups, np.unique(y), sample_weight, seed)
-        distinct = distinct_rows(X, codes, sample_weight, fold_of_row)
+        apart = fold_of_row if groups is None else np.unique([fold_of_row, groups], axis=1, return_inverse=True)[1]
+        distinct = distinct_rows(X, codes, sample_weight, apart)
         return distinct, of_distinct(splits, distinct), True, False
     distinct = distinct_rows(X, codes, sample_weight, groups)
     if groups is None and repeat_by_nature(distinct):

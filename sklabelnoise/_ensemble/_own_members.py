@@ -10,7 +10,7 @@ from sklabelnoise._ensemble._families import Family, FittedFamily, best_by_brier
 from sklabelnoise._ensemble._linear import OneClass
 from sklabelnoise._foundation._classes import at_all_classes, encode
 from sklabelnoise._foundation._cloned import cloned_with
-from sklabelnoise._foundation._last_step import keyword_of
+from sklabelnoise._foundation._last_step import groups_keyword, keyword_of
 from sklabelnoise._foundation._taking_turns import in_turn
 from sklabelnoise._foundation._work import TimeIsOver
 from sklabelnoise._label_refinery._left_out import seeded_clone
@@ -101,7 +101,7 @@ class OwnMember(Family):
         if len(np.unique(codes)) < 2:
             model = OneClass(codes[0])
         else:
-            fitted = fit_weighted(clone(estimator), X, self.classes[rows.codes], rows.weight, train)
+            fitted = fit_weighted(clone(estimator), X, self.classes[rows.codes], rows.weight, train, rows.groups)
             model = Recoded(fitted, self.classes)
         proba = model.predict_proba(safe_indexing(X, test))
         return model, at_all_classes(proba, model.classes_, np.arange(rows.n_classes), fill=0)
@@ -112,7 +112,7 @@ def settings_of(grid):
     return list(ParameterGrid(grid or {}))
 
 
-def fit_weighted(estimator, X, y, weight, train):
+def fit_weighted(estimator, X, y, weight, train, groups=None):
     """Fit to some rows; a classifier that takes no weights gets rows repeated instead.
 
     So does a Pipeline, as weights are for all of its steps; only its last step knows of weights that are not whole, or
@@ -135,8 +135,10 @@ def fit_weighted(estimator, X, y, weight, train):
     else:
         why = "too large to repeat rows by" if is_whole else "not whole numbers to repeat rows by"
         raise ValueError(f"its fit takes no sample_weight, and the weights are {why}")
+    keyword = None if groups is None else groups_keyword(estimator)
+    told = {keyword: groups[train]} if keyword else {}
     with in_turn(estimator):
-        estimator.fit(safe_indexing(X, train), y[train], **weights)
+        estimator.fit(safe_indexing(X, train), y[train], **weights, **told)
     return estimator  # not what `fit` returns, which may be nothing
 
 

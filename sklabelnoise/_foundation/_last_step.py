@@ -2,9 +2,11 @@
 
 from sklearn import get_config
 from sklearn.pipeline import Pipeline
+from sklearn.utils.metadata_routing import get_routing_for_object
 from sklearn.utils.validation import has_fit_parameter
 
 from sklabelnoise._compat import BaseSearchCV
+from sklabelnoise._foundation._extras import is_of
 
 
 def last_step(estimator):
@@ -56,6 +58,37 @@ def keyword_of(estimator, name):
     # It hands on weights alone, and under no other name.
     takes_all = name == "sample_weight" and all(keyword_of(one, name) == name for one in members)
     return name if takes_all else None
+
+
+def groups_keyword(estimator):
+    """What the fit of an estimator that leaves rows out itself calls groups of rows that it then keeps whole.
+
+    It is this package's and takes groups, or a search whose splitter asks for them, such as ``GroupKFold``.
+
+    Parameters
+    ----------
+    estimator : estimator instance
+        Unfitted, and a copy: this package's at the end of a Pipeline is made to request groups where metadata are
+        routed.
+
+    Returns
+    -------
+    keyword : str or None
+        None where it leaves no rows out, or goes by something else.
+    """
+    if isinstance(estimator, Pipeline):
+        step, last = estimator.steps[-1]
+        keyword = groups_keyword(last)
+        if keyword is None or not get_config()["enable_metadata_routing"]:
+            return keyword and f"{step}__{keyword}"
+        if hasattr(last, "set_fit_request"):
+            last.set_fit_request(groups=True)
+        return keyword
+    if isinstance(estimator, BaseSearchCV):
+        takes = hasattr(estimator.cv, "split") and get_routing_for_object(estimator.cv).consumes("split", ["groups"])
+    else:
+        takes = is_of(estimator, "sklabelnoise") and has_fit_parameter(estimator, "groups")
+    return "groups" if takes else None
 
 
 def _asked_together(estimator):

@@ -255,7 +255,8 @@ class StochasticLabelRefinery(ClassifierMixin, BaseLabelRefinery):
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the rows.
         groups : array-like of shape (n_samples,), default=None
-            Rows of one group stay on one side of every split.
+            Rows of one group stay on one side of every split, also of those that an estimator draws itself, such as a
+            ``DMClassifierCV`` or a search with ``GroupKFold``.
 
         Returns
         -------

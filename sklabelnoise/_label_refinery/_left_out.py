@@ -36,6 +36,8 @@ class LeftOutPredictor:
         Given labels or values.
     sample_weight : ndarray of shape (n_samples,) or None
         Weights of the rows.
+    groups : ndarray of shape (n_samples,) or None
+        What belongs together, for members that leave rows out themselves.
     folds : FoldDrawer
         Draws the partition of each round.
     seeds : ndarray of int
@@ -51,10 +53,22 @@ class LeftOutPredictor:
     """
 
     def __init__(
-        self, members, X, y, sample_weight, *, folds, seeds, augment=None, n_augment=0, checkpoint=None, n_jobs=None
+        self,
+        members,
+        X,
+        y,
+        sample_weight,
+        groups,
+        *,
+        folds,
+        seeds,
+        augment=None,
+        n_augment=0,
+        checkpoint=None,
+        n_jobs=None,
     ):
         self.members = members
-        self.X, self.y, self.sample_weight = X, y, sample_weight
+        self.X, self.y, self.sample_weight, self.groups = X, y, sample_weight, groups
         self.folds = folds
         self.seeds = seeds
         self.augment, self.n_augment = augment, n_augment
@@ -172,6 +186,7 @@ class LeftOutPredictor:
                 self.y,
                 targets,
                 self.sample_weight,
+                self.groups,
                 splits[key[0]],
                 seeds[key],
                 self.augment,
@@ -235,10 +250,10 @@ def failures_explained(place, n_jobs, checkpoint, members, X):
         raise
 
 
-def fit_member(fit, estimator, X, y, targets, sample_weight, seed, rows=None):
+def fit_member(fit, estimator, X, y, targets, sample_weight, groups, seed, rows=None):
     """A seeded clone of an estimator, fitted."""
     with in_turn(estimator):
-        return fit.fit(seeded_clone(estimator, seed), X, y, targets, sample_weight, rows=rows, seed=seed)
+        return fit.fit(seeded_clone(estimator, seed), X, y, targets, sample_weight, groups=groups, rows=rows, seed=seed)
 
 
 def seeded_clone(estimator, seed):
@@ -267,10 +282,10 @@ def seeded_clone(estimator, seed):
     return cloned_with(estimator, seeds)
 
 
-def _fit_piece(key, fit, estimator, X, y, targets, sample_weight, split, seed, augment, n_augment, keep_model):
+def _fit_piece(key, fit, estimator, X, y, targets, sample_weight, groups, split, seed, augment, n_augment, keep_model):
     train, test = split
-    weights = None if sample_weight is None else sample_weight[train]
-    model = fit_member(fit, estimator, X, y[train], targets[train], weights, seed, rows=train)
+    weights, groups = (None if each is None else each[train] for each in (sample_weight, groups))
+    model = fit_member(fit, estimator, X, y[train], targets[train], weights, groups, seed, rows=train)
     left_out = safe_indexing(X, test)
     predicted = fit.predict(model, left_out)
     rng = np.random.default_rng(seed)

@@ -202,7 +202,7 @@ class BaseLabelRefinery(MetaEstimatorMixin, BaseEstimator, metaclass=ABCMeta):
             raise ValueError(f"n_augment={self.n_augment} needs a callable augment(X, rng). Got augment=None.")
         if self.n_augment == 0 and self.augment is not None:
             warn("augment is not used with n_augment=0, which is the number of augmented copies of each row.")
-        sample_weight, groups = self._routed(sample_weight, groups)
+        sample_weight, groups, members_groups = self._routed(sample_weight, groups)
         for _, estimator in members:
             if sample_weight is not None and not takes(estimator, "sample_weight"):
                 raise ValueError(
@@ -211,7 +211,9 @@ class BaseLabelRefinery(MetaEstimatorMixin, BaseEstimator, metaclass=ABCMeta):
 
         # An iterator can be gone through once: here, for its hash and for every round.
         cv = list(self.cv) if hasattr(self.cv, "__next__") else self.cv
-        checkpoint = open_checkpoint(self, (X, y, sample_weight, groups), apart=_NOT_IN_THE_ROUNDS, cv=cv)
+        checkpoint = open_checkpoint(
+            self, (X, y, sample_weight, groups, members_groups), apart=_NOT_IN_THE_ROUNDS, cv=cv
+        )
         rng = np.random.RandomState(first_seed(self.random_state, checkpoint))
         seeds = rng.randint(MAX_SEED, size=1 + self.n_rounds)
         folds = None
@@ -222,6 +224,7 @@ class BaseLabelRefinery(MetaEstimatorMixin, BaseEstimator, metaclass=ABCMeta):
             X,
             y,
             sample_weight,
+            members_groups,
             folds=folds,
             seeds=seeds,
             augment=self.augment,
@@ -269,7 +272,7 @@ class BaseLabelRefinery(MetaEstimatorMixin, BaseEstimator, metaclass=ABCMeta):
             refined = self._settle(noted, given, refined, predicted, mean_about_given)
         if self.final == "refit":
             with failures_explained("the final fit", self.n_jobs, checkpoint, members, X):
-                models = self._refit(members, X, y, refined, sample_weight, seeds[0])
+                models = self._refit(members, X, y, refined, sample_weight, left_out.groups, seeds[0])
             bar.finish()
         elif models is None:
             _, models, _ = left_out.predict(number, learned, keep_models=True)
@@ -283,25 +286,26 @@ class BaseLabelRefinery(MetaEstimatorMixin, BaseEstimator, metaclass=ABCMeta):
             sample_weight=sample_weight,
         )
 
-    def _refit(self, members, X, y, refined, sample_weight, seed):
+    def _refit(self, members, X, y, refined, sample_weight, groups, seed):
         seeds = np.random.RandomState(seed).randint(MAX_SEED, size=len(members))
         return Parallel(n_jobs=self.n_jobs)(
-            delayed(fit_member)(*member, X, y, refined, sample_weight, member_seed)
+            delayed(fit_member)(*member, X, y, refined, sample_weight, groups, member_seed)
             for member, member_seed in zip(members, seeds, strict=True)
         )
 
     def _routed(self, sample_weight, groups):
-        """Weights for the estimators and groups for the splitter, as far as those ask for them."""
+        """Weights for the estimators and groups for the splitter and for them, as far as those ask for them."""
         if not get_config()["enable_metadata_routing"] or (sample_weight is None and groups is None):
-            return sample_weight, groups
+            return sample_weight, groups, groups
         metadata = {"sample_weight": sample_weight, "groups": groups}
         metadata = {name: value for name, value in metadata.items() if value is not None}
         routed = process_routing(self, "fit", **metadata)
         if sample_weight is not None and not all("sample_weight" in routed[name].fit for name in self._route_names()):
             sample_weight = None
+        members_groups = groups if any("groups" in routed[name].fit for name in self._route_names()) else None
         if hasattr(self.cv, "get_metadata_routing"):
             groups = routed.splitter.split.get("groups")
-        return sample_weight, groups
+        return sample_weight, groups, members_groups
 
     def _route_names(self):
         return [f"estimator_{i}" for i in range(len(self._estimators()))]
@@ -312,8 +316,8 @@ class BaseLabelRefinery(MetaEstimatorMixin, BaseEstimator, metaclass=ABCMeta):
         Returns
         -------
         routing : MetadataRouter
-            `sample_weight` goes to the `fit` of each estimator (``estimator_0``, ``estimator_1``, ...) and `groups`
-            to the `split` of the splitter, where those request it.
+            `sample_weight` and `groups` go to the `fit` of each estimator (``estimator_0``, ``estimator_1``, ...) and
+            `groups` to the `split` of the splitter, where those request it.
         """
         router = MetadataRouter(owner=self).add_self_request(self)
         fit_to_fit = MethodMapping().add(caller="fit", callee="fit")

@@ -183,7 +183,8 @@ class StochasticLabelRefineryRegressor(RegressorMixin, BaseLabelRefinery):
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the rows.
         groups : array-like of shape (n_samples,), default=None
-            Rows of one group, such as the images of one patient, stay on one side of every split.
+            Rows of one group, such as the images of one patient, stay on one side of every split, also of those that
+            an estimator draws itself, such as a search with ``GroupKFold``.
 
         Returns
         -------

@@ -14,7 +14,7 @@ from sklabelnoise._compat import num_samples, safe_indexing
 from sklabelnoise._foundation._callers_line import warn
 from sklabelnoise._foundation._classes import at_all_classes
 from sklabelnoise._foundation._frames import class_frame
-from sklabelnoise._foundation._last_step import keyword_of, last_step, predicts_proba
+from sklabelnoise._foundation._last_step import groups_keyword, keyword_of, last_step, predicts_proba
 from sklabelnoise._label_refinery._copies import copies, most_copies, rows_to_fit
 from sklabelnoise.metrics._class_columns import check_known, predicted_columns
 
@@ -155,7 +155,7 @@ def choose_method(estimator, method, n_samples):
 class _TargetFit:
     """Fit estimators to targets, through the last step where the estimator is a Pipeline."""
 
-    def fit(self, estimator, X, y, targets, sample_weight=None, *, rows=None, seed=0):
+    def fit(self, estimator, X, y, targets, sample_weight=None, *, groups=None, rows=None, seed=0):
         """Fit an estimator in place.
 
         Parameters
@@ -170,6 +170,8 @@ class _TargetFit:
             What is learned.
         sample_weight : ndarray of shape (n_samples,) or None, default=None
             Weights of the rows.
+        groups : ndarray of shape (n_samples,) or None, default=None
+            What belongs together, for an estimator that leaves rows out itself.
         rows : ndarray of int of shape (n_rows,) or None, default=None
             Rows of X that the other arrays are about; None for all. So X is not copied where its rows are repeated
             anyway.
@@ -184,6 +186,7 @@ class _TargetFit:
         if sample_weight is not None and not sample_weight.all() and self._counts_rows(estimator):
             kept = np.flatnonzero(sample_weight)
             y, targets, sample_weight = y[kept], targets[kept], sample_weight[kept]
+            groups = None if groups is None else groups[kept]
             rows = kept if rows is None else rows[kept]
         if sample_weight is not None and (sample_weight == 1).all():
             sample_weight = None  # forests draw rows otherwise where these have weights
@@ -193,9 +196,9 @@ class _TargetFit:
                 head = estimator[:-1]
                 X, rows = head.fit_transform(_taken(X, rows), y, **_routed(head, sample_weight)), None
                 estimator.steps[:-1] = head.steps
-            self.fit(estimator.steps[-1][1], X, y, targets, sample_weight, rows=rows, seed=seed)
+            self.fit(estimator.steps[-1][1], X, y, targets, sample_weight, groups=groups, rows=rows, seed=seed)
         else:
-            self._fit_last(estimator, X, y, targets, sample_weight, rows, seed)
+            self._fit_last(estimator, X, y, targets, sample_weight, groups, rows, seed)
         return estimator
 
     def _counts_rows(self, estimator):
@@ -229,8 +232,8 @@ class ValueFit(_TargetFit):
         _check_finite(model, values)
         return values
 
-    def _fit_last(self, estimator, X, y, targets, sample_weight, rows, seed):
-        estimator.fit(_taken(X, rows), targets, **_weights(sample_weight, estimator))
+    def _fit_last(self, estimator, X, y, targets, sample_weight, groups, rows, seed):
+        estimator.fit(_taken(X, rows), targets, **_told(estimator, sample_weight, groups))
 
 
 @dataclass(frozen=True)
@@ -291,21 +294,21 @@ class DistributionFit(_TargetFit):
             raise ValueError(f"{what} must return probabilities. Got values from {proba.min():g} to {proba.max():g}.")
         return at_all_classes(proba, known, self.classes, fill=0.0)
 
-    def _fit_last(self, estimator, X, y, targets, sample_weight, rows, seed):
+    def _fit_last(self, estimator, X, y, targets, sample_weight, groups, rows, seed):
         is_hard = self.method == "argmax" or targets.max(axis=1).min() == 1
         if self.method == "replicate" and not is_hard:
-            self._fit_copies(estimator, X, targets, sample_weight, rows, seed)
+            self._fit_copies(estimator, X, targets, sample_weight, groups, rows, seed)
             return
-        X, weights = _taken(X, rows), _weights(sample_weight, estimator)
+        X, told = _taken(X, rows), _told(estimator, sample_weight, groups)
         if self.method == "regression":
-            estimator.fit(X, targets, **weights)
+            estimator.fit(X, targets, **told)
         elif is_hard:
-            estimator.fit(X, self.classes[targets.argmax(axis=1)], **weights)
+            estimator.fit(X, self.classes[targets.argmax(axis=1)], **told)
         else:
             soft_labels = {keyword_of(estimator, "soft_labels"): class_frame(targets, self.classes)}
-            estimator.fit(X, y, **soft_labels, **weights)
+            estimator.fit(X, y, **soft_labels, **told)
 
-    def _fit_copies(self, estimator, X, targets, sample_weight, rows, seed):
+    def _fit_copies(self, estimator, X, targets, sample_weight, groups, rows, seed):
         most = most_copies(estimator, X, len(self.classes))
         numbers, labels, weights = copies(targets, sample_weight, most=most, random_state=seed)
         parameters = estimator.get_params(deep=False)
@@ -318,9 +321,10 @@ class DistributionFit(_TargetFit):
             # "auto" goes by the number of rows; copies must not switch it on.
             estimator.set_params(early_stopping=False)
         labels = self.classes[labels]
+        told = _told(estimator, weights, None if groups is None else groups[numbers])
         with rows_to_fit(X, numbers, estimator, rows=rows) as repeated:
             del numbers  # nothing of no use beside the fit, which takes most memory of all
-            estimator.fit(repeated, labels, **_weights(weights, estimator))
+            estimator.fit(repeated, labels, **told)
 
 
 def column_by_column(estimator):
@@ -357,8 +361,12 @@ def _taken(X, rows):
     return X if rows is None else safe_indexing(X, rows)
 
 
-def _weights(sample_weight, estimator):
-    return {} if sample_weight is None else {keyword_of(estimator, "sample_weight"): sample_weight}
+def _told(estimator, sample_weight, groups):
+    """What a fit is told beside rows and labels, by the names that it has for it."""
+    told = {} if sample_weight is None else {keyword_of(estimator, "sample_weight"): sample_weight}
+    if groups is not None and (keyword := groups_keyword(estimator)):
+        told[keyword] = groups
+    return told
 
 
 def _routed(head, sample_weight):

@@ -5,13 +5,11 @@ from contextlib import contextmanager, suppress
 from numbers import Integral
 
 import numpy as np
-from sklearn import get_config
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.pipeline import Pipeline
 from sklearn.utils import get_tags, indexable
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.parallel import delayed
-from sklearn.utils.validation import has_fit_parameter
 
 from sklabelnoise._compat import safe_split
 from sklabelnoise._foundation._callers_line import warn
@@ -19,7 +17,7 @@ from sklabelnoise._foundation._classes import at_all_classes
 from sklabelnoise._foundation._extras import is_of
 from sklabelnoise._foundation._given import check_groups, check_groups_whole, check_same_rows, label_column
 from sklabelnoise._foundation._in_parallel import as_they_come
-from sklabelnoise._foundation._last_step import keyword_of, last_step, predicts_proba
+from sklabelnoise._foundation._last_step import groups_keyword, last_step, predicts_proba
 from sklabelnoise._foundation._numeric_columns import note_what_is_no_number
 from sklabelnoise._foundation._progress import Progress
 from sklabelnoise._foundation._row_numbers import (
@@ -172,7 +170,7 @@ class _Fits:
     def __init__(self, estimator, X, y, groups, n_jobs, random_state):
         self.fitted, self.estimator = estimator, clone(estimator)
         self.X, self.y, self.groups = X, y, groups
-        self.groups_name = None if groups is None else _name_of_groups(self.estimator)
+        self.groups_name = None if groups is None else groups_keyword(self.estimator)
         self.n_jobs, self.random_state = n_jobs, random_state
 
     def shown(self, n_fits, verbose):
@@ -389,19 +387,6 @@ def _sorted_columns(proba, final):
 def _takes_datasets(estimator):
     """Networks of this package are fitted to a torch Dataset as it is; transformers of a Pipeline are not."""
     return is_of(estimator, "sklabelnoise") and hasattr(estimator, "embed")
-
-
-def _name_of_groups(estimator):
-    """What a fit calls the groups of its rows where the classifier, at the end of a Pipeline too, asks for them.
-
-    None where it does not. It is this package's, and where scikit-learn routes metadata, it is made to request them.
-    """
-    final = last_step(estimator)
-    if not (is_of(final, "sklabelnoise") and has_fit_parameter(final, "groups")):
-        return None
-    if estimator is not final and get_config()["enable_metadata_routing"]:
-        final.set_fit_request(groups=True)
-    return keyword_of(estimator, "groups")
 
 
 def _watch(final):

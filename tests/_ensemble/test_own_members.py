@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 import scipy.sparse
 from sklearn import config_context
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.compose import ColumnTransformer
 from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import StackingClassifier, VotingClassifier
@@ -20,12 +20,14 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
-from sklabelnoise import NoisyLabelClassifier
+from sklabelnoise import NoisyLabelClassifier, StochasticLabelRefinery
 from sklabelnoise._ensemble._families import TrainingRows
+from sklabelnoise._ensemble._left_out_folds import leave_out
 from sklabelnoise._ensemble._own_members import OwnMember, Recoded, checked_proba
 from sklabelnoise._foundation._checkpoint import Checkpoint
 from sklabelnoise._foundation._work import TimeIsOver, Work
 from sklabelnoise.audit import audit_labels
+from tests._label_refinery.refined import Memory
 
 
 def draw(n_samples=90):
@@ -446,3 +448,41 @@ def test_pieces_of_settings_and_folds_are_kept_apart(tmp_path):
     for member in (*members, *members):  # the second time from what was kept
         kept, expected = member.fit(rows, work, 0), member.fit(rows, Work(), 0)
         assert np.array_equal(kept.left_out, expected.left_out) and kept.candidates == expected.candidates
+
+
+class ClassMemory(Memory, ClassifierMixin, BaseEstimator):
+    """A classifier that fails when it is asked about a group it saw."""
+
+    def fit(self, X, y):
+        self._remember(X, y)
+        return self
+
+
+FOLDS_OF_THEIR_OWN = {
+    "refinery": StochasticLabelRefinery(ClassMemory(), soft_label_method="argmax", n_rounds=1, cv=3, random_state=0),
+    "search": GridSearchCV(ClassMemory(), {}, cv=GroupKFold(2), scoring="neg_log_loss", error_score="raise"),
+    "ensemble": NoisyLabelClassifier([("memory", ClassMemory())], cv=3, random_state=0),
+}
+FOLDS_OF_THEIR_OWN["pipeline"] = make_pipeline("passthrough", FOLDS_OF_THEIR_OWN["refinery"])
+
+
+@pytest.mark.parametrize("routed", [False, True])
+@pytest.mark.parametrize("cv", [3, GroupKFold(3)])
+@pytest.mark.parametrize("member", FOLDS_OF_THEIR_OWN.values(), ids=FOLDS_OF_THEIR_OWN)
+def test_groups_are_whole_in_folds_that_a_member_draws_itself(member, cv, routed):
+    groups = np.arange(60) // 4
+    X, y = np.column_stack([groups, np.arange(60.0)]), np.arange(60) % 2
+    with config_context(enable_metadata_routing=routed):
+        model = NoisyLabelClassifier([("memory", member)], cv=cv, random_state=0).fit(X, y, groups=groups)
+    assert model.members_["status"].tolist() == ["used"]
+
+
+def test_rows_are_distinct_by_group_in_folds_of_the_user_too():
+    X, y, groups = np.zeros((40, 2)), np.arange(40) % 2, np.arange(40) // 4
+    folds = [(np.arange(20), np.arange(20, 40)), (np.arange(20, 40), np.arange(20))]
+    distinct, splits, *_ = leave_out(X, y, y, None, groups, folds, 0)
+    assert len(distinct.rows) == 20 and set(distinct.weight) == {2}
+    assert all(
+        np.array_equal(np.unique(groups[distinct.rows[test]]), np.unique(groups[given]))
+        for (_, test), (_, given) in zip(splits, folds, strict=True)
+    )

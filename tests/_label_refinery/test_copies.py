@@ -379,7 +379,7 @@ def round_of(n):
     )
     folds = FoldDrawer(5, X, y, None, classes=np.arange(10))
     before = peak()
-    LeftOutPredictor([member], X, y, None, folds=folds, seeds=np.array([0, 1])).predict(1, targets)
+    LeftOutPredictor([member], X, y, None, None, folds=folds, seeds=np.array([0, 1])).predict(1, targets)
     return (peak() - before) / X.nbytes
 
 round_of(1000)

@@ -3,6 +3,7 @@
 import gc
 import sys
 import tracemalloc
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -99,6 +100,26 @@ class TestLeftOut:
         X = np.column_stack([names, np.ones(60)])
         model = StochasticLabelRefineryRegressor(ValueMemory(), n_rounds=3)
         assert model.fit(X, np.arange(60.0), groups=names if grouped else None).n_iter_ == 3
+
+    @pytest.mark.parametrize("final", ["refit", "folds"])
+    @pytest.mark.parametrize(
+        ("method", "routed"),  # where weights are routed a scorer has to ask for them too
+        [("replicate", False), ("argmax", False), ("argmax", True), ("soft_labels", False), ("soft_labels", True)],
+    )
+    def test_groups_are_whole_in_folds_that_an_estimator_draws_itself(self, method, final, routed):
+        names = np.arange(60.0) // 4
+        X, memory = np.column_stack([names, np.ones(60)]), SoftMemory() if method == "soft_labels" else WeightedMemory()
+        search = GridSearchCV(memory, {}, cv=GroupKFold(2), scoring="neg_log_loss", error_score="raise")
+        inner = refinery(search, n_rounds=1, cv=3, soft_label_method="argmax")
+        with sklearn.config_context(enable_metadata_routing=True):
+            memory = memory.set_fit_request(soft_labels=True) if method == "soft_labels" else memory
+            inner.set_fit_request(groups=True)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Soft labels reach", UserWarning)  # as copies, whose folds are not exact
+            for estimator in (search, make_pipeline("passthrough", search), *[inner] * (method == "argmax")):
+                with sklearn.config_context(enable_metadata_routing=routed):
+                    model = refinery(estimator, soft_label_method=method, n_rounds=2, cv=3, final=final)
+                    assert model.fit(X, np.arange(60) % 3, groups=names).n_iter_ == 2
 
     def test_the_memory_of_these_tests_would_fail(self):
         X = np.column_stack([np.arange(60.0) // 4, np.ones(60)])
