@@ -18,14 +18,19 @@ os.environ.setdefault("TORCHINDUCTOR_COMPILE_THREADS", "1")
 
 ROOT = Path(__file__).parents[1]
 
+_MOST_PROCESSES = 8  # each loads torch
+
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist looks at what it was asked for
 def pytest_cmdline_main(config):
     """Let the whole suite take every core; files that are named run in this process, where a debugger can follow."""
-    whole = config.args_source is not config.ArgsSource.ARGS and not hasattr(config, "workerinput")
-    if whole and getattr(config.option, "numprocesses", 0) is None:
-        # Neighbors share what their module prepares, so each process begins with a half of its own.
-        config.option.numprocesses, config.option.dist = "auto", "worksteal"
+    option, named = config.option, config.args_source is config.ArgsSource.ARGS
+    alone = named or option.usepdb or option.trace or hasattr(config, "workerinput")
+    if not alone and getattr(option, "numprocesses", 0) is None:
+        from joblib import cpu_count  # of those that this process may use
+
+        # Neighbors share what their module prepares, so each process begins with a part of its own.
+        option.numprocesses, option.dist = min(cpu_count(), _MOST_PROCESSES), "worksteal"
 
 
 def pytest_configure(config):

@@ -38,7 +38,7 @@ def test_the_whole_suite_takes_every_core_and_files_that_are_named_one_process(n
     run = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *["test_it.py"] * named],
         cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTEST_XDIST_AUTO_NUM_WORKERS": "2"},
+        env={**os.environ, "PYTHONPATH": str(ROOT), "LOKY_MAX_CPU_COUNT": "2"},
         capture_output=True,
         text=True,
         timeout=90,
