@@ -13,7 +13,7 @@ from sklearn import config_context
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import euclidean_distances
-from sklearn.model_selection import GroupKFold, KFold, StratifiedKFold, cross_val_predict
+from sklearn.model_selection import GridSearchCV, GroupKFold, KFold, StratifiedKFold, cross_val_predict
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
@@ -339,6 +339,22 @@ class TestGroups:
             model.fit(X, y, groups=groups)
         np.testing.assert_array_equal(report.proba, getattr(model, "steps", [[None, model]])[-1][1].oof_proba_)
         assert not np.array_equal(report.proba, audit_labels(make(), X, y).proba)
+
+    @pytest.mark.parametrize("evidence", ["fit", "out_of_fold"])
+    @pytest.mark.parametrize("routed", [False, True])
+    @pytest.mark.parametrize("in_pipeline", [False, True])
+    def test_a_search_by_groups_is_told_the_groups(self, noisy_blobs, in_pipeline, routed, evidence):
+        X, y, groups = grouped(noisy_blobs)
+        search = GridSearchCV(SeesGroups(), {}, cv=GroupKFold(2))
+        SeesGroups.fits.clear()
+        with config_context(enable_metadata_routing=routed):
+            audit_labels(
+                make_pipeline("passthrough", search) if in_pipeline else search, X, y, groups=groups, evidence=evidence
+            )
+        # Two halves and a refit in each search: no group of a half is in the other one.
+        for start in range(0, len(SeesGroups.fits), 3):
+            first, second, both = SeesGroups.fits[start : start + 3]
+            assert not first & second and first | second == both
 
     def test_the_default_classifier_is_told_the_groups(self, noisy_blobs, monkeypatch):
         X, y, groups = grouped(noisy_blobs)
