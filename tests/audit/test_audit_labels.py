@@ -345,12 +345,12 @@ class TestGroups:
     @pytest.mark.parametrize("in_pipeline", [False, True])
     def test_a_search_by_groups_is_told_the_groups(self, noisy_blobs, in_pipeline, routed, evidence):
         X, y, groups = grouped(noisy_blobs)
-        search = GridSearchCV(SeesGroups(), {}, cv=GroupKFold(2))
+        estimator = GridSearchCV(SeesGroups(max_iter=1000), {}, cv=GroupKFold(2))
+        if in_pipeline:
+            estimator = make_pipeline("passthrough", estimator)
         SeesGroups.fits.clear()
         with config_context(enable_metadata_routing=routed):
-            audit_labels(
-                make_pipeline("passthrough", search) if in_pipeline else search, X, y, groups=groups, evidence=evidence
-            )
+            audit_labels(estimator, X, y, groups=groups, evidence=evidence, random_state=0)
         # Two halves and a refit in each search: no group of a half is in the other one.
         for start in range(0, len(SeesGroups.fits), 3):
             first, second, both = SeesGroups.fits[start : start + 3]
