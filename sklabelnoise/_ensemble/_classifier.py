@@ -549,7 +549,7 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
         sklabelnoise.audit.audit_labels : The same with any classifier.
         """
         check_is_fitted(self)
-        names = getattr(self, "_row_names", None)  # a model that was read from a file has none
+        names = getattr(self, "_row_names", None)  # a model of an earlier version has none
         if names is not None:
             fitted = pd.Series(self.given_labels_, index=names)
             for name, data in {"X": X, "display": display, "ids": ids}.items():
@@ -634,7 +634,8 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
         Returns
         -------
         classifier : NoisyLabelClassifier
-            A fitted classifier that predicts as the saved one did.
+            A fitted classifier that predicts as the saved one did. Its `report` knows the rows by their order alone
+            where their names are not numbers, texts or dates.
 
         Raises
         ------

@@ -96,7 +96,7 @@ def save_ensemble(model: Any, path: Any, allow_pickle: bool) -> None:
     state["_families"] = [_without_networks(family, networks) for family in model._families]
     # Made again from the families, in which each model is once.
     del state["estimators_"]
-    state["_row_names"] = None  # an index of pandas may be of any type, and predictions need none
+    state["_row_names"] = _plain(model._row_names)
     for name in ("members_", "candidates_"):
         state[name] = state[name].to_dict("list")
     if model.checkpoint is not None:
@@ -109,7 +109,7 @@ def save_ensemble(model: Any, path: Any, allow_pickle: bool) -> None:
     except (ImportError, MemoryError):
         raise
     except Exception as error:  # of whatever the user's own objects do
-        said = " ".join([str(error), *getattr(error, "__notes__", [])])
+        said = " ".join(f"{part}".rstrip(".") + "." for part in [error, *getattr(error, "__notes__", [])])
         raise TypeError(
             f"{type(model).__name__} can't be saved, as one of its parameters or members can't be written, got "
             f"{type(error).__name__}: {said}"
@@ -153,7 +153,7 @@ def load_ensemble(cls: Any, path: Any, allow_pickle: bool, trusted: Any, modules
     model = cls.__new__(cls)
     for name in ("members_", "candidates_"):
         state[name] = pd.DataFrame(state[name])
-    vars(model).update(state)
+    vars(model).update({**state, "_row_names": _index(state["_row_names"])})
     for family in model._families:
         for recoded in family.models:
             if isinstance(getattr(recoded, "model", None), Elsewhere):
@@ -166,6 +166,28 @@ def load_ensemble(cls: Any, path: Any, allow_pickle: bool, trusted: Any, modules
         model.members = [entry[0] if entry[1] is None else entry for entry in model.members]
     model.estimators_ = {family.name: family.models for family in model._families}
     return model
+
+
+def _plain(index):
+    """The names of rows as numbers that make a range, or an array; None where they are not numbers, texts or dates."""
+    if index is None:
+        return None
+    if isinstance(index, pd.RangeIndex):
+        values = (index.start, index.stop, index.step)
+    else:
+        values = index.to_numpy()
+        values = values.astype(str) if index.inferred_type == "string" else values
+        if values.dtype.kind not in "iufMU":
+            return None
+    return {"values": values, "name": index.name if isinstance(index.name, str) else None}
+
+
+def _index(plain):
+    """The names of rows that :func:`_plain` wrote."""
+    if plain is None:
+        return None
+    values, name = plain["values"], plain["name"]
+    return pd.RangeIndex(*values, name=name) if isinstance(values, tuple) else pd.Index(values, name=name)
 
 
 def _without_networks(family, networks):
