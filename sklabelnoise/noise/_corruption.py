@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import scipy.sparse
 from numpy.typing import NDArray
 from scipy.stats import truncnorm
 from sklearn.utils import check_array, check_consistent_length, check_random_state
@@ -31,7 +32,7 @@ def corrupt_labels(
     Parameters
     ----------
     y : array-like of shape (n_samples,)
-        True labels, of any sortable dtype, which is kept where all classes are of it.
+        True labels: numbers, booleans, texts, dates or durations. Their dtype is kept where all classes are of it.
 
     transition_matrix : array-like or DataFrame of shape (n_classes, n_classes)
         ``T[i, j] = P(given = j | true = i)``; rows sum to one. The rows and columns of a frame are found by name.
@@ -263,4 +264,6 @@ def subsample_classes(
     rng = check_random_state(random_state)
     rows = [rng.choice(np.flatnonzero(codes == c), size=size, replace=False) for c, size in enumerate(kept)]
     rows = np.sort(np.concatenate(rows))
+    if scipy.sparse.issparse(X):  # not all formats have rows that can be taken
+        return X.tocsr()[rows].asformat(X.format), y[rows]
     return safe_indexing(X, rows), y[rows]

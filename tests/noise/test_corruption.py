@@ -5,6 +5,7 @@ from fractions import Fraction
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.sparse
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -236,6 +237,14 @@ class TestSubsampleClasses:
         X_sub, y_sub = noise.subsample_classes(X, y, 0.2, random_state=0)
         assert isinstance(X_sub, pd.DataFrame) and X_sub["row"].is_monotonic_increasing
         np.testing.assert_array_equal(X_sub["row"] % 2, y_sub)
+
+    @pytest.mark.parametrize("kind", ["matrix", "array"])
+    @pytest.mark.parametrize("format", ["csr", "csc", "coo", "bsr", "dia", "lil", "dok"])
+    def test_sparse_rows_of_any_format_keep_it(self, format, kind):
+        X, y = np.arange(40.0).reshape(20, 2), np.arange(20) % 2
+        X_sub, _ = noise.subsample_classes(getattr(scipy.sparse, f"{format}_{kind}")(X), y, 0.2, random_state=0)
+        assert type(X_sub) is getattr(scipy.sparse, f"{format}_{kind}")
+        np.testing.assert_array_equal(X_sub.toarray(), noise.subsample_classes(X, y, 0.2, random_state=0)[0])
 
     def test_equal_parts_of_balanced_classes_change_nothing(self):
         y = np.arange(30) % 3
