@@ -183,8 +183,8 @@ class BaseNoisyLabelClassifier(CallbackSupportMixin, NetClassifier):
             channels, height, width) or paths of files of images of one size, or a torch ``Dataset`` of pairs (x, y).
 
         y : array-like of shape (n_samples,), default=None
-            Given labels of any sortable type. None when X is a ``Dataset``, whose labels then are the names of its
-            classes where it has some, in `classes` or `class_to_idx`.
+            Given labels: numbers, booleans, texts, dates or durations. None when X is a ``Dataset``, whose labels then
+            are the names of its classes where it has some, in `classes` or `class_to_idx`.
 
         sample_weight : array-like of shape (n_samples,), default=None
             Weight of each row. Rows of weight zero are left out.

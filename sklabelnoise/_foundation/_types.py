@@ -39,7 +39,7 @@ __all__ = [
 
 # Whatever numpy makes an array of: lists, arrays, pandas' frames and columns.
 ArrayLike: TypeAlias = npt.ArrayLike
-# Given labels of any sortable type, one a row.
+# Given labels, one a row: numbers, booleans, texts, dates or durations.
 Labels: TypeAlias = npt.ArrayLike
 # scikit-learn's seeds.
 RandomState: TypeAlias = int | np.random.RandomState | None

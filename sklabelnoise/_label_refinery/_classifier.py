@@ -87,7 +87,7 @@ class StochasticLabelRefinery(ClassifierMixin, BaseLabelRefinery):
     checkpoint : str, path-like or None, default=None
         Folder that keeps every finished fold and round. The same fit started again, after whatever ended it, goes on
         from there and ends with the same result. Each combination of parameters and data has a subfolder; runs that
-        differ only in `n_rounds`, `tol` or `final` share one.
+        differ only in `n_rounds`, `tol`, `final` or `relabel`, or in how they run, share one.
     callback : callable or None, default=None
         Called after each round with a :class:`~sklearn.utils.Bunch` of the columns of `history_`, `round`,
         `n_rounds`, `soft_labels` and `predicted`. The arrays are not to be changed.
@@ -98,7 +98,7 @@ class StochasticLabelRefinery(ClassifierMixin, BaseLabelRefinery):
     random_state : int, RandomState instance or None, default=None
         Decides the folds, the augmentation and every ``random_state`` of the estimator that is not an integer.
     verbose : int, default=0
-        1 prints a line for every round; the same line is logged at level INFO.
+        1 prints a line for every round, above a bar with the time that remains; the line is logged at level INFO too.
     relabel : {"all", "suspects"} or float, default="all"
         Which rows keep their refined labels after the last round; the others get their given ones back. "all", as in
         [1]_. "suspects": the rows whose given labels are most in doubt by `label_quality_`, as many as are estimated

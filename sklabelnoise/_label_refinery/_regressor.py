@@ -63,7 +63,7 @@ class StochasticLabelRefineryRegressor(RegressorMixin, BaseLabelRefinery):
     random_state : int, RandomState instance or None, default=None
         Decides the folds, the augmentation and every ``random_state`` of the estimator that is not an integer.
     verbose : int, default=0
-        1 prints a line for every round; the same line is logged at level INFO.
+        1 prints a line for every round, above a bar with the time that remains; the line is logged at level INFO too.
     thresholds : {"half", "qwk"}, array-like or None, default=None
         None: `predict` is continuous. Otherwise `y` holds ordered grades and `predict` cuts the continuous prediction
         into them: at the midpoints between grades, where the out-of-fold predictions of the last round have the
