@@ -55,6 +55,12 @@ _OWN_METHODS = (
 )
 # Types of values that processes can compare.
 _PLAIN = (int, float, str, type(None))
+# What else sets a training parameter, and comes before it.
+_OF_SKORCH = {
+    "lr": "optimizer__lr",
+    "weight_decay": "optimizer__weight_decay",
+    "batch_size": "iterator_train__batch_size",
+}
 
 
 class BaseNoisyLabelClassifier(CallbackSupportMixin, NetClassifier):
@@ -316,7 +322,7 @@ class BaseNoisyLabelClassifier(CallbackSupportMixin, NetClassifier):
                 layers = {"shapes of the network's parameters": [tuple(p.shape) for p in net.module_.parameters()]}
                 processes.check_equal({**data.facts(), **counted, **held, **self._common_parameters(), **layers})
             observers = self._observers(X, y, data, epochs)
-            with naming_batch_size(used["batch_size"], device):
+            with naming_batch_size(self._in_effect(used)["batch_size"], device):
                 net.fit_epochs(
                     tensors,
                     epochs=epochs,
@@ -339,11 +345,16 @@ class BaseNoisyLabelClassifier(CallbackSupportMixin, NetClassifier):
             # scikit-learn counts features of tables only.
             self.n_features_in_ = data.input_shape[-1 if takes_channels_last(net.module_) else 0]
         self.n_iter_ = len(net.history)
-        self._training_used = used
+        self._training_used = self._in_effect(used)
         vars(self).pop("history_", None)
         self.loss_curve_ = [row["train_loss"] for row in net.history]
         self._keep_given(given)
         return self
+
+    def _in_effect(self, used):
+        """The training parameters used, where skorch's names say otherwise what they say."""
+        given = self.get_params(deep=False)
+        return {**used, **{name: given[other] for name, other in _OF_SKORCH.items() if given.get(other) is not None}}
 
     def _split(self, data, validation, seed):
         """Training rows and held-out rows, None where nothing is held out."""

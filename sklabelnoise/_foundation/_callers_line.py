@@ -7,7 +7,7 @@ import warnings
 # blocks are wrapped in.
 _BETWEEN = frozenset(
     (
-        "sklabelnoise", "sklearn", "skorch", "joblib", "contextlib", "functools", "importlib",
+        "sklabelnoise", "sklearn", "skorch", "torch", "joblib", "contextlib", "functools", "importlib",
         "threading", "multiprocessing", "concurrent",
     )
 )  # fmt: skip

@@ -62,6 +62,12 @@ def test_a_module_brings_its_own_training_and_the_user_overrules_it():
     assert "optimizer__momentum" not in used
 
 
+def test_the_parameters_used_are_those_in_effect_under_the_names_of_skorch_too(blobs):
+    by_skorch = {"optimizer__lr": 0.02, "optimizer__weight_decay": 0.1, "iterator_train__batch_size": 30}
+    used = DMClassifier(**FAST, **by_skorch).fit(*blobs).history_.attrs
+    assert (used["lr"], used["weight_decay"], used["batch_size"]) == (0.02, 0.1, 30)
+
+
 def test_the_embedding_is_what_the_last_layer_reads(blobs):
     model = DMClassifier(module__hidden=(8, 6), **FAST).fit(*blobs)
     features = model.embed(blobs[0])

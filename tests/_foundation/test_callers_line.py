@@ -14,6 +14,7 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.model_selection import cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
+from skorch.callbacks import Callback
 from torch import nn
 
 import sklabelnoise
@@ -44,6 +45,11 @@ class EndingInSoftmax(nn.Module):
         return self.layer(x).softmax(dim=1)
 
 
+class Interrupting(Callback):
+    def on_epoch_end(self, net, **kwargs):
+        raise KeyboardInterrupt
+
+
 class Counting(nn.Module):
     """Sets an attribute, which replicas would share."""
 
@@ -61,6 +67,9 @@ CALLS = {
     "scales of features": lambda: DMClassifier(**QUICK).fit(X * [1, 1e5], Y),
     "scales in a pipeline": lambda: make_pipeline(FunctionTransformer(), DMClassifier(**QUICK)).fit(X * [1, 1e5], Y),
     "an output": lambda: DMClassifier(EndingInSoftmax, **QUICK).fit(X, Y),
+    "an interrupt that is kept": lambda: DMClassifier(**QUICK, callbacks=[Interrupting()], on_interrupt="keep").fit(
+        X, Y
+    ),
     "a score": lambda: DMClassifierCV(candidates=[(0, 0)], cv=2, n_members=1, scoring="neg_log_loss", max_epochs=1).fit(
         X, Y
     ),
