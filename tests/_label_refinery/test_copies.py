@@ -304,6 +304,12 @@ class TestRowsToFit:
         ours, theirs = (self.fitted(X, data, how, **params) for how in (rows_to_fit, self.as_a_table))
         np.testing.assert_array_equal(ours.predict_proba(X), theirs.predict_proba(X))
 
+    @pytest.mark.parametrize("early_stopping", [True, "auto"])  # which stops early where there are many rows
+    def test_a_fit_that_may_stop_early_is_given_the_rows(self, data, early_stopping):
+        model = HistGradientBoostingClassifier(early_stopping=early_stopping)
+        with rows_to_fit(data[0], data[1], model, rows=data[2]) as repeated_rows:
+            np.testing.assert_array_equal(repeated_rows, repeated(data[0], data[1], model, rows=data[2]))
+
     def test_a_fit_of_ones_own_sees_the_rows(self, data):
         class Own(HistGradientBoostingClassifier):
             def fit(self, X, y, sample_weight=None):

@@ -61,6 +61,15 @@ def test_fitted_thresholds_are_better_than_where_the_search_began(seed):
     assert fitted > max(starts) + 0.005
 
 
+def test_a_search_in_which_thresholds_pass_each_other_ends_no_worse_than_it_began():
+    rng = np.random.default_rng(40)
+    y = rng.integers(0, 5, size=30)
+    values = y + rng.normal(scale=3, size=30)
+    shares = np.sort(values)[np.bincount(y, minlength=5).cumsum()[:-1]]
+    fitted = kappa_thresholds(GRADES, y, values)
+    assert kappa(y, grade(values, fitted, GRADES)) >= kappa(y, grade(values, shares, GRADES))
+
+
 def test_weights_equal_repetition():
     rng = np.random.default_rng(0)
     y = rng.integers(0, 5, size=60)

@@ -45,6 +45,29 @@ class SoftMemory(Memory, ClassifierMixin, BaseEstimator):
         return self
 
 
+SEEDS = []
+
+
+class Seeded(GaussianNB):
+    """Notes the seed of each of its fits."""
+
+    def __init__(self, random_state=None):
+        super().__init__()
+        self.random_state = random_state
+
+    def fit(self, X, y, sample_weight=None):
+        SEEDS.append(self.random_state)
+        return super().fit(X, y, sample_weight)
+
+
+class SeededInAllFolds(Seeded):
+    """Fits all folds of a round at once, with one seed."""
+
+    def _predict_left_out(self, X, targets, splits):
+        SEEDS.append(self.random_state)
+        return targets
+
+
 class RegressingMemory(Memory, RegressorMixin, BaseEstimator):
     def fit(self, X, y):
         self._remember(X, [0, 1, 2])
@@ -201,6 +224,14 @@ class TestLeftOut:
 
         refinery(Counting(), n_rounds=2, cv=3, final="folds").fit(X, y)
         assert Counting.fits == 6
+
+    @pytest.mark.parametrize("resplit", [True, False])
+    def test_every_fit_has_a_seed_of_its_own(self, noisy, resplit):
+        X, y, _ = noisy
+        SEEDS.clear()
+        members = [Seeded(), Seeded(), SeededInAllFolds(), SeededInAllFolds()]
+        refinery(members, n_rounds=3, cv=3, resplit=resplit).fit(X, y)
+        assert len(set(SEEDS)) == len(SEEDS) == 3 * (2 * 3 + 2) + 4
 
     def test_folds_that_are_kept_are_those_of_the_first_round(self, noisy):
         X, y, _ = noisy

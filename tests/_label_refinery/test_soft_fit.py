@@ -131,14 +131,15 @@ class TestReplication:
         models = [HistGradientBoostingClassifier(max_iter=1).fit(X[:n], y[:n]) for n in (len(y) - 1, len(y))]
         assert [model.do_early_stopping_ for model in models] == [False, True]
 
-    def test_does_not_switch_automatic_early_stopping_on(self):
+    @pytest.mark.parametrize("more", [0, 1])
+    def test_automatic_early_stopping_goes_by_the_number_of_rows_not_of_their_copies(self, more):
         rng = np.random.default_rng(0)
-        n_samples = AUTO_EARLY_STOPPING_ROWS // 2 + 1  # two copies each: above the limit
+        n_samples = AUTO_EARLY_STOPPING_ROWS + more  # two copies each
         X, targets = rng.normal(size=(n_samples, 1)), rng.dirichlet([5, 5], size=n_samples)
         model = HistGradientBoostingClassifier(max_iter=2)
         labels = np.array([0, 1])
         DistributionFit(labels, "replicate").fit(model, X, targets.argmax(axis=1), targets)
-        assert not model.do_early_stopping_
+        assert model.do_early_stopping_ is bool(more)
 
 
 class GaussianNBBalanced(ClassifierMixin, BaseEstimator):

@@ -151,7 +151,7 @@ def test_a_rise_counts_against_the_room_that_wrong_labels_leave_for_errors():
 
 
 def test_of_fewer_rows_a_rise_by_more_standard_errors_is_asked_for():
-    said = [reliability_of(*ranked([0.2, 0.2, 0.3, 0.3], n=n), 0.2)[0] for n in (400, 500, 800, 2_000)]
+    said = [reliability_of(*ranked([0.2, 0.2, 0.3, 0.3], n=n), 0.2)[0] for n in (400, 600, 800, 2_000)]
     assert said == ["good", "good", "rough", "rough"]
 
 
@@ -174,6 +174,11 @@ def test_the_shares_of_few_rows_are_of_ten_at_least():
     np.testing.assert_allclose(shares[0, :, 0], [0.6, 0.6, 0.3, 0.15])
     of_eight = _given_among_surest(np.ones((1, 8), dtype=np.float32), given[:8], 2)
     np.testing.assert_allclose(of_eight[0, :, 0], 0.75)
+
+
+def test_a_share_that_is_no_whole_number_of_rows_is_rounded_up():
+    shares = _given_among_surest(np.ones((1, 45), dtype=np.float32), np.repeat([0, 1], [6, 39]), 2)
+    np.testing.assert_allclose(shares[0, :, 0], [6 / 10, 6 / 12, 6 / 23, 6 / 45])  # 11.25 and 22.5
 
 
 def test_no_interval_is_narrower_for_labels_that_are_right_where_the_model_is_unsure():

@@ -171,6 +171,15 @@ def test_of_a_class_that_no_row_is_predicted_as_no_rate_is_known(no_warning_of_a
     assert summary.loc[["a", "b"], ["noise_rate", "low", "high"]].notna().all(axis=None)
 
 
+def test_which_classes_are_predicted_is_asked_of_what_the_noise_is_estimated_from(no_warning_of_a_poor_model):
+    predicted = np.repeat([0, 1], 40)
+    proba, noise_proba = np.eye(3)[np.repeat([0, 1, 2], [30, 40, 10])], np.eye(3)[predicted]
+    given = np.array(["a", "b", "c"])[np.where(np.arange(80) % 10, predicted, 2)]
+    for shown, rated in ((proba, noise_proba), (noise_proba, proba)):
+        summary = LabelReport(given, shown, in_sample=True, noise_proba=rated).summary()
+        assert summary["noise_rate"].isna().tolist() == [False, False, rated is noise_proba]
+
+
 @pytest.mark.parametrize("unit", ["D", "s", "ns"])
 def test_labels_may_be_dates(tmp_path, no_warning_of_a_poor_model, unit):
     days = np.array(["2026-01-01", "2026-01-02"], dtype=f"M8[{unit}]")

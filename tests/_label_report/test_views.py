@@ -102,6 +102,8 @@ class TestPictures:
         for image in (first, last, first[:3], last[..., :3]):
             np.testing.assert_array_equal(pixels_of(image), last[..., :3])
         np.testing.assert_array_equal(pixels_of(first[:1]), first[0])
+        low = np.ascontiguousarray(first[:3, :4].transpose(1, 2, 0))  # of as many rows as there may be channels
+        np.testing.assert_array_equal(pixels_of(low), low)
         with pytest.raises(ValueError, match=r"Images must have 1, 3 or 4 channels, got shape \(6, 5, 2\)"):
             pixels_of(first.transpose(1, 2, 0)[..., :2])
 

@@ -69,6 +69,15 @@ class TestExpectedCalibrationError:
             weighted = metrics.expected_calibration_error(y, proba, sample_weight=times * scale, **how)
             assert weighted == pytest.approx(repeated)
 
+    @pytest.mark.parametrize("n_bins", [2, 3, 4, 6])
+    def test_weights_that_are_all_alike_are_no_weights_whatever_their_sums_round_to(self, rng, n_bins):
+        proba, y = rng.dirichlet(np.ones(3), 12), np.arange(12) % 3
+        how = {"strategy": "quantile", "n_bins": n_bins}
+        plain = metrics.expected_calibration_error(y, proba, **how)
+        for weight in (0.1, 0.3, 0.7, 1 / 3):
+            weighted = metrics.expected_calibration_error(y, proba, sample_weight=np.full(12, weight), **how)
+            assert weighted == pytest.approx(plain, abs=1e-12)
+
     def test_a_frame_is_read_by_its_names(self, rng):
         proba, y = pd.DataFrame(rng.dirichlet(np.ones(3), 60), columns=list("abc")), rng.choice(list("abc"), 60)
         expected = metrics.expected_calibration_error(y, proba.to_numpy())

@@ -125,6 +125,13 @@ def test_blocks_are_superclasses_of_consecutive_classes(flip):
         np.testing.assert_array_equal(T, noise.superclass_transition_matrix(blocks, 0.3, flip=flip, random_state=seed))
 
 
+def test_the_next_of_a_superclass_is_the_one_above_it_and_the_first_after_the_last():
+    alone = noise.superclass_transition_matrix([7] * 5, 0.3)
+    np.testing.assert_array_equal(alone, noise.pair_flip_transition_matrix(5, 0.3))
+    T = noise.superclass_transition_matrix(["a", "b", "a", "b", "a", "b"], 0.3)
+    assert (T - np.diag(T.diagonal())).argmax(axis=1).tolist() == [2, 3, 4, 5, 0, 1]
+
+
 BAD = {
     "rate of one": (lambda: noise.symmetric_transition_matrix(3, 1.0), r"rate must be a number in \[0, 1\), got 1.0"),
     "negative rate": (lambda: noise.pair_flip_transition_matrix(3, -0.1), r"rate must be .* got -0.1"),
