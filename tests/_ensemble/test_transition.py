@@ -164,6 +164,24 @@ def test_weights_count_rows():
     assert 0 < np.abs(doubled - expected).max() < 0.01
 
 
+@pytest.mark.parametrize("sample_weight", [True, False])
+def test_a_wrong_label_without_weight_is_given_nobody(sample_weight):
+    """Of pairs that are flipped, in which case later rounds count the labels again."""
+    T = pair_flip_transition_matrix(5, 0.3)
+    votes, proba, codes = draw(T)
+    right = votes[0] == codes
+    found = estimate_transition(votes, proba, codes, right.astype(float) if sample_weight else None).matrix
+    np.testing.assert_allclose(found.diagonal(), 1 if sample_weight else 0.7, atol=0.05)
+
+
+def test_votes_decide_and_probabilities_only_between_classes_of_as_many():
+    certain = np.array([[1.0, 0.0], [1.0, 0.0]])
+    anchors = anchors_of_votes(np.array([[0, 0], [1, 0], [1, 1], [0, 1], [1, 1]]), certain)
+    assert [rows.tolist() for rows in anchors] == [[], [0, 1]]
+    anchors = anchors_of_votes(np.array([[0, 0], [1, 1]]), certain)
+    assert [rows.tolist() for rows in anchors] == [[0, 1], []]
+
+
 def test_the_estimate_is_four_rounds_of_counting_what_is_sure_and_sharpening_by_its_structure():
     """At the end as far as both the first and the last count show structure."""
     T = 0.6 * np.eye(4) + 0.4 * (0.6 * np.roll(np.eye(4), 1, axis=1) + 0.4 / 3 * (1 - np.eye(4)))

@@ -89,6 +89,15 @@ def test_columns_of_nothing_but_huge_numbers_are_as_good_as_others():
     assert model.score(ORDINARY * scale, SIDES) > 0.9
 
 
+@pytest.mark.parametrize("scale", [2.0**700, 1.0, 2.0**-700])
+def test_negative_numbers_are_as_large_as_positive_ones(scale):
+    X = np.random.default_rng(0).uniform(1, 9, (60, 2)) * scale
+    X[:3, 0] = np.nan
+    up, down = (Views().fit(rows).transform(rows)["given"] for rows in (X, -X))
+    np.testing.assert_array_equal(up, -down)
+    assert len(np.unique(down[:, 1])) == 60
+
+
 @pytest.mark.parametrize("exponent", [-30, -60, -1000])
 def test_columns_in_a_unit_too_large_for_them_are_as_good_as_others(exponent):
     # Trees and ranks of scikit-learn see no difference below 1e-7: seconds in place of nanoseconds told them nothing.
@@ -106,6 +115,12 @@ def test_columns_keep_their_proportions_where_one_of_them_is_tiny():
     common = views.transform(X)["common"]
     np.testing.assert_array_equal(common[:, -1], common[:, 0] * 2.0**-40)
     assert len(np.unique(views.transform(X)["given"][:, -1])) == len(np.unique(ORDINARY[:, 0].astype(np.float32)))
+
+
+def test_the_tiniest_column_is_brought_into_range():
+    given = Views().fit(X := ORDINARY[:, :1] * [1, 2.0**-20, 2.0**-40]).transform(X)["given"]
+    assert np.abs(given).max(axis=0).min() >= 0.5
+    np.testing.assert_array_equal(given, given[:, :1] * np.float32([1, 2.0**-20, 2.0**-40]))
 
 
 def test_rows_in_range_are_left_alone():
