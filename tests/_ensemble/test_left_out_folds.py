@@ -108,6 +108,8 @@ def test_rows_are_dealt_out_evenly_and_none_is_lost(kind, n_folds):
     np.testing.assert_allclose(
         np.bincount(parts.rows, parts.weight, len(y)), np.bincount(whole.rows, whole.weight, len(y))
     )
+    if kind == "none":  # a row is asked about in the fold that it was dealt to
+        np.testing.assert_array_equal(np.bincount(parts.of_row, minlength=len(parts.rows)), parts.weight)
     if kind in ("none", "whole"):
         sizes = [[parts.weight[test][y[parts.rows[test]] == label].sum() for label in (0, 1)] for _, test in splits]
         assert np.ptp(sizes, axis=0).max() <= 1 and np.ptp(np.sum(sizes, axis=1)) <= 1
@@ -166,6 +168,12 @@ def test_equal_rows_are_dealt_out_to_as_many_folds_as_were_asked_for(cv):
     # of rows in groups nobody asks whether they are equal
     groups = np.arange(120) // 4
     assert leave_out(X, y, y, None, groups, cv, 0)[2:] == (True, False)
+
+
+def test_as_many_rows_of_a_class_as_there_are_folds_are_one_in_each():
+    codes = np.repeat([0, 1], 5)
+    for seed in range(5):
+        assert [codes[test].tolist() for _, test in drawn_folds(codes, None, 5, seed)] == [[0, 1]] * 5
 
 
 def test_groups_that_leave_a_fold_nothing_to_learn_from_are_refused():

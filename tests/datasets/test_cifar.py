@@ -230,3 +230,11 @@ def test_the_real_training_set_has_the_official_bytes(shared_data):
     # Mean colors of the training set as published with countless models (0.4914, 0.4822, 0.4465).
     means = cifar.X_train.mean(axis=(0, 2, 3)) / 255
     np.testing.assert_allclose(means, [0.4914, 0.4822, 0.4465], atol=5e-5)  # half a unit of the last digit
+
+
+@pytest.mark.parametrize("short", ["fine_labels", "coarse_labels"])
+def test_too_few_labels_of_either_kind_are_refused(short):
+    labels = {"fine_labels": [0, 1], "coarse_labels": [0, 1], short: [0]}
+    content = python2_pickle(np.zeros((2, 3072), np.uint8), **labels)
+    with pytest.raises(ValueError, match="train is refused: it does not hold one label for each image"):
+        _cifar._read_batch(content, _cifar._ARCHIVES["cifar100"], "train")

@@ -81,3 +81,9 @@ def test_the_split_does_not_depend_on_the_noise():
 def test_unknown_noise_is_named():
     with pytest.raises(ValueError, match="'symmetric', 'pair_flip' or a transition matrix, got 'uniform'"):
         load_digits_noisy(noise="uniform")
+
+
+def test_a_seed_is_the_generator_that_begins_with_it():
+    seeded, drawn = (load_digits_noisy(random_state=state) for state in (3, np.random.RandomState(3)))
+    np.testing.assert_array_equal(seeded.X_train, drawn.X_train)
+    np.testing.assert_array_equal(seeded.y_train, drawn.y_train)

@@ -145,3 +145,10 @@ class TestSharedTables:
         distance = (lidc.raters.median(axis=1) - lidc.target).abs()
         assert distance.max() <= 0.5
         assert lidc.groups.nunique() == 522
+
+
+def test_other_files_beside_the_tables_are_none(tmp_path):
+    for name in ("tab_a.parquet", "imdb.parquet"):
+        (tmp_path / name).touch()
+    with pytest.raises(ValueError, match="which holds a, got 'imdb'"):
+        load_table("imdb", data_home=tmp_path)

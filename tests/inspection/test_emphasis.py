@@ -56,6 +56,10 @@ class TestEmphasis:
         own = EmphasisDisplay.from_estimator(DMClassifier(lam=1, beta=4, emphasis=DMEmphasis(2, 24)))
         np.testing.assert_array_equal(own.weight, EmphasisDisplay.from_emphasis(DMEmphasis(2, 24)).weight)
 
+    def test_without_density_the_weight_is_as_the_function_gives_it(self):
+        display = EmphasisDisplay.from_emphasis(lambda p: 3 * p, density=False)
+        np.testing.assert_allclose(display.weight, 3 * display.p)
+
     def test_what_is_said_of_the_curve_reaches_it(self):
         options = {"density": False, "n_points": 11, "name": "mine"}
         display = EmphasisDisplay.from_estimator(DMClassifier(lam=1, beta=4), **options)

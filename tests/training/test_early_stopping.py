@@ -8,7 +8,13 @@ from skorch.history import History
 from torch import nn
 
 from sklabelnoise import DMClassifier
-from sklabelnoise.training._early_stopping import StopTraining, early_stopping, hold_out, stopped_early
+from sklabelnoise.training._early_stopping import (
+    StopTraining,
+    early_stopping,
+    hold_out,
+    naming_held_out_rows,
+    stopped_early,
+)
 
 
 def test_another_seed_holds_out_other_rows(blobs):
@@ -20,6 +26,20 @@ def test_another_seed_holds_out_other_rows(blobs):
         assert np.bincount(held_out.labels).tolist() == [10] * 3
     np.testing.assert_array_equal(splits[0][1].X, splits[1][1].X)
     assert not np.array_equal(splits[0][1].X, splits[2][1].X)
+
+
+def test_rows_on_both_sides_keep_their_order():
+    X, y = np.arange(60.0)[:, None], np.arange(60) % 3
+    for part in hold_out(DMClassifier()._check_training_set(X, y), 0.2, 0):
+        assert (np.diff(part.X[:, 0]) > 0).all()
+        np.testing.assert_array_equal(part.labels, part.X[:, 0] % 3)
+
+
+@pytest.mark.parametrize("history, n_notes", [([], 1), ([{"train_loss": 1}], 1), ([{"valid_loss": 1}, {}], 0)])
+def test_what_misses_held_out_rows_is_told_of_them_only_where_there_are_none(history, n_notes):
+    """The epoch that runs has no loss yet."""
+    naming_held_out_rows(error := KeyError("valid_accuracy"), history)
+    assert len(getattr(error, "__notes__", ())) == n_notes
 
 
 def epochs_until_the_end(accuracies, patience):
