@@ -56,9 +56,9 @@ class DMClassifier(BaseNoisyLabelClassifier):
 
     The default is the paper's for images of many classes. On tables with more than two classes it is nearly as good as
     what cross-validation chooses; on those with two it learns wrong labels much as cross entropy does
-    (benchmarks/README.md, "few classes or many"), and `fit` warns where it was left as it is: call
-    :class:`DMClassifierCV` or :class:`~sklabelnoise.NoisyLabelClassifier` in its place. Tables with text, categories,
-    dates or missing values go through ``skrub.tabular_pipeline(DMClassifierCV())``.
+    (benchmarks/README.md, "few classes or many"), and `fit` warns where it was left as it is and there are 1,000 rows
+    or more: call :class:`DMClassifierCV` or :class:`~sklabelnoise.NoisyLabelClassifier` in its place. Tables with text,
+    categories, dates or missing values go through ``skrub.tabular_pipeline(DMClassifierCV())``.
 
     Parameters
     ----------
