@@ -96,7 +96,7 @@ def save_ensemble(model: Any, path: Any, allow_pickle: bool) -> None:
     state["_families"] = [_without_networks(family, networks) for family in model._families]
     # Made again from the families, in which each model is once.
     del state["estimators_"]
-    state["_row_names"] = _plain(model._row_names)
+    state["_row_names"] = _plain(getattr(model, "_row_names", None))
     for name in ("members_", "candidates_"):
         state[name] = state[name].to_dict("list")
     if model.checkpoint is not None:
@@ -153,7 +153,7 @@ def load_ensemble(cls: Any, path: Any, allow_pickle: bool, trusted: Any, modules
     model = cls.__new__(cls)
     for name in ("members_", "candidates_"):
         state[name] = pd.DataFrame(state[name])
-    vars(model).update({**state, "_row_names": _index(state["_row_names"])})
+    vars(model).update({**state, "_row_names": _index(state.get("_row_names"))})
     for family in model._families:
         for recoded in family.models:
             if isinstance(getattr(recoded, "model", None), Elsewhere):
