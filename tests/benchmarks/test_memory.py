@@ -1,3 +1,4 @@
+import gc
 import subprocess
 import sys
 
@@ -16,6 +17,18 @@ def test_a_peak_that_is_over_is_seen_and_what_was_there_before_is_not():
         np.ones(50 * 2**17).sum()
     assert 45 < memory.megabytes() < 60
     assert before[0] == 1
+
+
+def test_garbage_of_before_hides_nothing():
+    loop = [np.ones(60 * 2**17)]
+    loop.append(loop)
+    del loop
+    with PeakMemory() as memory:
+        if memory.megabytes() is None:
+            pytest.skip("the kernel does not tell")
+        gc.collect()
+        np.ones(50 * 2**17).sum()
+    assert 45 < memory.megabytes() < 60
 
 
 def test_the_peak_of_a_program_is_its_own_and_not_that_of_its_parent():
