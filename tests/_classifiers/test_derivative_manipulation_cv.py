@@ -466,6 +466,7 @@ def test_weights_weigh_what_candidates_are_scored_by(moons):
     cv = list(StratifiedKFold(3, shuffle=True, random_state=1).split(X, y))
     weight = np.random.default_rng(0).integers(1, 9, size=240)
     weight[cv[1][1]] = 0  # a fold without a say
+    weight[cv[0][1][:5]] = 0  # and rows in one that has
     settings = {"candidates": CANDIDATES[:2], "n_members": 1, **QUICK}
     scores = DMClassifierCV(cv=cv, **settings).fit(X, y, sample_weight=weight).scores_
     drawn = np.random.RandomState(0).randint(2**31 - 2)

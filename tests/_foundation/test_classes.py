@@ -13,6 +13,7 @@ from sklabelnoise._foundation._classes import (
     encode,
     in_full_precision,
 )
+from sklabelnoise._foundation._given import as_labels
 from sklabelnoise.audit import find_label_issues
 from sklabelnoise.metrics import expected_calibration_error, quadratic_weighted_kappa
 from sklabelnoise.noise import corrupt_labels, realized_transition_matrix
@@ -26,6 +27,11 @@ def test_codes_give_the_labels_back(kind):
     assert (classes[codes] == y).all()
     assert classes.dtype == y.dtype
     assert (classes == np.unique(y)).all()
+
+
+def test_texts_that_differ_in_zeros_at_their_end_are_other_labels():
+    classes, codes = encode(as_labels(["a\0", "a", "a\0"]))  # NumPy's own texts lose them
+    assert classes.tolist() == ["a", "a\0"] and codes.tolist() == [1, 0, 1]
 
 
 def test_classes_keep_the_order_they_are_given_in():
@@ -88,6 +94,9 @@ def test_probabilities_may_be_rounded_and_no_more():
         check_probabilities(np.array([[1.1, -0.1]]), "pred")
     with pytest.raises(ValueError, match=r"Rows of pred must sum to 1, got 1\.01 in row 0\."):
         check_probabilities(np.array([[0.5, 0.51]]), "pred")
+    for beyond in ([1 + 5e-6, 0.0], [1.0, -5e-6]):
+        with pytest.raises(ValueError, match="pred must hold probabilities"):
+            check_probabilities(np.array([beyond]), "pred")
 
 
 @pytest.mark.parametrize("half", [torch.float16, torch.bfloat16])
@@ -100,6 +109,13 @@ def test_rounding_of_half_precision_is_removed(half, n_classes):
         assert whole.dtype == np.float64
         assert np.allclose(whole.sum(axis=1), 1, rtol=0, atol=1e-12)
         assert np.allclose(whole, exact.numpy(), rtol=2 * torch.finfo(half).eps, atol=1e-7)
+
+
+def test_a_sum_is_rounded_by_at_most_the_distance_of_two_numbers_of_half_precision():
+    step = 2.0**-10
+    rounded, wrong = (np.float16([[0.5 + step / 2, 0.25 + more * step, 0.25]]) for more in (0.25, 1.0))
+    assert in_full_precision(rounded).sum() == pytest.approx(1, abs=1e-12)
+    assert in_full_precision(wrong).sum() == 1 + 1.5 * step
 
 
 def test_what_is_no_distribution_stays_wrong_in_half_precision():

@@ -16,7 +16,7 @@ from sklabelnoise import (
     StochasticLabelRefinery,
     StochasticLabelRefineryRegressor,
 )
-from sklabelnoise._foundation._given import as_labels, check_none_missing, check_same_rows, check_weights
+from sklabelnoise._foundation._given import as_labels, check_none_missing, check_same_rows, check_weights, names_of_rows
 from sklabelnoise.audit import audit_labels, estimate_noise_rate, estimate_transition_matrix, find_label_issues
 from sklabelnoise.metrics import expected_calibration_error, quadratic_weighted_kappa
 from sklabelnoise.model_selection import FusedGridSearchCV, fused_cross_val_predict
@@ -223,12 +223,19 @@ def test_masked_probabilities_and_soft_labels_are_refused():
         DMClassifier(max_epochs=1).fit(X, LABELS, soft_labels=proba)
 
 
-@pytest.mark.parametrize("other", [["a", "b", "d"], ["d", "e", "f"], ["b", "b", "a"], ["a", "b", "c"]])
+@pytest.mark.parametrize("other", [["a", "b", "d"], ["d", "e", "f"], ["b", "b", "a"], ["a", "b", "c"], ["b", "a"]])
 def test_only_one_index_in_two_orders_is_refused(other):
     first = pd.Series(0.0, index=["a", "b", "c"])
     check_same_rows(y=first, quality=pd.Series(0.0, index=other))  # other rows may still belong together by position
     with pytest.raises(ValueError, match="y and quality must have their rows in the same order"):
         check_same_rows(y=first, quality=pd.Series(0.0, index=["c", "a", "b"]))
+
+
+def test_rows_are_called_by_names_where_some_of_the_data_have_any():
+    numbered, named = pd.DataFrame(np.eye(2)), pd.Series([0, 1], index=["a", "b"])
+    assert names_of_rows(np.eye(2), numbered, named).tolist() == ["a", "b"]
+    assert names_of_rows(numbered, [0, 1]).tolist() == [0, 1]
+    assert names_of_rows(np.eye(2), [0, 1]) is None
 
 
 @pytest.mark.parametrize("n", [1, 2, 3, 7, 8, 40])

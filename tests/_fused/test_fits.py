@@ -299,6 +299,22 @@ class TestFits:
         assert fits.stack_of == {}
         assert fits.reasons == {0: "training together failed: RuntimeError: out of luck"}
 
+    def test_a_training_that_breaks_leaves_the_others_together(self, table, splits, monkeypatch):
+        train = fused_training.train_replicas
+
+        def broken_for_one_epoch(*args, max_epochs, **kwargs):
+            if max_epochs == 1:
+                raise RuntimeError("out of luck")
+            return train(*args, max_epochs=max_epochs, **kwargs)
+
+        monkeypatch.setattr(fused_training, "train_replicas", broken_for_one_epoch)
+        fits = self.fits([DMClassifier(**{**SMALL, "max_epochs": n}) for n in (1, 2)], table, splits)
+        ordinary, alone = fits.fit_alone, []
+        fits.fit_alone = lambda keys: alone.extend(keys) or ordinary(keys)
+        with pytest.warns(UserWarning, match="out of luck"):
+            assert len(list(fits)) == 6
+        assert alone == [(0, 0), (0, 1), (0, 2)]
+
     @pytest.mark.parametrize("alone", [False, True], ids=["together", "alone"])
     def test_a_failure_is_noted_and_leaves_the_others(self, table, splits, alone):
         candidates = [DMClassifier(**SMALL, lr=lr, weight_decay=0, optimizer="SGD") for lr in (1e-3, 1e200)]
@@ -392,7 +408,7 @@ class TestFits:
         checkpoint = Checkpoint(tmp_path, {})
 
         def logits(seed, lam=0, **kept):
-            candidates = [DMClassifier(**{**SMALL, "random_state": seed}, lam=lam)]
+            candidates = [DMClassifier(**{**SMALL, "random_state": seed}, lam=lam + more) for more in (0, 2)]
             return [fit.logits[0] for fit in self.fits(candidates, table, splits, **kept)]
 
         # another configuration has another name, as the callers see to

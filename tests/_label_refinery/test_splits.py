@@ -123,6 +123,7 @@ def test_too_few_groups_are_named():
     [
         (ShuffleSplit(3, random_state=0), "must partition the 60 rows: each row in exactly one"),
         ([(np.arange(30), np.arange(30, 60))], "Got 30 rows in none, 0 in several"),
+        ([(np.arange(50, 60), np.arange(50)), (np.arange(30), np.arange(30, 60))], "Got 0 rows in none, 20 in several"),
         ([(np.arange(60), np.arange(60))], "and on none of its test rows. Got 60 training rows and 60 test rows among"),
         ([(np.arange(0), np.arange(60))], "must train on some rows .* Got 0 training rows"),
         ([(np.arange(30), np.arange(30, 61)), (np.arange(30, 60), np.arange(30))], "1 row numbers out of range"),
@@ -139,6 +140,12 @@ def test_too_few_groups_are_named():
 def test_splits_that_do_not_partition_are_refused(cv, message):
     with pytest.raises(ValueError, match=message):
         drawer(cv).draw(1, 0)
+
+
+def test_from_rows_without_weight_nothing_is_learned():
+    cv = [(np.arange(30), np.arange(30, 60)), (np.arange(30, 60), np.arange(30))]
+    with pytest.raises(ValueError, match=r"must train on some rows .* Got 0 training rows .* in split 1"):
+        drawer(cv, sample_weight=1.0 * (np.arange(N) < 30)).draw(1, 0)
 
 
 def test_negative_row_numbers_count_from_the_end():

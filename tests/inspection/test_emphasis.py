@@ -39,6 +39,7 @@ class TestEmphasis:
         rounded = np.full(11, 0.1) * (1 + 1e-12 * np.arange(11))
         assert np.isnan(EmphasisDisplay(np.linspace(0, 1, 11), rounded).mode)
         assert EmphasisDisplay([0, 0.5, 1], [1, 1.001, 1]).mode == 0.5  # little, but more than rounding
+        assert EmphasisDisplay([0, 0.5, 1], [1e-9, 2e-9, 1e-9]).mode == 0.5  # whatever the scale
 
     def test_weight_itself_on_demand(self):
         display = EmphasisDisplay.from_emphasis("cross_entropy", density=False).plot()
@@ -184,3 +185,9 @@ def test_data_are_probabilities(label_proba, message):
 def test_points_and_weights_are_numbers(p, weight, message):
     with pytest.raises(ValueError, match=message):
         EmphasisDisplay(p, weight)
+
+
+def test_the_line_below_the_mode_ends_at_the_peak():
+    display = EmphasisDisplay([0, 0.3, 1], [0, 5, 0]).plot()
+    (line,) = display.ax_.collections[-1].get_segments()
+    np.testing.assert_array_equal(line, [[0.3, 0], [0.3, 5]])

@@ -249,6 +249,14 @@ def test_classes_that_only_the_given_labels_know_are_passed(noisy):
     pd.testing.assert_frame_equal(model.history_[recorded], expected[recorded])
 
 
+def test_classes_may_be_among_the_test_labels_alone(noisy):
+    X, y, y_clean = noisy
+    few = np.where(y_clean == "cow", "ant", y_clean)
+    dynamics = [LearningDynamics(few, X_test=X, y_test=y_clean, classes=c) for c in (None, ["ant", "bee", "cow"])]
+    found, told = (DMClassifier(callbacks=[one], max_epochs=1, random_state=0).fit(X, y).history_ for one in dynamics)
+    pd.testing.assert_frame_equal(found.drop(columns="seconds"), told.drop(columns="seconds"))
+
+
 def test_mean_prediction_averages_what_training_saw(noisy):
     X, y, _ = noisy
 
