@@ -141,7 +141,7 @@ class TestNothingToLearnFrom:
         np.testing.assert_array_equal(fitted.transform([text]), np.zeros((1, 8)))
 
     def test_also_where_it_was_fitted(self):
-        vectors = PVDBOWVectorizer(**{**SMALL, "min_count": 2}).fit_transform(["a b a b", "", "once", "a b"])
+        vectors = PVDBOWVectorizer(**{**SMALL, "min_count": 2}).fit_transform(["a b a b", "", "once", "a b", "a rare"])
         np.testing.assert_array_equal(np.flatnonzero(~vectors.any(axis=1)), [1, 2])
 
     def test_no_word_often_enough(self):

@@ -25,6 +25,7 @@ from sklabelnoise import (
     StochasticLabelRefinery,
     StochasticLabelRefineryRegressor,
 )
+from sklabelnoise._foundation._numeric_columns import with_nan_for_na
 from sklabelnoise.audit import audit_labels
 from sklabelnoise.model_selection import FusedGridSearchCV, fused_cross_val_predict
 
@@ -410,3 +411,12 @@ def test_a_masked_value_is_a_missing_one(dtype):
             fit(masked, Y)
     with pytest.raises(ValueError, match="contains NaN"):
         DMClassifier(**SMALL).fit(masked.reshape(N, 1, 2, 1), Y)
+
+
+@pytest.mark.parametrize("other", [pd.Series([1.0, pd.NA], dtype=object), pd.arrays.SparseArray([0.0, 1.0])])
+def test_the_frame_that_is_given_stays_as_it_was(other):
+    frame = pd.DataFrame({"a": [1.0, 2.0], "other": other})
+    before = frame.copy()
+    with_nan_for_na(frame)
+    pd.testing.assert_frame_equal(frame, before)
+    assert frame.dtypes.equals(before.dtypes) and (frame["other"][1] is pd.NA) is (before["other"][1] is pd.NA)
