@@ -34,11 +34,11 @@ def _same(a, b):
     return isinstance(parts[0], tuple) and _same(*parts)
 
 
-def close(a, b):
-    """Whether two tensors are equal up to what the order of operations does to their type; integers exactly."""
+def close(a, b, as_of=None):
+    """Whether tensors are equal up to what the order of operations does to their type, or `as_of`; integers exactly."""
     if a.shape != b.shape:
         return False
     if not (b.is_floating_point() or b.is_complex()):
         return torch.equal(a, b)
-    tolerance = 1e4 * torch.finfo(b.dtype).eps
+    tolerance = 1e4 * torch.finfo(as_of or b.dtype).eps
     return torch.allclose(a, b, rtol=tolerance, atol=tolerance, equal_nan=True)

@@ -161,7 +161,10 @@ class TestEveryNetwork:
 
     @pytest.mark.slow
     def test_nothing_keeps_it_from_running_as_replicas_in_training_and_in_evaluation_mode(self, module):
-        assert why_not_stackable(module(3, 5), images()) is None
+        # Seeds with which a rounding of float32 grows beyond every bound on its way through 56 layers.
+        for seed in (0, 2, 6):
+            torch.manual_seed(seed)
+            assert why_not_stackable(module(3, 5), images()) is None
 
     def test_stacked_replicas_equal_a_loop_in_evaluation_mode(self, module):
         networks = [module(3, 5).eval() for _ in range(2)]
