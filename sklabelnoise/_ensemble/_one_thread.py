@@ -7,8 +7,10 @@ one for each thread that calls it. OpenBLAS 0.3.31 takes a number from the main 
 from threads of their own has as many threads of BLAS as the process.
 """
 
+import sys
 import threading
 from contextlib import contextmanager
+from functools import lru_cache
 
 from threadpoolctl import ThreadpoolController
 
@@ -36,5 +38,12 @@ def one_thread():
 
 
 def _limited(user_api):
-    # Libraries are selected first: a limit for one kind of them would put back the numbers of the other kind as well.
-    return ThreadpoolController().select(user_api=user_api).limit(limits=1)
+    # Libraries come with modules: as long as there are no others, they are those that were found.
+    # They are selected first: a limit for one kind of them would put back the numbers of the other kind as well.
+    return _libraries(len(sys.modules)).select(user_api=user_api).limit(limits=1)
+
+
+@lru_cache(maxsize=1)
+def _libraries(n_modules):
+    # To find them takes milliseconds, which is as long as a small member takes to be fitted.
+    return ThreadpoolController()

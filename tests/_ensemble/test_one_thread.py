@@ -1,6 +1,8 @@
 """Callers that overlap leave the number of BLAS threads as it was."""
 
+import sys
 import threading
+from types import ModuleType
 
 import numpy as np  # noqa: F401 - loads the BLAS that is looked at
 import pytest
@@ -106,3 +108,23 @@ def test_openmp_has_one_thread_inside_as_well():
         with one_thread():
             assert openmp_threads() == {1}
         assert openmp_threads() == {2}
+
+
+def test_libraries_are_found_once_and_again_where_a_module_may_have_brought_others(monkeypatch):
+    found = []
+
+    class Noted(ThreadpoolController):
+        def __init__(self):
+            found.append(self)
+            super().__init__()
+
+    monkeypatch.setattr(_one_thread, "ThreadpoolController", Noted)
+    _one_thread._libraries.cache_clear()
+    for _ in range(3):
+        with one_thread():
+            pass
+    assert len(found) == 1
+    monkeypatch.setitem(sys.modules, "a module that was imported since", ModuleType("a library"))
+    with one_thread():
+        pass
+    assert len(found) == 2

@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 import scipy.sparse
+from sklearn.preprocessing import QuantileTransformer
 
 from sklabelnoise import NoisyLabelClassifier
 from sklabelnoise._ensemble._components import Components
 from sklabelnoise._ensemble._members import TABLE_FAMILIES
-from sklabelnoise._ensemble._views import Views
+from sklabelnoise._ensemble._views import Views, _normal_scores
 
 pytestmark = pytest.mark.usefixtures("short_networks", "few_trees")
 
@@ -202,3 +203,14 @@ def test_components_are_the_same_in_every_fit():
 @pytest.mark.parametrize(("spread", "n_components"), [(1.1e-3, 2), (0.9e-3, 1)])
 def test_a_direction_of_less_than_a_thousandth_of_the_largest_spread_is_none(spread, n_components):
     assert Components().fit(np.diag([1.0, spread])).n_components == n_components
+
+
+def test_normal_scores_are_those_of_scikit_learn_to_the_last_bit():
+    rng = np.random.default_rng(0)
+    X = np.column_stack([rng.normal(size=300), np.exp(9 * rng.normal(size=300)), rng.integers(0, 15, 300)])
+    ranks = QuantileTransformer(n_quantiles=300, subsample=None, output_distribution="normal").fit(X)
+    near = np.array([0, 3e-8, -3e-8, 3e-7, -3e-7, 1e-3, -1e-3, 1e30, -1e30])[:, None]
+    rows = np.vstack([X, rng.normal(size=(500, 3)), X.min(axis=0) + near, X.max(axis=0) + near])
+    before = rows.copy()
+    np.testing.assert_array_equal(_normal_scores(ranks, rows), np.clip(ranks.transform(rows), -3, 3))
+    np.testing.assert_array_equal(rows, before)
