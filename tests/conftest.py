@@ -106,3 +106,36 @@ def noisy_blobs():
     X, y_clean = make_blobs(600, centers=6 * np.eye(3), random_state=0)
     y = corrupt_labels(y_clean, symmetric_transition_matrix(3, 0.2), random_state=0)
     return X, y, y_clean
+
+
+# Families for tables that cost less, for what an ensemble claims however large they are.
+
+
+@pytest.fixture(scope="module")
+def short_networks():
+    from sklabelnoise._ensemble._networks import TableNetworks
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TableNetworks, "SHORT_EPOCHS", 6)
+        patch.setattr(TableNetworks, "LONG_EPOCHS", 10)
+        yield
+
+
+@pytest.fixture(scope="module")
+def few_trees():
+    from sklabelnoise._ensemble._forests import Forest
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name, number in {"N_FIRST": 6, "N_FIRST_OF_FEW": 6, "N_TREES": 30, "N_TREES_OF_FEW": 15}.items():
+            patch.setattr(Forest, name, number)
+        yield
+
+
+@pytest.fixture(scope="module")
+def few_rounds():
+    from sklabelnoise._ensemble._boosting import Boosting
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name, numbers in {"DAMPED_ROUNDS": (5, 10, 20), "MANY_ROUNDS": (40,), "BOLD_ROUNDS": (5, 10, 20)}.items():
+            patch.setattr(Boosting, name, numbers)
+        yield

@@ -23,7 +23,7 @@ from sklabelnoise._ensemble._members import TABLE_FAMILIES
 from sklabelnoise.audit import audit_labels
 from sklabelnoise.noise import corrupt_labels, pair_flip_transition_matrix, symmetric_transition_matrix
 
-pytestmark = pytest.mark.usefixtures("short_networks", "few_trees")
+pytestmark = pytest.mark.usefixtures("short_networks", "few_trees", "few_rounds")
 
 FAST = ["kernel_ridge", "neighbors", "logistic_regression"]
 
@@ -37,7 +37,7 @@ def draw(n_samples=300, n_classes=3, rate=0.3, seed=0, make_T=symmetric_transiti
 
 
 @pytest.fixture(scope="module")
-def whole(short_networks, few_trees):
+def whole(short_networks, few_trees, few_rounds):
     """One fit with all families."""
     X, y_clean, y = draw(make_T=pair_flip_transition_matrix)
     return NoisyLabelClassifier(random_state=0).fit(X, y), X, y_clean, y
@@ -195,7 +195,7 @@ def test_labels_may_be_words():
 def test_missing_values_are_welcome():
     X, _, y = draw(150)
     X[np.random.default_rng(0).uniform(size=X.shape) < 0.1] = np.nan
-    model = NoisyLabelClassifier(random_state=0).fit(X, y)
+    model = NoisyLabelClassifier(cv=2, random_state=0).fit(X, y)
     assert (model.members_["status"] == "used").all()
     assert np.isfinite(model.predict_proba(X)).all()
 

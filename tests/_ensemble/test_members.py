@@ -203,10 +203,9 @@ def test_names_that_parameters_could_not_be_told_by_are_refused(name):
 def test_a_parameter_of_a_member_is_part_of_what_a_checkpoint_is_of(tmp_path):
     X, y = draw()
 
-    def folders(**params):
-        model = ensemble(checkpoint=tmp_path).set_params(**params).fit(X, y)
-        without = ensemble().set_params(**params).fit(X, y)
-        assert np.array_equal(model.oof_proba_, without.oof_proba_)
+    def folders(change, without):
+        model = ensemble(checkpoint=tmp_path).set_params(**change).fit(X, y)
+        assert np.array_equal(model.oof_proba_, without)
         return len(list(tmp_path.iterdir()))
 
     changes = [
@@ -216,8 +215,9 @@ def test_a_parameter_of_a_member_is_part_of_what_a_checkpoint_is_of(tmp_path):
         {"net__module__hidden": (5,)},
         {"tree": "drop"},
     ]
-    assert [folders(**change) for change in changes] == [1, 2, 3, 4, 5]
-    assert [folders(**change) for change in changes] == [5] * 5
+    without = [ensemble().set_params(**change).fit(X, y).oof_proba_ for change in changes]
+    assert list(map(folders, changes, without)) == [1, 2, 3, 4, 5]
+    assert list(map(folders, changes, without)) == [5] * 5
 
 
 def test_a_member_that_was_fitted_before_is_what_it_was(tmp_path):

@@ -24,7 +24,7 @@ from sklabelnoise._ensemble import _saving
 from sklabelnoise._ensemble._members import TABLE_FAMILIES
 from sklabelnoise.audit import audit_labels
 
-pytestmark = pytest.mark.usefixtures("few_trees")
+pytestmark = pytest.mark.usefixtures("few_trees", "few_rounds")
 
 
 class OwnModule(nn.Linear):
@@ -39,7 +39,7 @@ def draw():
 
 
 @pytest.fixture(scope="module")
-def model(few_trees):
+def model(few_trees, few_rounds):
     members = ["kernel_ridge", "boosting", "extra_trees", ("net", DMClassifier(max_epochs=3)), ("bayes", GaussianNB())]
     return NoisyLabelClassifier(members, cv=2, random_state=0).fit(*draw())
 

@@ -1,5 +1,7 @@
 """Rows of very many columns, sparse ones above all: what each family sees of them, and that it is said."""
 
+from functools import cache
+
 import numpy as np
 import pytest
 import scipy.sparse
@@ -12,7 +14,7 @@ from sklabelnoise._ensemble._members import TABLE_FAMILIES
 from sklabelnoise._ensemble._views import Views
 from sklabelnoise.noise import corrupt_labels, symmetric_transition_matrix
 
-pytestmark = pytest.mark.usefixtures("short_networks", "few_trees")
+pytestmark = pytest.mark.usefixtures("short_networks", "few_trees", "few_rounds")
 
 FAST = ["kernel_ridge", "neighbors", "logistic_regression"]
 
@@ -34,12 +36,12 @@ def wide(n_samples=80, n_features=1_200, seed=0):
 
 
 @pytest.fixture(scope="module")
-def read(short_networks, few_trees):
+def read(short_networks, few_trees, few_rounds):
     """All families fitted to TF-IDF of texts with wrong labels."""
     documents, clean = texts(240)
     X = TfidfVectorizer().fit(documents[:160]).transform(documents)
     y = corrupt_labels(clean[:160], symmetric_transition_matrix(2, 0.2), random_state=0)
-    return NoisyLabelClassifier(random_state=0).fit(X[:160], y), X, clean, y
+    return NoisyLabelClassifier(cv=3, random_state=0).fit(X[:160], y), X, clean, y
 
 
 def test_every_family_learns_from_tfidf_and_says_what_it_saw(read):
@@ -110,18 +112,25 @@ def test_a_network_never_sees_more_than_a_thousand_columns_and_it_is_said():
     assert [views.seen(name) for name in ("given", "standard", "linear")] == [
         "all columns", "79 components", "all columns",
     ]  # fmt: skip
-    model = NoisyLabelClassifier(["networks", "random_forest", *FAST], random_state=0).fit(X, y)
+    model = NoisyLabelClassifier(["networks", "random_forest", *FAST], cv=2, random_state=0).fit(X, y)
     assert model.members_.set_index("family")["sees"]["networks"] == "79 components"
     assert np.mean(model.oof_proba_.argmax(axis=1) == y) > 0.8
+
+
+@cache
+def viewed(shape):
+    """Views of rows, the rows, and all views of them."""
+    X = np.random.default_rng(0).normal(size=shape)
+    X = scipy.sparse.csr_matrix(X) if shape[1] == 250 else X
+    views = Views().fit(X)
+    return views, X, views.transform(X)
 
 
 @pytest.mark.parametrize("names", [("given",), ("binned",), ("standard",), ("linear",), ("normal", "binned")], ids=str)
 @pytest.mark.parametrize("shape", [(30, 5), (30, 1_100), (30, 250)], ids=str)
 def test_a_view_is_the_same_alone_as_among_all(names, shape):
-    X = np.random.default_rng(0).normal(size=shape)
-    X = scipy.sparse.csr_matrix(X) if shape[1] == 250 else X
-    views = Views().fit(X)
-    alone, together = views.transform(X, names), views.transform(X)
+    views, X, together = viewed(shape)
+    alone = views.transform(X, names)
     assert set(alone) == set(names) and set(together) == set(Views.NAMES)
     for name in names:
         pair = [rows.toarray() if scipy.sparse.issparse(rows) else rows for rows in (alone[name], together[name])]

@@ -10,7 +10,7 @@ from sklabelnoise._ensemble._components import Components
 from sklabelnoise._ensemble._members import TABLE_FAMILIES
 from sklabelnoise._ensemble._views import Views, _normal_scores
 
-pytestmark = pytest.mark.usefixtures("short_networks", "few_trees")
+pytestmark = pytest.mark.usefixtures("short_networks", "few_trees", "few_rounds")
 
 
 @pytest.mark.parametrize("family", TABLE_FAMILIES)
@@ -67,11 +67,12 @@ SIDES = (ORDINARY[:, 0] > 0).astype(int)
 def test_a_number_beyond_single_precision_is_a_large_one(value):
     X = ORDINARY.copy()
     X[0, 0] = value
-    model = NoisyLabelClassifier(random_state=0).fit(X, SIDES)
+    model = NoisyLabelClassifier(cv=2, random_state=0).fit(X, SIDES)
     assert (model.members_["status"] == "used").all()
     assert model.score(X[1:], SIDES[1:]) > 0.85
     # And so it is in new rows, of a model that has never seen one.
-    proba = NoisyLabelClassifier(["random_forest", "networks"], random_state=0).fit(ORDINARY, SIDES).predict_proba(X)
+    ordinary = NoisyLabelClassifier(["random_forest", "networks"], cv=2, random_state=0).fit(ORDINARY, SIDES)
+    proba = ordinary.predict_proba(X)
     assert np.isfinite(proba).all()
     assert proba[0].argmax() == (value > 0)
 
@@ -81,11 +82,11 @@ def test_columns_of_nothing_but_huge_numbers_are_as_good_as_others():
     scale = 2.0**700
     members = ["random_forest", "neighbors", "logistic_regression", "boosting"]
     small, large = (
-        NoisyLabelClassifier(members, random_state=0).fit(X, SIDES).predict_proba(X[:5])
+        NoisyLabelClassifier(members, cv=2, random_state=0).fit(X, SIDES).predict_proba(X[:5])
         for X in (ORDINARY, ORDINARY * scale)
     )
     assert np.array_equal(small.argmax(axis=1), large.argmax(axis=1))
-    model = NoisyLabelClassifier(random_state=0).fit(ORDINARY * scale, SIDES)
+    model = NoisyLabelClassifier(cv=2, random_state=0).fit(ORDINARY * scale, SIDES)
     assert (model.members_["status"] == "used").all()
     assert model.score(ORDINARY * scale, SIDES) > 0.9
 
