@@ -1,6 +1,7 @@
 """The derivative view in numbers."""
 
 import math
+from functools import cache
 
 import pytest
 import torch
@@ -15,6 +16,9 @@ from sklabelnoise.losses import (
     emphasis_table,
     emphasis_variance,
 )
+
+# It takes seconds.
+table_of = cache(emphasis_table)
 
 
 @pytest.mark.parametrize(
@@ -51,7 +55,7 @@ def test_certain_labels_have_a_variance():
 
 
 def test_table_has_every_loss_and_a_formula_for_each():
-    table = emphasis_table()
+    table = table_of()
     assert set(table.index) == {*NAMES, *ROW_CRITERIA, *BATCH_CRITERIA, "derivative_manipulation", "imae"}
     assert (table["derivative"].str.len() > 0).all()
     assert set(table["sees"]) == {"label", "prediction", "more"}
@@ -59,7 +63,7 @@ def test_table_has_every_loss_and_a_formula_for_each():
 
 
 def test_a_loss_sees_the_label_alone_where_the_rest_of_the_prediction_has_no_part_in_its_weight():
-    table = emphasis_table()
+    table = table_of()
     generator = torch.Generator().manual_seed(0)
     rest = torch.rand(5, 9, dtype=torch.double, generator=generator) ** 4
     p = torch.linspace(0.1, 0.9, 5).double()
@@ -76,7 +80,7 @@ def test_a_loss_sees_the_label_alone_where_the_rest_of_the_prediction_has_no_par
 
 
 def test_table_agrees_with_closed_forms():
-    table = emphasis_table(n_classes=10)
+    table = table_of()
     for name, mode in (("cross_entropy", 0.0), ("mae", 0.5), ("mse", 1 / 3), ("gce", 0.7 / 1.7), ("imae", 0.5)):
         assert table.loc[name, "mode"] == pytest.approx(mode, abs=2e-5)
     assert table.loc["derivative_manipulation", "mode"] == pytest.approx(1 / 3, abs=2e-5)

@@ -128,6 +128,8 @@ class TestProtocol:
     @pytest.mark.filterwarnings("ignore:.*should not be instantiated:DeprecationWarning")  # torch's, of its own doing
     @pytest.mark.parametrize("progress", [0.1, 0.5])
     def test_has_the_same_derivative_when_it_is_compiled(self, kind, progress):
+        if progress == 0.5 and kind().progress is None:
+            pytest.skip("nothing changes as training proceeds")
         logits, labels, indices = batch()
         derivatives = []
         for compiled in (False, True):
