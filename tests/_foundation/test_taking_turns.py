@@ -32,7 +32,7 @@ class Counted(LogisticRegression):
         with Counted.lock:
             Counted.inside += 1
             Counted.most = max(Counted.most, Counted.inside)
-        time.sleep(0.05)
+        time.sleep(0.02)
         with Counted.lock:
             Counted.inside -= 1
         with warnings.catch_warnings():
@@ -41,7 +41,7 @@ class Counted(LogisticRegression):
 
 
 def ensemble(estimator):
-    NoisyLabelClassifier([("a", estimator), ("b", estimator)], n_jobs=4, random_state=0).fit(X, Y)
+    NoisyLabelClassifier([("a", estimator), ("b", estimator)], cv=2, n_jobs=4, random_state=0).fit(X, Y)
 
 
 def refinery(estimator):
@@ -51,7 +51,7 @@ def refinery(estimator):
 
 def refinery_in_ensemble(estimator):
     with parallel_config(backend="threading"):
-        ensemble(StochasticLabelRefinery(estimator, n_rounds=1, n_jobs=2))
+        ensemble(StochasticLabelRefinery(estimator, n_rounds=1, cv=2, n_jobs=2))
 
 
 def audit(estimator):

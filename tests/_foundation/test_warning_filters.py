@@ -219,7 +219,7 @@ FITS = {
 def test_fits_in_threads_that_overlap_leave_the_callers_filters(name):
     before, content = warnings.filters, list(warnings.filters)
     for _ in range(2):
-        with ThreadPoolExecutor(8) as pool:
-            list(pool.map(lambda _: FITS[name](), range(8)))
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(lambda _: FITS[name](), range(4)))
         assert warnings.filters is before
         assert list(before) == content
