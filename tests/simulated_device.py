@@ -40,6 +40,8 @@ _COPIES = (_aten._to_copy, _aten.copy_)
 _BY_INDEX = (_aten.index, _aten.index_put, _aten.index_put_, _aten._index_put_impl_, _aten._unsafe_index)
 # Joined tensors must be on one device even where they are single numbers.
 _JOINS = (_aten.cat, _aten.stack, _aten.gather, _aten.scatter, _aten.scatter_, _aten.index_select, _aten.index_add_)
+_FROM_PYTHON = {torch.tensor, torch.as_tensor, torch.asarray}
+_CONVERSIONS = {torch.Tensor.tolist, torch.Tensor.numpy, *_FROM_PYTHON}
 _REAL_GENERATOR = torch.Generator
 _BELONGS_TO = {}
 
@@ -238,13 +240,15 @@ class _Conversions(TorchFunctionMode):
 
     def __torch_function__(self, func, types, args=(), kwargs=None):
         kwargs = dict(kwargs or {})
+        if func not in _CONVERSIONS:
+            return func(*args, **kwargs)
         if func is torch.Tensor.tolist and isinstance(args[0], DeviceTensor):
             return args[0].cpu().tolist()
         if func is torch.Tensor.numpy and isinstance(args[0], DeviceTensor):
             if not kwargs.get("force"):
                 raise TypeError("a tensor on the simulated device has no array; copy it to the host first")
             return args[0].detach().cpu().numpy()
-        if func in (torch.tensor, torch.as_tensor, torch.asarray) and kwargs.get("device") is not None:
+        if func in _FROM_PYTHON and kwargs.get("device") is not None:
             device = torch.device(kwargs.pop("device"))
             requires_grad = kwargs.pop("requires_grad", False)
             made = func(*args, **kwargs).to(device)

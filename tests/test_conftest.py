@@ -22,9 +22,10 @@ WITH_A_STUCK_WORKER = """
 
 
 def test_a_worker_that_does_not_answer_keeps_no_run_from_ending(tmp_path):
+    (tmp_path / "conftest.py").write_text("from tests.conftest import pytest_unconfigure\n")
     path = tmp_path / "test_left.py"
     path.write_text(textwrap.dedent(WITH_A_STUCK_WORKER))
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "tests.conftest", "-p", "no:cacheprovider", path]
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", path]
     run = subprocess.run(list(map(str, command)), cwd=ROOT, capture_output=True, text=True, timeout=90)
     assert run.returncode == 0, run.stdout + run.stderr
     assert "1 passed" in run.stdout

@@ -238,16 +238,18 @@ def unweighted(**params):
 
 # What fits a classifier that is handed in, and what it says of rows left out.
 LEFT_OUT = {
-    "audit_labels": lambda model, y: audit_labels(model, X, y, evidence="out_of_fold", random_state=0).proba,
+    "audit_labels": lambda model, y: audit_labels(model, X, y, evidence="out_of_fold", cv=2, random_state=0).proba,
     "halves of audit_labels": lambda model, y: audit_labels(model, X, y, evidence="fit", random_state=0).proba,
     "NoisyLabelClassifier": lambda model, y: (
-        NoisyLabelClassifier([("own", model)], random_state=0).fit(X, y).oof_proba_
+        NoisyLabelClassifier([("own", model)], cv=2, random_state=0).fit(X, y).oof_proba_
     ),
     "StochasticLabelRefinery": lambda model, y: (
-        StochasticLabelRefinery(model, n_rounds=2, random_state=0).fit(X, y).oof_proba_
+        StochasticLabelRefinery(model, n_rounds=2, cv=2, random_state=0).fit(X, y).oof_proba_
     ),
     "the most probable class in StochasticLabelRefinery": lambda model, y: (
-        StochasticLabelRefinery(model, n_rounds=2, soft_label_method="argmax", random_state=0).fit(X, y).oof_proba_
+        StochasticLabelRefinery(model, n_rounds=2, cv=2, soft_label_method="argmax", random_state=0)
+        .fit(X, y)
+        .oof_proba_
     ),
 }
 
