@@ -96,6 +96,7 @@ def test_the_leaderboard_of_a_run_that_is_not_finished(scratch, capsys):
     )
 
 
+@pytest.mark.usefixtures("short_networks", "few_trees", "few_rounds")  # no block says what comes out
 @pytest.mark.parametrize("code", BLOCKS, ids=lambda code: code.strip().splitlines()[0])
 def test_readme_block_runs(code, scratch):
     exec(compile(code, "README.md", "exec"), {"__name__": "readme"})

@@ -40,7 +40,8 @@ def fail_fit(self, X, y, sample_weight=None):
 class TestScikitLearn:
     def test_works_in_grid_search_and_cross_validation(self, noisy):
         X, y, y_clean = noisy
-        search = GridSearchCV(refinery(), {"label_weight": [2, 3], "estimator__var_smoothing": [1e-9, 1e-3]}, cv=3)
+        grid = {"label_weight": [2, 3], "estimator__var_smoothing": [1e-9, 1e-3]}
+        search = GridSearchCV(refinery(n_rounds=2), grid, cv=2)
         assert search.fit(X, y).score(X, y_clean) > 0.9
         assert cross_val_score(refinery(n_rounds=1), X, y, cv=3).mean() > 0.5
 
@@ -71,13 +72,13 @@ class TestScikitLearn:
         network = DMClassifier(max_epochs=3, random_state=0, device="cpu")
         names = np.array(["x", "y", "z"])[y]
         frame = pd.DataFrame(X, index=np.arange(150) + 1000)
-        model = refinery(network, n_rounds=2, cv=KFold(5)).fit(frame, names)
-        expected = refinery(network, n_rounds=2, cv=KFold(5)).fit(X, y)
+        model = refinery(network, n_rounds=2, cv=KFold(3)).fit(frame, names)
+        expected = refinery(network, n_rounds=2, cv=KFold(3)).fit(X, y)
         np.testing.assert_array_equal(model.soft_labels_, expected.soft_labels_)
-        within = refinery(make_pipeline(StandardScaler(), network), n_rounds=2).fit(X, names)
+        within = refinery(make_pipeline(StandardScaler(), network), n_rounds=1, cv=2).fit(X, names)
         assert within.predict_proba(X).shape == (150, 3)
         grid = {"label_weight": [2, 3], "estimator__lam": [0.5, 1]}
-        search = GridSearchCV(refinery(network, n_rounds=1, cv=KFold(5)), grid, cv=2).fit(X, y)
+        search = GridSearchCV(refinery(network, n_rounds=1, cv=KFold(2)), grid, cv=2).fit(X, y)
         assert set(search.best_params_) == set(grid)
 
     def test_a_fitted_refinery_survives_pickling_and_goes_into_other_estimators(self, noisy):
@@ -253,7 +254,7 @@ class TestLabels:
 
         X, y, _ = noisy
         network = DMClassifier(max_epochs=4, random_state=0, device="cpu", early_stopping=not together)
-        model = refinery(network, n_rounds=2, n_jobs=n_jobs, checkpoint=tmp_path).fit(X, y)
+        model = refinery(network, n_rounds=2, cv=3, n_jobs=n_jobs, checkpoint=tmp_path).fit(X, y)
         losses = np.array(model.history_.losses.tolist())
         assert losses.shape == (2, 4)
         assert (losses[:, -1] < losses[:, 0]).all()

@@ -91,7 +91,7 @@ from sklearn.linear_model import LogisticRegression
 from sklabelnoise import StochasticLabelRefinery
 plain_fit = LogisticRegression.fit
 def slow_fit(self, X, y, sample_weight=None):
-    time.sleep(0.0 if sample_weight is None else 0.5)  # labels are soft from round 2 on
+    time.sleep(0.0 if sample_weight is None else 0.2)  # labels are soft from round 2 on
     return plain_fit(self, X, y, sample_weight)
 LogisticRegression.fit = slow_fit
 X, y = (np.load({str(tmp_path)!r} + f"/{{name}}.npy") for name in "Xy")

@@ -205,6 +205,8 @@ def test_two_thousand_pictures_are_usable_within_two_seconds(browser, many):
         page.one("th [data-sort=margin]").click()
         assert "of 2,000 decided" in page.text("progress")
         seconds.append(time.perf_counter() - start)
+        if seconds[-1] < 2:
+            break
     assert min(seconds) < 2
 
 
