@@ -189,10 +189,10 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
     >>> from sklearn.datasets import make_moons
     >>> from sklabelnoise import NoisyLabelClassifier
     >>> from sklabelnoise.noise import corrupt_labels, symmetric_transition_matrix
-    >>> X, y_clean = make_moons(800, noise=0.2, random_state=0)
+    >>> X, y_clean = make_moons(600, noise=0.2, random_state=0)
     >>> y = corrupt_labels(y_clean, symmetric_transition_matrix(2, 0.3), random_state=0)
-    >>> model = NoisyLabelClassifier(random_state=0).fit(X[:400], y[:400])
-    >>> bool(model.score(X[400:], y_clean[400:]) > 0.9)
+    >>> model = NoisyLabelClassifier(random_state=0).fit(X[:200], y[:200])
+    >>> bool(model.score(X[200:], y_clean[200:]) > 0.9)
     True
     """
 

@@ -24,6 +24,15 @@ from sklabelnoise._foundation._work import Work
 pytestmark = pytest.mark.usefixtures("short_networks")
 
 
+@pytest.fixture
+def small(monkeypatch):
+    """Families of few trees, for what holds however many there are."""
+    monkeypatch.setattr(Forest, "N_FIRST_OF_FEW", 6)
+    monkeypatch.setattr(Forest, "N_TREES_OF_FEW", 15)
+    for name, numbers in {"DAMPED_ROUNDS": (5, 10, 20), "MANY_ROUNDS": (40,), "BOLD_ROUNDS": (5, 10, 20)}.items():
+        monkeypatch.setattr(Boosting, name, numbers)
+
+
 def make_rows(n_samples=90, n_classes=3, by_folds=False, seed=0, weighted=False):
     X, y = make_classification(
         n_samples, 6, n_informative=4, n_classes=n_classes, flip_y=0.3, n_clusters_per_class=1, random_state=seed
@@ -56,7 +65,7 @@ each_way = pytest.mark.parametrize(
 
 
 @each_way
-def test_left_out_probabilities_are_probabilities_of_the_chosen_candidate(family, by_folds):
+def test_left_out_probabilities_are_probabilities_of_the_chosen_candidate(family, by_folds, small):
     if family.name == "networks":
         family = TableNetworks(np.arange(3))
     rows = make_rows(by_folds=by_folds)
@@ -70,7 +79,7 @@ def test_left_out_probabilities_are_probabilities_of_the_chosen_candidate(family
 
 
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
-def test_no_label_is_seen_by_what_predicts_its_row(family):
+def test_no_label_is_seen_by_what_predicts_its_row(family, small):
     # Labels that no model can learn from other rows: whoever sees a label does better than chance.
     rng = np.random.default_rng(0)
     X = rng.normal(size=(200, 4))
@@ -84,7 +93,7 @@ def test_no_label_is_seen_by_what_predicts_its_row(family):
 
 
 @each_way
-def test_a_label_counts_as_much_as_its_row_weighs(family, by_folds):
+def test_a_label_counts_as_much_as_its_row_weighs(family, by_folds, small):
     # Every point has both labels, and one of them weighs nine times as much: without weights nothing can be learned.
     rng = np.random.default_rng(0)
     points = rng.normal(size=(100, 3))
@@ -266,7 +275,7 @@ def test_a_row_is_landmark_for_at_most_fifteen_hundred(monkeypatch):
 
 
 @pytest.mark.parametrize("name", ["random_forest", "extra_trees", "kernel_ridge", "networks", "boosting"])
-def test_what_is_drawn_at_random_is_drawn_from_the_seed(name, monkeypatch):
+def test_what_is_drawn_at_random_is_drawn_from_the_seed(name, monkeypatch, small):
     monkeypatch.setattr(KernelRidge, "N_LANDMARKS", 40)  # of all rows as landmarks none are drawn
     networks = TableNetworks(np.arange(3))
     networks.short = networks.short[:1]
@@ -291,7 +300,7 @@ def test_a_fold_that_learns_from_one_class_says_that_class(family):
     np.testing.assert_array_equal(fitted.left_out[20:], np.tile([0, 0, 1], (40, 1)))
 
 
-def test_pieces_that_are_kept_are_those_of_their_own_family_setting_and_fold(tmp_path):
+def test_pieces_that_are_kept_are_those_of_their_own_family_setting_and_fold(tmp_path, small):
     """All families share one folder; a piece of one must not be taken for that of another."""
     rows, work = make_rows(45), Work(Checkpoint(tmp_path, {}))
     families = [family for family in FAMILIES if family.name != "networks"]  # these have a law of their own
