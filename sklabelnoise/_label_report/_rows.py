@@ -65,7 +65,7 @@ def _features_of(dataset):
     if isinstance(first, str):
         return items
     if is_pillow_image(first):
-        return np.stack([small_picture(item) for item in items])
+        return _small_pictures(items)
     items = [np.asarray(of_tensor(item)) for item in items]
     shapes = {item.shape for item in items}
     if len(shapes) > 1:
@@ -88,8 +88,12 @@ def picture_rows(X):
         return None
     if not all(isinstance(item, os.PathLike) for item in items) and not are_image_paths(items):
         return None
+    return _small_pictures(map(os.fspath, items))
+
+
+def _small_pictures(pictures):
     rows = []
-    for number, path in enumerate(map(os.fspath, items)):
-        with naming_row("X", path, number):
-            rows.append(small_picture(path))
+    for number, picture in enumerate(pictures):
+        with naming_row("X", picture, number):
+            rows.append(small_picture(picture))
     return np.stack(rows)

@@ -100,6 +100,8 @@ class PictureView(View):
             picture = self._picture_of(row)
         except Exception as reason:  # whatever a Dataset of the user's raises
             return {"note": f"cannot be read: {reason}"}
+        if pd.api.types.is_scalar(picture) and pd.isna(picture):
+            return {"note": "missing"}
         try:
             with needed("A page with pictures", "PIL", extra="report"):
                 return data_uri(picture, self._size)
@@ -282,7 +284,7 @@ def _view_of_items(items, image_size):
 def pixels_of(image):
     """Height x width, or height x width x 3, in uint8."""
     image = np.asarray(of_tensor(image))
-    if image.size == 0:
+    if image.size == 0 or image.ndim < 2:  # NumPy makes an array of a None, too
         raise ValueError(f"Images must have pixels, got shape {image.shape}.")
     if image.ndim == 3 and image.shape[0] in (1, 3, 4) and image.shape[-1] not in (1, 3, 4):
         image = np.moveaxis(image, 0, -1)  # channels first, as networks take them

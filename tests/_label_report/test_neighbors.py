@@ -7,7 +7,7 @@ import torch
 from sklearn.linear_model import LogisticRegression
 
 from sklabelnoise._label_report._evidence import codes_of
-from sklabelnoise._label_report._neighbors import _candidates, neighbors_of
+from sklabelnoise._label_report._neighbors import _candidates, _features, neighbors_of
 from sklabelnoise.audit import LabelReport, audit_labels
 
 
@@ -130,6 +130,11 @@ class Folder(torch.utils.data.Dataset):
 
     def __len__(self):
         return len(self.paths)
+
+
+def test_a_picture_that_is_missing_is_like_none_in_particular():
+    found = _features([np.zeros((4, 4)), None, np.ones((4, 4))], np.arange(3))
+    assert (found[1] == 127.5).all() and (found[0] == 0).all()
 
 
 def test_files_of_a_data_set_are_listed_once_however_many_rows_are_compared():

@@ -383,6 +383,9 @@ class TestHuggingFace:
         )
         report = audit_labels(KNeighborsClassifier(3), data, random_state=0)
         assert len(report.issues) == 0 and view_of(report.display, report.to_cleanlab()["labels"], 2).kind == "image"
+        images[7] = None
+        with pytest.raises(ValueError, match="X must name images that can be read, got None in row 7"):
+            audit_labels(KNeighborsClassifier(3), data, random_state=0)
 
     def test_a_column_that_is_not_there_is_named(self):
         with pytest.raises(ValueError, match=r"y must name one of the columns \['text', 'label'\] of X, got 'kind'"):

@@ -69,6 +69,14 @@ class TestPictures:
         assert contents[3]["path"] == str(folder[3]) and "not a picture that can be read" in contents[3]["note"]
         assert [i for i, content in enumerate(contents) if isinstance(content, str)] == [0, 1, 4, 5, 6, 7]
 
+    def test_pictures_that_are_missing_are_said_to_be_wherever_they_stand(self):
+        array = np.random.default_rng(0).integers(0, 255, (4, 4), dtype=np.uint8)
+        for picture in (array, Image.fromarray(array)):
+            view, contents = seen([None, *[picture] * 6, np.nan])
+            assert view.kind == "image" and contents[0] == contents[7] == {"note": "missing"}
+            assert all(content.startswith("data:image/") for content in contents[1:7])
+            assert view.line(contents[0]) == "missing" and view.pixels(0) is None
+
     def test_pictures_of_pillow_of_several_sizes_and_modes(self):
         pictures = [
             Image.new(mode, (10 + i, 300)) for i, mode in enumerate(["L", "RGB", "RGBA", "P", "1", "CMYK", "I", "F"])
