@@ -74,7 +74,8 @@ class TestDerivatives:
 
 class TestPredictLeftOut:
     @pytest.mark.parametrize("kind", ["soft", "hard", "one fold hard", "weighted", "class missing", "one class ahead"])
-    def test_it_is_a_fit_for_each_fold(self, table, kind):
+    def test_it_is_a_fit_for_each_fold(self, table, kind, monkeypatch):
+        monkeypatch.setattr("sklabelnoise._fused._fits.fit_alone", lambda keys, *args: refuse(keys))
         X, labels, soft = table
         hard = np.eye(3)[labels]
         splits = list(KFold(4, shuffle=True, random_state=0).split(X))
@@ -151,6 +152,18 @@ class TestRefinery:
         monkeypatch.setattr(fused_training, "train_replicas", lambda *a, **k: stacked.append(a) or train(*a, **k))
         refinery.fit(X, labels)
         assert len(stacked) == 3  # one training a round
+
+
+class Shifted(torch.nn.Module):
+    """Holds numbers that no file of its state has."""
+
+    def __init__(self, n_features, n_classes):
+        super().__init__()
+        self.output = torch.nn.Linear(n_features, n_classes)
+        self.register_buffer("shift", torch.arange(float(n_features)), persistent=False)
+
+    def forward(self, x):
+        return self.output(x + self.shift)
 
 
 class Ended(BaseException):
@@ -315,6 +328,22 @@ class TestFits:
             assert len(list(fits)) == 6
         assert alone == [(0, 0), (0, 1), (0, 2)]
 
+    def test_a_training_that_breaks_leaves_candidates_that_were_done(self, table, splits, monkeypatch):
+        train, taken = fused_training.train_replicas, []
+
+        def broken_after_three(*args, **kwargs):
+            taken.append(args)
+            if len(taken) > 3:
+                raise RuntimeError("out of luck")
+            return train(*args, **kwargs)
+
+        monkeypatch.setattr(fused_training, "replicas_within_memory", lambda *args, **kwargs: 1)
+        monkeypatch.setattr(fused_training, "train_replicas", broken_after_three)
+        fits = self.fits([DMClassifier(**SMALL, lam=lam) for lam in (0, 1)], table, splits)
+        with pytest.warns(UserWarning, match="out of luck"):
+            assert len(list(fits)) == 6
+        assert fits.stack_of == {0: 0} and list(fits.reasons) == [1]
+
     @pytest.mark.parametrize("alone", [False, True], ids=["together", "alone"])
     def test_a_failure_is_noted_and_leaves_the_others(self, table, splits, alone):
         candidates = [DMClassifier(**SMALL, lr=lr, weight_decay=0, optimizer="SGD") for lr in (1e-3, 1e200)]
@@ -332,6 +361,24 @@ class TestFits:
         assert len({(fit.candidate, fit.fold) for fit in fits}) == 9
         assert fits.stack_of == {0: 0, 1: 1, 2: 0}
         assert fits.apart_by == ["", "another max_epochs"]
+
+    def test_modules_with_buffers_that_are_not_saved_are_trained_together(self, table, splits):
+        own = {**SMALL, "module": Shifted}
+        del own["module__hidden"]
+        fits = self.fits([DMClassifier(**own)], table, splits)
+        fits.fit_alone = refuse
+        for fit in fits:
+            alone = clone(fits.candidates[0]).fit(table[0][splits[fit.fold][0]], table[1][splits[fit.fold][0]])
+            expected = alone.decision_function(table[0][splits[fit.fold][1]])
+            np.testing.assert_allclose(fit.logits[0], expected, rtol=1e-9, atol=1e-12)
+            assert torch.equal(fit.fitted().module_.shift, alone.module_.shift)
+
+    def test_candidates_that_see_other_rows_are_said_to(self, table, splits):
+        fits = self.fits([DMClassifier(**SMALL, dtype=dtype) for dtype in ("auto", "float32")], table, splits)
+        fits.fit_alone = refuse
+        assert len(list(fits)) == 6
+        assert fits.stack_of == {0: 0, 1: 1}
+        assert fits.apart_by == ["", "other rows to train on, of other transformers or dtype"]
 
     @pytest.mark.parametrize("share_seed", [True, False])
     def test_candidates_without_a_seed_share_one_where_that_is_wanted(self, table, splits, share_seed):

@@ -45,12 +45,18 @@ def scaled(scale):
     return lambda batch, generator: noise(batch, generator) * scale
 
 
+def shifted_within(batch, generator):
+    shift = SCALE
+    return torch.stack([(lambda row: row + shift)(row) for row in batch])
+
+
 PLAIN = {
     "noise": noise,
     "padded": padded,
     "of functions": of_others,
     "closure over a number": scaled(2.0),
     "lambda": lambda batch, generator: batch.flip(-1),
+    "functions that know its own names": shifted_within,
     "functions within": lambda batch, generator: torch.stack([(lambda row: row * SCALE)(row) for row in batch]),
 }
 

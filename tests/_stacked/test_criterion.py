@@ -45,6 +45,7 @@ def test_criteria_are_not_changed():
         ([DMLoss(lambda p: 1 - p), DMLoss(lambda p: p)], "emphasis differs in more than numbers"),
         ([ProSelfLCLoss(local_trust="max"), ProSelfLCLoss()], "local_trust differs"),
         ([PerExampleLoss("focal", detached=d) for d in (True, False)], "detached differs in more than numbers"),
+        ([DMLoss(damping=damping) for damping in (1e-8, 1e-6, 1e-8)], "another loss.damping"),
     ],
 )
 def test_what_differs_in_more_than_numbers_is_named(criteria, message):
@@ -158,6 +159,22 @@ def test_losses_that_count_their_calls_are_found_out():
         check_stacked_criterion(stack_criteria(criteria), criteria, n_classes=3)
 
 
+class WithoutNumberYet(Criterion):
+    """A user's loss that keeps what never equals its copy."""
+
+    def __init__(self):
+        super().__init__()
+        self.largest = torch.tensor(math.nan)
+
+    def forward(self, logits, target, sample_weight=None):
+        return cross_entropy(logits, target).mean(-1)
+
+
+def test_losses_that_never_equal_their_copies_are_not_said_to_change():
+    criteria = [WithoutNumberYet()]
+    check_stacked_criterion(criteria[0], criteria, n_classes=3)
+
+
 def test_same_compares_whatever_comes():
     assert same({"a": [1, (2.0, None)], "b": torch.ones(2)}, {"a": [1, (2.0, None)], "b": torch.ones(2)})
     assert not same(torch.ones(2), torch.ones(3))
@@ -195,5 +212,7 @@ def test_numbers_within_tuples_are_stacked_in_their_place():
             super().__init__()
             self.values = values
 
-    first, second = stack_criteria([Pair(1, 2.0), Pair(1, 3.0)]).values
+    values = stack_criteria([Pair(1, 2.0), Pair(1, 3.0)]).values
+    first, second = values
+    assert type(values) is tuple  # as the loss was given them
     assert first == 1 and second.tolist() == [[2.0, 3.0]]

@@ -12,7 +12,7 @@ FUNCTIONS = {
     "function": lambda z: torch.log_softmax(z, z.ndim - 1),
     "functional": lambda z: F.softmax(z, dim=-1),
     "other dimension": lambda z: z.softmax(0),
-    "other type": lambda z: z.softmax(-1, dtype=torch.float64),
+    "other type": lambda z: z.softmax(-1, dtype=torch.float32),
 }
 
 
@@ -21,7 +21,7 @@ FUNCTIONS = {
 def test_values_and_derivatives_are_those_without_the_context(function, shape):
     generator = torch.Generator().manual_seed(0)
     stored = torch.randn(shape, generator=generator, dtype=torch.float64)
-    for logits in (stored, stored.mT.contiguous().mT if len(shape) > 1 else stored):
+    for logits in (stored, stored.mT.contiguous().mT if len(shape) > 1 else stored.repeat_interleave(2)[::2]):
         logits = logits.requires_grad_()
         with RowsLast():
             inside = function(logits)
@@ -36,5 +36,5 @@ def test_values_and_derivatives_are_those_without_the_context(function, shape):
 def test_the_layout_is_kept():
     logits = torch.randn(3, 5, 7).mT
     with RowsLast():
-        assert logits.softmax(-1).stride() == logits.stride()
+        assert logits.softmax(-1).stride() == logits.softmax(2).stride() == logits.stride()
         assert logits.contiguous().softmax(-1).is_contiguous()

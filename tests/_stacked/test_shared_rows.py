@@ -69,15 +69,26 @@ class OfOtherBias(nn.Module):
         return self.output(nn.functional.linear(x, self.weight, torch.arange(UNITS, dtype=x.dtype)))
 
 
+def tokens_of(x):
+    return (2 * x).abs().long().clamp(max=3)  # all four are among them
+
+
 class OfTokens(nn.Module):
-    """The first number is padding."""
+    """The first number is padding, or the last."""
 
     def __init__(self, **padding):
         super().__init__()
         self.tokens, self.output = nn.Embedding(4, UNITS, **padding), nn.Linear(UNITS, C)
 
     def forward(self, x):
-        return self.output(self.tokens(x.abs().long().clamp(max=3)).sum(1))
+        return self.output(self.tokens(tokens_of(x)).sum(1))
+
+
+class OfTokensByHand(OfTokens):
+    """The last one is padding, counted from the end, as no layer calls the function."""
+
+    def forward(self, x):
+        return self.output(nn.functional.embedding(tokens_of(x), self.tokens.weight, padding_idx=-1).sum(1))
 
 
 class Products(TorchDispatchMode):
@@ -105,7 +116,12 @@ def stacked(module, n_features=D, dtype=torch.float64):
     "make",
     [
         *(Own, lambda: Own(bias=False), lambda: Own(inplace=True), Twice, Convolutional, ByHand, OfOtherBias),
-        *(OfTokens, lambda: OfTokens(padding_idx=0), lambda: OfTokens(padding_idx=-1, scale_grad_by_freq=True)),
+        *(
+            OfTokens,
+            OfTokensByHand,
+            lambda: OfTokens(padding_idx=0),
+            lambda: OfTokens(padding_idx=-1, scale_grad_by_freq=True),
+        ),
     ],
 )
 def test_logits_and_gradients_are_those_of_each_network_alone(make):

@@ -92,6 +92,15 @@ class WithoutBias(Own):
         return self.last(F.linear(x, self.first.weight))
 
 
+class OfOtherBias(Own):
+    def __init__(self):
+        super().__init__()
+        self.bias = nn.Parameter(torch.ones(8))
+
+    def forward(self, x):
+        return self.last(F.linear(x, self.first.weight, self.bias))
+
+
 class Noisy(Own):
     def forward(self, x):
         return self.last(self.first(x + torch.randn_like(x) if self.training else x))
@@ -149,6 +158,7 @@ def test_layers_are_found_in_the_order_they_are_applied(module, layers):
         WithoutGradient,
         AlwaysDropping,
         WithoutBias,
+        OfOtherBias,
         Noisy,
         OtherType,
         Unused,
@@ -187,13 +197,24 @@ def test_looking_leaves_statistics_and_mode_as_they_were():
         assert module.training is training
 
 
-def test_hooks_parametrizations_and_images_that_are_not_flattened_are_no_chain():
+class Numbered(nn.Linear):
+    """Holds more than a linear layer does."""
+
+    def __init__(self, *sizes):
+        super().__init__(*sizes)
+        self.register_buffer("number", torch.zeros(()))
+
+
+def test_hooks_parametrizations_subclasses_and_images_that_are_not_flattened_are_no_chain():
     hooked = OfFunctions()
     hooked.first.register_forward_hook(lambda layer, inputs, output: None)
     assert traced_chain(hooked, torch.randn(2, 4)) is None
     parametrized = OfFunctions()
     nn.utils.parametrizations.weight_norm(parametrized.first)
     assert traced_chain(parametrized, torch.randn(2, 4)) is None
+    numbered = OfFunctions()
+    numbered.first = Numbered(4, 8)
+    assert traced_chain(numbered, torch.randn(2, 4)) is None
     assert traced_chain(OfFunctions(), torch.randn(2, 3, 4)) is None
     assert traced_chain(Own(), torch.randn(2, 2, 2)) is not None
 

@@ -39,6 +39,12 @@ class Counting(nn.Module):
         return x
 
 
+class Showing(nn.Module):
+    def forward(self, x):
+        self.shown = x
+        return x
+
+
 class Keeping(nn.Module):
     """Keeps something in what it was given, which each forward pass of a training changes in its place."""
 
@@ -88,10 +94,11 @@ def test_usable_modules_pass(module):
         (Wrapping(DataDependent()), r"layer 'odd' \(DataDependent\) can't run under vmap: .*"),
         (Wrapping(Silent()), r"layer 'odd' \(Silent\) can't run under vmap: NotImplementedError$"),
         (Wrapping(Counting()), r"layer 'odd' \(Counting\) changes its attribute 'calls' in forward"),
+        (Wrapping(Showing()), r"layer 'odd' \(Showing\) changes its attribute 'shown' in forward"),
         (Wrapping(Remembering()), r"layer 'odd' \(Remembering\) .*'odd.largest'"),
         (Wrapping(nn.BatchNorm1d(3, momentum=None)), r"layer 'odd' \(BatchNorm1d\) can't run under vmap"),
     ],
-    ids=["control-flow", "no message", "attribute", "buffer", "cumulative"],
+    ids=["control-flow", "no message", "attribute", "new attribute", "buffer", "cumulative"],
 )
 def test_the_layer_in_the_way_is_named(module, message):
     before = {name: tensor.clone() for name, tensor in module.state_dict().items()}
@@ -143,9 +150,32 @@ class Distances(nn.Module):
         return torch.cdist(x, self.centers)
 
 
+class FirstOfAll(torch.autograd.Function):
+    """A function of a user's whose rule under vmap takes what the first network is given for what all are."""
+
+    @staticmethod
+    def forward(x):
+        return x.clone()
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        """Nothing is kept."""
+
+    @staticmethod
+    def vmap(info, in_dims, x):
+        x = x.movedim(in_dims[0], 0)
+        return x[:1].expand_as(x).clone(), 0
+
+
+class WithARuleOfItsOwn(Wrapping):
+    def forward(self, x):
+        return super().forward(FirstOfAll.apply(x))
+
+
 @pytest.mark.parametrize(
     ("module", "message"),
     [
+        (WithARuleOfItsOwn(nn.LayerNorm(3)), "module WithARuleOfItsOwn gives other values under vmap"),
         (
             Wrapping(Turning()),
             "layer 'first' (Linear) gives its parameter 'first.weight' another derivative under vmap",
