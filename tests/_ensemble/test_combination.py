@@ -123,6 +123,12 @@ def test_a_weight_of_two_is_a_row_twice_and_a_weight_of_zero_is_none(three):
     np.testing.assert_allclose(weighted[1], repeated[1], rtol=1e-10)
 
 
+def test_members_less_sure_than_they_could_be_get_weights_above_one():
+    proba, codes = draw(2000)
+    weights = combination_weights(members(softmax(np.log(proba) / 3, axis=1)), codes)
+    np.testing.assert_allclose(weights, 3, atol=0.3)
+
+
 def test_a_floor_keeps_impossible_predictions_finite_and_logits_centered():
     logits = centered_log_proba(np.eye(3))
     assert np.isfinite(logits).all()

@@ -73,6 +73,11 @@ def test_missing_labels_of_the_validation_set_are_called_by_their_name():
         DMClassifier(max_epochs=1).fit(X, NAMES, X_val=X, y_val=MISSING["None among names"])
 
 
+def test_a_label_that_is_missing_among_several_of_a_row_is_told_by_the_row():
+    with pytest.raises(ValueError, match="y must not hold missing labels, got one in row 1"):
+        check_none_missing(np.array([["a", "b"], ["c", None]], dtype=object))
+
+
 def test_labels_of_another_data_frame_library_are_understood():
     pyarrow = pytest.importorskip("pyarrow")
     with pytest.raises(ValueError, match="got one in row 7"):
@@ -162,6 +167,14 @@ def test_arrays_of_pyarrow_are_labels():
         as_labels(pyarrow.array(with_hole(NAMES, None)))
     with pytest.raises(ValueError, match="y must not hold missing labels, got one in row 7"):
         as_labels(pyarrow.array(with_hole(LABELS.tolist(), None)))
+
+
+def test_dates_in_columns_of_arrow_are_those_of_numpy():
+    pyarrow = pytest.importorskip("pyarrow", reason="pyarrow is an optional dependency")
+    days = np.array(["2020-01-02", "2021-03-04"], dtype="datetime64[s]")
+    for kind in (pyarrow.date32(), pyarrow.timestamp("ns", "UTC")):
+        read = as_labels(pd.Series(days).astype(pd.ArrowDtype(kind)))
+        assert read.dtype.kind == "M" and np.array_equal(read, days)
 
 
 AS_TENSORS = {

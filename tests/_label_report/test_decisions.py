@@ -149,6 +149,11 @@ def test_types_that_pandas_chooses_for_decisions_change_nothing(report, backend)
         np.testing.assert_array_equal(one, other)
 
 
+def test_decisions_may_be_categories(report):
+    file = page_file(report, ["relabel"], label=report.issues["suggested_label"].iloc[:1].tolist())
+    np.testing.assert_array_equal(report.apply(file.astype("category")), report.apply(file))
+
+
 @pytest.mark.parametrize("library", ["polars", "pyarrow"])
 def test_decisions_may_be_a_frame_of_any_library(report, library, tmp_path):
     module = pytest.importorskip(library)

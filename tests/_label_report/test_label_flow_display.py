@@ -98,6 +98,13 @@ def test_bands_leave_and_arrive_one_below_the_other():
             assert ends[0][0] - ends[-1][1] == pytest.approx(total * (1 - 2 * 0.02))  # two gaps between three bars
 
 
+def test_drawing_leaves_the_counts_as_they_are():
+    counts = np.array([[3.0, 1.0], [0.0, 2.0]])
+    display = LabelFlowDisplay(counts, ["a", "b"]).plot(changes_only=True).plot()
+    assert display.counts.tolist() == counts.tolist() == [[3, 1], [0, 2]]
+    assert sorted(display.bands_) == [(0, 0), (0, 1), (1, 1)]
+
+
 def test_counts_that_name_their_classes_are_found_by_name():
     y_from, y_to = pd.Series(list("aabbbc")), pd.Series(list("abbbca"))
     counts = pd.crosstab(y_from, y_to)

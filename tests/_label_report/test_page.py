@@ -140,6 +140,11 @@ def test_the_page_is_one_file_with_the_data_escaped(nasty_report, tmp_path):
     assert len(data["issues"]) == len(nasty_report.issues)
 
 
+def test_a_title_may_hold_what_no_file_can(nasty_report, tmp_path):
+    page = nasty_report.to_html(tmp_path / "report.html", title="half \ud83d a sign", max_issues=0)
+    assert "<title>half ? a sign</title>" in page.read_text(encoding="utf-8")
+
+
 def test_the_page_says_what_it_leaves_out(nasty_report, tmp_path):
     page = nasty_report.to_html(tmp_path / "report.html", max_issues=7).read_text(encoding="utf-8")
     assert f"The worst 7 of {len(nasty_report.issues)} labels to doubt are shown." in page

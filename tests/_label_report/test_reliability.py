@@ -52,6 +52,14 @@ def test_no_wrong_label_among_few_rows_leaves_room_for_some():
     assert low == 0 and 3 / 60 < high < 0.2
 
 
+def test_where_the_surest_rows_are_the_noisiest_the_interval_reaches_below_the_estimate_all_the_same():
+    predicted, sure = np.tile([0, 1], 200), np.repeat(np.linspace(0.99, 0.6, 200), 2)
+    wrong = (np.arange(400) < 100) & (np.arange(400) // 2 % 5 < 2)  # in the surest quarter two of five, else none
+    proba = np.where(predicted[:, None] == [0, 1], sure[:, None], 1 - sure[:, None])
+    low, high = noise_intervals(predicted ^ wrong, proba, 0.2)[0]
+    assert 0.1 < low < 0.17 and 0.22 < high < 0.3
+
+
 def test_errors_of_an_unsure_model_widen_the_interval_downwards():
     y, proba, true_rate = evidence(0.1, error=0.1)
     with warnings.catch_warnings():

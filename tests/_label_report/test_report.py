@@ -252,8 +252,9 @@ def test_probabilities_for_the_noise_are_found_by_name(no_warning_of_a_poor_mode
     noise_proba[:6] = noise_proba[:6, ::-1]
     expected = LabelReport(y, noise_proba)
     assert expected.noise_rate_interval != LabelReport(y, proba).noise_rate_interval
-    for given in (noise_proba, pd.DataFrame(noise_proba[:, ::-1], columns=["dog", "cat"])):
-        report = LabelReport(y, proba, noise_proba=given)
+    frame = pd.DataFrame(noise_proba[:, ::-1], columns=["dog", "cat"])
+    for given, in_sample in ((noise_proba, False), (frame, False), (noise_proba, True)):
+        report = LabelReport(y, proba, noise_proba=given, in_sample=in_sample)
         assert report.noise_rate == expected.noise_rate > LabelReport(y, proba).noise_rate
         assert report.noise_rate_interval == expected.noise_rate_interval
         assert report.label_quality.tolist() == [0.9] * 40
@@ -268,6 +269,13 @@ def test_pictures_on_the_page_have_the_shape_and_the_size_that_are_asked_for(rep
     pictures = re.findall("data:image/png;base64,([A-Za-z0-9+/=]+)", page)
     assert len(pictures) >= len(report.issues)
     assert {Image.open(io.BytesIO(base64.b64decode(picture))).size for picture in pictures} == {(3, 20)}
+
+
+def test_what_cannot_be_seen_is_refused_where_it_is_there_for_that(report, tmp_path):
+    films = np.zeros((len(report.y), 2, 2, 2, 2))
+    LabelReport(report.y, report.proba, X=films).to_html(tmp_path / "page.html")
+    with pytest.raises(ValueError, match="display must hold images, texts or rows of a table, got shape "):
+        LabelReport(report.y, report.proba, display=films).to_html(tmp_path / "page.html")
 
 
 @pytest.mark.parametrize("weight", ["a", None, [0.5], 1j, 2, -1, np.nan], ids=repr)

@@ -100,6 +100,8 @@ def test_what_is_asked_of_a_plot_is_drawn():
     assert display.plot(values=False).text_ is None
     assert display.plot(cmap="viridis", vmax=0.5).im_.get_cmap().name == "viridis"
     assert display.im_.get_clim() == (0, 0.5)
+    few = TransitionMatrixDisplay([[0.8, 0.2], [0.1, 0.9]]).plot(vmax=0.3)
+    assert [text.get_color() == "white" for text in few.text_.ravel()] == [True, True, False, True]  # on dark cells
     assert TransitionMatrixDisplay(np.eye(30)).plot(values=True).text_.shape == (30, 30)
 
 

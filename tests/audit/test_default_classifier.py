@@ -10,7 +10,7 @@ from sklearn.linear_model import LogisticRegression
 
 from sklabelnoise import NoisyLabelClassifier
 from sklabelnoise.audit import audit_labels
-from sklabelnoise.audit._default_classifier import with_default_classifier
+from sklabelnoise.audit._default_classifier import _is_prose, with_default_classifier
 
 N = 120
 
@@ -175,3 +175,8 @@ def test_texts_without_a_word_of_two_letters_are_told_apart_by_what_there_is(goo
 def test_texts_without_anything_are_refused():
     with pytest.raises(ValueError, match=r"X must hold texts with words in them, got ' ' in row 0"):
         audit_labels(None, [" "] * N, np.arange(N) % 2)
+
+
+@pytest.mark.parametrize("n_texts", [50, 51])
+def test_texts_of_several_words_are_prose_where_they_are_more_than_the_categories_of_a_column(n_texts):
+    assert _is_prose(pd.Series([f"text {number}" for number in range(n_texts)] * 2)) == (n_texts > 50)

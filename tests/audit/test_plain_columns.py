@@ -62,6 +62,12 @@ def test_dates_are_days(kind):
     np.testing.assert_allclose(found[4] - found[1], 3)
 
 
+def test_an_hour_that_clocks_show_twice_is_two_hours():
+    hours = pd.date_range("2020-10-23", periods=N, freq="h", tz="Europe/Berlin")
+    found = np.asarray(prepared(pd.DataFrame({"c": hours})))[:, 0]
+    np.testing.assert_allclose(np.diff(found), 1 / 24)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("dtype", [object, "category"])
 def test_what_is_of_several_types_is_as_many_categories_as_can_be_told_apart_on_paper(kind, dtype):

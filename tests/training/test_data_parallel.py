@@ -27,7 +27,7 @@ from torch.utils.data import Dataset
 from sklabelnoise import DMClassifier, RobustLossClassifier
 from sklabelnoise.modules._draws import dropout
 from sklabelnoise.training import _processes
-from sklabelnoise.training._data_parallel import _synced_statistics
+from sklabelnoise.training._data_parallel import _remember, _synced_statistics
 from sklabelnoise.training._processes import Processes
 
 pytestmark = pytest.mark.skipif(not torch.distributed.is_available(), reason="torch is built without torch.distributed")
@@ -219,6 +219,12 @@ def test_each_of_them_drops_and_augments_by_draws_of_its_own_and_has_the_weights
     assert len(first) == len(second) == 6 and first[0].shape == (48, 5)
     assert not any(torch.equal(a, b) for a, b in combinations([*first, *second], 2))
     assert not any(torch.equal(a, b) for a, b in combinations(shifts, 2))
+
+
+def test_statistics_that_no_batch_has_a_share_in_stay():
+    layer = nn.BatchNorm1d(2, momentum=0.0)
+    _remember(layer, torch.ones(2), torch.full((2,), 3.0))
+    assert layer.running_mean.tolist() == [0, 0] and layer.running_var.tolist() == [1, 1]
 
 
 def test_a_layer_whose_forward_was_put_in_place_keeps_it():

@@ -40,6 +40,13 @@ def test_logits_that_are_no_numbers_are_found_in_every_batch(place, logits, is_f
             model.predict_proba(rows)
 
 
+def test_a_module_that_was_left_training_predicts_as_at_rest(blobs):
+    model = DMClassifier(module__dropout=0.5, **FAST).fit(*blobs)
+    expected = model.predict_proba(blobs[0])
+    model.module_.train()
+    np.testing.assert_array_equal(model.predict_proba(blobs[0]), expected)
+
+
 class InABlockOfItsOwn(nn.Linear):
     """Computes in half precision, as networks do that several devices share."""
 
