@@ -143,6 +143,6 @@ class PeerLoss(_BatchLoss):
         """Share of alpha at this progress."""
         done = float(self.progress >= 1)
         if isinstance(self.start, torch.Tensor):
-            ramp = ((self.progress - self.start) / (1 - self.start).clamp_min(1e-12)).clamp(0, 1)
+            ramp = ((self.progress - self.start) / (1 - self.start)).clamp_min(0.0)
             return ramp.masked_fill(self.start >= 1, done)
         return done if self.start == 1 else max(0.0, (self.progress - self.start) / (1 - self.start))

@@ -33,10 +33,9 @@ def _device(*parameters):
     return next((p.device for p in parameters if isinstance(p, torch.Tensor)), None)
 
 
-def _integrate_exactly(kind, *parameters):
-    """Integral of an emphasis of this module, from parameters in float64."""
-    exact = kind(*(_double(p) if isinstance(p, torch.Tensor) else p for p in parameters))
-    return _as_given(integrate_emphasis(exact, device=_device(*parameters)), *parameters)
+def _integrate(emphasis, *parameters):
+    """Integral of an emphasis of this module in float64, whatever the type of its parameters."""
+    return _as_given(integrate_emphasis(emphasis, device=_device(*parameters)), *parameters)
 
 
 def _keep_checked(emphasis, **domains):
@@ -122,7 +121,7 @@ class DMEmphasis:
 
     @cached_property
     def integral(self):
-        return _integrate_exactly(DMEmphasis, self.lam, self.beta)
+        return _integrate(self, self.lam, self.beta)
 
 
 @dataclass(frozen=True)
@@ -226,7 +225,7 @@ class NormalEmphasis:
 
     @cached_property
     def integral(self):
-        return _integrate_exactly(NormalEmphasis, self.psi, self.beta)
+        return _integrate(self, self.psi, self.beta)
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ def _nce_emphasis(p, *, n_classes):
     label = p.log()
     rest = label + (n_classes - 1) * ((1 - p) / (n_classes - 1)).log()
     weight = 2 * ((1 - p) / rest - label * (1 - n_classes * p) / rest**2).abs()
-    return torch.where((p == 0) | (p == 1), 0.0, weight)
+    return torch.where(p == 0, 0.0, weight)
 
 
 @per_example_loss(emphasis=_nce_emphasis)

@@ -14,7 +14,7 @@ def cosine(iteration, n_iterations, *, warmup=0.0):
     rise = warmup * n_iterations
     if iteration < rise:
         return min(1.0, (iteration + 1) / rise)
-    return 0.5 * (1 + math.cos(math.pi * (iteration - rise) / max(1.0, n_iterations - rise)))
+    return 0.5 * (1 + math.cos(math.pi * (iteration - rise) / (n_iterations - rise)))
 
 
 def one_cycle(iteration, n_iterations, *, rise=0.3, div_factor=25.0, final_div_factor=1e4):
