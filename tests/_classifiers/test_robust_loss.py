@@ -126,6 +126,12 @@ def test_a_loss_that_waits_for_what_it_is_not_told_is_refused(loss, has, blobs):
     RobustLossClassifier(loss=Waits(), **FAST).fit(*blobs)
 
 
+def test_a_progress_that_a_user_passes_is_a_hyper_parameter_like_any_other():
+    logits, labels = torch.zeros(3, 2), torch.zeros(3, dtype=torch.long)
+    criterion = PerExampleLoss(lambda logits, labels, progress: progress * cross_entropy(logits, labels), progress=0.5)
+    assert criterion(logits, labels) == 0.5 * cross_entropy(logits, labels).mean()
+
+
 class HalvesScale(Callback):
     def on_epoch_begin(self, net, **kwargs):
         net.criterion_.hyper["scale"] = 0.5 ** len(net.history)

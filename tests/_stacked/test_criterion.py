@@ -43,6 +43,7 @@ def test_criteria_are_not_changed():
         ([DMLoss(), DMLoss(normalization="none")], "normalization differs in more than numbers"),
         ([DMLoss(), PerExampleLoss()], "loss is DMLoss or PerExampleLoss"),
         ([DMLoss(lambda p: 1 - p), DMLoss(lambda p: p)], "emphasis differs in more than numbers"),
+        ([DMLoss(), DMLoss(damping=1e-6)], r"another loss\.damping"),
         ([ProSelfLCLoss(local_trust="max"), ProSelfLCLoss()], "local_trust differs"),
         ([PerExampleLoss("focal", detached=d) for d in (True, False)], "detached differs in more than numbers"),
         ([DMLoss(damping=damping) for damping in (1e-8, 1e-6, 1e-8)], "another loss.damping"),

@@ -7,7 +7,14 @@ import pandas as pd
 import pytest
 import torch
 
-from sklabelnoise.losses import PerExampleLoss, backward, cross_entropy, forward, forward_symmetric
+from sklabelnoise.losses import (
+    PerExampleLoss,
+    backward,
+    cross_entropy,
+    emphasis_of,
+    forward,
+    forward_symmetric,
+)
 
 N_CLASSES = 3
 T = torch.tensor([[0.7, 0.2, 0.1], [0.0, 0.9, 0.1], [0.3, 0.0, 0.7]], dtype=torch.double)
@@ -201,6 +208,12 @@ def test_a_matrix_whose_inverse_is_rounding_is_refused():
     for several in (torch.stack([torch.eye(2, dtype=torch.double), nearly]), nearly):
         with pytest.raises(ValueError, match=r"an inverse \(got a singular matrix\)"):
             PerExampleLoss("backward", transition_matrix=several)
+
+
+def test_without_noise_every_label_weighs_as_in_cross_entropy():
+    p = torch.tensor([0.0, 0.25, 1.0])
+    weight = emphasis_of("forward_symmetric", p, n_classes=3, noise_rate=0.0)
+    torch.testing.assert_close(weight, emphasis_of("cross_entropy", p))
 
 
 @pytest.mark.parametrize("n_classes", [2, 3, 5])

@@ -233,6 +233,7 @@ def test_parameters_outside_their_domain_are_refused(build, message):
         (lambda p: p.mean(), r"one weight per probability, of shape \(2, 1001\), got shape \(\)"),
         (lambda p: p.flatten(), r"one weight per probability, of shape \(2, 1001\), got shape \(2002,\)"),
         (lambda p: 1 / p, "finite weights, got inf at p = 0"),
+        (lambda p: 1 / (0.5 - p).clamp_min(0), r"finite weights, got inf at p = 0\.5"),
         (lambda p: 0 * p, "a positive weight for some p, got 0 everywhere"),
         (lambda p: 1.0, "a tensor of weights, got float"),
         (lambda p: p + 0j, r"real weights, got torch\.complex64"),

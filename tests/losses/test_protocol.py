@@ -362,6 +362,21 @@ def test_values_without_a_derivative_are_refused(values, got):
         criterion(logits, torch.zeros(3, dtype=torch.long))
 
 
+@pytest.mark.parametrize("name", ROW_CRITERIA)
+def test_the_mean_of_no_rows_is_no_number(name):
+    """As that of torch's losses."""
+    criterion = make_criterion(name)
+    criterion.prepare(5, 3)
+    nobody = torch.zeros(0, dtype=torch.long)
+    assert criterion(torch.zeros(0, 3, requires_grad=True), nobody, indices=nobody).isnan()
+
+
+def test_values_need_no_derivative_where_torch_keeps_none():
+    logits, labels = torch.zeros(3, 2, requires_grad=True), torch.zeros(3, dtype=torch.long)
+    with torch.no_grad():
+        torch.testing.assert_close(PerExampleLoss("mae")(logits, labels), torch.tensor(0.5))
+
+
 def test_capitals_do_not_hide_the_nearest_name():
     with pytest.raises(ValueError, match="got 'GCE'; the nearest are 'gce'"):
         PerExampleLoss("GCE")

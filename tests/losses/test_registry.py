@@ -484,6 +484,8 @@ def test_unknown_reduction_is_refused():
 def test_emphasis_needs_the_number_of_classes_where_it_enters():
     with pytest.raises(ValueError, match="n_classes must be given, as the weight of 'nce' depends on it"):
         emphasis_of("nce", torch.tensor([0.5]))
+    with pytest.raises(ValueError, match="n_classes must be an integer of at least 2, got 1"):
+        emphasis_of("nce", torch.tensor([0.5]), n_classes=1)
 
 
 def test_weights_of_zero_give_zero_not_nan():
@@ -536,6 +538,13 @@ def test_criteria_declare_the_defaults_that_they_have(name):
     declared = {key: default for key, (default, _) in hyper_parameters(name).items()}
     assert {key: p.default for key, p in parameters.items()} == declared
     assert {key: getattr(losses.make_criterion(name), key) for key in declared} == declared
+
+
+@pytest.mark.parametrize("name", [*ROW_CRITERIA, *BATCH_CRITERIA])
+def test_criteria_keep_numbers_of_numpy_as_those_of_python(name):
+    given = {key: np.asarray(default)[()] for key, (default, _) in hyper_parameters(name).items()}
+    criterion = losses.make_criterion(name, **given)
+    assert {key: type(getattr(criterion, key)) for key in given} == {key: type(n.item()) for key, n in given.items()}
 
 
 @pytest.mark.parametrize("name", ROW_CRITERIA)

@@ -245,6 +245,13 @@ class TestTruncatedGCELoss:
         criterion(torch.tensor([[0.0, 0.0], [1e-3, 0.0]]), torch.tensor([0, 0]), indices=torch.arange(2))
         criterion.progress = 0.5
         assert criterion.kept.tolist() == [False, True]
+        assert emphasis_of("truncated_gce", torch.tensor([0.5])) == 0
+
+    def test_a_progress_that_is_told_before_there_are_rows_leaves_out_none(self):
+        criterion = TruncatedGCELoss()
+        criterion.progress = 0.5
+        criterion.prepare(2, 2)
+        assert criterion.kept.all()
 
     def test_mask_is_frozen_between_prunings(self):
         logits, labels, indices = batch()

@@ -2,6 +2,7 @@
 
 import copy
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import pytest
@@ -112,6 +113,29 @@ def test_after_an_error_torchs_generator_is_as_it_was_and_ours_where_it_got_to()
         assert torch.equal(torch.stack([torch.rand(3), torch.rand(3)]), torch.stack([first, second]))
 
 
+def test_torchs_generator_is_lent_to_one_thread_at_a_time():
+    with seeded(0) as draws, seeded(1) as others, ThreadPoolExecutor(1) as pool:
+
+        def draw():
+            with others.as_global("cpu"):
+                return torch.rand(3)
+
+        with draws.as_global("cpu"):
+            waiting = pool.submit(draw)
+            with pytest.raises(TimeoutError):
+                waiting.result(timeout=0.1)
+            first = torch.rand(3)
+        second = waiting.result()
+    assert torch.equal(first, torch.rand(3, generator=torch.Generator().manual_seed(0)))
+    assert torch.equal(second, torch.rand(3, generator=torch.Generator().manual_seed(1)))
+
+
+def test_what_is_made_on_a_device_is_drawn_by_its_generator():
+    with seeded(0) as draws, captured():
+        torch.rand(3, device="cpu:0")
+    assert list(draws.generators) == [torch.device("cpu:0")]
+
+
 @pytest.mark.parametrize("drop", [dropout, lambda x, p, training: torch.native_dropout(x, p, training)[0]])
 def test_everything_or_nothing_can_be_dropped(drop, x):
     with seeded(0), captured():
@@ -211,6 +235,7 @@ def test_whatever_a_user_wrote_may_draw():
         parametrized,
         lambda batch, generator: batch,
         [lambda batch, generator: batch],
+        {lambda batch, generator: batch},
         partial(lambda batch, generator: batch, None),
         partial(resolve_augmentation, lambda batch, generator: batch),
         partial(resolve_augmentation, augment=OfAUser()),

@@ -1,5 +1,6 @@
 """Laws of the MLP: its layers, its sizes, its features."""
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -15,6 +16,7 @@ def n_parameters(module):
 @pytest.mark.parametrize("hidden, expected", [
     ((), 5 * 3 + 3),
     (8, 5 * 8 + 8 + 8 * 3 + 3),
+    (np.int64(8), 5 * 8 + 8 + 8 * 3 + 3),
     ((8, 4), 5 * 8 + 8 + 8 * 4 + 4 + 4 * 3 + 3),
     ([8, 4], 5 * 8 + 8 + 8 * 4 + 4 + 4 * 3 + 3),
 ])  # fmt: skip
