@@ -188,6 +188,8 @@ def test_a_warm_start_takes_augmentation_batches_epochs_and_schedule_as_they_are
     single = DMClassifier(warm_start=True, dtype="float32", **FAST).fit(X, y)
     with pytest.raises(ValueError, match=r"lr must be at most 3.4e\+38 for a network in float32, got 1e\+300\."):
         single.set_params(lr=1e300).fit(X, y)
+    single.set_params(lr=0.001, amp="bfloat16", device="cpu:0").fit(X, y)
+    assert single.net_.amp == "bfloat16" and single.history_.attrs["device"] == "cpu:0"
 
 
 def test_the_schedule_of_a_warm_start_multiplies_the_rate_as_it_is_now(blobs):

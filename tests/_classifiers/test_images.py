@@ -159,6 +159,13 @@ def test_pixels_of_the_scale_of_fit_are_no_reason_to_warn(on_bytes, on_fractions
             assert messages(model.predict, given) == []
 
 
+def test_images_with_pixels_below_zero_have_no_white():
+    X, _ = images()
+    for given in (X / 255 - 0.5, X.astype(np.int64) - 128):
+        assert white_of(given) is None
+    assert (white_of(X), white_of(X / 255)) == (255, 1)
+
+
 def test_the_scale_of_pixels_is_that_of_all_images_and_not_of_the_first_ones(monkeypatch):
     monkeypatch.setattr(_pixel_scale, "_AT_ONCE", 4)
     X, y = images()

@@ -2,7 +2,9 @@
 
 import numpy as np
 import pytest
+import torch
 from skorch.callbacks import LRScheduler
+from torch import nn
 
 from sklabelnoise import DMClassifier
 from sklabelnoise.modules import ResNet20
@@ -38,6 +40,32 @@ def test_amp_changes_probabilities_by_less_than_a_twentieth(plain):
 @pytest.mark.filterwarnings("ignore")  # of torch's compiler
 def test_compile_changes_probabilities_by_less_than_a_thousandth(plain):
     assert np.abs(probabilities(compile=True) - plain).max() < 1e-3
+
+
+def test_channels_last_reaches_the_weights():
+    model = DMClassifier(ResNet20, channels_last=True, max_epochs=1, augment=False).fit(IMAGES[:8], LABELS[:8])
+    assert model.module_.body.stem[0].weight.is_contiguous(memory_format=torch.channels_last)
+
+
+class Compiled(nn.Module):
+    """Stands for what torch makes of a network."""
+
+    def __init__(self, module):
+        super().__init__()
+        self._orig_mod = module
+
+    def forward(self, x):
+        return self._orig_mod(x)
+
+
+def test_compile_reaches_the_network_which_goes_by_its_own_name(monkeypatch):
+    monkeypatch.setattr(torch, "compile", lambda part: Compiled(part) if isinstance(part, nn.Linear) else part)
+    X, y = np.eye(4), [0, 1, 0, 1]
+    of_ours = DMClassifier(nn.Linear(4, 2), compile=True, max_epochs=1).fit(X, y)
+    of_the_users = DMClassifier(Compiled(nn.Linear(4, 2)), max_epochs=1).fit(X, y)
+    for model in (of_ours, of_the_users):
+        assert isinstance(model.net_.module_, Compiled)
+        assert model.history_.attrs["module"] == "torch.nn.modules.linear.Linear"
 
 
 def test_parameters_have_numbers_of_python_however_deep():

@@ -27,7 +27,12 @@ from torch.utils.data import Dataset
 from sklabelnoise import DMClassifier, RobustLossClassifier
 from sklabelnoise.modules._draws import dropout
 from sklabelnoise.training import _processes
-from sklabelnoise.training._data_parallel import _remember, _synced_statistics
+from sklabelnoise.training._data_parallel import (
+    _remember,
+    _synced_statistics,
+    notify_together,
+    training_together,
+)
 from sklabelnoise.training._processes import Processes
 
 pytestmark = pytest.mark.skipif(not torch.distributed.is_available(), reason="torch is built without torch.distributed")
@@ -131,11 +136,11 @@ class Normalized(nn.Module):
 
     def __init__(self, n_classes):
         super().__init__()
-        self.first, self.second = nn.BatchNorm2d(2, track_running_stats=False), nn.BatchNorm2d(2, momentum=None)
+        self.first, self.second = nn.BatchNorm2d(2, track_running_stats=False), nn.BatchNorm3d(2, momentum=None)
         self.output, self.last = nn.Linear(2, n_classes), nn.BatchNorm1d(n_classes, affine=False, eps=0.1)
 
     def forward(self, x):
-        return self.last(self.output(self.second(self.first(x).relu()).mean((2, 3))))
+        return self.last(self.output(self.second(self.first(x).relu()[:, :, None]).mean((2, 3, 4))))
 
 
 class Items(Dataset):
@@ -225,6 +230,22 @@ def test_statistics_that_no_batch_has_a_share_in_stay():
     layer = nn.BatchNorm1d(2, momentum=0.0)
     _remember(layer, torch.ones(2), torch.full((2,), 3.0))
     assert layer.running_mean.tolist() == [0, 0] and layer.running_var.tolist() == [1, 1]
+
+
+def test_an_interrupt_is_no_planned_end():
+    def interrupted():
+        raise KeyboardInterrupt
+
+    net = SimpleNamespace(callbacks_=[], wants_to_stop_=False)
+    with pytest.raises(KeyboardInterrupt):
+        notify_together(net, interrupted, None, ends_epoch=True)
+    assert not net.wants_to_stop_
+
+
+def test_a_training_that_goes_on_forgets_the_end_of_the_one_before():
+    net = SimpleNamespace(compile=False, wants_to_stop_=True, module_=nn.Linear(2, 2))
+    with training_together(net, mock.Mock()):
+        assert not net.wants_to_stop_
 
 
 def test_a_layer_whose_forward_was_put_in_place_keeps_it():

@@ -1,5 +1,7 @@
 """The forward pass over many rows: nothing depends on where a row stands, and nothing of one batch is forgotten."""
 
+from contextlib import nullcontext
+
 import numpy as np
 import pytest
 import torch
@@ -7,7 +9,7 @@ from torch import nn
 
 from sklabelnoise import DMClassifier
 from sklabelnoise.modules import ResNet20
-from sklabelnoise.training._forward import rows_at_once
+from sklabelnoise.training._forward import check_logits, rows_at_once
 
 FAST = {"max_epochs": 1, "random_state": 0}
 
@@ -23,10 +25,13 @@ class Sums(nn.Module):
         return torch.where(x[:, :1] > 100, torch.tensor(self.logits, dtype=x.dtype), self.output(x))
 
 
-@pytest.mark.parametrize("place", [0, 5000, -1])
-@pytest.mark.parametrize(("logits", "is_fine"), [
+of_logits = pytest.mark.parametrize(("logits", "is_fine"), [
     ((np.nan, 0.0), False), ((np.inf, 0.0), False), ((-np.inf, -np.inf), False), ((-np.inf, 0.0), True),
 ])  # fmt: skip
+
+
+@pytest.mark.parametrize("place", [0, 5000, -1])
+@of_logits
 def test_logits_that_are_no_numbers_are_found_in_every_batch(place, logits, is_fine, blobs):
     """A class may be impossible, but not all of them."""
     X, y = blobs[0], blobs[1] % 2
@@ -45,6 +50,12 @@ def test_a_module_that_was_left_training_predicts_as_at_rest(blobs):
     expected = model.predict_proba(blobs[0])
     model.module_.train()
     np.testing.assert_array_equal(model.predict_proba(blobs[0]), expected)
+
+
+@of_logits
+def test_the_same_is_asked_of_logits_that_are_known(logits, is_fine):
+    with nullcontext() if is_fine else pytest.raises(ValueError, match="network gives logits that are not finite"):
+        check_logits(np.array([(0.0, 1.0), logits]))
 
 
 class InABlockOfItsOwn(nn.Linear):
@@ -132,4 +143,11 @@ def test_a_device_that_is_full_while_predicting_names_the_size_of_its_batches(bl
     model = DMClassifier(iterator_valid__batch_size=77, device="cpu", **FAST).fit(*blobs)
     monkeypatch.setattr(type(model.module_), "forward", lambda self, x: (_ for _ in ()).throw(MemoryError()))
     with pytest.raises(MemoryError, match=r"use a smaller iterator_valid__batch_size, got 77\."):
+        model.predict(blobs[0])
+
+
+def test_a_device_that_is_full_of_rows_says_so(blobs, monkeypatch):
+    model = DMClassifier(device="cpu", **FAST).fit(*blobs)
+    monkeypatch.setattr(type(model.net_), "get_dataset", lambda net, X, y=None: (_ for _ in ()).throw(MemoryError()))
+    with pytest.raises(MemoryError, match=r"^The network and its rows need more memory than cpu has"):
         model.predict(blobs[0])

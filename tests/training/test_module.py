@@ -11,7 +11,7 @@ from torch import nn
 from sklabelnoise import DMClassifier, ProSelfLCClassifier
 from sklabelnoise.model_selection import FusedGridSearchCV
 from sklabelnoise.modules import MLP, ResNet20
-from sklabelnoise.training._module import build_module, check_output, input_of_last_linear, last_linear
+from sklabelnoise.training._module import build_module, check_output, input_of_last_linear, last_linear, twin
 from sklabelnoise.training._training_defaults import TRAINING_PARAMETERS, training_parameters
 
 
@@ -234,6 +234,14 @@ def test_other_outputs_are_not_taken_for_probabilities(last, recwarn):
     X, y = np.random.default_rng(0).normal(size=(20, 4)), np.arange(20) % 3
     DMClassifier(partial(EndsIn, last=last), max_epochs=1).fit(X, y)
     assert not [w for w in recwarn if "softmax" in str(w.message)]
+
+
+def test_a_twin_shares_its_tensors_and_nothing_else():
+    module = nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3))
+    other = twin(module)
+    assert other[0].weight is module[0].weight and other[1].running_mean is module[1].running_mean
+    other.eval()
+    assert module[1].training and other[1] is not module[1]
 
 
 def test_the_input_of_the_last_linear_layer_is_the_embedding():
