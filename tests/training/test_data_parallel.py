@@ -195,17 +195,22 @@ def test_those_who_train_together_train_the_network_of_one(name, size):
 
 
 class Seen(nn.Module):
-    """Notes which of its rows a dropout keeps; every process begins with weights of its own."""
+    """Notes which of its rows a dropout keeps, and their mean; every process begins with numbers of its own."""
 
     def __init__(self, n_features, n_classes):
         super().__init__()
         self.output, self.kept = nn.Linear(n_features, n_classes), []
-        nn.init.constant_(self.output.weight, threading.get_ident() % 1000 / 1e4)
+        own = threading.get_ident() % 1000 / 1e4
+        nn.init.constant_(self.output.weight, own)
+        self.register_buffer("mean", torch.tensor(own))
+        self.means = []
 
     def forward(self, x):
         dropped = dropout(torch.ones_like(x), 0.5, self.training)
         if self.training:
             self.kept.append(dropped > 0)
+            self.means.append(self.mean.item())
+            self.mean.copy_(x.mean())
         return self.output(x * dropped)
 
 
@@ -220,6 +225,8 @@ def test_each_of_them_drops_and_augments_by_draws_of_its_own_and_has_the_weights
     params = {**SHARED, "batch_size": 96, "augment": shift, "warm_start": True}
     first, second = Threads(2).train(lambda: DMClassifier(Seen, **params), X, y, times=3)
     assert torch.equal(first.module_.output.weight, second.module_.output.weight)
+    assert torch.equal(first.module_.mean, second.module_.mean)
+    assert first.module_.means[0] == second.module_.means[0] and first.module_.means[1] != second.module_.means[1]
     first, second = first.module_.kept, second.module_.kept
     assert len(first) == len(second) == 6 and first[0].shape == (48, 5)
     assert not any(torch.equal(a, b) for a, b in combinations([*first, *second], 2))

@@ -195,6 +195,11 @@ def test_a_device_that_is_full_at_the_first_look_is_no_fault_of_the_shape(error,
         DMClassifier(Calls, module__function=full, device="cpu").fit(*blobs)
 
 
+def test_the_first_look_at_a_module_leaves_its_statistics_alone(blobs):
+    model = DMClassifier(module__batch_norm=True, batch_size=len(blobs[1]), max_epochs=2).fit(*blobs)
+    assert model.module_.layers[1].num_batches_tracked == 2
+
+
 def test_a_module_without_parameters_is_refused(blobs):
     with pytest.raises(ValueError, match="module must have parameters to train, got Flatten without any"):
         DMClassifier(nn.Flatten, max_epochs=1).fit(*blobs)
