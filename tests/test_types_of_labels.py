@@ -266,6 +266,7 @@ def test_a_classifier_that_is_handed_in_is_fitted_to_the_labels_themselves(left_
 
 @pytest.mark.parametrize("left_out", LEFT_OUT.values(), ids=LEFT_OUT)
 @pytest.mark.parametrize("make", [LogisticRegression, unweighted])
+@pytest.mark.filterwarnings("ignore:class_weight=.* moves labels:UserWarning")
 def test_weights_of_classes_are_those_of_the_names(left_out, make):
     """Numbers of the classes in place of their names would weigh class 2 by what is given to 1."""
     found = [
@@ -322,6 +323,31 @@ def test_an_audit_numbers_labels_for_networks_of_others(make, names):
     found = [audit_labels(make(), X, labels, random_state=0) for labels in (CODES, y)]
     np.testing.assert_array_equal(found[0].proba, found[1].proba)
     assert found[1].classes.tolist() == list(names)
+
+
+class OfXGBoost(OfNumbersFromZero):
+    """As far as its name goes; it refuses what XGBoost's refuse."""
+
+
+OfXGBoost.__module__ = "xgboost.sklearn"
+
+
+@pytest.mark.parametrize("left_out", LEFT_OUT.values(), ids=LEFT_OUT)
+@pytest.mark.parametrize("make", [network_of_skorch, OfXGBoost, lambda: make_pipeline(StandardScaler(), OfXGBoost())])
+@pytest.mark.parametrize("names", [("a", "b"), (1, 2), (False, True)], ids=str)
+@pytest.mark.filterwarnings("ignore:NeuralNetClassifier can be given the most probable class only:UserWarning")
+def test_classifiers_that_learn_numbers_of_classes_are_given_these(left_out, make, names):
+    found = [left_out(make(), labels) for labels in (CODES, np.array(names)[CODES])]
+    np.testing.assert_array_equal(found[0], found[1])
+
+
+def test_a_member_that_learns_numbers_need_not_see_each_class():
+    """Without the class of a single row the numbers of the others would have a gap."""
+    y = np.where(np.arange(40) == 0, "b", np.array(["a", "c"])[CODES])
+    model = NoisyLabelClassifier([("boosted", OfXGBoost())], random_state=0).fit(X, y)
+    assert model.classes_.tolist() == ["a", "b", "c"]
+    assert model.oof_proba_[0, 1] < 0.001
+    assert model.score(X[1:], y[1:]) > 0.9
 
 
 def test_the_loss_of_a_network_of_skorch_sees_numbers_of_classes_alone(monkeypatch):

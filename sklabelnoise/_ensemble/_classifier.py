@@ -65,8 +65,9 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
         values (NaN) are welcome, and so are sparse rows, such as words weighted by TF-IDF (see Notes). A list may hold
         names of these ("random_forest", "extra_trees", "kernel_ridge", "neighbors", "logistic_regression", "networks",
         "boosting") and classifiers of your own as ``(name, estimator)`` or ``(name, estimator, grid)``, the grid as for
-        ``ParameterGrid``; they need `predict_proba`. Networks of this package, for images and texts as well, are
-        trained as one stack.
+        ``ParameterGrid``; they need `predict_proba`. They learn the labels as they are, but XGBoost's and networks of
+        skorch numbers from zero on, as they take nothing else. Networks of this package, for images and texts as
+        well, are trained as one stack. Where all members are your own, the columns of a frame are found by name.
         Members of your own and their parameters are parameters of this one, as in scikit-learn's ensembles:
         ``set_params(forest__max_depth=3)``, ``{"forest__max_depth": [3, 10]}`` in a search, and ``forest=...`` for
         another estimator in its place, or "drop" for none. What the grid beside a member names is chosen from that
@@ -361,6 +362,8 @@ class NoisyLabelClassifier(ClassifierMixin, BaseEstimator):
         if not as_table:
             if reset:
                 vars(self).pop("n_features_in_", None)  # texts have none, and leave what an earlier fit had
+            if not reset and hasattr(X, "columns") and hasattr(self, "feature_names_in_"):
+                return _by_name(X, self.feature_names_in_), None  # members say which of them they lack
             if reset or hasattr(self, "n_features_in_"):
                 validate_data(self, X, reset=reset, skip_check_array=True)
             return _with_rows(X), None
@@ -669,6 +672,12 @@ def _shown(members):
     for entry in members:
         shown |= {entry: entry} if isinstance(entry, str) else named_members([entry])
     return shown
+
+
+def _by_name(frame, names):
+    """The columns of a frame that are named, in that order, where it has all of them; else the frame."""
+    given = list(frame.columns)
+    return safe_indexing(frame, list(names), axis=1) if given != list(names) and set(names) <= set(given) else frame
 
 
 def _with_rows(X):

@@ -11,6 +11,7 @@ from sklabelnoise._ensemble._linear import OneClass
 from sklabelnoise._foundation._classes import at_all_classes, encode
 from sklabelnoise._foundation._cloned import cloned_with
 from sklabelnoise._foundation._last_step import groups_keyword, keyword_of
+from sklabelnoise._foundation._numbers_of_classes import learns_numbers
 from sklabelnoise._foundation._taking_turns import in_turn
 from sklabelnoise._foundation._work import TimeIsOver
 from sklabelnoise._label_refinery._left_out import seeded_clone
@@ -31,11 +32,16 @@ class Recoded:
         Fitted to labels.
     classes : ndarray of shape (n_classes,)
         All labels, sorted.
+    numbers : ndarray of int of shape (n_labels,), default=None
+        Where it was fitted to numbers in place of labels, the class that each stands for.
     """
 
-    def __init__(self, model, classes):
+    def __init__(self, model, classes, numbers=None):
         self.model = model
-        self.classes_ = encode(model.classes_, classes, name="its classes_")[1]
+        if numbers is None:
+            self.classes_ = encode(model.classes_, classes, name="its classes_")[1]
+        else:
+            self.classes_ = numbers[model.classes_]
 
     def predict_proba(self, X):
         """Probabilities of its classes, checked."""
@@ -97,12 +103,14 @@ class OwnMember(Family):
 
     def _fit_fold(self, estimator, rows, train, test):
         X = rows.views[self.view]
-        codes = rows.codes[train]
-        if len(np.unique(codes)) < 2:
-            model = OneClass(codes[0])
+        present = np.unique(rows.codes[train])
+        if len(present) < 2:
+            model = OneClass(present[0])
         else:
-            fitted = fit_weighted(clone(estimator), X, self.classes[rows.codes], rows.weight, train, rows.groups)
-            model = Recoded(fitted, self.classes)
+            by_number = learns_numbers(estimator)
+            labels = np.searchsorted(present, rows.codes) if by_number else self.classes[rows.codes]
+            fitted = fit_weighted(clone(estimator), X, labels, rows.weight, train, rows.groups)
+            model = Recoded(fitted, self.classes, present if by_number else None)
         proba = model.predict_proba(safe_indexing(X, test))
         return model, at_all_classes(proba, model.classes_, np.arange(rows.n_classes), fill=0)
 

@@ -19,10 +19,16 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklabelnoise._compat import Interval, StrOptions, fit_context
 from sklabelnoise._foundation._given import as_labels
+from sklabelnoise._foundation._numbers_of_classes import learns_numbers
 from sklabelnoise._foundation._types import ArrayLike, CrossValidation, Estimator, Labels, RandomState
 from sklabelnoise._foundation._warning_filters import callers_filters
 from sklabelnoise._label_refinery._refinement import BaseLabelRefinery
-from sklabelnoise._label_refinery._soft_fit import DistributionFit, choose_method, column_by_column
+from sklabelnoise._label_refinery._soft_fit import (
+    DistributionFit,
+    choose_method,
+    column_by_column,
+    warn_of_class_weight,
+)
 from sklabelnoise.noise._anchors import joint_of_anchor_sets
 
 
@@ -128,7 +134,8 @@ class StochasticLabelRefinery(ClassifierMixin, BaseLabelRefinery):
     n_iter_ : int
         Number of rounds run.
     estimator_ : estimator instance
-        The final model, for a single estimator with ``final="refit"``.
+        The final model, for a single estimator with ``final="refit"``. XGBoost's and networks of skorch know the
+        classes by their numbers in `classes_`.
     estimators_ : list of estimator instances
         The final models in any other case.
     n_features_in_ : int
@@ -153,7 +160,8 @@ class StochasticLabelRefinery(ClassifierMixin, BaseLabelRefinery):
       limits counted in rows. Inexact, with a warning, where rows are counted (``min_samples_leaf``, passes over
       mini-batches), and misleading where rows are drawn or held out (bootstraps, subsampling, an early stopping or a
       cross-validation of its own), so "auto" does not choose it there. ``class_weight="balanced"`` is computed from
-      the soft labels, and ``early_stopping="auto"`` from the number of rows before repetition. For
+      the soft labels (weights of classes move labels to those that weigh more, which a warning says), and
+      ``early_stopping="auto"`` from the number of rows before repetition. For
       HistGradientBoostingClassifier the values of each feature are cut into bins once, without weights, and with more
       than three classes a row has two copies: one of its most probable class and one, with all the weight of the
       others, of a class drawn from them, so that time and memory do not grow with the number of classes. Other
@@ -285,9 +293,12 @@ class StochasticLabelRefinery(ClassifierMixin, BaseLabelRefinery):
         members = []
         for estimator in self._estimators():
             method = choose_method(estimator, self.soft_label_method, len(y))
+            if self.n_rounds:
+                warn_of_class_weight(estimator, given)
             if method == "regression":
                 estimator = column_by_column(estimator)
-            members.append((DistributionFit(classes, method), estimator))
+            by_number = method != "regression" and learns_numbers(estimator)
+            members.append((DistributionFit(np.arange(len(classes)) if by_number else classes, method), estimator))
 
         result = self._refine(members, X, y, given, sample_weight, groups, classes)
         attributes = {

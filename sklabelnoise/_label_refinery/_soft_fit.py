@@ -20,6 +20,8 @@ from sklabelnoise.metrics._class_columns import check_known, predicted_columns
 
 # HistGradientBoosting's early_stopping="auto" starts above this number of rows.
 AUTO_EARLY_STOPPING_ROWS = 10_000
+# From here on weights that balance the classes are far from one.
+_UNEVEN = 2
 
 
 def takes(estimator, name):
@@ -34,6 +36,12 @@ def _own_parameters(estimator):
         owner, _, name = key.rpartition("__")
         siblings = {other.rpartition("__")[2] for other in parameters if other.rpartition("__")[0] == owner}
         yield name, value, siblings
+
+
+def _samplers(estimator):
+    """Names of steps that draw rows of their own to be fitted to, as those of imbalanced-learn do in its Pipelines."""
+    steps = estimator.steps if isinstance(estimator, Pipeline) else []
+    return [name for name, step in steps if hasattr(step, "fit_resample")]
 
 
 def reasons_against_copies(estimator, n_samples):
@@ -51,7 +59,9 @@ def reasons_against_copies(estimator, n_samples):
     reasons : list of str
         Empty where copies do no harm of this kind.
     """
-    reasons = []
+    reasons = [
+        f"its step {name} draws rows anew, which weights and soft labels don't follow" for name in _samplers(estimator)
+    ]
     for name, value, siblings in _own_parameters(estimator):
         if name == "bootstrap" and value:
             reasons.append("bootstrap=True draws rows, so the copies of one row get apart")
@@ -93,6 +103,27 @@ def reasons_for_caution(estimator):
     return reasons
 
 
+def warn_of_class_weight(estimator, given):
+    """Say where weights of classes would lead the labels: each round gives more of them to the classes that weigh more.
+
+    Parameters
+    ----------
+    estimator : estimator instance
+        What is to be fitted.
+    given : ndarray of int of shape (n_samples,)
+        Given labels, by the numbers of the classes.
+    """
+    counts = np.bincount(given)
+    for name, value, _ in _own_parameters(estimator):
+        uneven = counts.max() >= _UNEVEN * counts[counts > 0].min() if isinstance(value, str) else value is not None
+        if name == "class_weight" and uneven:
+            warn(
+                f"class_weight={value!r} of {type(last_step(estimator)).__name__} moves labels to the classes that "
+                "weigh more, further in each round. Refine without it, and weigh the classes in a classifier that is "
+                "fitted to transduction_.",
+            )
+
+
 def choose_method(estimator, method, n_samples):
     """Resolve ``soft_label_method="auto"`` and warn where the method is not exact for the estimator.
 
@@ -119,7 +150,7 @@ def choose_method(estimator, method, n_samples):
     regressor = is_regressor(estimator)
     against = reasons_against_copies(estimator, n_samples)
     if method == "auto":
-        if takes(estimator, "soft_labels"):
+        if takes(estimator, "soft_labels") and not _samplers(estimator):
             method = "soft_labels"
         elif regressor:
             method = "regression"
@@ -190,7 +221,7 @@ class _TargetFit:
             rows = kept if rows is None else rows[kept]
         if sample_weight is not None and (sample_weight == 1).all():
             sample_weight = None  # forests draw rows otherwise where these have weights
-        if isinstance(estimator, Pipeline):
+        if isinstance(estimator, Pipeline) and not _samplers(estimator):
             if len(estimator.steps) > 1:
                 # Transformers see every row once, whatever is done to the rows for the last step.
                 head = estimator[:-1]

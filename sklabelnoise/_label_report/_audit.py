@@ -18,6 +18,7 @@ from sklabelnoise._foundation._extras import is_of
 from sklabelnoise._foundation._given import check_groups, check_groups_whole, check_same_rows, label_column
 from sklabelnoise._foundation._in_parallel import as_they_come
 from sklabelnoise._foundation._last_step import groups_keyword, last_step, predicts_proba
+from sklabelnoise._foundation._numbers_of_classes import learns_numbers
 from sklabelnoise._foundation._numeric_columns import note_what_is_no_number
 from sklabelnoise._foundation._progress import Progress
 from sklabelnoise._foundation._row_numbers import (
@@ -242,6 +243,10 @@ class _Fits:
         final = last_step(estimator)
         mean = _watch(final)
         with self._explained():
+            if mean is None:
+                sorted_columns = _SortedColumns(self.estimator)
+                fitted, known = _fitted_to_labels(sorted_columns, self.X, self.y, np.unique(self.y), self._fit_params())
+                return fitted.predict_proba(self.X), known
             estimator.fit(self.X, self.y, **self._fit_params())
         proba = getattr(mean, "proba_", None)
         # Held-out rows and rows of weight zero are not trained on: then only the fitted model speaks of all of them.
@@ -346,8 +351,7 @@ def _predict_left_out(estimator, X, y, train, test, params):
 def _fitted_to_labels(estimator, X, y, known, params):
     """A fitted clone and the labels it knows: class weights, thresholds and scores of a user speak of the labels.
 
-    One that refuses them, as XGBoost does texts, is fitted to their numbers; not so if what it refuses may be weights
-    of other classes.
+    One that refuses them is fitted to their numbers; not so if what it refuses may be weights of other classes.
     """
     labels, numbers = np.unique(y, return_inverse=True)
     parameters = estimator.estimator.get_params(deep=True)
@@ -356,7 +360,7 @@ def _fitted_to_labels(estimator, X, y, known, params):
         fitted = clone(estimator).fit(X, numbers, **params)
         return fitted, labels[fitted.classes_]
 
-    if _trains_by_numbers([estimator.estimator, *parameters.values()]):
+    if learns_numbers(estimator.estimator):
         return to_numbers()
     try:
         fitted = clone(estimator).fit(X, y, **params)
@@ -370,11 +374,6 @@ def _fitted_to_labels(estimator, X, y, known, params):
         with suppress(Exception):  # whatever is wrong with numbers, the labels are what the user knows
             return to_numbers()
         raise
-
-
-def _trains_by_numbers(parts):
-    """Whether a network of skorch is among them: on a GPU any label that is none of its outputs ends all computing."""
-    return any(is_of(part, "skorch") and hasattr(part, "criterion") for part in parts)
 
 
 def _sorted_columns(proba, final):

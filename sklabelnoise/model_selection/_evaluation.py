@@ -150,7 +150,7 @@ class Evaluation:
     def _fit_alone(self, keys, *, n_jobs, pre_dispatch, caller, contexts, advance):
         """Ordinary fits, scored where they were fitted, as scikit-learn's search does them."""
         for reason in sorted(self.fits.unusable_modules):
-            warn(f"Candidates are fitted one by one, not together: {reason}.")
+            warn(f"Candidates are fitted one by one, not together: {reason.rstrip('.')}.")
         tasks = (
             delayed(fit_and_score)(
                 clone(self.estimator),

@@ -20,7 +20,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
-from sklabelnoise import NoisyLabelClassifier, StochasticLabelRefinery
+from sklabelnoise import DMClassifier, NoisyLabelClassifier, StochasticLabelRefinery
 from sklabelnoise._ensemble._families import TrainingRows
 from sklabelnoise._ensemble._left_out_folds import leave_out
 from sklabelnoise._ensemble._own_members import OwnMember, Recoded, checked_proba
@@ -74,6 +74,38 @@ def test_beside_families_for_tables_rows_keep_their_form(form):
     # What was fitted is what predicts: members that are set since are those of the next fit.
     for members in ("auto", ["neighbors"], "no such"):
         assert np.array_equal(model.set_params(members=members).predict_proba(X), expected)
+
+
+class ByPosition(ClassifierMixin, BaseEstimator):
+    """Reads columns by their places, as networks of other libraries do."""
+
+    def fit(self, X, y):
+        self.model_ = GaussianNB().fit(np.asarray(X), y)
+        self.classes_ = self.model_.classes_
+        return self
+
+    def predict_proba(self, X):
+        return self.model_.predict_proba(np.asarray(X))
+
+
+@pytest.mark.parametrize("member", [by_name(), GaussianNB(), ByPosition(), DMClassifier(max_epochs=1)])
+def test_members_of_your_own_are_given_the_columns_of_the_fit(member):
+    """Wherever these stand in a frame, and whatever stands beside them, as where scikit-learn combines classifiers."""
+    X, y = draw()
+    frame = pd.DataFrame(X, columns=list("abcd"))
+    model = NoisyLabelClassifier([("own", member)], random_state=0).fit(frame, y)
+    proba = model.predict_proba(frame)
+    moved = model.predict_proba(frame[["c", "b", "d", "a"]].assign(e=1.0))
+    np.testing.assert_allclose(moved, proba, rtol=1e-12)  # a frame in other pieces is summed in another order
+
+
+def test_a_column_that_no_member_reads_may_be_missing():
+    X, y = draw()
+    frame = pd.DataFrame(X, columns=list("abcd"))
+    model = NoisyLabelClassifier([("by name", by_name())], random_state=0).fit(frame, y)
+    np.testing.assert_array_equal(model.predict(frame[["b", "a"]]), model.predict(frame))
+    with pytest.raises(ValueError, match=r"columns are missing: \{'b'\}"):
+        model.predict(frame[["a"]])
 
 
 @pytest.mark.parametrize("deep", [False, True])

@@ -28,6 +28,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC, LinearSVC
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
+from sklabelnoise import StochasticLabelRefinery
 from sklabelnoise._label_refinery._soft_fit import (
     AUTO_EARLY_STOPPING_ROWS,
     DistributionFit,
@@ -50,6 +51,58 @@ class Learner(ClassifierMixin, BaseEstimator):
 
     def predict_proba(self, X):
         return np.full((len(X), len(self.classes_)), 1 / len(self.classes_))
+
+
+class Twice(BaseEstimator):
+    """Draws rows as the samplers of imbalanced-learn do."""
+
+    def fit_resample(self, X, y):
+        return np.concatenate([X, X]), np.concatenate([y, y])
+
+
+class OfImbalancedLearn(Pipeline):
+    """A Pipeline some of whose steps draw rows, which has no `fit_transform` where these stand last."""
+
+    def fit(self, X, y):
+        X, y = self.steps[0][1].fit_resample(X, y)
+        self.steps[1][1].fit(X, y)
+        return self
+
+    def __getitem__(self, part):
+        raise AttributeError(f"This {part} has no attribute 'fit_transform'")
+
+    def predict_proba(self, X):
+        return self.steps[1][1].predict_proba(X)
+
+
+@pytest.mark.parametrize("last", [GaussianNB(), Learner()], ids=["weights", "soft labels"])
+def test_a_pipeline_that_draws_rows_is_fitted_as_a_whole(soft, last):
+    """What its steps draw has neither the weights nor the soft labels of the rows it was given."""
+    X, targets = soft
+    pipeline = OfImbalancedLearn([("twice", Twice()), ("last", last)])
+    with pytest.warns(UserWarning, match="because its step twice draws rows anew"):
+        method = choose_method(pipeline, "auto", len(X))
+    y = CLASSES[targets.argmax(axis=1)]
+    learn = DistributionFit(CLASSES, method)
+    predicted = learn.predict(learn.fit(pipeline, X, y, targets), X)
+    np.testing.assert_allclose(predicted, last.fit(*Twice().fit_resample(X, y)).predict_proba(X))
+
+
+@pytest.mark.parametrize("weight", ["balanced", {0: 1, 1: 9}], ids=["balanced", "dict"])
+@pytest.mark.parametrize("around", [lambda model: model, make_pipeline], ids=["alone", "in a Pipeline"])
+def test_weights_of_classes_are_said_to_move_the_labels(weight, around):
+    """Of 22 % wrong labels they left 22 %, where without them 12 % were left."""
+    model, given = around(LogisticRegression(class_weight=weight)), (np.arange(80) % 4 == 0).astype(int)
+    X = np.random.default_rng(0).normal(size=(80, 2)) + given[:, None]
+    with pytest.warns(UserWarning, match=r"class_weight=.* of LogisticRegression moves labels"):
+        StochasticLabelRefinery(model, n_rounds=1).fit(X, given)
+    StochasticLabelRefinery(model, n_rounds=0).fit(X, given)  # no warning
+
+
+def test_weights_that_balance_what_is_balanced_move_nothing():
+    given = np.arange(60) % 2
+    X = np.random.default_rng(0).normal(size=(60, 2))
+    StochasticLabelRefinery(LogisticRegression(class_weight="balanced"), n_rounds=1).fit(X, given)
 
 
 @pytest.fixture
