@@ -8,6 +8,7 @@ import scipy.sparse
 from sklearn.exceptions import ConvergenceWarning, FitFailedWarning
 from sklearn.utils.parallel import Parallel, delayed
 
+from sklabelnoise._ensemble._networks import NetworksFailed
 from sklabelnoise._ensemble._one_thread import one_thread
 from sklabelnoise._foundation._callers_line import warn
 from sklabelnoise._foundation._progress import Progress
@@ -114,7 +115,10 @@ def _outcome(family, rows, work, seed):
     except Exception as error:
         if error is work.trouble:  # the member was done, and belongs to the result
             raise
-        return f"failed with {type(error).__name__}: {str(error).strip() or 'no message'}".split("\n")[0].rstrip(".")
+        said = str(error).strip() or "no message"
+        if not isinstance(error, NetworksFailed):
+            said = f"{type(error).__name__}: {said}"
+        return f"failed with {said}".split("\n")[0].rstrip(".")
     if not np.isfinite(fitted.left_out).all():
         return "predicts NaN"
     fitted.seconds = time.perf_counter() - start

@@ -32,6 +32,10 @@ def is_network(estimator):
     return isinstance(final_classifier(estimator), BaseNoisyLabelClassifier)
 
 
+class NetworksFailed(ValueError):
+    """All candidates of a member failed; says how the first did, by the name of its error where it has one."""
+
+
 class NetworkStack:
     """Networks of several members, trained together when the first of them is asked for.
 
@@ -67,7 +71,7 @@ class NetworkStack:
                 self._results = self._train(rows, work, seed)
         result = self._results[name]
         if isinstance(result, str):
-            raise ValueError(result)
+            raise NetworksFailed(result)
         return result
 
     @property

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from sklearn.exceptions import FitFailedWarning
 
 from sklabelnoise import DMClassifier, NoisyLabelClassifier, RobustLossClassifier
 from sklabelnoise._ensemble._families import Candidate, FittedFamily, TrainingRows
@@ -192,6 +193,14 @@ def test_a_setting_that_fails_is_said_by_its_name_and_the_others_stay():
     assert failure.startswith("{'lam': -1.0} failed with ") and "'lam' parameter" in failure
     with pytest.raises(ValueError, match="'beta' parameter"):
         bad.fit(rows_of(codes), Work(), 0)
+
+
+@pytest.mark.parametrize("alone", [False, True])
+def test_where_all_settings_fail_the_error_is_named_once(alone):
+    X, y = draw()
+    network = DMClassifier(max_epochs=1, beta="none", early_stopping=alone)
+    with pytest.warns(FitFailedWarning, match="'bad' failed with InvalidParameterError: The 'beta' parameter"):
+        NoisyLabelClassifier(["neighbors", ("bad", network)], cv=2, random_state=0).fit(X, y)
 
 
 @pytest.mark.parametrize("network", [DMClassifier(max_epochs=2), alone()], ids=["in the stack", "alone"])
