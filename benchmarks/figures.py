@@ -59,7 +59,7 @@ def draw_ranks(data):
         label.set_color(color)
     handles = [plt.Line2D([], [], color=color, marker="o", ms=5, label=kind) for kind, color in COLORS.items()]
     ax.legend(handles=handles, frameon=False, loc="upper right")
-    ax.set_title("Lines that do not overlap: a real difference (Nemenyi, 5 %)", loc="left", fontsize=9)
+    ax.set_title("Lines that do not overlap: a real difference (Nemenyi, 5 %)", loc="right", fontsize=9)
     return figure
 
 

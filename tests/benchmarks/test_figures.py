@@ -1,5 +1,6 @@
 import sys
 
+import matplotlib as mpl
 import pytest
 
 from benchmarks import figures
@@ -65,3 +66,15 @@ def test_a_gain_is_over_cross_entropy_of_the_same_seeds(row):
 @pytest.mark.slow
 def test_committed_figures_show_the_committed_rows():
     assert figures.stale(RESULTS) == [], "run python -m benchmarks.report"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", figures.FIGURES)
+def test_nothing_of_a_committed_figure_is_cut_off(name):
+    data = dict(figures.numbers(RESULTS))[name]
+    with mpl.rc_context(figures.STYLE):
+        figure = figures.FIGURES[name][2](data)
+        figure.canvas.draw()
+    drawn, page = figure.get_tightbbox(), figure.bbox_inches
+    assert page.x0 <= drawn.x0 < drawn.x1 <= page.x1
+    assert page.y0 <= drawn.y0 < drawn.y1 <= page.y1
